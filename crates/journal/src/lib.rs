@@ -1,0 +1,1 @@
+//! The private event journal: schema, writer, reader, redaction.

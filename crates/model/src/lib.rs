@@ -1,0 +1,1 @@
+//! FIM formats, tokenizer, decoder, KV cache, generation, adapters, checkpoints, store.

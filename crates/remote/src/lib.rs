@@ -1,0 +1,1 @@
+//! All HTTP of the project: model downloads and remote completion backends.

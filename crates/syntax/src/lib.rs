@@ -1,0 +1,1 @@
+//! tree-sitter: languages, holes, scopes, symbols, imports.

@@ -1,0 +1,2 @@
+//! `truefill`: see `truefill --help`.
+fn main() {}

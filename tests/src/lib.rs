@@ -1,0 +1,1 @@
+//! Drives the real binaries for the end-to-end tests.

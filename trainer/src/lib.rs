@@ -1,0 +1,1 @@
+//! Hard negatives, judging, curation, training, evaluation and promotion.

@@ -1,0 +1,2 @@
+//! `truefill-trainer`: see `truefill-trainer --help`.
+fn main() {}
