@@ -1,0 +1,447 @@
+//! The thread that owns the engine, and its queue.
+//!
+//! The newest request of a document wins: an older one that waits is answered as
+//! superseded, one that runs is cancelled. Warming has the lowest priority and gives
+//! way to any request, for any document.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    CancelGuard, CancelToken, Engine, EngineError, EngineInfo, EngineRequest, Flow, Generated,
+    RenderedPrompt, Sampling, StopReason,
+};
+
+/// Watches the growing text of one sample; a fresh one is made for each.
+pub type StopFn = Box<dyn FnMut(&str) -> Flow + Send>;
+
+/// Opens the engine; runs on the engine thread, so that a slow load blocks nobody.
+pub type Loader = Box<dyn FnOnce() -> Result<Arc<dyn Engine>, EngineError> + Send>;
+
+/// One completion with its alternatives.
+pub struct Job {
+    /// The request; its `sampling` makes the first sample.
+    pub request: EngineRequest,
+    /// Further samples, made only while the deadline allows.
+    pub alternatives: Vec<Sampling>,
+    /// Makes the watcher of each sample.
+    pub make_stop: Box<dyn Fn() -> StopFn + Send>,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub enum Answer {
+    /// The samples, at least one, in the order asked, and the time spent waiting in
+    /// the queue.
+    Done {
+        /// What was generated.
+        samples: Vec<Generated>,
+        /// From submission to the start.
+        queued: Duration,
+    },
+    /// A newer request for the same document took its place.
+    Superseded,
+    /// It was cancelled by who asked.
+    Cancelled,
+    /// The engine failed.
+    Failed(EngineError),
+}
+
+/// Whether the engine can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineState {
+    /// The model is being opened.
+    Loading,
+    /// Ready, with what is served.
+    Ready(EngineInfo),
+    /// It cannot be opened; the sentence says what to do.
+    Failed(String),
+}
+
+/// A job's end, for who waits. Dropping it cancels the job.
+pub struct Ticket {
+    receiver: oneshot::Receiver<Answer>,
+    _guard: CancelGuard,
+}
+
+impl Ticket {
+    /// Waits for the end.
+    pub async fn wait(self) -> Answer {
+        // A sender dropped without an answer means that the engine thread is gone.
+        self.receiver.await.unwrap_or(Answer::Cancelled)
+    }
+
+    /// Waits for the end on a thread outside the runtime.
+    pub fn wait_blocking(self) -> Answer {
+        self.receiver.blocking_recv().unwrap_or(Answer::Cancelled)
+    }
+}
+
+struct Waiting {
+    job: Job,
+    cancel: CancelToken,
+    reply: oneshot::Sender<Answer>,
+    submitted: Instant,
+}
+
+struct Running {
+    document: String,
+    cancel: CancelToken,
+    superseded: bool,
+    warming: bool,
+}
+
+type Inspection = Box<dyn FnOnce(&dyn Engine) + Send>;
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Waiting>,
+    warm: VecDeque<EngineRequest>,
+    inspections: VecDeque<Inspection>,
+    closed_documents: Vec<String>,
+    running: Option<Running>,
+    shutdown: bool,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    state: watch::Sender<EngineState>,
+}
+
+impl Shared {
+    /// A panic while the lock is held leaves a queue that is still consistent: every
+    /// change under it is a single push, pop or assignment.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Documents whose sessions wait to be warmed; beyond this the oldest is dropped.
+const WARM_LIMIT: usize = 8;
+
+/// Asks the engine thread; cheap to clone.
+#[derive(Clone)]
+pub struct EngineHandle {
+    shared: Arc<Shared>,
+}
+
+/// The thread itself; dropping it stops the thread after the token in hand.
+pub struct EngineThread {
+    handle: EngineHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EngineThread {
+    /// Starts the thread, which first runs `loader`.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn spawn(loader: Loader) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            state: watch::Sender::new(EngineState::Loading),
+        });
+        let inner = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("truefill-engine".into())
+            .spawn(move || run(&inner, loader))?;
+        Ok(Self {
+            handle: EngineHandle { shared },
+            thread: Some(thread),
+        })
+    }
+
+    /// A handle to ask by.
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for EngineThread {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take()
+            && self.handle.state() != EngineState::Loading
+        {
+            // A thread that is still loading cannot be stopped; the process's end takes it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl EngineHandle {
+    /// Whether the engine can be asked.
+    pub fn state(&self) -> EngineState {
+        self.shared.state.borrow().clone()
+    }
+
+    /// Tells every change of [`EngineHandle::state`].
+    pub fn watch(&self) -> watch::Receiver<EngineState> {
+        self.shared.state.subscribe()
+    }
+
+    /// What is served, where the engine is ready.
+    pub fn info(&self) -> Option<EngineInfo> {
+        match &*self.shared.state.borrow() {
+            EngineState::Ready(info) => Some(info.clone()),
+            EngineState::Loading | EngineState::Failed(_) => None,
+        }
+    }
+
+    /// Queues a completion. An older one for the same document, waiting or running,
+    /// is answered as superseded; warming stops.
+    pub fn submit(&self, job: Job) -> Ticket {
+        let cancel = CancelToken::new();
+        let (reply, receiver) = oneshot::channel();
+        let ticket = Ticket {
+            receiver,
+            _guard: CancelGuard::new(cancel.clone()),
+        };
+        let mut queue = self.shared.lock();
+        if queue.shutdown {
+            return ticket;
+        }
+        supersede(&mut queue, &job.request.document);
+        if let Some(running) = queue.running.as_mut().filter(|running| running.warming) {
+            running.cancel.cancel();
+        }
+        queue
+            .warm
+            .retain(|warm| warm.document != job.request.document);
+        queue.jobs.push_back(Waiting {
+            job,
+            cancel,
+            reply,
+            submitted: Instant::now(),
+        });
+        drop(queue);
+        self.shared.wake.notify_one();
+        ticket
+    }
+
+    /// Queues warming of a document's session; the newest of a document replaces older.
+    pub fn warm(&self, request: EngineRequest) {
+        let mut queue = self.shared.lock();
+        if queue.shutdown
+            || queue
+                .jobs
+                .iter()
+                .any(|w| w.job.request.document == request.document)
+        {
+            return;
+        }
+        queue.warm.retain(|warm| warm.document != request.document);
+        if queue.warm.len() >= WARM_LIMIT {
+            queue.warm.pop_front();
+        }
+        queue.warm.push_back(request);
+        drop(queue);
+        self.shared.wake.notify_one();
+    }
+
+    /// The exact prompt of a request, once the engine is free; waits for it.
+    ///
+    /// # Errors
+    /// As [`Engine::render`], or where the engine is not there.
+    pub async fn render(&self, request: EngineRequest) -> Result<RenderedPrompt, EngineError> {
+        let (sender, receiver) = oneshot::channel();
+        let mut queue = self.shared.lock();
+        if !queue.shutdown {
+            queue.inspections.push_back(Box::new(move |engine| {
+                let _ = sender.send(engine.render(&request));
+            }));
+        }
+        drop(queue);
+        self.shared.wake.notify_one();
+        let gone = || EngineError::Load("the engine is not running".into());
+        receiver.await.map_err(|_| gone())?
+    }
+
+    /// Frees what the engine keeps for a closed document and stops work for it.
+    pub fn forget(&self, document: &str) {
+        let mut queue = self.shared.lock();
+        supersede(&mut queue, document);
+        queue.warm.retain(|warm| warm.document != document);
+        queue.closed_documents.push(document.to_owned());
+        drop(queue);
+        self.shared.wake.notify_one();
+    }
+
+    /// Stops the thread: everything that waits is answered as cancelled.
+    pub fn close(&self) {
+        let mut queue = self.shared.lock();
+        queue.shutdown = true;
+        queue.warm.clear();
+        queue.inspections.clear();
+        if let Some(running) = &queue.running {
+            running.cancel.cancel();
+        }
+        for waiting in queue.jobs.drain(..) {
+            let _ = waiting.reply.send(Answer::Cancelled);
+        }
+        drop(queue);
+        self.shared.wake.notify_all();
+    }
+}
+
+fn supersede(queue: &mut Queue, document: &str) {
+    let mut kept = VecDeque::with_capacity(queue.jobs.len());
+    for waiting in queue.jobs.drain(..) {
+        if waiting.job.request.document == document {
+            let _ = waiting.reply.send(Answer::Superseded);
+        } else {
+            kept.push_back(waiting);
+        }
+    }
+    queue.jobs = kept;
+    if let Some(running) = queue.running.as_mut().filter(|r| r.document == document) {
+        running.superseded = true;
+        running.cancel.cancel();
+    }
+}
+
+/// What the thread does next.
+enum Step {
+    Complete(Waiting),
+    Inspect(Inspection),
+    Warm(EngineRequest, CancelToken),
+    Forget(Vec<String>),
+    End,
+}
+
+fn next_step(shared: &Shared) -> Step {
+    let mut queue = shared.lock();
+    queue.running = None;
+    loop {
+        if queue.shutdown {
+            return Step::End;
+        }
+        if !queue.closed_documents.is_empty() {
+            return Step::Forget(std::mem::take(&mut queue.closed_documents));
+        }
+        if let Some(waiting) = queue.jobs.pop_front() {
+            queue.running = Some(Running {
+                document: waiting.job.request.document.clone(),
+                cancel: waiting.cancel.clone(),
+                superseded: false,
+                warming: false,
+            });
+            return Step::Complete(waiting);
+        }
+        if let Some(inspection) = queue.inspections.pop_front() {
+            return Step::Inspect(inspection);
+        }
+        if let Some(request) = queue.warm.pop_back() {
+            let cancel = CancelToken::new();
+            queue.running = Some(Running {
+                document: request.document.clone(),
+                cancel: cancel.clone(),
+                superseded: false,
+                warming: true,
+            });
+            return Step::Warm(request, cancel);
+        }
+        queue = shared
+            .wake
+            .wait(queue)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn run(shared: &Shared, loader: Loader) {
+    let engine = match catch_unwind(AssertUnwindSafe(loader)).unwrap_or(Err(EngineError::Panicked))
+    {
+        Ok(engine) => engine,
+        Err(error) => {
+            shared
+                .state
+                .send_replace(EngineState::Failed(error.to_string()));
+            return refuse_all(shared, &error);
+        }
+    };
+    shared.state.send_replace(EngineState::Ready(engine.info()));
+    loop {
+        match next_step(shared) {
+            Step::Complete(waiting) => complete(shared, engine.as_ref(), waiting),
+            Step::Inspect(inspection) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| inspection(engine.as_ref())));
+            }
+            Step::Warm(request, cancel) => warm(engine.as_ref(), &request, &cancel),
+            Step::Forget(documents) => {
+                for document in &documents {
+                    engine.forget(document);
+                }
+            }
+            Step::End => return,
+        }
+    }
+}
+
+fn warm(engine: &dyn Engine, request: &EngineRequest, cancel: &CancelToken) {
+    match catch_unwind(AssertUnwindSafe(|| engine.warm(request, cancel))) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "warming a session failed"),
+        Err(_) => tracing::warn!("warming a session panicked"),
+    }
+}
+
+/// Without an engine every job is answered by the reason.
+fn refuse_all(shared: &Shared, error: &EngineError) {
+    loop {
+        match next_step(shared) {
+            Step::Complete(waiting) => {
+                let _ = waiting.reply.send(Answer::Failed(error.clone()));
+            }
+            Step::Inspect(_) | Step::Warm(..) | Step::Forget(_) => {}
+            Step::End => return,
+        }
+    }
+}
+
+fn complete(shared: &Shared, engine: &dyn Engine, waiting: Waiting) {
+    let queued = waiting.submitted.elapsed();
+    let result = catch_unwind(AssertUnwindSafe(|| samples(engine, &waiting)))
+        .unwrap_or(Err(EngineError::Panicked));
+    let superseded = shared
+        .lock()
+        .running
+        .as_ref()
+        .is_some_and(|running| running.superseded);
+    let answer = match result {
+        _ if superseded => Answer::Superseded,
+        Ok(samples) if samples.is_empty() || waiting.cancel.is_cancelled() => Answer::Cancelled,
+        Ok(samples) => Answer::Done { samples, queued },
+        Err(error) => Answer::Failed(error),
+    };
+    let _ = waiting.reply.send(answer);
+}
+
+fn samples(engine: &dyn Engine, waiting: &Waiting) -> Result<Vec<Generated>, EngineError> {
+    let Waiting { job, cancel, .. } = waiting;
+    let mut samples = Vec::with_capacity(1 + job.alternatives.len());
+    let mut request = job.request.clone();
+    let samplings = std::iter::once(request.sampling).chain(job.alternatives.iter().copied());
+    for sampling in samplings {
+        let late = request
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        if cancel.is_cancelled() || (late && !samples.is_empty()) {
+            break;
+        }
+        request.sampling = sampling;
+        let mut stop = (job.make_stop)();
+        let sample = engine.complete(&request, cancel, &mut *stop)?;
+        if sample.stop == StopReason::Cancelled {
+            break;
+        }
+        samples.push(sample);
+    }
+    Ok(samples)
+}
