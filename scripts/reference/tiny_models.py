@@ -6,7 +6,7 @@ reference and the decoder under test read the same file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -47,7 +47,6 @@ class Variant:
     max_shard_size: str = "1GB"
     gradients: bool = False
     note: str = ""
-    extra: dict = field(default_factory=dict)
 
 
 def base_config(architecture: str, hidden: int, layers: int, ffn: int, vocabulary: int = VOCABULARY) -> dict:
@@ -139,9 +138,9 @@ def variants() -> list[Variant]:
                 note="three shards with model.safetensors.index.json"),
         Variant("llama-tied", llama_config(64, 3, 96, tied=True), 2, dtype=torch.bfloat16, note="stored in BF16"),
         Variant("llama-linear", llama_config(**small, tied=True, head_dim=16, rope_scaling=LINEAR_SCALING), 3,
-                note="linear scaling, head_dim is not hidden / heads"),
+                dtype=torch.float16, note="linear scaling, head_dim is not hidden / heads"),
         Variant("llama-llama3", llama_config(**small, tied=False, head_dim=16, rope_scaling=LLAMA3_SCALING), 4,
-                note="Llama 3 scaling as rope_scaling"),
+                dtype=torch.bfloat16, note="Llama 3 scaling as rope_scaling"),
         Variant("llama-llama3-v5", v5_rope, 5, dtype=torch.bfloat16,
                 note="Llama 3 scaling as transformers 5 writes it: rope_parameters"),
         Variant("qwen2-untied", qwen2_config(48, 3, 80, tied=False), 6, gradients=True, note="head_dim 12"),
