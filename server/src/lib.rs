@@ -3,4 +3,6 @@
 //! A keystroke's way through this crate: `framing` → `lsp` → `documents` → `serving`
 //! (which asks `suggest` and `truefill_syntax`) → `engine` → `suggest` → `lsp`.
 
+pub mod documents;
 pub mod engine;
+pub mod suggest;

@@ -1,0 +1,144 @@
+//! Edits as the client sends them, applied to a rope.
+
+use ropey::Rope;
+
+use super::position::{Encoding, Position, PositionError, char_offset};
+use super::typing::EditKind;
+
+/// A stretch of text, end exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Its start.
+    pub start: Position,
+    /// Its end.
+    pub end: Position,
+}
+
+/// One change of a `textDocument/didChange`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What is replaced; `None` replaces the whole text.
+    pub range: Option<Range>,
+    /// By what.
+    pub text: String,
+}
+
+/// Why a change was not applied. No variant holds text of the document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The document was never opened, or closed.
+    #[error("the document is not open")]
+    NotOpen,
+    /// The version did not increase, so the order of the edits is unknown.
+    #[error("version {found} came after version {current}, versions must increase")]
+    Version {
+        /// The version that the document has.
+        current: i32,
+        /// The version that came.
+        found: i32,
+    },
+    /// A position names no place.
+    #[error(transparent)]
+    Position(#[from] PositionError),
+    /// A range ends before it starts.
+    #[error("a range ends before it starts")]
+    Reversed,
+    /// The notification's parameters could not be read.
+    #[error("a change could not be read")]
+    Unreadable,
+    /// An earlier change could not be applied.
+    #[error("an earlier change could not be applied: {0}")]
+    Poisoned(Box<EditError>),
+}
+
+/// Applies one change and says what kind of edit it was; `None` where it changed nothing.
+pub(super) fn apply(
+    rope: &mut Rope,
+    change: &Change,
+    encoding: Encoding,
+) -> Result<Option<EditKind>, EditError> {
+    let Some(range) = change.range else {
+        let new = Rope::from_str(&change.text);
+        let kind = difference(rope, &new);
+        *rope = new;
+        return Ok(kind);
+    };
+    let start = char_offset(rope, range.start, encoding)?.0;
+    let end = char_offset(rope, range.end, encoding)?.0;
+    if end < start {
+        return Err(EditError::Reversed);
+    }
+    rope.remove(start..end);
+    rope.insert(start, &change.text);
+    Ok(EditKind::of(end - start, change.text.chars().count()))
+}
+
+/// What a client with full sync did, seen from both texts: what is left when equal
+/// beginnings and equal ends are taken away.
+fn difference(old: &Rope, new: &Rope) -> Option<EditKind> {
+    let shorter = old.len_chars().min(new.len_chars());
+    let head = old
+        .chars()
+        .zip(new.chars())
+        .take_while(|(old, new)| old == new)
+        .count();
+    let tail = backwards(old)
+        .zip(backwards(new))
+        .take_while(|(old, new)| old == new)
+        .count();
+    let tail = tail.min(shorter - head);
+    EditKind::of(old.len_chars() - head - tail, new.len_chars() - head - tail)
+}
+
+fn backwards(rope: &Rope) -> ropey::iter::Chars<'_> {
+    rope.chars_at(rope.len_chars()).reversed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(start: (u32, u32), end: (u32, u32), text: &str) -> Change {
+        let start = Position::new(start.0, start.1);
+        let end = Position::new(end.0, end.1);
+        Change {
+            range: Some(Range { start, end }),
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn a_change_replaces_its_range() {
+        let mut rope = Rope::from_str("one\r\ntwo\n");
+        let kind = apply(&mut rope, &change((0, 3), (1, 1), "-"), Encoding::Utf16);
+        assert_eq!(kind, Ok(Some(EditKind::Replacement)));
+        assert_eq!(rope.to_string(), "one-wo\n");
+    }
+
+    #[test]
+    fn a_reversed_range_changes_nothing() {
+        let mut rope = Rope::from_str("one");
+        let result = apply(&mut rope, &change((0, 2), (0, 1), "x"), Encoding::Utf8);
+        assert_eq!(result, Err(EditError::Reversed));
+        assert_eq!(rope.to_string(), "one");
+    }
+
+    #[test]
+    fn full_texts_are_classified_by_their_difference() {
+        let cases = [
+            ("abc", "abxc", Some(EditKind::Insertion)),
+            ("aaa", "aaaa", Some(EditKind::Insertion)),
+            ("aaaa", "aaa", Some(EditKind::Deletion)),
+            ("abc", "axc", Some(EditKind::Replacement)),
+            ("abc", "abc", None),
+            ("", "x", Some(EditKind::Insertion)),
+        ];
+        for (old, new, kind) in cases {
+            assert_eq!(
+                difference(&Rope::from_str(old), &Rope::from_str(new)),
+                kind,
+                "{old} {new}"
+            );
+        }
+    }
+}
