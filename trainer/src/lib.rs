@@ -1,1 +1,4 @@
-//! Hard negatives, judging, curation, training, evaluation and promotion.
+//! The companion of the language server: hard negatives from real code, judged and curated,
+//! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
+
+pub mod cli;

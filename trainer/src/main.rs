@@ -1,2 +1,7 @@
 //! `truefill-trainer`: see `truefill-trainer --help`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    truefill_trainer::cli::run(std::env::args_os())
+}
