@@ -1,0 +1,41 @@
+//! Writing a file whole or not at all.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::WeightError;
+
+/// Writes a file under a temporary name beside it, flushes it to the disk, renames it into place
+/// and flushes the folder: a reader, or a machine that lost power, sees the old file or the new.
+pub(super) fn save(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), WeightError> {
+    write(path, content).map_err(|source| WeightError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let temporary = tempfile::NamedTempFile::new_in(folder)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, temporary.as_file());
+    content(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|failure| failure.error)?;
+    // Folders can be flushed on Unix alone; elsewhere the rename is as durable as it gets.
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
