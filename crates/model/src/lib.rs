@@ -1,1 +1,14 @@
 //! FIM formats, tokenizer, decoder, KV cache, generation, adapters, checkpoints, store.
+
+pub mod config;
+pub mod decoder;
+pub mod device;
+pub mod error;
+pub mod kernels;
+pub mod kv;
+pub mod ops;
+pub mod rope;
+pub mod threads;
+pub mod tokens;
+pub mod training;
+pub mod weights;

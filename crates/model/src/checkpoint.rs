@@ -1,0 +1,110 @@
+//! Opening what a user names as a model: a GGUF file, or a folder in the hub's layout.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::ModelConfig;
+use crate::error::{ModelError, Result};
+use crate::tokenizer::Tokenizer;
+use crate::weights::{GgufFile, SafetensorsFiles, WeightSource};
+
+/// Largest `config.json` that is read.
+const CONFIG_LIMIT: u64 = 1 << 20;
+/// Largest `tokenizer.json` that is read.
+const TOKENIZER_LIMIT: u64 = 256 << 20;
+
+/// An opened checkpoint: its weights stay on disk, memory-mapped.
+pub struct Checkpoint {
+    /// Where it was opened.
+    pub path: PathBuf,
+    /// The architecture.
+    pub config: ModelConfig,
+    /// The weights.
+    pub weights: Box<dyn WeightSource>,
+    /// Absent where a folder has no `tokenizer.json`.
+    pub tokenizer: Option<Tokenizer>,
+}
+
+impl Checkpoint {
+    /// Opens a `.gguf` file, a folder with one, or a folder with `config.json`, `tokenizer.json`
+    /// and safetensors.
+    ///
+    /// # Errors
+    /// What is missing or damaged, by file.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.is_file() {
+            return Self::open_gguf(path);
+        }
+        if !path.is_dir() {
+            return Err(problem(path, "no such file or folder"));
+        }
+        if !path.join("config.json").is_file()
+            && let Some(gguf) = only_gguf(path)?
+        {
+            return Self::open_gguf(&gguf);
+        }
+        Self::open_folder(path)
+    }
+
+    fn open_gguf(path: &Path) -> Result<Self> {
+        let file = GgufFile::open(path)?;
+        let config = ModelConfig::from_gguf(&file)?;
+        let tokenizer = Tokenizer::from_gguf(file.vocabulary()?)?;
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+            weights: Box::new(file),
+            tokenizer: Some(tokenizer),
+        })
+    }
+
+    fn open_folder(path: &Path) -> Result<Self> {
+        let config_path = path.join("config.json");
+        let config = ModelConfig::from_hub_json(&read_limited(&config_path, CONFIG_LIMIT)?)?;
+        let tokenizer_path = path.join("tokenizer.json");
+        let tokenizer = tokenizer_path
+            .is_file()
+            .then(|| read_limited(&tokenizer_path, TOKENIZER_LIMIT))
+            .transpose()?
+            .map(|bytes| Tokenizer::from_json(&bytes))
+            .transpose()?;
+        let weights = SafetensorsFiles::open(path)?;
+        Ok(Self { path: path.to_owned(), config, weights: Box::new(weights), tokenizer })
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// Where the checkpoint has none.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer.as_ref().ok_or_else(|| {
+            problem(&self.path, "expected a `tokenizer.json` beside the weights, found none")
+        })
+    }
+}
+
+fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|error| problem(folder, &error.to_string()))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .collect();
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        count => Err(problem(
+            folder,
+            &format!("expected one .gguf file, found {count}; name the one to use"),
+        )),
+    }
+}
+
+fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let size = std::fs::metadata(path).map_err(|error| problem(path, &error.to_string()))?.len();
+    if size > limit {
+        return Err(problem(path, &format!("expected at most {limit} bytes, found {size}")));
+    }
+    std::fs::read(path).map_err(|error| problem(path, &error.to_string()))
+}
+
+fn problem(path: &Path, problem: &str) -> ModelError {
+    ModelError::Checkpoint { path: path.to_owned(), problem: problem.to_owned() }
+}

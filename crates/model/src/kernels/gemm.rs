@@ -1,0 +1,325 @@
+//! Products of activations with packed matrices: `y[t, r] = sum_c x[t, c] * w[r, c]`.
+//!
+//! Activations are rounded to int8 with one scale for 32 columns, as every int8 CPU engine does;
+//! the products are exact integers, accumulated in `f32` a block.
+
+use super::packed::{BLOCK, PANEL, PackedMatrix};
+use super::parallel::{self, SharedOutput};
+
+/// Activations `[rows, cols]` rounded to int8, a scale and a sum of quants for each block.
+pub struct QuantisedRows {
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    /// `[rows, cols]`.
+    pub(crate) quants: Vec<i8>,
+    /// `[rows, cols / 32]`.
+    pub(crate) scales: Vec<f32>,
+    /// `[rows, cols / 32]`: the sum of a block's quants.
+    pub(crate) sums: Vec<i32>,
+}
+
+impl QuantisedRows {
+    /// Rounds `x`, `[rows, cols]` with `cols` a multiple of 32.
+    pub fn new(x: &[f32], cols: usize) -> Self {
+        let rows = x.len() / cols;
+        let blocks = x.len() / BLOCK;
+        let mut out = Self {
+            rows,
+            cols,
+            quants: vec![0; x.len()],
+            scales: vec![0.0; blocks],
+            sums: vec![0; blocks],
+        };
+        for (((block, quants), scale), sum) in x
+            .chunks_exact(BLOCK)
+            .zip(out.quants.chunks_exact_mut(BLOCK))
+            .zip(&mut out.scales)
+            .zip(&mut out.sums)
+        {
+            (*scale, *sum) = round_block(block, quants);
+        }
+        out
+    }
+}
+
+#[inline(always)]
+fn round_block(block: &[f32], quants: &mut [i8]) -> (f32, i32) {
+    let largest = block.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+    // A block that holds NaN or infinity has no scale; the NaN it yields must reach the logits.
+    let scale = if block.iter().all(|value| value.is_finite()) {
+        largest / 127.0
+    } else {
+        f32::NAN
+    };
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    let mut sum = 0;
+    for (quant, value) in quants.iter_mut().zip(block) {
+        let rounded = (value * inverse).round_ties_even() as i32;
+        sum += rounded;
+        *quant = rounded as i8;
+    }
+    (scale, sum)
+}
+
+/// One matrix of a joint product and the column of the output where its first row goes.
+pub struct Part<'a> {
+    /// The weights.
+    pub matrix: &'a PackedMatrix,
+    /// Offset in the output row.
+    pub column: usize,
+}
+
+/// Multiplies the same activations with several matrices, whose results stand side by side in
+/// `out`, `[rows, stride]`. The parts must not overlap.
+///
+/// # Panics
+/// Where the shapes do not fit: callers check them when they load the weights.
+pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: usize) {
+    assert!(out.len() >= x.rows * stride, "the output holds every row");
+    for part in parts {
+        assert_eq!(
+            part.matrix.cols(),
+            x.cols,
+            "the weight's columns are the input features"
+        );
+        assert!(
+            part.column + part.matrix.rows() <= stride,
+            "a part fits into the output's row"
+        );
+    }
+    let panels: usize = parts.iter().map(|part| part.matrix.panels()).sum();
+    let shared = SharedOutput::new(out);
+    let kernel = kernel();
+    parallel::ranges(panels, 4, |range| {
+        let mut first = 0;
+        for part in parts {
+            let end = first + part.matrix.panels();
+            for panel in range.start.max(first)..range.end.min(end) {
+                // SAFETY: the shapes were checked above; every panel writes rows of its own.
+                unsafe { kernel(part.matrix, panel - first, x, shared, part.column, stride) };
+            }
+            first = end;
+        }
+    });
+}
+
+type Kernel = unsafe fn(&PackedMatrix, usize, &QuantisedRows, SharedOutput, usize, usize);
+
+fn kernel() -> Kernel {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512vnni")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            return super::gemm_avx512::panel;
+        }
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+        {
+            return super::gemm_avx2::panel;
+        }
+    }
+    portable_panel
+}
+
+/// Instruction set that the products run on, for `doctor` and reports.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let chosen = kernel() as usize;
+        if chosen == super::gemm_avx512::panel as *const () as usize {
+            return "AVX-512 VNNI";
+        }
+        if chosen == super::gemm_avx2::panel as *const () as usize {
+            return "AVX2";
+        }
+    }
+    "portable"
+}
+
+/// Writes one panel's rows of one token to the output; the last panel may be cut short.
+///
+/// # Safety
+/// `row` and `column` lie inside the output of `stride` columns, and no other piece of work writes
+/// these elements.
+#[inline(always)]
+pub(crate) unsafe fn write_panel(
+    values: &[f32; PANEL],
+    matrix: &PackedMatrix,
+    panel: usize,
+    out: SharedOutput,
+    row: usize,
+    column: usize,
+    stride: usize,
+) {
+    let first = panel * PANEL;
+    let lanes = PANEL.min(matrix.rows() - first);
+    // SAFETY: `first + lanes` rows exist in the matrix, so they do in the output's row.
+    unsafe {
+        let target = out.pointer().add(row * stride + column + first);
+        std::ptr::copy_nonoverlapping(values.as_ptr(), target, lanes);
+    }
+}
+
+/// The panel kernel without vector instructions, for other processors and as the oracle.
+///
+/// # Safety
+/// As [`write_panel`].
+unsafe fn portable_panel(
+    matrix: &PackedMatrix,
+    panel: usize,
+    x: &QuantisedRows,
+    out: SharedOutput,
+    column: usize,
+    stride: usize,
+) {
+    let blocks = matrix.blocks();
+    let mut weights = vec![0.0f32; matrix.cols() * PANEL];
+    let lanes = PANEL.min(matrix.rows() - panel * PANEL);
+    for (lane, row) in weights
+        .chunks_exact_mut(matrix.cols())
+        .take(lanes)
+        .enumerate()
+    {
+        matrix.dequantise_row(panel * PANEL + lane, row);
+    }
+    for token in 0..x.rows {
+        let mut values = [0.0f32; PANEL];
+        for (lane, value) in values.iter_mut().enumerate().take(lanes) {
+            let row = &weights[lane * matrix.cols()..][..matrix.cols()];
+            let quants = &x.quants[token * x.cols..][..x.cols];
+            for (block, (w, q)) in row
+                .chunks_exact(BLOCK)
+                .zip(quants.chunks_exact(BLOCK))
+                .enumerate()
+            {
+                let dot: f32 = w.iter().zip(q).map(|(w, q)| w * f32::from(*q)).sum();
+                *value += x.scales[token * blocks + block] * dot;
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { write_panel(&values, matrix, panel, out, token, column, stride) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::{RawTensor, WeightDtype, quantise};
+
+    fn noise(count: usize, seed: u64) -> Vec<f32> {
+        use rand::{RngExt, SeedableRng};
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        (0..count)
+            .map(|_| random.random_range(-1.0f32..1.0))
+            .collect()
+    }
+
+    fn run(kernel: Kernel, matrix: &PackedMatrix, x: &QuantisedRows) -> Vec<f32> {
+        let stride = matrix.rows() + 3;
+        let mut out = vec![0.0; x.rows * stride];
+        let shared = SharedOutput::new(&mut out);
+        for panel in 0..matrix.panels() {
+            // SAFETY: the output has room for every row at column 2.
+            unsafe { kernel(matrix, panel, x, shared, 2, stride) };
+        }
+        out
+    }
+
+    /// The kernels at hand agree with the portable one on every type and on ragged shapes.
+    #[test]
+    fn kernels_agree() {
+        for dtype in [
+            WeightDtype::Q8_0,
+            WeightDtype::Q4_0,
+            WeightDtype::Q4_1,
+            WeightDtype::F32,
+        ] {
+            for (tokens, rows, cols) in [(1, 16, 32), (3, 50, 96), (8, 7, 64), (17, 33, 576)] {
+                let raw = noise(rows * cols, 1);
+                let data = match dtype {
+                    WeightDtype::F32 => bytemuck::cast_slice(&raw).to_vec(),
+                    _ => quantise(dtype, &raw).expect("quantises"),
+                };
+                let weight = RawTensor {
+                    dtype,
+                    shape: vec![rows, cols],
+                    data: &data,
+                };
+                let matrix = PackedMatrix::pack(&weight, |row| row);
+                let x = QuantisedRows::new(&noise(tokens * cols, 2), cols);
+                let expected = run(portable_panel, &matrix, &x);
+                let mut kernels: Vec<Kernel> = vec![kernel()];
+                #[cfg(target_arch = "x86_64")]
+                if is_x86_feature_detected!("avx2") {
+                    kernels.push(super::super::gemm_avx2::panel);
+                }
+                for chosen in kernels {
+                    let found = run(chosen, &matrix, &x);
+                    for (a, b) in found.iter().zip(&expected) {
+                        assert!(
+                            (a - b).abs() < 2e-4 * (cols as f32).sqrt(),
+                            "{dtype:?} {a} {b}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_stand_side_by_side() {
+        let cols = 64;
+        let (first, second) = (noise(20 * cols, 3), noise(9 * cols, 4));
+        let pack = |raw: &[f32], rows| {
+            let data = bytemuck::cast_slice(raw);
+            let weight = RawTensor {
+                dtype: WeightDtype::F32,
+                shape: vec![rows, cols],
+                data,
+            };
+            PackedMatrix::pack(&weight, |row| row)
+        };
+        let (a, b) = (pack(&first, 20), pack(&second, 9));
+        let input = noise(5 * cols, 5);
+        let x = QuantisedRows::new(&input, cols);
+        let mut out = vec![f32::NAN; 5 * 29];
+        let parts = [
+            Part {
+                matrix: &a,
+                column: 0,
+            },
+            Part {
+                matrix: &b,
+                column: 20,
+            },
+        ];
+        product(&x, &parts, &mut out, 29);
+        for token in 0..5 {
+            for row in 0..29 {
+                let weights = if row < 20 {
+                    &first[row * cols..]
+                } else {
+                    &second[(row - 20) * cols..]
+                };
+                let exact: f32 = (0..cols)
+                    .map(|c| input[token * cols + c] * weights[c])
+                    .sum();
+                let found = out[token * 29 + row];
+                assert!(
+                    (found - exact).abs() < 0.15,
+                    "{token} {row}: {found} {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_nan_is_not_rounded_away() {
+        let mut input = noise(32, 6);
+        input[7] = f32::NAN;
+        assert!(QuantisedRows::new(&input, 32).scales[0].is_nan());
+    }
+}

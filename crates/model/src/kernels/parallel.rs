@@ -1,0 +1,44 @@
+//! Splitting a kernel's work over the thread pool.
+
+use rayon::prelude::*;
+
+/// A pointer to an output that several pieces of work write disjoint parts of.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedOutput(*mut f32);
+
+// SAFETY: every user hands each piece a disjoint set of elements.
+unsafe impl Send for SharedOutput {}
+// SAFETY: as above; the pointer itself is never changed.
+unsafe impl Sync for SharedOutput {}
+
+impl SharedOutput {
+    pub(crate) fn new(out: &mut [f32]) -> Self {
+        Self(out.as_mut_ptr())
+    }
+
+    pub(crate) fn pointer(self) -> *mut f32 {
+        self.0
+    }
+}
+
+/// Splits `0..units` into one contiguous range a thread (or fewer, where there is less than
+/// `least` units of work for each) and runs them together.
+pub(crate) fn ranges(units: usize, least: usize, run: impl Fn(std::ops::Range<usize>) + Sync) {
+    let pieces = rayon::current_num_threads()
+        .min(units / least.max(1))
+        .max(1);
+    if pieces == 1 {
+        return run(0..units);
+    }
+    (0..pieces).into_par_iter().for_each(|piece| {
+        run(units * piece / pieces..units * (piece + 1) / pieces);
+    });
+}
+
+/// Runs `run` for every unit, each stolen on its own: for units of uneven cost.
+pub(crate) fn each(units: usize, run: impl Fn(usize) + Sync + Send) {
+    if units == 1 || rayon::current_num_threads() == 1 {
+        return (0..units).for_each(run);
+    }
+    (0..units).into_par_iter().with_max_len(1).for_each(run);
+}

@@ -1,0 +1,302 @@
+//! Inference on the CPU: packed int8 products or exact dense ones, attention in our own kernel.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, Device, Storage, Tensor};
+
+use super::{Loader, NamedWeight, Ops, WeightSet};
+use crate::error::{ModelError, Result};
+use crate::kernels::attention::{HeadShape, LayerKv};
+use crate::kernels::elementwise;
+use crate::kernels::gemm::{Part, QuantisedRows, product};
+use crate::kernels::packed::PackedMatrix;
+use crate::rope::RopeTables;
+
+/// A matrix on the CPU.
+pub enum CpuMatrix {
+    /// For int8 products.
+    Packed(PackedMatrix),
+    /// `[out, in]` in `f32`, exact.
+    Dense(Tensor),
+}
+
+impl CpuMatrix {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.rows(),
+            Self::Dense(dense) => dense.dims()[0],
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.bytes(),
+            Self::Dense(dense) => dense.elem_count() * 4,
+        }
+    }
+}
+
+/// Matrices that multiply the same input; their results stand side by side.
+pub struct CpuLinear {
+    parts: Vec<CpuMatrix>,
+    bias: Option<Vec<f32>>,
+}
+
+impl CpuLinear {
+    fn width(&self) -> usize {
+        self.parts.iter().map(CpuMatrix::rows).sum()
+    }
+
+    fn apply(&self, x: &Tensor) -> Result<Vec<f32>> {
+        let width = self.width();
+        let rows = x.dims()[0];
+        let mut out = vec![0.0; rows * width];
+        let mut packed = Vec::new();
+        let mut column = 0;
+        for part in &self.parts {
+            match part {
+                CpuMatrix::Packed(matrix) => packed.push(Part { matrix, column }),
+                CpuMatrix::Dense(dense) => {
+                    let product = x.matmul(&dense.t()?)?;
+                    with_values(&product, |values| {
+                        place(values, part.rows(), &mut out, width, column);
+                    })?;
+                }
+            }
+            column += part.rows();
+        }
+        if !packed.is_empty() {
+            with_values(x, |values| {
+                let quantised = QuantisedRows::new(values, x.dims()[1]);
+                product(&quantised, &packed, &mut out, width);
+            })?;
+        }
+        if let Some(bias) = &self.bias {
+            elementwise::add_bias(&mut out, bias);
+        }
+        Ok(out)
+    }
+}
+
+/// Copies `[rows, width]` into columns of `[rows, stride]`.
+fn place(values: &[f32], width: usize, out: &mut [f32], stride: usize, column: usize) {
+    for (row, out) in values.chunks_exact(width).zip(out.chunks_exact_mut(stride)) {
+        out[column..column + width].copy_from_slice(row);
+    }
+}
+
+/// A norm's weight; a bias makes it a layer norm.
+pub struct CpuNorm {
+    weight: Vec<f32>,
+    bias: Option<Vec<f32>>,
+}
+
+/// The CPU's weights.
+pub struct CpuWeights;
+
+impl WeightSet for CpuWeights {
+    type Embedding = Arc<CpuLinear>;
+    type Linear = Arc<CpuLinear>;
+    type Norm = CpuNorm;
+    type Attention = CpuLinear;
+    type Gated = CpuLinear;
+}
+
+/// One forward pass over one sequence.
+pub struct CpuOps<'a> {
+    /// Head counts.
+    pub shape: HeadShape,
+    /// Norm epsilon.
+    pub epsilon: f32,
+    /// Positions that attention sees, counted back from the query's own.
+    pub window: Option<usize>,
+    /// Angles.
+    pub rope: &'a RopeTables,
+    /// One per layer.
+    pub cache: &'a mut [LayerKv],
+    /// Position of the first token.
+    pub offset: usize,
+    /// Asked before each layer.
+    pub cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Ops for CpuOps<'_> {
+    type Weights = CpuWeights;
+
+    fn enter_layer(&mut self, _layer: usize) -> Result<()> {
+        if (self.cancelled)() {
+            Err(ModelError::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn embed(&mut self, table: &Arc<CpuLinear>, tokens: &[u32]) -> Result<Tensor> {
+        match &table.parts[..] {
+            [CpuMatrix::Packed(packed)] => {
+                let width = packed.cols();
+                let mut out = vec![0.0; tokens.len() * width];
+                for (token, row) in tokens.iter().zip(out.chunks_exact_mut(width)) {
+                    packed.dequantise_row(*token as usize, row);
+                }
+                rows(out, width)
+            }
+            [CpuMatrix::Dense(dense)] => {
+                Ok(dense.index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?)
+            }
+            _ => Err(ModelError::internal("an embedding is one matrix")),
+        }
+    }
+
+    fn norm(&mut self, x: &Tensor, weight: &CpuNorm) -> Result<Tensor> {
+        let mut out = vec![0.0; x.elem_count()];
+        with_values(x, |values| match &weight.bias {
+            None => elementwise::rms_norm(values, &weight.weight, self.epsilon, &mut out),
+            Some(bias) => {
+                elementwise::layer_norm(values, &weight.weight, bias, self.epsilon, &mut out);
+            }
+        })?;
+        rows(out, weight.weight.len())
+    }
+
+    fn linear(&mut self, x: &Tensor, weight: &Arc<CpuLinear>) -> Result<Tensor> {
+        rows(weight.apply(x)?, weight.width())
+    }
+
+    fn attend(&mut self, layer: usize, x: &Tensor, weight: &CpuLinear) -> Result<Tensor> {
+        let mut joint = weight.apply(x)?;
+        self.rotate(&mut joint);
+        let cache = &mut self.cache[layer];
+        cache.write(&joint, self.offset);
+        let mut out = vec![0.0; x.dims()[0] * self.shape.query_width()];
+        cache.attend(&joint, self.offset, self.window, &mut out);
+        rows(out, self.shape.query_width())
+    }
+
+    fn gated_silu(&mut self, x: &Tensor, weight: &CpuLinear) -> Result<Tensor> {
+        let joint = weight.apply(x)?;
+        let width = weight.width() / 2;
+        let mut out = vec![0.0; joint.len() / 2];
+        elementwise::gated_silu(&joint, width, &mut out);
+        rows(out, width)
+    }
+
+    fn gelu(&mut self, x: Tensor) -> Result<Tensor> {
+        let width = x.dims()[1];
+        let mut values = x.flatten_all()?.to_vec1::<f32>()?;
+        elementwise::gelu_tanh(&mut values);
+        rows(values, width)
+    }
+
+    fn add(&mut self, a: Tensor, b: Tensor) -> Result<Tensor> {
+        Ok((a + b)?)
+    }
+}
+
+impl CpuOps<'_> {
+    /// Rotates queries and keys of `[tokens, joint_width]` in place.
+    fn rotate(&self, joint: &mut [f32]) {
+        let HeadShape {
+            heads,
+            kv_heads,
+            head_dim,
+        } = self.shape;
+        for (token, row) in joint.chunks_exact_mut(self.shape.joint_width()).enumerate() {
+            let (cos, sin) = self.rope.at(self.offset + token);
+            for head in row[..(heads + kv_heads) * head_dim].chunks_exact_mut(head_dim) {
+                elementwise::rotate(head, cos, sin);
+            }
+        }
+    }
+}
+
+fn rows(values: Vec<f32>, width: usize) -> Result<Tensor> {
+    let count = values.len() / width;
+    Ok(Tensor::from_vec(values, (count, width), &Device::Cpu)?)
+}
+
+/// Reads a tensor's values in place.
+fn with_values<T>(x: &Tensor, read: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let x = x.contiguous()?;
+    let (storage, layout) = x.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(CpuStorage::F32(values)) => Ok(read(
+            &values[layout.start_offset()..][..layout.shape().elem_count()],
+        )),
+        _ => Err(ModelError::internal("activations on the CPU are f32")),
+    }
+}
+
+/// Loads weights for the CPU.
+pub struct CpuLoader {
+    /// Keep every weight exact in `f32` instead of packing it for int8 products.
+    pub exact: bool,
+    /// Bytes of weights held in memory so far.
+    pub bytes: usize,
+}
+
+impl CpuLoader {
+    fn matrix(&mut self, part: &NamedWeight<'_>) -> Result<CpuMatrix> {
+        let matrix = if !self.exact && PackedMatrix::fits(&part.weight) {
+            CpuMatrix::Packed(PackedMatrix::pack(&part.weight, |row| part.source_row(row)))
+        } else {
+            let shape = part.weight.shape.clone();
+            CpuMatrix::Dense(Tensor::from_vec(part.to_f32(), shape, &Device::Cpu)?)
+        };
+        self.bytes += matrix.bytes();
+        Ok(matrix)
+    }
+
+    fn joined(&mut self, parts: &[NamedWeight<'_>]) -> Result<CpuLinear> {
+        let matrices = parts
+            .iter()
+            .map(|part| self.matrix(part))
+            .collect::<Result<Vec<_>>>()?;
+        let bias = parts.iter().any(|part| part.bias.is_some()).then(|| {
+            let zeros = |part: &NamedWeight<'_>| vec![0.0; part.weight.shape[0]];
+            parts
+                .iter()
+                .flat_map(|part| part.bias.clone().unwrap_or_else(|| zeros(part)))
+                .collect()
+        });
+        Ok(CpuLinear {
+            parts: matrices,
+            bias,
+        })
+    }
+}
+
+impl Loader for CpuLoader {
+    type Weights = CpuWeights;
+
+    fn embedding(&mut self, weight: NamedWeight<'_>) -> Result<Arc<CpuLinear>> {
+        Ok(Arc::new(self.joined(&[weight])?))
+    }
+
+    fn linear(&mut self, weight: NamedWeight<'_>) -> Result<Arc<CpuLinear>> {
+        Ok(Arc::new(self.joined(&[weight])?))
+    }
+
+    fn tied_head(
+        &mut self,
+        embedding: &Arc<CpuLinear>,
+        _weight: NamedWeight<'_>,
+    ) -> Result<Arc<CpuLinear>> {
+        Ok(embedding.clone())
+    }
+
+    fn norm(&mut self, weight: NamedWeight<'_>) -> Result<CpuNorm> {
+        Ok(CpuNorm {
+            weight: weight.to_f32(),
+            bias: weight.bias,
+        })
+    }
+
+    fn attention(&mut self, parts: [NamedWeight<'_>; 3]) -> Result<CpuLinear> {
+        self.joined(&parts)
+    }
+
+    fn gated(&mut self, parts: [NamedWeight<'_>; 2]) -> Result<CpuLinear> {
+        self.joined(&parts)
+    }
+}
