@@ -1,7 +1,7 @@
 //! The metadata of a GGUF file.
 
 use super::{ConfigError, Family, ModelConfig, Origin, RopeLayout, RopeScaling};
-use crate::weights::{GgufFile, LayerPart, Naming, TensorName, WeightSource};
+use crate::weights::{GgufFile, LayerPart, Naming, TensorName, WeightSource, shown};
 
 impl ModelConfig {
     /// The configuration of the model in a GGUF file.
@@ -106,7 +106,7 @@ impl Reader<'_> {
         let kind = self.file.string("general.type")?.unwrap_or("model");
         if kind != "model" {
             return Err(self.origin.unsupported(
-                format!("a GGUF file of the type `{kind}`"),
+                format!("a GGUF file of the type `{}`", shown(kind)),
                 "name a file that holds a whole model",
             ));
         }
@@ -181,7 +181,7 @@ impl Reader<'_> {
             },
             Some(other) => {
                 return Err(self.origin.unsupported(
-                    format!("rope scaling \"{other}\""),
+                    format!("rope scaling \"{}\"", shown(other)),
                     "use a model without it or with \"linear\"",
                 ));
             }

@@ -1,8 +1,16 @@
 //! The hub's `config.json`.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use serde::Deserialize;
 
 use super::{ConfigError, Family, ModelConfig, Origin, RopeLayout, RopeScaling};
+use crate::weights::shown;
+
+/// Real files take some kilobytes.
+const MAX_JSON_BYTES: u64 = 1 << 20;
 
 /// What is read of the file. Where a key is missing, the model's own code has a default.
 #[derive(Deserialize)]
@@ -51,20 +59,45 @@ struct Rope {
 }
 
 impl ModelConfig {
-    /// The configuration of a checkpoint in the hub's layout, from the bytes of its
-    /// `config.json`.
+    /// The configuration of a checkpoint in the hub's layout, from its `config.json`.
     ///
     /// # Errors
-    /// [`ConfigError`] where the JSON is malformed, the architecture is none of [`Family`], a
-    /// size is missing or absurd, or the model needs something that the decoder does not compute.
+    /// [`ConfigError`] where the file cannot be read or is larger than any such file, the JSON is
+    /// malformed, the architecture is none of [`Family`], a size is missing or absurd, or the
+    /// model needs something that the decoder does not compute.
+    pub fn from_hub_file(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(read)?;
+        file.take(MAX_JSON_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(read)?;
+        Self::from_json(&bytes, &Origin::file(path))
+    }
+
+    /// As [`ModelConfig::from_hub_file`], from the file's bytes.
+    ///
+    /// # Errors
+    /// As there.
     pub fn from_hub_json(bytes: &[u8]) -> Result<Self, ConfigError> {
-        let origin = Origin("the model's config.json".to_owned());
+        Self::from_json(bytes, &Origin("the model's config.json".to_owned()))
+    }
+
+    fn from_json(bytes: &[u8], origin: &Origin) -> Result<Self, ConfigError> {
+        let malformed = |found| ConfigError::Malformed {
+            origin: origin.0.clone(),
+            expected: format!("a model's configuration in at most {MAX_JSON_BYTES} bytes of JSON"),
+            found,
+        };
+        if bytes.len() as u64 > MAX_JSON_BYTES {
+            return Err(malformed("more".to_owned()));
+        }
         let hub: HubConfig =
-            serde_json::from_slice(bytes).map_err(|error| ConfigError::Malformed {
-                expected: "a model's configuration in JSON".to_owned(),
-                found: error.to_string(),
-            })?;
-        hub.convert(&origin)
+            serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+        hub.convert(origin)
     }
 }
 
@@ -116,7 +149,7 @@ impl HubConfig {
         let family = origin.family(&name)?;
         match class {
             Some(class) if !class.ends_with("ForCausalLM") => Err(origin.unsupported(
-                format!("the model class `{class}`"),
+                format!("the model class `{}`", shown(class)),
                 "use a causal language model, whose class ends in `ForCausalLM`",
             )),
             _ => Ok(family),
@@ -141,7 +174,7 @@ impl HubConfig {
         ] {
             if let Some(value) = value.as_deref().filter(|value| *value != supported) {
                 return Err(origin.unsupported(
-                    format!("`{key}` \"{value}\""),
+                    format!("`{key}` \"{}\"", shown(value)),
                     format!("{} models have \"{supported}\"", family.name()),
                 ));
             }
@@ -224,7 +257,7 @@ impl HubConfig {
                 )?,
             }),
             Some(other) => Err(origin.unsupported(
-                format!("rope scaling \"{other}\""),
+                format!("rope scaling \"{}\"", shown(other)),
                 "remove `rope_scaling` to use the model within the context it was trained on, \
                  or use one with \"linear\" or \"llama3\"",
             )),

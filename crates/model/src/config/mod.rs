@@ -6,7 +6,7 @@ mod limits;
 
 use std::path::PathBuf;
 
-use crate::weights::WeightError;
+use crate::weights::{WeightError, shown};
 
 /// The architectures that the decoder computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,9 +156,19 @@ pub struct ModelConfig {
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// Not JSON, or not of the expected types.
-    #[error("the model's config.json: expected {expected}, found {found}")]
+    #[error("{origin}: expected {expected}, found {found}")]
     Malformed {
+        /// The file.
+        origin: String,
         /// What the reader needs.
         expected: String,
         /// What the parser says.
@@ -224,10 +234,9 @@ impl Origin {
 
     fn family(&self, name: &str) -> Result<Family, ConfigError> {
         Family::from_name(name).ok_or_else(|| {
-            let shown: String = name.chars().take(80).flat_map(char::escape_debug).collect();
             let supported = Family::ALL.map(Family::name).join(", ");
             self.unsupported(
-                format!("the architecture `{shown}`"),
+                format!("the architecture `{}`", shown(name)),
                 format!("use a model of one of {supported}"),
             )
         })

@@ -124,7 +124,7 @@ impl Fault {
 }
 
 /// Names from a file are untrusted: they are shown without control characters and not at length.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     const LIMIT: usize = 80;
     let mut text: String = name
         .chars()

@@ -20,6 +20,7 @@ mod save;
 pub use dequantise::dequantise;
 pub use dtype::WeightDtype;
 pub use error::WeightError;
+pub(crate) use error::shown;
 pub use gguf::{GgufFile, GgufWriter};
 pub use memory::MemoryWeights;
 pub use names::{LayerPart, Naming, TensorName};

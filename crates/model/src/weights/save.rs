@@ -26,7 +26,7 @@ fn write(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
+    let temporary = new_file(folder)?;
     let mut writer = BufWriter::with_capacity(1 << 20, temporary.as_file());
     content(&mut writer)?;
     writer.flush()?;
@@ -38,4 +38,16 @@ fn write(
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// A temporary file with the permissions of any other file: weights are shared between users and
+/// processes, so the private mode of temporary files would be wrong once it is renamed.
+fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.prefix(".writing-").tempfile_in(folder)
 }

@@ -17,9 +17,10 @@ use super::weight_dtype;
 
 /// Bytes of the header's length.
 const LENGTH_BYTES: usize = 8;
-/// A header takes some 120 bytes a tensor: this holds more than 60,000 of them.
-const MAX_HEADER_BYTES: u64 = 8 << 20;
-const MAX_TENSORS: usize = 65_536;
+/// A header takes some 120 bytes a tensor; large models have a thousand tensors in a file.
+const MAX_HEADER_BYTES: u64 = 4 << 20;
+const MAX_TENSORS: usize = 16_384;
+const MAX_NOTES: usize = 1024;
 const MAX_DIMENSIONS: usize = 8;
 
 /// Where a tensor lies.
@@ -105,7 +106,7 @@ impl<'de> serde::de::Visitor<'de> for Names {
         let mut seen = HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
-                map.next_value::<BTreeMap<String, String>>()?;
+                map.next_value_seed(Notes)?;
             } else {
                 map.next_value_seed(Tensor)?;
             }
@@ -118,6 +119,36 @@ impl<'de> serde::de::Visitor<'de> for Names {
             }
         }
         Ok(())
+    }
+}
+
+/// The free strings under `__metadata__`.
+struct Notes;
+
+impl<'de> DeserializeSeed<'de> for Notes {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> serde::de::Visitor<'de> for Notes {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        for _ in 0..MAX_NOTES {
+            if map.next_entry::<String, String>()?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(A::Error::custom(format!(
+            "{MAX_NOTES} strings of metadata or more"
+        )))
     }
 }
 
