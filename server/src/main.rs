@@ -1,2 +1,5 @@
 //! `truefill`: see `truefill --help`.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    truefill_server::cli::run()
+}

@@ -5,6 +5,7 @@
 //! ([`EngineThread`]), so weights and KV cache need no lock.
 
 mod cancel;
+pub mod open;
 pub mod scripted;
 mod thread;
 

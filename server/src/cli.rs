@@ -1,0 +1,82 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+
+/// Exit code of a job that failed; wrong usage exits with 2, which clap does itself.
+const FAILED: u8 = 1;
+
+/// A language server that fills in the middle from a local model.
+#[derive(Debug, Parser)]
+#[command(
+    name = "truefill",
+    version,
+    after_help = "Editors start `truefill serve`. To see whether everything is in place, run \
+                  `truefill doctor`. Files lie in the system's folders for configuration and \
+                  data, or all under `TRUEFILL_HOME`; `TRUEFILL_LOG` sets what is logged to \
+                  stderr (such as `truefill_server=debug`)."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Speak the language server protocol on stdin and stdout
+    #[command(
+        after_help = "Editors start this. It ends when the editor says `exit`, closes the \
+                            stream, or is gone."
+    )]
+    Serve(ServeArgs),
+}
+
+/// What `truefill serve` can be told.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration to read instead of the user's `truefill.toml`
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// An engine for tests, `scripted:FILE.json`
+    #[arg(long, value_name = "ENGINE", hide = true)]
+    pub engine: Option<String>,
+    /// Clients append this to tell the transport; stdio is the only one there is.
+    #[arg(long, hide = true)]
+    stdio: bool,
+    /// Clients append this to tell their process; `initialize` says it as well.
+    #[arg(long, hide = true, value_name = "PID", rename_all = "camelCase")]
+    client_process_id: Option<u32>,
+}
+
+/// Runs the command that the arguments name and gives the process's exit code.
+pub fn run() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Serve(args) => commands::serve::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // The stream may be closed; there is nobody left to tell then.
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr().lock(),
+                format!("truefill: {error:#}\n").as_bytes(),
+            );
+            FAILED.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

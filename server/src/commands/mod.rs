@@ -1,0 +1,3 @@
+//! What a user can run, a file each.
+
+pub mod serve;

@@ -1,0 +1,236 @@
+//! The configuration: one struct, read from the user's `truefill.toml` and from the
+//! same keys in `initializationOptions` and `workspace/didChangeConfiguration`.
+//!
+//! Nothing here is ever read from a file of a workspace: a cloned repository cannot
+//! choose a model, a backend or a file. An unknown key is an error that names the
+//! nearest key, because a misspelt switch that does nothing is worse than none.
+
+mod load;
+mod macros;
+pub mod reference;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, Layer};
+use macros::settings;
+
+/// What the guard does with a suggestion that names something unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GuardMode {
+    /// It is not asked.
+    Off,
+    /// The suggestion is shown, its verdict goes to the journal.
+    Flag,
+    /// The suggestion is not shown.
+    Block,
+}
+
+/// Which completion backend is asked instead of a local model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RemoteKind {
+    /// No backend: the local model.
+    None,
+    /// An OpenAI-compatible `/v1/completions`.
+    OpenAi,
+    /// llama.cpp's `/infill`.
+    LlamaCpp,
+}
+
+settings! {
+    /// The model and where it computes.
+    model: Model {
+        /// What completes: `"default"`, a checkpoint's id or alias as `truefill models list` shows
+        /// them, or the path of a GGUF file or a folder with safetensors.
+        machine id: String = "default".to_owned(),
+        /// The model's FIM format, `"auto"` to find it from the tokenizer.
+        machine format: String = "auto".to_owned(),
+        /// Where to compute: `"auto"`, `"cpu"` or `"cuda:N"`.
+        machine device: String = "auto".to_owned(),
+        /// Threads of the CPU, 0 for one per core.
+        machine threads: usize = 0,
+        /// Memory for the KV cache of all documents together, in MiB.
+        machine kv_memory_mb: usize = 128,
+    }
+
+    /// What the model sees.
+    context: Context {
+        /// Tokens in the prompt at most.
+        window window_tokens: usize = 1024,
+        /// Share of the prompt that the text after the cursor may take, 0 to 0.9.
+        window suffix_share: f32 = 0.25,
+    }
+
+    /// When and what to suggest.
+    suggest: Suggest {
+        /// Suggest while typing. With `false` suggestions come only when asked for.
+        window automatic: bool = true,
+        /// Shortest delay of an automatic suggestion after a key, in milliseconds.
+        window delay_min_ms: u64 = 20,
+        /// Longest delay of an automatic suggestion after a key, in milliseconds.
+        window delay_max_ms: u64 = 400,
+        /// Time for an automatic suggestion from the request on, in milliseconds.
+        window automatic_budget_ms: u64 = 2000,
+        /// Time for a suggestion that was asked for, in milliseconds.
+        window invoked_budget_ms: u64 = 8000,
+        /// Tokens of a suggestion that stays on its line at most.
+        window line_tokens: usize = 48,
+        /// Tokens of a suggestion of several lines at most.
+        window block_tokens: usize = 160,
+        /// Suggestions to choose from when they are asked for, 1 to 3.
+        window alternatives: usize = 3,
+        /// What happens to a suggestion that names something that neither the file, its imports
+        /// nor the workspace knows: `"off"`, `"flag"` (show and record) or `"block"`.
+        window guard: GuardMode = GuardMode::Flag,
+        /// Language ids in which nothing is suggested, as the editor names them.
+        window disabled_languages: Vec<String> = Vec::new(),
+    }
+
+    /// Which files are left alone.
+    files: Files {
+        /// Patterns of file names and paths in which nothing is suggested and which are never
+        /// read. A list of your own replaces this one.
+        window deny: Vec<String> = default_deny(),
+        /// Leave alone what `.gitignore` and `.truefillignore` exclude.
+        window respect_ignore_files: bool = true,
+        /// Bytes of a document at most.
+        window max_bytes: usize = 1 << 20,
+        /// Bytes of a line near the cursor at most.
+        window max_line_bytes: usize = 5000,
+    }
+
+    /// The background index of the workspace's symbols, which the guard asks.
+    index: IndexSettings {
+        /// Build it and keep it up.
+        window enabled: bool = true,
+        /// Files in it at most.
+        window max_files: usize = 20_000,
+        /// Bytes of a file in it at most.
+        window max_file_bytes: usize = 512 << 10,
+    }
+
+    /// The private journal of what was shown, accepted and kept.
+    journal: Journal {
+        /// Keep it. It never leaves this machine by itself.
+        machine enabled: bool = true,
+        /// Also keep the redacted code around suggestions, so that a model can learn from it.
+        machine context: bool = false,
+    }
+
+    /// A completion backend of your own instead of the local model.
+    remote: Remote {
+        /// `"none"`, `"openai"` (any compatible `/v1/completions`) or `"llamacpp"` (`/infill`).
+        machine kind: RemoteKind = RemoteKind::None,
+        /// Its address, such as `"http://localhost:8080"`.
+        machine url: String = String::new(),
+        /// The model's name there.
+        machine model: String = String::new(),
+        /// Name of the environment variable that holds the key, empty for none. The key itself
+        /// never stands in a configuration.
+        machine api_key_env: String = String::new(),
+    }
+}
+
+fn default_deny() -> Vec<String> {
+    [
+        ".env*",
+        "*.pem",
+        "*.key",
+        "*.cert",
+        "*.crt",
+        "*.cer",
+        "*.p12",
+        "*.pfx",
+        "*.jks",
+        "*.keystore",
+        "*.kdbx",
+        "*.asc",
+        "*.gpg",
+        "id_rsa*",
+        "id_ed25519*",
+        "id_ecdsa*",
+        "id_dsa*",
+        ".dev.vars",
+        "secrets.*",
+        "*.secrets",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+        ".pgpass",
+        ".htpasswd",
+        "credentials",
+        "credentials.json",
+        "*.tfstate",
+        "*.tfvars",
+        "*.tfvars.json",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+impl Config {
+    /// What a change of configuration must open the engine anew for.
+    pub fn engine_differs(&self, other: &Self) -> bool {
+        self.model != other.model
+            || self.remote != other.remote
+            || self.context.window_tokens != other.context.window_tokens
+            || self.suggest.block_tokens.max(self.suggest.line_tokens)
+                > other.suggest.block_tokens.max(other.suggest.line_tokens)
+    }
+
+    /// Checks what the types cannot.
+    fn validate(&self) -> Result<(), (&'static str, String)> {
+        let within = |key, value: usize, low: usize, high: usize| {
+            let fits = (low..=high).contains(&value);
+            let sentence = format!("expected a number from {low} to {high}, found {value}");
+            if fits { Ok(()) } else { Err((key, sentence)) }
+        };
+        within(
+            "context.window_tokens",
+            self.context.window_tokens,
+            64,
+            1 << 20,
+        )?;
+        within("suggest.line_tokens", self.suggest.line_tokens, 1, 4096)?;
+        within("suggest.block_tokens", self.suggest.block_tokens, 1, 4096)?;
+        within("suggest.alternatives", self.suggest.alternatives, 1, 3)?;
+        within("model.threads", self.model.threads, 0, 1024)?;
+        within("model.kv_memory_mb", self.model.kv_memory_mb, 16, 1 << 20)?;
+        let share = self.context.suffix_share;
+        if !(0.0..=0.9).contains(&share) {
+            let sentence = format!("expected a number from 0 to 0.9, found {share}");
+            return Err(("context.suffix_share", sentence));
+        }
+        if self.suggest.delay_min_ms > self.suggest.delay_max_ms {
+            let max = self.suggest.delay_max_ms;
+            let found = self.suggest.delay_min_ms;
+            let sentence =
+                format!("expected at most `suggest.delay_max_ms` ({max}), found {found}");
+            return Err(("suggest.delay_min_ms", sentence));
+        }
+        for pattern in &self.files.deny {
+            globset::Glob::new(pattern).map_err(|error| ("files.deny", error.to_string()))?;
+        }
+        self.validate_device()?;
+        if self.remote.kind != RemoteKind::None && self.remote.url.is_empty() {
+            return Err((
+                "remote.url",
+                "expected the backend's address, found nothing".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_device(&self) -> Result<(), (&'static str, String)> {
+        let device = self.model.device.as_str();
+        let number = device
+            .strip_prefix("cuda:")
+            .map(|number| number.parse::<u16>().is_ok());
+        if matches!(device, "auto" | "cpu") || number == Some(true) {
+            return Ok(());
+        }
+        let sentence = format!("expected `auto`, `cpu` or `cuda:N`, found `{device}`");
+        Err(("model.device", sentence))
+    }
+}

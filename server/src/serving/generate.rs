@@ -1,0 +1,132 @@
+//! Asks the engine, and tells a text that came from one that did not.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::engine::{
+    Answer, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling, StopFn,
+    StopReason,
+};
+use crate::silence::Silence;
+
+use super::ask::Trigger;
+use super::text::Around;
+
+/// What the engine is to write.
+pub struct Order<'a> {
+    /// The document's URI.
+    pub uri: &'a str,
+    /// The text around the cursor.
+    pub around: &'a Around,
+    /// The path as the prompt may show it.
+    pub path: Option<String>,
+    /// What made the editor ask.
+    pub trigger: Trigger,
+    /// Tokens at most.
+    pub max_new_tokens: usize,
+    /// Makes the watcher of a growing text.
+    pub make_stop: Box<dyn Fn() -> StopFn + Send>,
+    /// When the editor asked.
+    pub asked: Instant,
+}
+
+/// What the engine wrote.
+pub struct Written {
+    /// The first sample and its alternatives, none empty.
+    pub samples: Vec<Generated>,
+    /// Time in the engine's queue.
+    pub queued: Duration,
+}
+
+/// Temperature of alternatives: enough to differ, little enough to make sense.
+const ALTERNATIVE_TEMPERATURE: f32 = 0.6;
+
+/// The time that a request may take.
+pub fn budget(config: &Config, trigger: Trigger) -> Duration {
+    Duration::from_millis(match trigger {
+        Trigger::Automatic => config.suggest.automatic_budget_ms,
+        Trigger::Invoked => config.suggest.invoked_budget_ms,
+    })
+}
+
+/// The engine, if it can be asked now.
+///
+/// # Errors
+/// The reason why not.
+pub fn ready(engine: Option<EngineHandle>) -> Result<EngineHandle, Silence> {
+    let engine = engine.ok_or(Silence::ModelLoading)?;
+    match engine.state() {
+        EngineState::Ready(_) => Ok(engine),
+        EngineState::Loading => Err(Silence::ModelLoading),
+        EngineState::Failed(sentence) => Err(Silence::ModelUnavailable(sentence)),
+    }
+}
+
+/// The request that an order becomes.
+pub fn request(config: &Config, order: &Order<'_>) -> EngineRequest {
+    EngineRequest {
+        document: order.uri.to_owned(),
+        prefix: order.around.prefix.clone(),
+        suffix: order.around.suffix.clone(),
+        path: order.path.clone(),
+        repo: None,
+        chunks: Vec::new(),
+        window_tokens: config.context.window_tokens,
+        suffix_share: config.context.suffix_share,
+        max_new_tokens: order.max_new_tokens,
+        sampling: Sampling::GREEDY,
+        deadline: Some(order.asked + budget(config, order.trigger)),
+    }
+}
+
+/// Asks the engine and waits. Dropping the future cancels the work.
+///
+/// # Errors
+/// Why there is no text.
+pub async fn generate(
+    config: &Config,
+    engine: &EngineHandle,
+    order: Order<'_>,
+) -> Result<Written, Silence> {
+    let request = request(config, &order);
+    let alternatives = match order.trigger {
+        Trigger::Invoked => (1..config.suggest.alternatives).map(alternative).collect(),
+        Trigger::Automatic => Vec::new(),
+    };
+    let job = Job {
+        request,
+        alternatives,
+        make_stop: order.make_stop,
+    };
+    let milliseconds = u64::try_from(budget(config, order.trigger).as_millis()).unwrap_or(u64::MAX);
+    match engine.submit(job).wait().await {
+        Answer::Done { samples, queued } => {
+            let late = samples
+                .iter()
+                .any(|sample| sample.stop == StopReason::Deadline);
+            let mut samples = samples;
+            samples.retain(|sample| !sample.text.is_empty());
+            match samples.is_empty() {
+                true if late => Err(Silence::BudgetExceeded { milliseconds }),
+                true => Err(Silence::NothingGenerated),
+                false => Ok(Written { samples, queued }),
+            }
+        }
+        Answer::Superseded => Err(Silence::Superseded),
+        Answer::Cancelled => Err(Silence::Cancelled),
+        Answer::Failed(error) => Err(Silence::EngineFailed(error.to_string())),
+    }
+}
+
+fn alternative(number: usize) -> Sampling {
+    Sampling {
+        temperature: ALTERNATIVE_TEMPERATURE,
+        top_p: 0.95,
+        seed: number as u64,
+    }
+}
+
+/// Never stops before the engine does.
+pub fn never() -> Box<dyn Fn() -> StopFn + Send> {
+    Box::new(|| Box::new(|_| Flow::Continue))
+}
