@@ -46,7 +46,7 @@ unpack() {
     python3 -m pip download --quiet --no-deps --only-binary=:all: --require-hashes \
         --platform manylinux2014_x86_64 --platform manylinux2010_x86_64 --platform manylinux_2_27_x86_64 \
         --dest "$wheels" --requirement "$REQUIREMENTS"
-    rm -rf "$DIR/nvidia"
+    rm -rf "$DIR/nvidia" "$DIR/.stubs"
     local wheel
     for wheel in "$wheels"/*.whl; do
         python3 -m zipfile -e "$wheel" "$DIR"
