@@ -1,6 +1,6 @@
 //! Norms, activations and rotary positions on rows of `f32`.
 
-use super::fused;
+use super::{fused, parallel};
 
 /// `exp(x)` within 2 units in the last place, written so that the compiler vectorises it.
 ///
@@ -99,6 +99,13 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     lanes.iter().sum::<f32>() + rest
+}
+
+/// Adds `b` to `a`, element by element.
+pub fn add(a: &mut [f32], b: &[f32]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a += b;
+    }
 }
 
 /// Adds `bias` to every row of `x`.

@@ -3,6 +3,8 @@
 //! Activations are rounded to int8 with one scale for 32 columns, as every int8 CPU engine does;
 //! the products are exact integers, accumulated in `f32` a block.
 
+use rayon::prelude::*;
+
 use super::packed::{BLOCK, PANEL, PackedMatrix};
 use super::parallel::{self, SharedOutput};
 
@@ -30,14 +32,18 @@ impl QuantisedRows {
             scales: vec![0.0; blocks],
             sums: vec![0; blocks],
         };
-        for (((block, quants), scale), sum) in x
-            .chunks_exact(BLOCK)
-            .zip(out.quants.chunks_exact_mut(BLOCK))
-            .zip(&mut out.scales)
-            .zip(&mut out.sums)
-        {
-            (*scale, *sum) = round_block(block, quants);
-        }
+        // One row is not worth a second thread.
+        let piece = if rows < 16 { x.len() } else { cols * 8 };
+        x.par_chunks(piece)
+            .zip(out.quants.par_chunks_mut(piece))
+            .zip(out.scales.par_chunks_mut(piece / BLOCK))
+            .zip(out.sums.par_chunks_mut(piece / BLOCK))
+            .for_each(|(((x, quants), scales), sums)| {
+                let blocks = x.chunks_exact(BLOCK).zip(quants.chunks_exact_mut(BLOCK));
+                for ((block, quants), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
+                    (*scale, *sum) = round_block(block, quants);
+                }
+            });
         out
     }
 }

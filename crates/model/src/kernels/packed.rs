@@ -302,7 +302,11 @@ fn k_block(dtype: WeightDtype, block: &[u8], part: usize) -> BlockRow {
     let mut quants = [0u8; BLOCK];
     for (index, quant) in quants.iter_mut().enumerate() {
         let byte = low[part / 2 * 32 + index];
-        *quant = if part.is_multiple_of(2) { byte & 15 } else { byte >> 4 };
+        *quant = if part.is_multiple_of(2) {
+            byte & 15
+        } else {
+            byte >> 4
+        };
         if let Some(bits) = high.get(index) {
             *quant |= ((bits >> part) & 1) << 4;
         }
