@@ -9,6 +9,7 @@ pub mod kv;
 pub mod ops;
 pub mod rope;
 pub mod threads;
+pub mod tokenizer;
 pub mod tokens;
 pub mod training;
 pub mod weights;
