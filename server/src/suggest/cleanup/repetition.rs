@@ -1,0 +1,225 @@
+//! The model going round in circles, and copying what stands above.
+
+use super::{Change, Scene, lines};
+
+/// Drops a suggestion that begins by repeating the lines right above the cursor.
+///
+/// Counts whole lines only: the first line with what stands before the cursor.
+pub fn above(text: &str, scene: &Scene<'_>) -> Change {
+    if !scene.ends_lines() {
+        return Change::None;
+    }
+    let own = whole_lines(text, scene);
+    let above: Vec<&str> = scene
+        .around
+        .above()
+        .filter(|line| !line.trim().is_empty())
+        .take(own.len())
+        .collect();
+    // `above` runs upwards: a block of n lines is above.take(n) reversed.
+    let repeats = (1..=above.len().min(own.len())).any(|n| {
+        let block = above[..n].iter().rev();
+        let equal = block.zip(&own).all(|(above, own)| lines::same(above, own));
+        equal && own[..n].iter().any(|line| lines::is_substantial(line))
+    });
+    Change::drop_if(repeats)
+}
+
+/// The suggestion's lines that are not blank, the first completed by the cursor's line.
+fn whole_lines(text: &str, scene: &Scene<'_>) -> Vec<String> {
+    lines::split(text)
+        .iter()
+        .enumerate()
+        .map(|(index, line)| scene.whole_line(index, line.text))
+        .filter(|line| !line.trim().is_empty())
+        .collect()
+}
+
+/// How many times a line may stand in a row.
+pub const IN_A_ROW: usize = 2;
+
+/// Cuts before a line that stands there for the third time in a row.
+pub fn lines_in_a_row(text: &str, scene: &Scene<'_>) -> Change {
+    let mut before: Option<String> = scene
+        .around
+        .above()
+        .find(|line| !line.trim().is_empty())
+        .map(ToOwned::to_owned);
+    let mut run = 1;
+    for (index, line) in lines::split(text).iter().enumerate() {
+        let whole = scene.whole_line(index, line.text);
+        if whole.trim().is_empty() {
+            continue;
+        }
+        let again = before
+            .as_deref()
+            .is_some_and(|before| lines::same(before, &whole));
+        run = if again { run + 1 } else { 1 };
+        if run > IN_A_ROW && lines::has_word(&whole) && !scene.around.facts.is_closing_line(&whole)
+        {
+            return Change::Cut(line.start);
+        }
+        before = Some(whole);
+    }
+    Change::None
+}
+
+/// Longest block that is looked for, in lines.
+const LONGEST_BLOCK: usize = 12;
+
+/// Cuts before a block of lines that repeats the one right before it.
+///
+/// Two lines have to come three times, three and more twice: short pairs
+/// alternate in honest code.
+pub fn blocks(text: &str, _: &Scene<'_>) -> Change {
+    let all: Vec<_> = lines::split(text)
+        .into_iter()
+        .filter(|line| !line.text.trim().is_empty())
+        .collect();
+    let same = |a: usize, b: usize, n: usize| {
+        // The first line lacks the indentation that the cursor's line has.
+        (0..n).all(|i| {
+            let (one, other) = (all[a + i].text, all[b + i].text);
+            if a + i == 0 {
+                one.trim() == other.trim()
+            } else {
+                lines::same(one, other)
+            }
+        })
+    };
+    for start in 0..all.len() {
+        for n in 2..=LONGEST_BLOCK.min((all.len() - start) / 2) {
+            let telling = all[start..start + n]
+                .iter()
+                .filter(|l| lines::is_substantial(l.text));
+            let distinct = !same(start, start + 1, n.min(all.len() - start - 1));
+            if telling.count() < 2 || !distinct || !same(start, start + n, n) {
+                continue;
+            }
+            let thrice = start + 3 * n <= all.len() && same(start, start + 2 * n, n);
+            if n >= 3 || thrice {
+                return Change::Cut(all[start + n].start);
+            }
+        }
+    }
+    Change::None
+}
+
+/// Cuts a line that ends in one pattern over and over, from the pattern's second occurrence on.
+///
+/// A pattern of 3 bytes or more six times, of 10 or more four times. Rules of
+/// dashes and the like are drawn on purpose.
+pub fn tail(text: &str, _: &Scene<'_>) -> Change {
+    let end = text.trim_end();
+    let line = lines::last(end);
+    let at = end.len() - line.len();
+    let found = (3..=line.len() / 4).find_map(|size| {
+        let needed = if size >= 10 { 4 } else { 6 };
+        let start = repeated_tail(line.as_bytes(), size, needed)?;
+        let pattern_is_words = line.get(start..start + size).is_none_or(lines::has_word);
+        pattern_is_words.then_some(start)
+    });
+    let Some(start) = found else {
+        return Change::None;
+    };
+    // The repeated part is worthless, and what leads to it is torn: the line goes.
+    let start = if line[..floor(line, start)].trim().is_empty() {
+        0
+    } else {
+        floor(line, start)
+    };
+    if start == 0 || at > 0 {
+        Change::Cut(at)
+    } else {
+        Change::Drop
+    }
+}
+
+/// Where a pattern of `size` bytes begins that fills the end at least `needed` times.
+fn repeated_tail(line: &[u8], size: usize, needed: usize) -> Option<usize> {
+    let periodic = line
+        .iter()
+        .rev()
+        .zip(line.iter().rev().skip(size))
+        .take_while(|(a, b)| a == b);
+    let length = periodic.count() + size;
+    (length >= size * needed).then(|| line.len() - length)
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Case, check};
+    use super::*;
+
+    #[test]
+    fn lines_above() {
+        check(
+            above,
+            &[
+                Case::new("    push(a, 1);\n    |\n", "push(a, 1);", ""),
+                Case::new("    push(a, 1);\n    pu|\n", "sh(a, 1);\n    x();", ""),
+                Case::new("a = f(1)\nb = g(2)\n|\n", "a = f(1)\nb = g(2)", ""),
+                Case::same("a = f(1)\nb = g(2)\n|\n", "a = f(1)\nc = g(2)"),
+                Case::same("    push(a, 1);\n    |\n", "push(a, 2);"),
+                Case::same("  }\n|\n", "}"),
+                Case::same("if x:\n    return None\n|\n", "return None"),
+                Case::same("f(a, b);\nf(|);\n", "a, b"),
+            ],
+        );
+    }
+
+    #[test]
+    fn lines_three_times() {
+        check(
+            lines_in_a_row,
+            &[
+                Case::new("|", "a(1)\na(1)\na(1)\na(1)", "a(1)\na(1)\n"),
+                Case::new("a(1)\n|", "a(1)\na(1)", "a(1)\n"),
+                Case::new("|", "a(1)\n\na(1)\n\na(1)", "a(1)\n\na(1)\n\n"),
+                Case::same("|", "a(1)\na(1)\nb"),
+                Case::same("|", "}\n}\n}\n}"),
+                Case::same("|", "  end\n end\nend").language("ruby"),
+            ],
+        );
+    }
+
+    #[test]
+    fn repeated_blocks() {
+        check(
+            blocks,
+            &[
+                Case::new(
+                    "|",
+                    "a(1)\nb(2)\nc(3)\na(1)\nb(2)\nc(3)\nd",
+                    "a(1)\nb(2)\nc(3)\n",
+                ),
+                Case::new("|", "a(1)\nb(2)\na(1)\nb(2)\na(1)\nb(2)\n", "a(1)\nb(2)\n"),
+                Case::same("|", "a(1)\nb(2)\na(1)\nb(2)"),
+                Case::same("|", "a(1)\n}\nb(2)\n}\nc(3)\n}"),
+                Case::same("|", "}\n}\n}\n}\n}\n}"),
+            ],
+        );
+    }
+
+    #[test]
+    fn repeated_tails() {
+        check(
+            tail,
+            &[
+                Case::new("|", "x\ny = abcabcabcabcabcabc", "x\n"),
+                Case::new("|", "y = abcabcabcabcabcabc", ""),
+                Case::new("|", "x\nlong_name_long_name_long_name_long_name_", "x\n"),
+                Case::same("|", "# ----------------------------"),
+                Case::same("|", "x = [0, 0, 0, 0, 0, 0, 0, 0]"),
+                Case::same("|", "hahaha"),
+            ],
+        );
+    }
+}
