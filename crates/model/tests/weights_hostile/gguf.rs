@@ -18,6 +18,7 @@ fn use_gguf(name: &Path, bytes: Vec<u8>) -> Result<(), String> {
         assert!(value.is_some(), "every key has a value");
     }
     read_all(&file)?;
+    file.vocabulary().map_err(|error| error.to_string())?;
     ModelConfig::from_gguf(&file).map_err(|error| error.to_string())?;
     Ok(())
 }

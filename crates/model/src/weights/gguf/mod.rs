@@ -3,6 +3,7 @@
 mod cursor;
 mod header;
 mod value;
+mod vocabulary;
 mod writer;
 
 use std::path::{Path, PathBuf};
