@@ -92,7 +92,7 @@ fn lists_that_do_not_agree_are_refused() {
         ("model", Meta::U32(1)),
     ]
     .into_iter()
-    .map(|change| read(&[change]).err().expect("refused").to_string())
+    .map(|change| read(&[change]).expect_err("refused").to_string())
     .collect();
     insta::assert_snapshot!(refusals.join("\n"));
     let bare = GgufFile::from_bytes(
@@ -102,8 +102,7 @@ fn lists_that_do_not_agree_are_refused() {
     let refusal = bare
         .expect("an empty file")
         .vocabulary()
-        .err()
-        .expect("refused");
+        .expect_err("refused");
     insta::assert_snapshot!(refusal, @"tiny.gguf: metadata `tokenizer.ggml.tokens`: expected the vocabulary's tokens, found none");
 }
 
@@ -120,6 +119,6 @@ fn tokens_must_be_text() {
     bytes[at + 2] = 0xff;
     let file =
         GgufFile::from_bytes("tiny.gguf", bytes).expect("tokens are looked at when asked for");
-    let refusal = file.vocabulary().err().expect("refused");
+    let refusal = file.vocabulary().expect_err("refused");
     insta::assert_snapshot!(refusal, @"tiny.gguf: metadata `tokenizer.ggml.tokens`: expected UTF-8, found bytes that are none in string 0");
 }
