@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::tokenizer::Tokenizer;
+use crate::tokens::TokenId;
 use crate::weights::{GgufFile, SafetensorsFiles, WeightSource};
 
 /// Largest `config.json` that is read.
@@ -59,14 +60,17 @@ impl Checkpoint {
 
     fn open_folder(path: &Path) -> Result<Self> {
         let config_path = path.join("config.json");
-        let config = ModelConfig::from_hub_json(&read_limited(&config_path, CONFIG_LIMIT)?)?;
+        let config_json = read_limited(&config_path, CONFIG_LIMIT)?;
+        let config = ModelConfig::from_hub_json(&config_json)?;
+        let (bos, eos) = ends(&config_json);
         let tokenizer_path = path.join("tokenizer.json");
         let tokenizer = tokenizer_path
             .is_file()
             .then(|| read_limited(&tokenizer_path, TOKENIZER_LIMIT))
             .transpose()?
             .map(|bytes| Tokenizer::from_json(&bytes))
-            .transpose()?;
+            .transpose()?
+            .map(|tokenizer| tokenizer.with_ends(bos, eos));
         let weights = SafetensorsFiles::open(path)?;
         Ok(Self { path: path.to_owned(), config, weights: Box::new(weights), tokenizer })
     }
@@ -80,6 +84,17 @@ impl Checkpoint {
             problem(&self.path, "expected a `tokenizer.json` beside the weights, found none")
         })
     }
+}
+
+/// The begin and end tokens of a `config.json`; of several end tokens the first.
+fn ends(config: &[u8]) -> (Option<TokenId>, Option<TokenId>) {
+    let config: serde_json::Value = serde_json::from_slice(config).unwrap_or_default();
+    let id = |name: &str| {
+        let value = config.get(name)?;
+        let first = value.as_array().map_or(Some(value), |ids| ids.first())?;
+        first.as_u64().and_then(|id| u32::try_from(id).ok()).map(TokenId)
+    };
+    (id("bos_token_id"), id("eos_token_id"))
 }
 
 fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {

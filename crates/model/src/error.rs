@@ -54,6 +54,9 @@ pub enum ModelError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::tokenizer::TokenizerError),
     /// The tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

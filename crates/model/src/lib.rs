@@ -1,9 +1,11 @@
 //! FIM formats, tokenizer, decoder, KV cache, generation, adapters, checkpoints, store.
 
+pub mod checkpoint;
 pub mod config;
 pub mod decoder;
 pub mod device;
 pub mod error;
+pub mod generate;
 pub mod kernels;
 pub mod kv;
 pub mod ops;

@@ -171,7 +171,11 @@ fn a_cancelled_pass_leaves_a_cache_that_goes_on() {
             asked.set(asked.get() + 1);
             asked.get() > decoder.config().layers
         });
-        assert!(matches!(result, Err(ModelError::Cancelled)), "{:?}", result.err());
+        assert!(
+            matches!(result, Err(ModelError::Cancelled)),
+            "{:?}",
+            result.err()
+        );
         assert_eq!(cache.len(), 128, "whole chunks stay");
         let rest = &tokens[cache.len()..];
         let found = decoder.forward(&mut cache, rest, &[rest.len() - 1], &|| false);

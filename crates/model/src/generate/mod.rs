@@ -224,7 +224,7 @@ impl Run<'_> {
         if piece.is_empty() {
             return None;
         }
-        self.result.text.push_str(&piece);
+        self.result.text.push_str(piece);
         match on_text(&self.result.text) {
             Flow::Continue => None,
             Flow::Stop { keep_bytes } => {

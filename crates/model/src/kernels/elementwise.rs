@@ -34,15 +34,12 @@ fn silu(x: f32) -> f32 {
 /// `out[t, i] = silu(gate) * up` where a row of `joint`, `[rows, 2 * width]`, holds the gate's
 /// values and then up's.
 pub fn gated_silu(joint: &[f32], width: usize, out: &mut [f32]) {
-    for (row, out) in joint
-        .chunks_exact(2 * width)
-        .zip(out.chunks_exact_mut(width))
-    {
-        let (gate, up) = row.split_at(width);
+    parallel::rows(out, width, |index, out| {
+        let (gate, up) = joint[index * 2 * width..][..2 * width].split_at(width);
         for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
             *out = silu(*gate) * up;
         }
-    }
+    });
 }
 
 /// GELU in its tanh form, in place: `x/2 * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
