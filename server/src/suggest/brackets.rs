@@ -220,11 +220,22 @@ fn mark_closed(open: &mut [Open], closers: &[Closer], whole_file: bool) {
         open.iter_mut().for_each(|open| open.closed = true);
         return;
     }
+    // In a whole file it is known how many are missing: of several in one column,
+    // those opened last have not been closed yet.
+    let mut missing = if whole_file {
+        open.len().saturating_sub(closers.len())
+    } else {
+        0
+    };
     let mut left = open.len();
     for closer in closers {
         if let Some(column) = closer.leads {
-            while left > 0 && open[left - 1].column > column {
+            while left > 0
+                && (open[left - 1].column > column
+                    || (missing > 0 && left > 1 && open[left - 2].column == column))
+            {
                 left -= 1;
+                missing = missing.saturating_sub(1);
             }
         }
         if left == 0 || open[left - 1].kind != closer.kind {
@@ -269,6 +280,7 @@ mod tests {
                 "{-{+",
             ),
             ("f(|, g(x))", "(+"),
+            ("{\n{\n|\n}\n", "{+{-"),
             ("x = \"( |", ""),
         ];
         for (text, expected) in table {

@@ -6,20 +6,13 @@
 use super::facts::LanguageFacts;
 use super::lines;
 
+pub use truefill_syntax::Shape;
+
 /// Columns that a tab advances to a multiple of, when indentation is compared.
 pub const TAB_COLUMNS: usize = 4;
 
 /// How much of the text before and after the cursor is read, in bytes.
 pub const WINDOW_BYTES: usize = 16 * 1024;
-
-/// How far a suggestion may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// The rest of one line.
-    OneLine,
-    /// Several lines, up to the end of what was begun.
-    Block,
-}
 
 /// Who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +88,7 @@ pub struct Surroundings<'a> {
     /// The text after the cursor: the whole of it, or a window that begins at the cursor.
     pub suffix: &'a str,
     /// Comment markers, strings, brackets and closing words of the language.
-    pub facts: &'a LanguageFacts,
+    pub facts: &'static LanguageFacts,
     /// One level of indentation; `None` where the file shows none.
     pub indent: Option<IndentUnit>,
     /// How far the suggestion may go.
@@ -110,7 +103,12 @@ pub struct Surroundings<'a> {
 
 impl<'a> Surroundings<'a> {
     /// Surroundings of an automatic request, with the indentation taken from the text.
-    pub fn new(prefix: &'a str, suffix: &'a str, facts: &'a LanguageFacts, shape: Shape) -> Self {
+    pub fn new(
+        prefix: &'a str,
+        suffix: &'a str,
+        facts: &'static LanguageFacts,
+        shape: Shape,
+    ) -> Self {
         Self {
             prefix,
             suffix,

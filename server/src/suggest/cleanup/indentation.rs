@@ -1,33 +1,22 @@
 //! Indentation: of the first line, of the file's style, and as the border of a block.
 
 use super::{Change, Scene, lines};
+use crate::suggest::flow::Border;
 use crate::suggest::surroundings::IndentUnit;
 
-/// Cuts at the first line that stands further left than the cursor's line.
-///
-/// Lines that close or continue the construct (`}`, `else:`) lower the border
-/// to their own column instead, if something stands there to be closed.
+/// Cuts at the first line that stands further left than the block of the cursor.
 pub fn left_scope(text: &str, scene: &Scene<'_>) -> Change {
+    let mut border = Border::new(scene.around.facts);
     let all = lines::split(text);
-    let mut border = None;
-    for (index, line) in all.iter().enumerate() {
-        let whole = scene.whole_line(index, line.text);
-        if whole.trim().is_empty() {
-            continue;
-        }
-        let column = lines::columns(&whole);
-        let Some(left) = border else {
-            border = Some(column);
-            continue;
-        };
-        if column < left {
-            if !scene.around.facts.continues_construct(&whole) {
-                return Change::Cut(line.start);
-            }
-            border = Some(column);
-        }
-    }
-    Change::None
+    let mut filled = all
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| !line.text.trim().is_empty());
+    let left = filled.find(|(index, line)| {
+        let whole = scene.whole_line(*index, line.text);
+        !whole.trim().is_empty() && !border.admits(&whole)
+    });
+    Change::cut(left.map(|(_, line)| line.start))
 }
 
 /// Deletes the indentation of the first line where the cursor's line has it already.

@@ -1,6 +1,7 @@
 //! The model going round in circles, and copying what stands above.
 
 use super::{Change, Scene, lines};
+use crate::suggest::flow::Run;
 
 /// Drops a suggestion that begins by repeating the lines right above the cursor.
 ///
@@ -35,33 +36,16 @@ fn whole_lines(text: &str, scene: &Scene<'_>) -> Vec<String> {
         .collect()
 }
 
-/// How many times a line may stand in a row.
-pub const IN_A_ROW: usize = 2;
-
 /// Cuts before a line that stands there for the third time in a row.
 pub fn lines_in_a_row(text: &str, scene: &Scene<'_>) -> Change {
-    let mut before: Option<String> = scene
-        .around
-        .above()
-        .find(|line| !line.trim().is_empty())
-        .map(ToOwned::to_owned);
-    let mut run = 1;
-    for (index, line) in lines::split(text).iter().enumerate() {
-        let whole = scene.whole_line(index, line.text);
-        if whole.trim().is_empty() {
-            continue;
-        }
-        let again = before
-            .as_deref()
-            .is_some_and(|before| lines::same(before, &whole));
-        run = if again { run + 1 } else { 1 };
-        if run > IN_A_ROW && lines::has_word(&whole) && !scene.around.facts.is_closing_line(&whole)
-        {
-            return Change::Cut(line.start);
-        }
-        before = Some(whole);
-    }
-    Change::None
+    let above = scene.around.above().find(|line| !line.trim().is_empty());
+    let mut run = Run::new(scene.around.facts, above);
+    let all = lines::split(text);
+    let found = all
+        .iter()
+        .enumerate()
+        .find(|(index, line)| run.is_too_long(&scene.whole_line(*index, line.text)));
+    Change::cut(found.map(|(_, line)| line.start))
 }
 
 /// Longest block that is looked for, in lines.
