@@ -96,7 +96,7 @@ mod tests {
             let mut out = String::new();
             for piece in text.as_bytes().chunks(step) {
                 let piece = stream.push(piece);
-                prop_assert!(!piece.contains('\u{fffd}'));
+                prop_assert!(!piece.contains(char::REPLACEMENT_CHARACTER));
                 out.push_str(piece);
             }
             prop_assert_eq!(out, text);
