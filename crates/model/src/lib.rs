@@ -5,6 +5,7 @@ pub mod config;
 pub mod decoder;
 pub mod device;
 pub mod error;
+pub mod fim;
 pub mod generate;
 pub mod kernels;
 pub mod kv;
