@@ -1,0 +1,66 @@
+//! Where the thing that a completion began ends: asked after every token, so it reads the
+//! completion and one line before it, from a lexer state that is computed once.
+//!
+//! An answer is given only when more text cannot change it. A statement's end often shows in the
+//! line after it (`else`, `.method()`, a deeper indentation); then the answer waits for the first
+//! word of that line.
+
+mod block;
+mod lines;
+mod one_line;
+
+use crate::{language::Language, lex::Mode, shape::Shape, site::Site};
+
+use block::Scope;
+
+/// Finds the end of one completion while it grows.
+#[derive(Clone, Debug)]
+pub struct EndFinder<'a> {
+    site: Site<'a>,
+    shape: Shape,
+    scope: Scope,
+}
+
+impl<'a> EndFinder<'a> {
+    /// Reads the surroundings of the cursor (at most 64 KiB before it and 8 KiB after it).
+    #[must_use]
+    pub fn new(language: Language, prefix: &'a str, suffix: &'a str, shape: Shape) -> Self {
+        let site = Site::new(language, prefix, suffix);
+        let scope = Scope::of(&site);
+        Self { site, shape, scope }
+    }
+
+    /// How many bytes of `completion` to keep, once it is certain that what was begun has ended;
+    /// `None` to go on generating. The answer is a character boundary.
+    #[must_use]
+    pub fn find(&self, completion: &str) -> Option<usize> {
+        let end = match (&self.site.at_cursor.mode, self.shape) {
+            (Mode::Literal(literal), _) if !literal.multiline || self.shape == Shape::OneLine => {
+                one_line::end_in_literal(&self.site, literal, completion)
+            }
+            (_, Shape::OneLine) => one_line::end(&self.site, completion),
+            (Mode::Code, Shape::Block) => block::end(&self.site, &self.scope, completion),
+            (_, Shape::Block) => one_line::end(&self.site, completion),
+        };
+        debug_assert!(end.is_none_or(|end| completion.is_char_boundary(end)));
+        end
+    }
+}
+
+/// How many bytes of `completion`, which stands between `prefix` and `suffix`, to keep once it is
+/// certain that what it began has ended; `None` to go on generating.
+///
+/// [`EndFinder`] answers the same for a growing completion without reading the prefix again.
+#[must_use]
+pub fn syntactic_end(
+    language: Language,
+    prefix: &str,
+    completion: &str,
+    suffix: &str,
+    shape: Shape,
+) -> Option<usize> {
+    EndFinder::new(language, prefix, suffix, shape).find(completion)
+}
+
+#[cfg(test)]
+mod tests;
