@@ -61,7 +61,7 @@ impl Checkpoint {
     fn open_folder(path: &Path) -> Result<Self> {
         let config_path = path.join("config.json");
         let config_json = read_limited(&config_path, CONFIG_LIMIT)?;
-        let config = ModelConfig::from_hub_json(&config_json)?;
+        let config = ModelConfig::from_hub_file(&config_path)?;
         let (bos, eos) = ends(&config_json);
         let tokenizer_path = path.join("tokenizer.json");
         let tokenizer = tokenizer_path
@@ -72,7 +72,12 @@ impl Checkpoint {
             .transpose()?
             .map(|tokenizer| tokenizer.with_ends(bos, eos));
         let weights = SafetensorsFiles::open(path)?;
-        Ok(Self { path: path.to_owned(), config, weights: Box::new(weights), tokenizer })
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+            weights: Box::new(weights),
+            tokenizer,
+        })
     }
 
     /// The tokenizer.
@@ -81,7 +86,10 @@ impl Checkpoint {
     /// Where the checkpoint has none.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
         self.tokenizer.as_ref().ok_or_else(|| {
-            problem(&self.path, "expected a `tokenizer.json` beside the weights, found none")
+            problem(
+                &self.path,
+                "expected a `tokenizer.json` beside the weights, found none",
+            )
         })
     }
 }
@@ -92,7 +100,10 @@ fn ends(config: &[u8]) -> (Option<TokenId>, Option<TokenId>) {
     let id = |name: &str| {
         let value = config.get(name)?;
         let first = value.as_array().map_or(Some(value), |ids| ids.first())?;
-        first.as_u64().and_then(|id| u32::try_from(id).ok()).map(TokenId)
+        first
+            .as_u64()
+            .and_then(|id| u32::try_from(id).ok())
+            .map(TokenId)
     };
     (id("bos_token_id"), id("eos_token_id"))
 }
@@ -101,7 +112,10 @@ fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|error| problem(folder, &error.to_string()))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "gguf")
+        })
         .collect();
     match found.len() {
         0 | 1 => Ok(found.pop()),
@@ -113,13 +127,21 @@ fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
 }
 
 fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let size = std::fs::metadata(path).map_err(|error| problem(path, &error.to_string()))?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| problem(path, &error.to_string()))?
+        .len();
     if size > limit {
-        return Err(problem(path, &format!("expected at most {limit} bytes, found {size}")));
+        return Err(problem(
+            path,
+            &format!("expected at most {limit} bytes, found {size}"),
+        ));
     }
     std::fs::read(path).map_err(|error| problem(path, &error.to_string()))
 }
 
 fn problem(path: &Path, problem: &str) -> ModelError {
-    ModelError::Checkpoint { path: path.to_owned(), problem: problem.to_owned() }
+    ModelError::Checkpoint {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    }
 }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 
 use crate::error::Result;
-use crate::kernels::attention::{HeadShape, LayerKv};
+use crate::kernels::layer_kv::{HeadShape, KvPrecision, LayerKv};
 use crate::ops::device::DeviceLayerKv;
 use crate::tokens::TokenId;
 
@@ -22,9 +22,16 @@ pub(crate) enum CacheLayers {
 }
 
 impl KvCache {
-    pub(crate) fn on_cpu(shape: HeadShape, layers: usize, capacity: usize) -> Self {
-        let made = (0..layers).map(|_| LayerKv::new(shape, capacity)).collect();
-        let bytes = 2 * layers * shape.kv_width() * capacity * size_of::<f32>();
+    pub(crate) fn on_cpu(
+        shape: HeadShape,
+        layers: usize,
+        capacity: usize,
+        precision: KvPrecision,
+    ) -> Self {
+        let made = (0..layers)
+            .map(|_| LayerKv::new(shape, capacity, precision))
+            .collect();
+        let bytes = 2 * layers * shape.kv_width() * capacity * precision.bytes();
         Self {
             layers: CacheLayers::Cpu(made),
             tokens: Vec::new(),

@@ -6,7 +6,7 @@ use crate::config::ModelConfig;
 use crate::decoder::load::load_weights;
 use crate::decoder::network::{self, DecoderWeights};
 use crate::error::{ModelError, Result};
-use crate::kernels::attention::HeadShape;
+use crate::kernels::layer_kv::HeadShape;
 use crate::ops::device::causal_mask;
 use crate::ops::grad::{GradLoader, GradOps, GradWeights};
 use crate::rope::RopeTables;

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
-use crate::kernels::attention::HeadShape;
+use crate::kernels::layer_kv::{HeadShape, KvPrecision};
 use crate::kv::{CacheLayers, KvCache};
 use crate::ops::cpu::{CpuLoader, CpuOps, CpuWeights};
 use crate::ops::device::{DeviceLoader, DeviceOps, DeviceWeights, causal_mask};
@@ -23,8 +23,8 @@ const CHUNK: usize = 128;
 /// How weights are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// CPU: packed for int8 products; quantised files keep their quants, others are rounded to
-    /// eight bits. GPU: `bf16`.
+    /// CPU: packed for int8 products, quantised files keep their quants, others are rounded to
+    /// eight bits, the KV cache to `f16`. GPU: `bf16`.
     Serving,
     /// Every weight exact in `f32`.
     Exact,
@@ -39,7 +39,10 @@ pub struct Decoder {
 }
 
 enum Weights {
-    Cpu(DecoderWeights<CpuWeights>),
+    Cpu {
+        weights: DecoderWeights<CpuWeights>,
+        kv: KvPrecision,
+    },
     Device {
         weights: DecoderWeights<DeviceWeights>,
         device: Device,
@@ -59,7 +62,12 @@ impl Decoder {
             exact: precision == Precision::Exact,
             bytes: 0,
         };
-        let weights = Weights::Cpu(load::load_weights(&mut loader, &config, source)?);
+        let kv = match precision {
+            Precision::Serving => KvPrecision::Half,
+            Precision::Exact => KvPrecision::Full,
+        };
+        let weights = load::load_weights(&mut loader, &config, source)?;
+        let weights = Weights::Cpu { weights, kv };
         Ok(Self::new(config, weights, max_positions, loader.bytes))
     }
 
@@ -117,7 +125,7 @@ impl Decoder {
     /// Bytes of KV cache that a token takes.
     pub fn kv_bytes_per_token(&self) -> usize {
         let element = match &self.weights {
-            Weights::Cpu(_) => size_of::<f32>(),
+            Weights::Cpu { kv, .. } => kv.bytes(),
             Weights::Device { dtype, .. } => dtype.size_in_bytes(),
         };
         2 * self.config.layers * self.head_shape().kv_width() * element
@@ -136,7 +144,7 @@ impl Decoder {
         let (requested, capacity) = (capacity, capacity.min(self.max_positions()));
         let (shape, layers) = (self.head_shape(), self.config.layers);
         let cache = match &self.weights {
-            Weights::Cpu(_) => KvCache::on_cpu(shape, layers, capacity),
+            Weights::Cpu { kv, .. } => KvCache::on_cpu(shape, layers, capacity, *kv),
             Weights::Device { device, dtype, .. } => {
                 KvCache::on_device(shape, layers, capacity, *dtype, device)?
             }
@@ -205,7 +213,7 @@ impl Decoder {
         let ids: Vec<u32> = tokens.iter().map(|token| token.0).collect();
         let offset = cache.len();
         match (&self.weights, &mut cache.layers) {
-            (Weights::Cpu(weights), CacheLayers::Cpu(layers)) => {
+            (Weights::Cpu { weights, .. }, CacheLayers::Cpu(layers)) => {
                 let mut ops = CpuOps {
                     shape: self.head_shape(),
                     epsilon: self.config.norm_epsilon,

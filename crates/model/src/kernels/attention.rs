@@ -1,206 +1,103 @@
 //! Causal attention of new tokens over one layer's KV cache, written in place.
 //!
-//! Keys lie in blocks of sixteen positions, dimension by dimension, so that sixteen scores are
-//! computed side by side without a sum across lanes; values lie position by position. Query heads
-//! of one group and neighbouring tokens share each reading of a key or a value.
+//! Sixteen scores are computed side by side, without a sum across lanes; query heads of one group
+//! and neighbouring tokens share each reading of a key or a value.
 
 use super::elementwise::{dot, exp};
 use super::fused;
+use super::layer_kv::{Arrays, HeadShape, KEYS, Stored};
 use super::parallel::{self, SharedOutput};
 
-/// Positions in a block of keys.
-const KEYS: usize = 16;
 /// Dimensions of a value that are accumulated in registers at once.
 const LANES: usize = 16;
 /// Queries that share a reading of the cache.
 const QUERIES: usize = 4;
+/// Positions whose values are widened together.
+const POSITIONS: usize = 64;
 /// Tokens in one unit of work of a prefill.
 const TOKENS: usize = 16;
 
-/// Head counts of a layer.
-#[derive(Clone, Copy, Debug)]
-pub struct HeadShape {
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads; a divisor of `heads`.
-    pub kv_heads: usize,
-    /// Values in a head.
-    pub head_dim: usize,
+/// One attention over the cache; a unit of work is a few tokens' queries of one KV head's group.
+pub(super) struct Pass<'a, T> {
+    pub(super) arrays: &'a Arrays<T>,
+    pub(super) shape: HeadShape,
+    /// Positions of the cache.
+    pub(super) capacity: usize,
+    /// Queries, keys and values of the new tokens, `[tokens, joint_width]`.
+    pub(super) joint: &'a [f32],
+    /// Position of the first of them.
+    pub(super) offset: usize,
+    pub(super) window: Option<usize>,
+    pub(super) out: SharedOutput,
 }
 
-impl HeadShape {
-    /// Width of a row of queries.
-    pub fn query_width(&self) -> usize {
-        self.heads * self.head_dim
-    }
-
-    /// Width of a row of keys, and of values.
-    pub fn kv_width(&self) -> usize {
-        self.kv_heads * self.head_dim
-    }
-
-    /// Width of a row that holds queries, keys and values side by side.
-    pub fn joint_width(&self) -> usize {
-        self.query_width() + 2 * self.kv_width()
-    }
+/// Memory that the tiles of one unit share.
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f32>,
+    wide: Vec<f32>,
+    sums: Vec<f32>,
 }
 
-/// Keys and values of one layer for up to `capacity` positions.
-///
-/// The memory is zeroed by the allocator, which takes pages from the system as they are written.
-pub struct LayerKv {
-    shape: HeadShape,
-    capacity: usize,
-    /// `[kv_heads, capacity / 16, head_dim, 16]`.
-    keys: Vec<f32>,
-    /// `[kv_heads, capacity, head_dim]`.
-    values: Vec<f32>,
-}
-
-impl LayerKv {
-    /// An empty layer for `capacity` positions, rounded up to whole blocks.
-    pub fn new(shape: HeadShape, capacity: usize) -> Self {
-        let capacity = capacity.next_multiple_of(KEYS);
-        let size = shape.kv_width() * capacity;
-        Self {
-            shape,
-            capacity,
-            keys: vec![0.0; size],
-            values: vec![0.0; size],
-        }
-    }
-
-    fn key_blocks(&self, head: usize) -> &[f32] {
-        &self.keys[head * self.capacity * self.shape.head_dim..]
-            [..self.capacity * self.shape.head_dim]
-    }
-
-    fn head_values(&self, head: usize) -> &[f32] {
-        &self.values[head * self.capacity * self.shape.head_dim..]
-            [..self.capacity * self.shape.head_dim]
-    }
-
-    /// Writes the keys and values of the tokens in `joint`, `[tokens, joint_width]`, at positions
-    /// `offset..`.
-    ///
-    /// # Panics
-    /// Where the positions exceed the capacity.
-    pub fn write(&mut self, joint: &[f32], offset: usize) {
-        let HeadShape {
-            kv_heads, head_dim, ..
-        } = self.shape;
-        let span = self.capacity * head_dim;
-        for (token, row) in joint.chunks_exact(self.shape.joint_width()).enumerate() {
-            let position = offset + token;
-            assert!(position < self.capacity, "the cache has room for the token");
-            let (keys, values) = row[self.shape.query_width()..].split_at(self.shape.kv_width());
-            for head in 0..kv_heads {
-                let key = &keys[head * head_dim..][..head_dim];
-                let block = head * span + position / KEYS * KEYS * head_dim + position % KEYS;
-                for (dim, value) in key.iter().enumerate() {
-                    self.keys[block + dim * KEYS] = *value;
-                }
-                self.values[head * span + position * head_dim..][..head_dim]
-                    .copy_from_slice(&values[head * head_dim..][..head_dim]);
-            }
-        }
-    }
-
-    /// Attends the queries in `joint`, `[tokens, joint_width]`, at positions `offset..` to all
-    /// positions up to their own, or to the last `window` of them; the keys and values of these
-    /// tokens have been written. Result in `out`, `[tokens, query_width]`.
-    pub fn attend(&self, joint: &[f32], offset: usize, window: Option<usize>, out: &mut [f32]) {
-        let tokens = joint.len() / self.shape.joint_width();
-        assert!(
-            offset + tokens <= self.capacity,
-            "the tokens are in the cache"
-        );
-        assert_eq!(
-            out.len(),
-            tokens * self.shape.query_width(),
-            "one row of output a token"
-        );
+impl<T: Stored> Pass<'_, T> {
+    pub(super) fn run(&self, tokens: usize) {
         let tiles = tokens.div_ceil(TOKENS);
-        let shared = SharedOutput::new(out);
         parallel::each(self.shape.kv_heads * tiles, |unit| {
             let (head, tile) = (unit % self.shape.kv_heads, unit / self.shape.kv_heads);
-            let rows = tile * TOKENS..tokens.min((tile + 1) * TOKENS);
-            let task = Task {
-                kv: self,
-                joint,
-                offset,
-                window,
-                head,
-                out: shared,
-            };
-            task.run(rows);
+            self.unit(head, tile * TOKENS..tokens.min((tile + 1) * TOKENS));
         });
     }
-}
 
-/// The queries of one KV head's group for a few tokens.
-struct Task<'a> {
-    kv: &'a LayerKv,
-    joint: &'a [f32],
-    offset: usize,
-    window: Option<usize>,
-    head: usize,
-    out: SharedOutput,
-}
-
-impl Task<'_> {
-    fn run(&self, tokens: std::ops::Range<usize>) {
-        let shape = self.kv.shape;
-        let group = shape.heads / shape.kv_heads;
+    fn unit(&self, head: usize, tokens: std::ops::Range<usize>) {
+        let group = self.shape.heads / self.shape.kv_heads;
         // Every query of the unit: its token and its head.
         let queries: Vec<(usize, usize)> = tokens
-            .flat_map(|token| (0..group).map(move |i| (token, self.head * group + i)))
+            .flat_map(|token| (0..group).map(move |i| (token, head * group + i)))
             .collect();
-        let mut scores = Vec::new();
+        let mut scratch = Scratch::default();
+        scratch
+            .wide
+            .resize(KEYS.max(POSITIONS) * self.shape.head_dim, 0.0);
         for chunk in queries.chunks(QUERIES) {
             match chunk.len() {
-                4 => self.tile::<4>(chunk, &mut scores),
-                3 => self.tile::<3>(chunk, &mut scores),
-                2 => self.tile::<2>(chunk, &mut scores),
-                _ => self.tile::<1>(chunk, &mut scores),
+                4 => self.tile::<4>(head, chunk, &mut scratch),
+                3 => self.tile::<3>(head, chunk, &mut scratch),
+                2 => self.tile::<2>(head, chunk, &mut scratch),
+                _ => self.tile::<1>(head, chunk, &mut scratch),
             }
         }
     }
 
-    fn tile<const Q: usize>(&self, queries: &[(usize, usize)], scores: &mut Vec<f32>) {
-        let shape = self.kv.shape;
+    fn tile<const Q: usize>(&self, head: usize, queries: &[(usize, usize)], scratch: &mut Scratch) {
+        let head_dim = self.shape.head_dim;
         let ends: [usize; Q] = std::array::from_fn(|q| self.offset + queries[q].0 + 1);
         let starts = ends.map(|end| self.window.map_or(0, |window| end.saturating_sub(window)));
         let end = ends[Q - 1];
-        let first_block = starts[0] / KEYS;
-        let width = end.next_multiple_of(KEYS) - first_block * KEYS;
-        scores.resize(Q * width, 0.0);
-        let scale = 1.0 / (shape.head_dim as f32).sqrt();
+        let first = starts[0] / KEYS * KEYS;
+        let width = end.next_multiple_of(KEYS) - first;
         let rows: [&[f32]; Q] = std::array::from_fn(|q| {
             let (token, head) = queries[q];
-            &self.joint[token * shape.joint_width() + head * shape.head_dim..][..shape.head_dim]
+            &self.joint[token * self.shape.joint_width() + head * head_dim..][..head_dim]
         });
-        let keys = &self.kv.key_blocks(self.head)[first_block * KEYS * shape.head_dim..];
-        for (block, keys) in keys
-            .chunks_exact(KEYS * shape.head_dim)
-            .take(width / KEYS)
-            .enumerate()
-        {
-            let found = block_scores(&rows, keys);
+        let at = (head * self.capacity + first) * head_dim;
+        scratch.scores.resize(Q * width, 0.0);
+        let keys = &self.arrays.keys[at..][..width * head_dim];
+        for (block, keys) in keys.chunks_exact(KEYS * head_dim).enumerate() {
+            let found = block_scores(&rows, T::widen(keys, &mut scratch.wide));
             for (q, found) in found.iter().enumerate() {
-                scores[q * width + block * KEYS..][..KEYS].copy_from_slice(found);
+                scratch.scores[q * width + block * KEYS..][..KEYS].copy_from_slice(found);
             }
         }
+        let scale = 1.0 / (head_dim as f32).sqrt();
         for q in 0..Q {
-            let valid = starts[q] - first_block * KEYS..ends[q] - first_block * KEYS;
-            softmax(&mut scores[q * width..][..width], valid, scale);
+            let valid = starts[q] - first..ends[q] - first;
+            softmax(&mut scratch.scores[q * width..][..width], valid, scale);
         }
-        let values = &self.kv.head_values(self.head)[first_block * KEYS * shape.head_dim..];
         self.weigh::<Q>(
             queries,
-            scores,
+            scratch,
             width,
-            &values[..(end - first_block * KEYS) * shape.head_dim],
+            &self.arrays.values[at..][..(end - first) * head_dim],
         );
     }
 
@@ -208,25 +105,40 @@ impl Task<'_> {
     fn weigh<const Q: usize>(
         &self,
         queries: &[(usize, usize)],
-        scores: &[f32],
+        scratch: &mut Scratch,
         width: usize,
-        values: &[f32],
+        values: &[T],
     ) {
-        let shape = self.kv.shape;
-        let rows: [&[f32]; Q] = std::array::from_fn(|q| &scores[q * width..][..width]);
-        for first in (0..shape.head_dim).step_by(LANES) {
-            let lanes = LANES.min(shape.head_dim - first);
-            let sums = if lanes == LANES {
-                weigh_lanes(&rows, values, shape.head_dim, first)
-            } else {
-                weigh_few(&rows, values, shape.head_dim, first, lanes)
-            };
-            for (sum, (token, head)) in sums.iter().zip(queries) {
-                let at = token * shape.query_width() + head * shape.head_dim + first;
-                // SAFETY: each query belongs to one tile, which alone writes its row of the head.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(sum.as_ptr(), self.out.pointer().add(at), lanes);
+        let head_dim = self.shape.head_dim;
+        let padded = head_dim.next_multiple_of(LANES);
+        scratch.sums.clear();
+        scratch.sums.resize(Q * padded, 0.0);
+        for (block, values) in values.chunks(POSITIONS * head_dim).enumerate() {
+            let values = T::widen(values, &mut scratch.wide);
+            let scores: [&[f32]; Q] =
+                std::array::from_fn(|q| &scratch.scores[q * width + block * POSITIONS..]);
+            for first in (0..head_dim).step_by(LANES) {
+                let lanes = LANES.min(head_dim - first);
+                let sums = if lanes == LANES {
+                    weigh_lanes(&scores, values, head_dim, first)
+                } else {
+                    weigh_few(&scores, values, head_dim, first, lanes)
+                };
+                for (q, sums) in sums.iter().enumerate() {
+                    let totals = &mut scratch.sums[q * padded + first..][..LANES];
+                    totals
+                        .iter_mut()
+                        .zip(sums)
+                        .for_each(|(total, sum)| *total += sum);
                 }
+            }
+        }
+        for (q, (token, head)) in queries.iter().enumerate() {
+            let at = token * self.shape.query_width() + head * head_dim;
+            let sums = &scratch.sums[q * padded..][..head_dim];
+            // SAFETY: each query belongs to one tile, which alone writes its row of the head.
+            unsafe {
+                std::ptr::copy_nonoverlapping(sums.as_ptr(), self.out.pointer().add(at), head_dim);
             }
         }
     }
@@ -309,7 +221,7 @@ fn softmax(scores: &mut [f32], valid: std::ops::Range<usize>, scale: f32) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::layer_kv::{HeadShape, KvPrecision, LayerKv};
 
     fn noise(count: usize) -> Vec<f32> {
         (0..count)
@@ -363,8 +275,13 @@ mod tests {
             let joint = noise(53 * shape.joint_width());
             for window in [None, Some(20), Some(1)] {
                 let expected = oracle(shape, &joint, window);
-                for cuts in [vec![53], vec![1, 17, 16, 18, 1], vec![20, 33]] {
-                    let mut kv = LayerKv::new(shape, 53);
+                let all_cuts = [vec![53], vec![1, 17, 16, 18, 1], vec![20, 33]];
+                let both = [(KvPrecision::Full, 1e-5), (KvPrecision::Half, 2e-3)];
+                let cases = all_cuts
+                    .into_iter()
+                    .flat_map(|cuts| both.map(|p| (cuts.clone(), p)));
+                for (cuts, (precision, tolerance)) in cases {
+                    let mut kv = LayerKv::new(shape, 53, precision);
                     let (mut offset, mut found) = (0, Vec::new());
                     for cut in cuts {
                         let rows =
@@ -376,7 +293,10 @@ mod tests {
                         offset += cut;
                     }
                     for (a, b) in found.iter().zip(&expected) {
-                        assert!((a - b).abs() < 1e-5, "{shape:?} {window:?}: {a} {b}");
+                        assert!(
+                            (a - b).abs() < tolerance,
+                            "{shape:?} {window:?} {precision:?}: {a} {b}"
+                        );
                     }
                 }
             }

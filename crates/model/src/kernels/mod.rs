@@ -11,6 +11,7 @@ pub mod gemm;
 mod gemm_avx2;
 #[cfg(target_arch = "x86_64")]
 mod gemm_avx512;
+pub mod layer_kv;
 pub mod packed;
 pub mod parallel;
 

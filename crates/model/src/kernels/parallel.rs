@@ -48,7 +48,13 @@ pub(crate) fn each(units: usize, run: impl Fn(usize) + Sync + Send) {
 pub(crate) fn rows(out: &mut [f32], width: usize, run: impl Fn(usize, &mut [f32]) + Sync + Send) {
     const WORTH: usize = 16;
     if out.len() < WORTH * width {
-        return out.chunks_exact_mut(width).enumerate().for_each(|(index, row)| run(index, row));
+        return out
+            .chunks_exact_mut(width)
+            .enumerate()
+            .for_each(|(index, row)| run(index, row));
     }
-    out.par_chunks_mut(width).with_min_len(WORTH / 2).enumerate().for_each(|(i, row)| run(i, row));
+    out.par_chunks_mut(width)
+        .with_min_len(WORTH / 2)
+        .enumerate()
+        .for_each(|(i, row)| run(i, row));
 }

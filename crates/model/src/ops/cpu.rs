@@ -6,9 +6,9 @@ use candle_core::{CpuStorage, Device, Storage, Tensor};
 
 use super::{Loader, NamedWeight, Ops, WeightSet};
 use crate::error::{ModelError, Result};
-use crate::kernels::attention::{HeadShape, LayerKv};
 use crate::kernels::elementwise;
 use crate::kernels::gemm::{Part, QuantisedRows, product};
+use crate::kernels::layer_kv::{HeadShape, LayerKv};
 use crate::kernels::packed::PackedMatrix;
 use crate::rope::RopeTables;
 

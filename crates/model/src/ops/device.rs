@@ -5,7 +5,7 @@ use candle_core::{D, DType, Device, Tensor};
 
 use super::{Loader, NamedWeight, Ops, WeightSet};
 use crate::error::{ModelError, Result};
-use crate::kernels::attention::HeadShape;
+use crate::kernels::layer_kv::HeadShape;
 
 /// One matrix `[out, in]`, with a bias `[out]` where it has one.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use super::device::{norm, rotate, softmax};
 use super::{Loader, NamedWeight, Ops, WeightSet};
 use crate::error::Result;
-use crate::kernels::attention::HeadShape;
+use crate::kernels::layer_kv::HeadShape;
 
 /// One matrix `[out, in]`, with a bias `[out]` where it has one.
 #[derive(Clone)]
