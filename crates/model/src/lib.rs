@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod kv;
 pub mod ops;
 pub mod rope;
+pub mod store;
 pub mod threads;
 pub mod tokenizer;
 pub mod tokens;
