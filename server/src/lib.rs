@@ -4,6 +4,7 @@
 //! (which asks `suggest` and `truefill_syntax`) → `engine` → `suggest` → `lsp`.
 
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod documents;

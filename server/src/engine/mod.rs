@@ -5,8 +5,11 @@
 //! ([`EngineThread`]), so weights and KV cache need no lock.
 
 mod cancel;
+pub mod local;
 pub mod open;
+pub mod remote;
 pub mod scripted;
+mod sessions;
 mod thread;
 
 use std::time::{Duration, Instant};

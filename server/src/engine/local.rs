@@ -1,0 +1,270 @@
+//! The engine that runs a checkpoint in this process.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::fim::{BoundFormat, Budget, FimFormat, Prompt, PromptParts};
+use truefill_model::generate::{self, Generation, Limits};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
+use truefill_model::{device, threads};
+
+use super::sessions::Sessions;
+use super::{
+    CancelToken, Engine, EngineError, EngineInfo, EngineKind, EngineRequest, Flow, Generated,
+    RenderedPrompt, StopReason,
+};
+
+/// Room for new tokens in every session, so that a line and a block share one.
+pub(super) const HEADROOM: usize = 256;
+
+/// What a local engine is made of.
+#[derive(Debug, Clone)]
+pub struct LocalOptions {
+    /// The checkpoint's file or folder.
+    pub path: PathBuf,
+    /// Its id, for the journal and the caches.
+    pub checkpoint: String,
+    /// Name of the FIM format; `None` asks the tokenizer.
+    pub format: Option<String>,
+    /// `auto`, `cpu` or `cuda:N`.
+    pub device: String,
+    /// CPU threads; 0 takes what the machine has.
+    pub threads: usize,
+    /// Longest sequence, prompt and completion together, in tokens.
+    pub max_positions: usize,
+    /// Bytes that all KV sessions may take together.
+    pub kv_bytes: usize,
+}
+
+/// Weights, tokenizer, format, and the documents' KV sessions.
+pub struct LocalEngine {
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    format: BoundFormat,
+    checkpoint: String,
+    device: String,
+    sessions: Mutex<Sessions>,
+}
+
+impl LocalEngine {
+    /// Opens the checkpoint. The calling thread becomes the one that computes.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] with what is missing or damaged, and what to do.
+    pub fn open(options: &LocalOptions) -> Result<Self, EngineError> {
+        let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
+        let wanted = if options.threads == 0 { threads::available() } else { options.threads };
+        threads::claim(wanted);
+        let device = device::choose(&options.device).map_err(|error| load(&error))?;
+        let checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
+        let tokenizer = checkpoint.tokenizer().map_err(|error| load(&error))?.clone();
+        let format = bind(&tokenizer, options.format.as_deref(), &options.path)?;
+        let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
+        let decoder = match &device {
+            device::Choice::Cpu => {
+                Decoder::on_cpu(config, weights, Precision::Serving, options.max_positions)
+            }
+            device::Choice::Accelerator { device, .. } => {
+                let positions = options.max_positions;
+                Decoder::on_device(config, weights, device, Precision::Serving, positions)
+            }
+        }
+        .map_err(|error| load(&error))?;
+        let engine = Self {
+            decoder,
+            tokenizer,
+            format,
+            checkpoint: options.checkpoint.clone(),
+            device: device.to_string(),
+            sessions: Mutex::new(Sessions::new(options.kv_bytes)),
+        };
+        engine.first_pass()?;
+        Ok(engine)
+    }
+
+    /// Touches every weight once, so that the first keystroke does not pay for it, and shows at
+    /// once whether the weights give numbers.
+    fn first_pass(&self) -> Result<(), EngineError> {
+        let mut cache = self.decoder.cache(8).map_err(compute)?;
+        let logits =
+            self.decoder.forward(&mut cache, &[TokenId(0)], &[0], &|| false).map_err(compute)?;
+        match logits.iter().all(|logit| logit.is_finite()) {
+            true => Ok(()),
+            false => Err(EngineError::Load(
+                "the model gave logits that are not finite; its weights are damaged, run \
+                 `truefill models verify`"
+                    .into(),
+            )),
+        }
+    }
+
+    fn prompt(&self, request: &EngineRequest) -> Result<Prompt, EngineError> {
+        let chunks: Vec<truefill_model::fim::ContextChunk> = request
+            .chunks
+            .iter()
+            .map(|chunk| truefill_model::fim::ContextChunk {
+                path: chunk.path.clone(),
+                text: chunk.text.clone(),
+            })
+            .collect();
+        let parts = PromptParts {
+            prefix: &request.prefix,
+            suffix: &request.suffix,
+            path: request.path.as_deref(),
+            repo: request.repo.as_deref(),
+            chunks: &chunks,
+        };
+        let room = self.decoder.max_positions().saturating_sub(request.max_new_tokens);
+        let budget = Budget {
+            total: request.window_tokens.min(room),
+            suffix_share: request.suffix_share,
+            chunk_share: if chunks.is_empty() { 0.0 } else { 0.25 },
+        };
+        self.format.render(&parts, &budget).map_err(|error| EngineError::Prompt(error.to_string()))
+    }
+
+    fn generated(&self, generation: Generation, prompt: &[TokenId]) -> Generated {
+        Generated {
+            text: generation.text,
+            tokens: generation.tokens.iter().map(|token| token.0).collect(),
+            logprobs: generation.log_probabilities,
+            stop: match generation.stop {
+                generate::StopReason::StopToken(token) => StopReason::StopToken(token.0),
+                generate::StopReason::Limit => StopReason::Limit,
+                generate::StopReason::Condition => StopReason::Condition,
+                generate::StopReason::Cancelled => StopReason::Cancelled,
+                generate::StopReason::Deadline => StopReason::Deadline,
+            },
+            prompt_tokens: generation.prompt_tokens,
+            cached_tokens: generation.cached_tokens,
+            prefill: generation.prefill,
+            first_token: generation.first_token,
+            decode: generation.decode,
+            prompt_sha256: hash(prompt),
+        }
+    }
+
+    fn capacity(&self, request: &EngineRequest) -> usize {
+        request.window_tokens + request.max_new_tokens.max(HEADROOM)
+    }
+}
+
+impl Engine for LocalEngine {
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            checkpoint: self.checkpoint.clone(),
+            format: self.format.name().to_owned(),
+            format_version: self.format.version(),
+            device: self.device.clone(),
+            kind: EngineKind::Local,
+        }
+    }
+
+    fn complete(
+        &self,
+        request: &EngineRequest,
+        cancel: &CancelToken,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Generated, EngineError> {
+        let prompt = self.prompt(request)?;
+        let limits = Limits {
+            max_new_tokens: request.max_new_tokens,
+            stop_tokens: self.format.stop_tokens(),
+            banned_before_text: self.format.banned_before_text(),
+            deadline: request.deadline,
+        };
+        let sampling = generate::Sampling {
+            temperature: request.sampling.temperature,
+            top_p: request.sampling.top_p,
+            seed: request.sampling.seed,
+        };
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = sessions
+            .get(&request.document, self.capacity(request), |capacity| self.decoder.cache(capacity))
+            .map_err(compute)?;
+        let generation = generate::generate(
+            &self.decoder,
+            cache,
+            &self.tokenizer,
+            &prompt.tokens,
+            sampling,
+            &limits,
+            &Instant::now,
+            &|| cancel.is_cancelled(),
+            &mut |text| match on_text(text) {
+                Flow::Continue => generate::Flow::Continue,
+                Flow::Stop { keep_bytes } => generate::Flow::Stop { keep_bytes },
+            },
+        )
+        .map_err(compute)?;
+        Ok(self.generated(generation, &prompt.tokens))
+    }
+
+    fn warm(&self, request: &EngineRequest, cancel: &CancelToken) -> Result<(), EngineError> {
+        let prompt = self.prompt(request)?;
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = sessions
+            .get(&request.document, self.capacity(request), |capacity| self.decoder.cache(capacity))
+            .map_err(compute)?;
+        match generate::warm(&self.decoder, cache, &prompt.tokens, &|| cancel.is_cancelled()) {
+            Ok(_) | Err(truefill_model::error::ModelError::Cancelled) => Ok(()),
+            Err(error) => Err(compute(error)),
+        }
+    }
+
+    fn render(&self, request: &EngineRequest) -> Result<RenderedPrompt, EngineError> {
+        let prompt = self.prompt(request)?;
+        Ok(RenderedPrompt {
+            text: self.format.show(&prompt),
+            tokens: prompt.tokens.len(),
+            sha256: hash(&prompt.tokens),
+        })
+    }
+
+    fn forget(&self, document: &str) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).forget(document);
+    }
+}
+
+fn bind(
+    tokenizer: &Tokenizer,
+    name: Option<&str>,
+    path: &Path,
+) -> Result<BoundFormat, EngineError> {
+    let format = match name {
+        None => FimFormat::detect(tokenizer),
+        Some(name) => FimFormat::builtin(name).ok_or_else(|| {
+            let known: Vec<&str> = FimFormat::all().iter().map(|format| format.name()).collect();
+            EngineError::Load(format!(
+                "unknown FIM format `{name}`, expected one of: {}",
+                known.join(", ")
+            ))
+        })?,
+    };
+    format
+        .bind(tokenizer)
+        .map_err(|error| EngineError::Load(format!("{}: {error}", path.display())))
+}
+
+fn compute(error: truefill_model::error::ModelError) -> EngineError {
+    EngineError::Compute(error.to_string())
+}
+
+/// SHA-256 of the prompt's token ids, little-endian.
+fn hash(tokens: &[TokenId]) -> String {
+    let mut hasher = Sha256::new();
+    for token in tokens {
+        hasher.update(token.0.to_le_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// The engine behind the trait, for [`super::EngineThread`].
+pub fn loader(options: LocalOptions) -> super::Loader {
+    Box::new(move || Ok(Arc::new(LocalEngine::open(&options)?)))
+}
