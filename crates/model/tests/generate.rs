@@ -17,15 +17,23 @@ struct Tiny {
 
 impl Tiny {
     fn open() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity/gguf/llama-f32.gguf");
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity/gguf/llama-f32.gguf");
         let checkpoint = Checkpoint::open(&path).expect("opens");
         let config = checkpoint.config.clone();
         let decoder = Decoder::on_cpu(config, &*checkpoint.weights, Precision::Exact, 128);
-        Self { decoder: decoder.expect("loads"), checkpoint }
+        Self {
+            decoder: decoder.expect("loads"),
+            checkpoint,
+        }
     }
 
     fn prompt(&self, text: &str) -> Vec<TokenId> {
-        self.checkpoint.tokenizer().expect("has one").encode(text).expect("encodes")
+        self.checkpoint
+            .tokenizer()
+            .expect("has one")
+            .encode(text)
+            .expect("encodes")
     }
 
     fn run(&self, cache: &mut KvCache, prompt: &[TokenId], with: &With<'_>) -> Generation {
@@ -80,7 +88,11 @@ fn a_cached_prompt_gives_the_same_text_as_a_cold_one() {
     assert_eq!(cold.log_probabilities.len(), 24);
     assert!(cold.log_probabilities.iter().all(|p| *p <= 0.0));
     let again = tiny.run(&mut cache, &prompt, &With::default());
-    assert_eq!(again.cached_tokens, prompt.len() - 1, "all but the last token is reused");
+    assert_eq!(
+        again.cached_tokens,
+        prompt.len() - 1,
+        "all but the last token is reused"
+    );
     assert_eq!(again.tokens, cold.tokens);
     let mut warmed = tiny.decoder.cache(128).expect("cache");
     let shared = warm(&tiny.decoder, &mut warmed, &prompt[..5], &|| false).expect("warms");
@@ -96,10 +108,17 @@ fn a_stop_token_ends_the_text_and_is_no_part_of_it() {
     let prompt = tiny.prompt("x = ");
     let free = tiny.run(&mut cache, &prompt, &With::default());
     let stop = free.tokens[6];
-    let first = free.tokens.iter().position(|token| *token == stop).expect("drawn");
+    let first = free
+        .tokens
+        .iter()
+        .position(|token| *token == stop)
+        .expect("drawn");
     let stops = [stop];
     let with = With {
-        limits: Limits { stop_tokens: &stops, ..With::default().limits },
+        limits: Limits {
+            stop_tokens: &stops,
+            ..With::default().limits
+        },
         ..With::default()
     };
     let stopped = tiny.run(&mut cache, &prompt, &with);
@@ -117,7 +136,9 @@ fn the_observer_cuts_the_text_at_a_character() {
     let with = With {
         on_text: &|text| match text.chars().count() {
             0..3 => Flow::Continue,
-            _ => Flow::Stop { keep_bytes: text.len() - 1 },
+            _ => Flow::Stop {
+                keep_bytes: text.len() - 1,
+            },
         },
         ..With::default()
     };
@@ -145,9 +166,19 @@ fn cancellation_takes_effect_within_one_token() {
     let mut cache = tiny.decoder.cache(128).expect("cache");
     let generation = tiny.run(&mut cache, &prompt, &with);
     assert_eq!((generation.stop, pieces.get()), (StopReason::Cancelled, 3));
-    let never = With { cancelled: &|| true, ..With::default() };
-    let generation = tiny.run(&mut tiny.decoder.cache(128).expect("cache"), &prompt, &never);
-    assert_eq!((generation.stop, generation.tokens.len()), (StopReason::Cancelled, 0));
+    let never = With {
+        cancelled: &|| true,
+        ..With::default()
+    };
+    let generation = tiny.run(
+        &mut tiny.decoder.cache(128).expect("cache"),
+        &prompt,
+        &never,
+    );
+    assert_eq!(
+        (generation.stop, generation.tokens.len()),
+        (StopReason::Cancelled, 0)
+    );
 }
 
 #[test]
@@ -170,7 +201,11 @@ fn the_deadline_ends_it_with_what_there_is() {
     let mut cache = tiny.decoder.cache(128).expect("cache");
     let generation = tiny.run(&mut cache, &tiny.prompt("x = "), &with);
     assert_eq!(generation.stop, StopReason::Deadline);
-    assert!((1..8).contains(&generation.tokens.len()), "{}", generation.tokens.len());
+    assert!(
+        (1..8).contains(&generation.tokens.len()),
+        "{}",
+        generation.tokens.len()
+    );
     assert_eq!(generation.prefill, Duration::from_secs(1));
     assert_eq!(generation.first_token, Duration::from_secs(3));
 }
@@ -183,7 +218,10 @@ fn banned_tokens_wait_for_text() {
     let free = tiny.run(&mut cache, &prompt, &With::default());
     let banned = [free.tokens[0]];
     let with = With {
-        limits: Limits { banned_before_text: &banned, ..With::default().limits },
+        limits: Limits {
+            banned_before_text: &banned,
+            ..With::default().limits
+        },
         ..With::default()
     };
     let held = tiny.run(&mut cache, &prompt, &with);
@@ -196,8 +234,20 @@ fn samples_repeat_by_their_seed() {
     let prompt = tiny.prompt("x = ");
     let mut cache = tiny.decoder.cache(128).expect("cache");
     let mut draw = |seed| {
-        let sampling = Sampling { temperature: 1.0, top_p: 0.95, seed };
-        tiny.run(&mut cache, &prompt, &With { sampling, ..With::default() }).tokens
+        let sampling = Sampling {
+            temperature: 1.0,
+            top_p: 0.95,
+            seed,
+        };
+        tiny.run(
+            &mut cache,
+            &prompt,
+            &With {
+                sampling,
+                ..With::default()
+            },
+        )
+        .tokens
     };
     let (first, second) = (draw(1), draw(2));
     assert_ne!(first, second);
@@ -210,5 +260,8 @@ fn a_full_cache_is_a_limit_not_an_error() {
     let prompt = tiny.prompt("x = ");
     let mut cache = tiny.decoder.cache(prompt.len() + 4).expect("cache");
     let generation = tiny.run(&mut cache, &prompt, &With::default());
-    assert_eq!((generation.stop, generation.tokens.len()), (StopReason::Limit, 5));
+    assert_eq!(
+        (generation.stop, generation.tokens.len()),
+        (StopReason::Limit, 5)
+    );
 }

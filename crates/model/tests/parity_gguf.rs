@@ -13,7 +13,10 @@ fn files() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("GGUF references")
         .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "gguf")
+        })
         .collect();
     found.sort();
     assert!(found.len() >= 6, "{found:?}");
@@ -25,9 +28,13 @@ fn reference(path: &Path) -> (Vec<TokenId>, Vec<f32>) {
     let file = SafeTensors::deserialize(&bytes).expect("valid");
     let words = |name: &str| file.tensor(name).expect(name).data().to_vec();
     let ids = words("ids_0");
-    let ids = ids.chunks_exact(8).map(|b| TokenId(u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+    let ids = ids
+        .chunks_exact(8)
+        .map(|b| TokenId(u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
     let logits = words("logits_0");
-    let logits = logits.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let logits = logits
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     (ids.collect(), logits.collect())
 }
 
@@ -38,7 +45,9 @@ fn logits(path: &Path, precision: Precision) -> Vec<f32> {
     let (tokens, _) = reference(path);
     let mut cache = decoder.cache(tokens.len()).expect("cache");
     let wanted: Vec<usize> = (0..tokens.len()).collect();
-    decoder.forward(&mut cache, &tokens, &wanted, &|| false).expect("forward")
+    decoder
+        .forward(&mut cache, &tokens, &wanted, &|| false)
+        .expect("forward")
 }
 
 #[test]
@@ -61,7 +70,11 @@ fn served_logits_are_close() {
         let (_, expected) = reference(&path);
         let found = logits(&path, Precision::Serving);
         let power: f32 = expected.iter().map(|v| v * v).sum();
-        let error: f32 = found.iter().zip(&expected).map(|(a, b)| (a - b) * (a - b)).sum();
+        let error: f32 = found
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| (a - b) * (a - b))
+            .sum();
         let relative = (error / power).sqrt();
         assert!(relative < 0.05, "{path:?}: {relative}");
     }

@@ -169,7 +169,11 @@ impl Run<'_> {
             if self.result.tokens.len() >= self.limits.max_new_tokens {
                 break StopReason::Limit;
             }
-            if self.limits.deadline.is_some_and(|deadline| clock() >= deadline) {
+            if self
+                .limits
+                .deadline
+                .is_some_and(|deadline| clock() >= deadline)
+            {
                 break StopReason::Deadline;
             }
             let token = self.draw(&mut logits)?;
@@ -194,7 +198,9 @@ impl Run<'_> {
         self.result.stop = stop;
         self.result.decode = (clock() - begin).saturating_sub(self.result.first_token);
         if stop != StopReason::Condition {
-            self.result.text.push_str(self.stream.finish().trim_end_matches('\u{fffd}'));
+            self.result
+                .text
+                .push_str(self.stream.finish().trim_end_matches('\u{fffd}'));
         }
         Ok(self.result)
     }

@@ -18,7 +18,11 @@ pub struct Sampling {
 
 impl Sampling {
     /// The likeliest token, always.
-    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, seed: 0 };
+    pub const GREEDY: Self = Self {
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 0,
+    };
 }
 
 /// Draws tokens; keeps its random state between them.
@@ -30,7 +34,10 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler at the start of its random stream.
     pub fn new(sampling: Sampling) -> Self {
-        Self { sampling, random: ChaCha8Rng::seed_from_u64(sampling.seed) }
+        Self {
+            sampling,
+            random: ChaCha8Rng::seed_from_u64(sampling.seed),
+        }
     }
 
     /// A token and the logarithm of its probability at temperature 1. `None` where the logits
@@ -42,7 +49,10 @@ impl Sampler {
         } else {
             self.sample(logits, largest)
         };
-        let total: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
+        let total: f64 = logits
+            .iter()
+            .map(|logit| f64::from(logit - largest).exp())
+            .sum();
         let log_probability = f64::from(logits[token] - largest) - total.ln();
         Some((TokenId(token as u32), log_probability as f32))
     }
@@ -98,13 +108,18 @@ mod tests {
     use super::*;
 
     fn sampler(temperature: f32, top_p: f32, seed: u64) -> Sampler {
-        Sampler::new(Sampling { temperature, top_p, seed })
+        Sampler::new(Sampling {
+            temperature,
+            top_p,
+            seed,
+        })
     }
 
     #[test]
     fn greedy_takes_the_first_of_equals() {
-        let (token, log_probability) =
-            sampler(0.0, 1.0, 0).draw(&[0.0, 2.0, 2.0, -1.0]).expect("finite");
+        let (token, log_probability) = sampler(0.0, 1.0, 0)
+            .draw(&[0.0, 2.0, 2.0, -1.0])
+            .expect("finite");
         assert_eq!(token, TokenId(1));
         let total: f32 = [0.0f32, 2.0, 2.0, -1.0].iter().map(|x| x.exp()).sum();
         assert!((log_probability - (2.0 - total.ln())).abs() < 1e-6);
@@ -112,7 +127,11 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_refused() {
-        for logits in [[0.0, f32::NAN], [f32::INFINITY, 0.0], [f32::NEG_INFINITY; 2]] {
+        for logits in [
+            [0.0, f32::NAN],
+            [f32::INFINITY, 0.0],
+            [f32::NEG_INFINITY; 2],
+        ] {
             assert_eq!(sampler(0.0, 1.0, 0).draw(&logits), None);
         }
     }
@@ -122,7 +141,9 @@ mod tests {
         let logits = [1.0f32, 0.0, -1.0, f32::NEG_INFINITY];
         let draw = |seed, top_p| {
             let mut sampler = sampler(1.0, top_p, seed);
-            (0..20_000).map(|_| sampler.draw(&logits).expect("finite").0.0).collect::<Vec<_>>()
+            (0..20_000)
+                .map(|_| sampler.draw(&logits).expect("finite").0.0)
+                .collect::<Vec<_>>()
         };
         let tokens = draw(7, 1.0);
         assert_eq!(tokens, draw(7, 1.0));
