@@ -62,6 +62,8 @@ pub enum Silence {
     ModelUnavailable(String),
     /// The engine failed.
     EngineFailed(String),
+    /// The engine panicked; the request is answered by an error.
+    EnginePanicked,
     /// The time was over before there was a first line.
     BudgetExceeded {
         /// The time, milliseconds.
@@ -108,6 +110,7 @@ impl Silence {
             Self::ModelLoading => "model_loading",
             Self::ModelUnavailable(_) => "model_unavailable",
             Self::EngineFailed(_) => "engine_failed",
+            Self::EnginePanicked => "engine_panicked",
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::NothingGenerated => "nothing_generated",
             Self::CleanedAway { .. } => "cleaned_away",
@@ -156,6 +159,9 @@ impl Silence {
             Self::ModelLoading => "The model is being loaded.".into(),
             Self::ModelUnavailable(sentence) => format!("The model cannot be used: {sentence}."),
             Self::EngineFailed(sentence) => format!("The engine failed: {sentence}."),
+            Self::EnginePanicked => {
+                "The engine panicked; the server's log says where. Please report it.".into()
+            }
             Self::BudgetExceeded { milliseconds } => {
                 format!("The model had no first line within {milliseconds} ms.")
             }
@@ -179,6 +185,7 @@ impl Silence {
             Self::Superseded
                 | Self::Cancelled
                 | Self::EngineFailed(_)
+                | Self::EnginePanicked
                 | Self::BudgetExceeded { .. }
                 | Self::NothingGenerated
                 | Self::CleanedAway { .. }

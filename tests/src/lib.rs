@@ -1,1 +1,19 @@
 //! Drives the real binaries for the end-to-end tests.
+//!
+//! [`Server`] is an editor's side of the protocol over the process's stdin and stdout. It
+//! is strict: an answer that nobody asked for, a second answer, an answer that a test does
+//! not look at, and "panicked" on stderr fail the test.
+
+mod binaries;
+mod client;
+mod default_model;
+mod oracle;
+mod process;
+mod script;
+
+pub use binaries::{Binaries, binaries};
+pub use client::{ErrorObject, Exit, Server, frame};
+pub use default_model::default_model;
+pub use oracle::{Edit, Oracle, Units};
+pub use process::{alive, cpu_time, peak_memory_kib};
+pub use script::{Answer, Event, Script, micros_now};

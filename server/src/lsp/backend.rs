@@ -39,6 +39,8 @@ pub struct Session {
     pub(super) initial: Mutex<Value>,
     pub(super) encoding: OnceLock<Encoding>,
     shut_down: AtomicBool,
+    /// Woken when the client may be told things.
+    pub(super) initialized: Notify,
     /// Woken when the process that started the server is gone.
     pub(super) client_gone: Notify,
 }
@@ -82,10 +84,11 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
         initial: Mutex::default(),
         encoding: OnceLock::new(),
         shut_down: AtomicBool::new(false),
+        initialized: Notify::new(),
         client_gone: Notify::new(),
     });
     let build = |client: Client| {
-        tokio::spawn(notices::send(client, receiver));
+        tokio::spawn(notices::send(client, receiver, Arc::clone(&session)));
         Backend {
             session: Arc::clone(&session),
         }
@@ -110,7 +113,9 @@ impl LanguageServer for Backend {
         self.on_initialize(params)
     }
 
-    async fn initialized(&self, _: InitializedParams) {}
+    async fn initialized(&self, _: InitializedParams) {
+        self.session.initialized.notify_one();
+    }
 
     async fn shutdown(&self) -> Result<()> {
         self.session.shut_down.store(true, Ordering::Release);

@@ -2,7 +2,7 @@
 //! keeps showing what is stale otherwise.
 
 use serde::Deserialize;
-use tower_lsp::jsonrpc::Result;
+use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::ls_types::{
     InlineCompletionContext, InlineCompletionItem, InlineCompletionList,
     InlineCompletionTriggerKind, Position, Uri,
@@ -11,6 +11,7 @@ use tower_lsp::ls_types::{
 use super::backend::Backend;
 use super::convert;
 use crate::serving::ask::{Ask, Selected, Suggestion, Trigger};
+use crate::silence::Silence;
 
 /// The request's parameters. As in the protocol, with the document's version, which some
 /// clients add, and without the progress tokens, which are not used.
@@ -31,10 +32,13 @@ struct Document {
 impl Backend {
     pub(super) async fn inline_completion(&self, params: Params) -> Result<InlineCompletionList> {
         let ask = self.ask(params);
-        let suggestions = self.session.serving.suggest(&ask).await.unwrap_or_default();
-        Ok(InlineCompletionList {
-            items: suggestions.iter().map(item).collect(),
-        })
+        match self.session.serving.suggest(&ask).await {
+            Ok(suggestions) => {
+                Ok(InlineCompletionList { items: suggestions.iter().map(item).collect() })
+            }
+            Err(Silence::EnginePanicked) => Err(Error::internal_error()),
+            Err(_) => Ok(InlineCompletionList { items: Vec::new() }),
+        }
     }
 
     fn ask(&self, params: Params) -> Ask {

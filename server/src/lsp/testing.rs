@@ -14,6 +14,9 @@ pub const TEXT: &str = "truefill/text";
 #[serde(rename_all = "camelCase")]
 pub struct Params {
     text_document: TextDocumentIdentifier,
+    /// The handler panics instead.
+    #[serde(default)]
+    panic: bool,
 }
 
 /// The answer.
@@ -27,6 +30,7 @@ pub struct Text {
 
 impl Backend {
     pub(super) async fn text(&self, params: Params) -> Result<Text> {
+        assert!(!params.panic, "the test asks for a panic");
         let documents = &self.session.serving.documents;
         let uri = params.text_document.uri.as_str();
         let text = documents.snapshot(uri).ok().map(|snapshot| snapshot.text());

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_long_line_far_from_the_cursor_does_not_matter() {
-        let far = format!("|{}{}", "x\n".repeat(2 * NEARBY_LINES), "y".repeat(6000));
+        let far = format!("|\n{}{}", "x\n".repeat(2 * NEARBY_LINES), "y".repeat(6000));
         assert_eq!(at(&far, |_| {}), Ok(()));
     }
 }

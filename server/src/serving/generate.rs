@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::engine::{
-    Answer, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling, StopFn,
+    Answer, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling, StopFn,
     StopReason,
 };
 use crate::silence::Silence;
@@ -114,6 +114,7 @@ pub async fn generate(
         }
         Answer::Superseded => Err(Silence::Superseded),
         Answer::Cancelled => Err(Silence::Cancelled),
+        Answer::Failed(EngineError::Panicked) => Err(Silence::EnginePanicked),
         Answer::Failed(error) => Err(Silence::EngineFailed(error.to_string())),
     }
 }
