@@ -32,6 +32,9 @@ pub struct GgufVocabulary {
     pub add_space_prefix: Option<bool>,
 }
 
+/// Far longer than any published token, and short enough for work that grows with its square.
+const MAX_TOKEN_BYTES: usize = 4096;
+
 impl GgufVocabulary {
     pub(super) fn into_definition(self) -> Result<Definition, TokenizerError> {
         self.check_lengths()?;
@@ -91,6 +94,12 @@ impl GgufVocabulary {
 
     fn rows(&self) -> Result<Vec<Row>, TokenizerError> {
         let row = |(id, text): (usize, &String)| {
+            if text.len() > MAX_TOKEN_BYTES {
+                return Err(TokenizerError::Vocabulary(format!(
+                    "token {id}: expected at most {MAX_TOKEN_BYTES} bytes, found {} bytes",
+                    text.len()
+                )));
+            }
             let kind = match self.token_types.get(id).copied().unwrap_or(1) {
                 0 | 1 => Kind::Text,
                 2 => Kind::Unknown,
@@ -120,9 +129,8 @@ impl GgufVocabulary {
 /// `<0x0A>` is byte 10.
 pub(super) fn parse_byte(token: &str) -> Option<u8> {
     let hex = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    (hex.len() == 2)
-        .then(|| u8::from_str_radix(hex, 16).ok())
-        .flatten()
+    let digits = hex.len() == 2 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+    digits.then(|| u8::from_str_radix(hex, 16).ok()).flatten()
 }
 
 /// Splits `a b` at its space; tokens in the printable alphabet hold none.

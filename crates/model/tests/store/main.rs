@@ -1,5 +1,7 @@
 //! The checkpoint store, through its public interface.
 
+#![allow(clippy::unwrap_used, reason = "helpers outside of test functions fail a test the same way")]
+
 mod crash;
 mod hostile;
 mod references;
