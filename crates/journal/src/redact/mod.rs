@@ -1,0 +1,97 @@
+//! Secrets in text and paths whose text is never kept.
+//!
+//! Judged by well-known shapes of keys and tokens, by assignments to names
+//! that speak of secrets, and by the randomness of long words. Meant to err
+//! towards withholding: a false alarm costs a row its text, a miss costs a
+//! secret.
+
+mod assignment;
+mod entropy;
+mod paths;
+mod patterns;
+
+use std::ops::Range;
+
+pub use paths::is_denied_path;
+
+/// A kind of secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretKind {
+    /// A private key in PEM or a like armour.
+    PrivateKey,
+    /// A key or token of a service, by its prefix.
+    ServiceToken,
+    /// A signed web token.
+    WebToken,
+    /// A user's name and password inside a URL, or a password in a connection string.
+    Connection,
+    /// An authorisation header's value.
+    Header,
+    /// A value assigned to a name that speaks of a secret.
+    Assignment,
+    /// A long word too random to be a name.
+    Random,
+}
+
+impl SecretKind {
+    /// The name that stands in a scrubbed text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private key",
+            Self::ServiceToken => "service token",
+            Self::WebToken => "web token",
+            Self::Connection => "connection password",
+            Self::Header => "authorisation",
+            Self::Assignment => "secret value",
+            Self::Random => "random string",
+        }
+    }
+}
+
+/// A secret found in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// What it is.
+    pub kind: SecretKind,
+    /// Where it is, in bytes.
+    pub range: Range<usize>,
+}
+
+/// Whether a text holds a secret.
+pub fn holds_secret(text: &str) -> bool {
+    patterns::any(text)
+        || assignment::find(text).next().is_some()
+        || entropy::find(text).next().is_some()
+}
+
+/// The secrets of a text, in their order, none overlapping.
+pub fn secrets(text: &str) -> Vec<Secret> {
+    let mut found: Vec<Secret> = patterns::find(text)
+        .chain(assignment::find(text))
+        .chain(entropy::find(text))
+        .collect();
+    found.sort_by_key(|secret| (secret.range.start, std::cmp::Reverse(secret.range.end)));
+    let mut end = 0;
+    found.retain(|secret| {
+        let apart = secret.range.start >= end;
+        end = end.max(secret.range.end);
+        apart
+    });
+    found
+}
+
+/// The text with each secret replaced by its kind in angle brackets.
+pub fn scrub(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for secret in secrets(text) {
+        out.push_str(&text[at..secret.range.start]);
+        out.push_str(&format!("<{}>", secret.kind.as_str()));
+        at = secret.range.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+#[cfg(test)]
+mod tests;

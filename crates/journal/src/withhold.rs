@@ -1,0 +1,77 @@
+//! Decides, before anything is written, which text may be.
+
+use sha2::{Digest, Sha256};
+
+use crate::record::{Completion, Document, PathPolicy};
+use crate::redact;
+
+/// Why a completion's text is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Withheld {
+    /// The user has not allowed to keep context.
+    ContextOff,
+    /// The document's path is denied.
+    Path,
+    /// The text holds a secret.
+    Secret,
+    /// The text is longer than any that is useful.
+    TooLong,
+}
+
+impl Withheld {
+    /// The name in the database and in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ContextOff => "context_off",
+            Self::Path => "path",
+            Self::Secret => "secret",
+            Self::TooLong => "too_long",
+        }
+    }
+}
+
+/// Longest text that is kept, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// Whether text of this document may be written, and why not.
+pub fn text_policy(context: bool, document: &Document) -> Result<(), Withheld> {
+    if document.policy == PathPolicy::Denied || redact::is_denied_path(&document.path) {
+        return Err(Withheld::Path);
+    }
+    if context {
+        Ok(())
+    } else {
+        Err(Withheld::ContextOff)
+    }
+}
+
+/// The completion's text, if it may be written.
+pub fn completion(policy: Result<(), Withheld>, completion: &Completion) -> Result<&str, Withheld> {
+    policy?;
+    if completion.text.len() > LONGEST_TEXT {
+        return Err(Withheld::TooLong);
+    }
+    // A secret may have begun before the cursor: judged together.
+    let line = tail(&completion.line_before, 4096);
+    let whole = format!("{line}{}", completion.text);
+    if redact::holds_secret(&whole) || redact::holds_secret(&completion.text) {
+        return Err(Withheld::Secret);
+    }
+    Ok(&completion.text)
+}
+
+/// The salted hash that stands for a document's path.
+pub fn document_key(salt: &[u8], path: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(salt);
+    hash.update(path.as_bytes());
+    hex::encode(&hash.finalize()[..16])
+}
+
+fn tail(text: &str, bytes: usize) -> &str {
+    let mut start = text.len().saturating_sub(bytes);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}

@@ -1,0 +1,194 @@
+//! The writer thread: opens the file, commits batches, and turns the journal
+//! off, or back on, as the disk has it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use rusqlite::{ErrorCode, TransactionBehavior};
+
+use crate::clock::Clock;
+use crate::counters::Cells;
+use crate::file::{self, Database, OpenError};
+use crate::health::{Health, OffReason};
+use crate::insert::{self, Rules};
+use crate::queue::{Queue, Stamped, Work};
+use crate::schema::SchemaError;
+
+pub struct Writer {
+    pub path: PathBuf,
+    pub queue: Arc<Queue>,
+    pub clock: Clock,
+    pub context: bool,
+    pub max_bytes: Option<u64>,
+    /// How long events are gathered into one transaction.
+    pub gather: Duration,
+    /// How long the journal stays off before it tries again.
+    pub retry_after: Duration,
+    pub database: Option<Database>,
+}
+
+/// Tries of a batch while other processes keep the database busy; each waits seconds.
+const BUSY_ROUNDS: usize = 3;
+
+impl Writer {
+    /// Runs until the queue is closed. Never panics out of the thread.
+    pub fn run(mut self) {
+        let queue = Arc::clone(&self.queue);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.start();
+            self.work();
+            // Closing the last connection folds the log into the file.
+            self.database = None;
+        }));
+        if result.is_err() {
+            let sentence = "the journal's writer failed; this is a bug, please report it";
+            queue.set_health(off(sentence.to_owned(), false));
+        }
+        queue.finish();
+    }
+
+    fn work(&mut self) {
+        loop {
+            let retries = matches!(
+                self.queue.health(),
+                Health::Off(OffReason { retries: true, .. })
+            );
+            match self
+                .queue
+                .next(self.gather, retries.then_some(self.retry_after))
+            {
+                Work::Batch(batch) => self.batch(&batch),
+                Work::Idle => self.start(),
+                Work::Close => return,
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        self.database = None;
+        match Database::open(&self.path, self.max_bytes, (self.clock)()) {
+            Ok(database) => {
+                if database.set_aside.is_some() {
+                    self.queue.cells.set_aside.fetch_add(1, Relaxed);
+                }
+                self.database = Some(database);
+                self.queue.set_health(Health::Working);
+            }
+            Err(error) => self.turn_off(&error),
+        }
+    }
+
+    fn turn_off(&mut self, error: &OpenError) {
+        self.database = None;
+        let retries = may_pass(error);
+        let sentence = format!("{}: {}", self.path.display(), describe(error));
+        self.queue.set_health(off(sentence, retries));
+    }
+
+    /// Writes a batch, whatever it takes: a busy database is asked again, a
+    /// damaged or vanished one is replaced once.
+    fn batch(&mut self, batch: &[Stamped]) {
+        if self
+            .database
+            .as_ref()
+            .is_some_and(|database| !database.is_at(&self.path))
+        {
+            self.start();
+        }
+        let mut replaced = false;
+        let mut rounds = 0;
+        loop {
+            if self.database.is_none() {
+                return self.queue.lost(batch.len());
+            }
+            let error = match self.commit(batch) {
+                Ok(()) => return self.queue.committed(batch.len()),
+                Err(error) => error,
+            };
+            rounds += 1;
+            if is_busy(&error) && rounds < BUSY_ROUNDS {
+                self.queue.cells.busy.fetch_add(1, Relaxed);
+            } else if file::is_damage(&error) && !replaced {
+                replaced = true;
+                self.start();
+            } else {
+                self.turn_off(&error.into());
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &[Stamped]) -> rusqlite::Result<()> {
+        let Some(database) = &mut self.database else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        let cells = &self.queue.cells;
+        let before = cells.read();
+        let rules = Rules {
+            salt: &database.salt,
+            context: self.context,
+            cells,
+        };
+        // BEGIN IMMEDIATE: the wait for other writers comes first, with the busy handler.
+        let step = database
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let written = batch
+            .iter()
+            .try_for_each(|event| insert::insert(&step, event, &rules));
+        let result = written.and_then(|()| step.commit());
+        if result.is_err() {
+            // What was counted inside was rolled back.
+            cells.duplicates.store(before.duplicates, Relaxed);
+            cells
+                .withheld_secrets
+                .store(before.withheld_secrets, Relaxed);
+            return result;
+        }
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        cells.longest_commit_micros.fetch_max(micros, Relaxed);
+        Cells::add(&cells.commits, 1);
+        Ok(())
+    }
+}
+
+fn off(sentence: String, retries: bool) -> Health {
+    Health::Off(OffReason { sentence, retries })
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+/// Whether trouble may pass without the user doing anything to the file.
+fn may_pass(error: &OpenError) -> bool {
+    !matches!(
+        error,
+        OpenError::Schema(SchemaError::Newer { .. } | SchemaError::Foreign)
+    )
+}
+
+fn describe(error: &OpenError) -> String {
+    let OpenError::Schema(SchemaError::Database(error)) = error else {
+        return format!("the journal is off: {error}");
+    };
+    let what = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            "the disk is full, or the journal has reached its size limit; make room".to_owned()
+        }
+        Some(ErrorCode::SystemIoFailure) => format!("the disk gave an error ({error})"),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            format!("it cannot be written ({error}); check its owner and mode")
+        }
+        _ if is_busy(error) => "another process keeps it locked".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("the journal is off: {what}")
+}
