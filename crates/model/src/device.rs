@@ -68,19 +68,83 @@ fn gpu(index: usize) -> Result<Choice> {
 
 #[cfg(feature = "cuda")]
 fn gpu(index: usize) -> Result<Choice> {
-    use candle_core::cuda_backend::cudarc::driver::sys;
-    let missing =
-        |why: &str| ModelError::Device(format!("device `cuda:{index}` cannot be used: {why}"));
-    // SAFETY: it only tries to open the driver's library; the binding would panic without it.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(missing("no NVIDIA driver is installed on this machine"));
+    let why = match quietly(move || open(index)) {
+        Ok(Ok(device)) => return Ok(Choice::Accelerator { device, index }),
+        Ok(Err(error)) => first_line(&error.to_string()).to_owned(),
+        Err(panic) => why_not_opened(&panic),
+    };
+    Err(ModelError::Device(format!(
+        "device `cuda:{index}` cannot be used: {why}; use `device = \"cpu\"` or `\"auto\"`"
+    )))
+}
+
+/// A GPU with a stream of its own: the default one waits for every other stream of the process.
+#[cfg(feature = "cuda")]
+fn open(index: usize) -> candle_core::Result<Device> {
+    let device = Device::new_cuda_with_stream(index)?;
+    // SAFETY: events keep several streams from using a tensor before it is written or after it is
+    // freed. Every tensor of this device lives on its one stream, which runs in order: the tensor
+    // library refuses operations between two devices, also where both are the same GPU, copies to
+    // the host are pageable and wait for the stream, and nothing here makes another stream.
+    unsafe { device.as_cuda_device()?.disable_event_tracking() };
+    Ok(device)
+}
+
+/// What `work` gives. A panic becomes an error that holds its message, and prints nothing: the CUDA
+/// bindings panic where a library is missing, which is no defect of this program.
+#[cfg(any(feature = "cuda", test))]
+fn quietly<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, String> {
+    use std::cell::Cell;
+    use std::panic;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
     }
-    let opened = std::panic::catch_unwind(|| Device::new_cuda_with_stream(index));
-    match opened {
-        Ok(Ok(device)) => Ok(Choice::Accelerator { device, index }),
-        Ok(Err(error)) => Err(missing(&error.to_string())),
-        Err(_) => Err(missing("the driver could not be initialised")),
+    // The hook belongs to the process: one at a time changes it.
+    static HOOK: Mutex<()> = Mutex::new(());
+    let hook = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let report = Arc::new(panic::take_hook());
+    let others = Arc::clone(&report);
+    panic::set_hook(Box::new(move |panic| {
+        if !QUIET.try_with(Cell::get).unwrap_or(false) {
+            others(panic);
+        }
+    }));
+    QUIET.set(true);
+    let outcome = panic::catch_unwind(work);
+    QUIET.set(false);
+    drop(panic::take_hook());
+    panic::set_hook(Box::new(move |panic| report(panic)));
+    drop(hook);
+    outcome.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        text.unwrap_or_default().to_owned()
+    })
+}
+
+/// Half a sentence from the panic of the CUDA bindings.
+#[cfg(any(feature = "cuda", test))]
+fn why_not_opened(panic: &str) -> String {
+    let missing = panic
+        .strip_prefix("Unable to dynamically load the \"")
+        .and_then(|rest| rest.split_once('"'));
+    match missing {
+        Some(("cuda", _)) => "no NVIDIA driver is found on this machine".to_owned(),
+        Some((library, _)) => format!(
+            "the library `lib{library}` of CUDA is not found; docs/gpu.md says where to get it"
+        ),
+        None => format!(
+            "the driver could not be initialised ({})",
+            first_line(panic)
+        ),
     }
+}
+
+#[cfg(any(feature = "cuda", test))]
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -95,6 +159,46 @@ mod tests {
             let error = choose(name).expect_err(name).to_string();
             assert!(error.contains("expected `auto`"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_missing_library_is_named_in_half_a_sentence() {
+        let panic = |library: &str| {
+            format!(
+                "Unable to dynamically load the \"{library}\" shared library - searched for \
+                 library names: [\"lib{library}.so\"]."
+            )
+        };
+        for (panic, why) in [
+            (panic("cuda"), "no NVIDIA driver is found"),
+            (panic("cublas"), "`libcublas` of CUDA is not found"),
+            ("no symbol cuInit\n  at 0".to_owned(), "(no symbol cuInit)"),
+            (String::new(), "could not be initialised"),
+        ] {
+            let found = why_not_opened(&panic);
+            assert!(found.contains(why), "{found}");
+            assert!(!found.contains('\n'), "{found}");
+        }
+    }
+
+    #[test]
+    fn panics_are_quiet_only_where_they_are_caught() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static REPORTED: AtomicUsize = AtomicUsize::new(0);
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
+            Some("counted") => _ = REPORTED.fetch_add(1, Ordering::SeqCst),
+            _ => report(panic),
+        }));
+        assert_eq!(quietly(|| 7), Ok(7));
+        let caught = quietly(|| -> u8 { std::panic::panic_any("counted") });
+        assert_eq!(caught, Err("counted".to_owned()));
+        let caught = quietly(|| -> u8 { std::panic::panic_any(format!("{}ed", "count")) });
+        assert_eq!(caught, Err("counted".to_owned()));
+        assert_eq!(REPORTED.load(Ordering::SeqCst), 0);
+        let outside = std::panic::catch_unwind(|| std::panic::panic_any("counted"));
+        assert!(outside.is_err());
+        assert_eq!(REPORTED.load(Ordering::SeqCst), 1);
     }
 
     #[cfg(not(feature = "cuda"))]
