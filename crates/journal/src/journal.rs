@@ -68,6 +68,8 @@ pub struct Journal {
     queue: Arc<Queue>,
     path: PathBuf,
     clock: ClockCell,
+    /// How long dropping this waits for the writer.
+    patience: Duration,
 }
 
 struct ClockCell(Clock);
@@ -114,6 +116,7 @@ impl Journal {
             queue,
             path,
             clock: ClockCell(options.clock),
+            patience: CLOSE_ON_DROP,
         }
     }
 
@@ -167,11 +170,10 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::flush`]; the writer then ends by itself once the disk lets it.
-    pub fn close(self, within: Duration) -> Result<(), FlushError> {
+    pub fn close(mut self, within: Duration) -> Result<(), FlushError> {
         let result = self.queue.flush(within);
-        self.queue.close();
-        if result.is_ok() {
-            self.queue.wait_finished(within);
+        if matches!(result, Err(FlushError::TimedOut { .. })) {
+            self.patience = Duration::ZERO;
         }
         result
     }
@@ -180,7 +182,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         self.queue.close();
-        self.queue.wait_finished(CLOSE_ON_DROP);
+        self.queue.wait_finished(self.patience);
     }
 }
 

@@ -73,7 +73,10 @@ impl Reader {
     /// If the database gives one.
     pub fn suggestions(&self, query: Query) -> Result<Suggestions<'_>, JournalError> {
         // A deferred transaction keeps its snapshot from the first read on.
-        self.connection.execute_batch("BEGIN DEFERRED")?;
+        let began = self.connection.is_autocommit();
+        if began {
+            self.connection.execute_batch("BEGIN DEFERRED")?;
+        }
         let since = query.since.map_or(i64::MIN, |at| at.0);
         Ok(Suggestions {
             reader: self,
@@ -81,6 +84,7 @@ impl Reader {
             after: (since, String::new()),
             until: query.until.map_or(i64::MAX, |at| at.0),
             done: false,
+            began,
         })
     }
 
@@ -138,6 +142,8 @@ pub struct Suggestions<'a> {
     after: (i64, String),
     until: i64,
     done: bool,
+    /// Whether this iterator began the snapshot; one inside another does not end it.
+    began: bool,
 }
 
 impl Iterator for Suggestions<'_> {
@@ -163,8 +169,10 @@ impl Iterator for Suggestions<'_> {
 
 impl Drop for Suggestions<'_> {
     fn drop(&mut self) {
-        // Nothing was written: ending the snapshot cannot lose anything.
-        let _ = self.reader.connection.execute_batch("COMMIT");
+        if self.began {
+            // Nothing was written: ending the snapshot cannot lose anything.
+            let _ = self.reader.connection.execute_batch("COMMIT");
+        }
     }
 }
 

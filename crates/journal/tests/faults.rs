@@ -1,5 +1,11 @@
 //! Damaged files, full disks, newer versions, full queues.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, too"
+)]
+
 mod common;
 
 use std::fs;
@@ -26,7 +32,8 @@ fn corrupt_files(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_corrupt_file_is_set_aside_and_a_fresh_one_started() {
-    let damages: &[(&str, fn(&mut Vec<u8>))] = &[
+    type Damage = fn(&mut Vec<u8>);
+    let damages: &[(&str, Damage)] = &[
         ("no database", |bytes| bytes[..16].fill(b'x')),
         ("text", |bytes| {
             *bytes = b"this is a text file, not a database".repeat(100)

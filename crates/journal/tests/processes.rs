@@ -1,6 +1,11 @@
 //! Several threads and processes at once, processes killed while they write,
 //! and disks that end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, too"
+)]
 #![cfg(unix)]
 
 mod common;

@@ -1,5 +1,11 @@
 //! What is recorded is read back, and what must not be written is not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, too"
+)]
+
 mod common;
 
 use common::*;

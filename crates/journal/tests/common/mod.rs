@@ -1,5 +1,6 @@
 //! Records and journals for the tests.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::path::Path;
