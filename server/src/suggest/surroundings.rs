@@ -6,14 +6,7 @@
 use super::facts::LanguageFacts;
 use super::lines;
 
-/// How far a suggestion may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// The rest of one line.
-    OneLine,
-    /// Several lines, up to the end of what was begun.
-    Block,
-}
+pub use truefill_syntax::Shape;
 
 /// Columns that a tab advances to a multiple of, when indentation is compared.
 pub const TAB_COLUMNS: usize = 4;

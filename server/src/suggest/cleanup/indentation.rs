@@ -2,7 +2,8 @@
 
 use super::{Change, Scene, lines};
 use crate::suggest::flow::Border;
-use crate::suggest::surroundings::IndentUnit;
+use crate::suggest::lexer::Place;
+use crate::suggest::surroundings::{IndentUnit, TAB_COLUMNS};
 
 /// Cuts at the first line that stands further left than the block of the cursor.
 pub fn left_scope(text: &str, scene: &Scene<'_>) -> Change {
@@ -47,7 +48,7 @@ fn expected_columns(scene: &Scene<'_>) -> Vec<usize> {
         .ends_with(['{', '(', '[', ':', '=', ',', '\\', '>']);
     let unit = match scene.around.indent {
         Some(IndentUnit::Spaces(width)) => width,
-        Some(IndentUnit::Tab) | None => crate::suggest::surroundings::TAB_COLUMNS,
+        Some(IndentUnit::Tab) | None => TAB_COLUMNS,
     };
     if opens {
         vec![column + unit]
@@ -59,7 +60,7 @@ fn expected_columns(scene: &Scene<'_>) -> Vec<usize> {
 /// Rewrites the indentation of the lines after the first to the file's style:
 /// tabs against spaces, and a width that is off by one everywhere.
 pub fn reindent(text: &str, scene: &Scene<'_>) -> Change {
-    if !text.contains('\n') || !matches!(scene.balance.cursor, crate::suggest::lexer::Place::Code) {
+    if !text.contains('\n') || !matches!(scene.balance.cursor, Place::Code) {
         return Change::None;
     }
     let style = match scene.around.indent {

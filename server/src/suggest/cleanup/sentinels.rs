@@ -1,6 +1,7 @@
 //! What is no code at all: control tokens, fences, the marks of patches and transcripts.
 
 use super::{Change, Scene, lines};
+use crate::suggest::surroundings::WINDOW_BYTES;
 
 /// Longest name inside `<|…|>` that counts as a control token, in bytes.
 const LONGEST_NAME: usize = 40;
@@ -14,13 +15,8 @@ const PAIRS: &[(&str, &str)] = &[("<|", "|>"), ("<｜", "｜>"), ("<fim_", ">"),
 pub fn sentinel_leak(text: &str, scene: &Scene<'_>) -> Change {
     let known = |token: &str| {
         let near = |part: &str| part.contains(token);
-        near(lines::tail(
-            scene.around.prefix,
-            super::super::surroundings::WINDOW_BYTES,
-        )) || near(lines::head(
-            scene.around.suffix,
-            super::super::surroundings::WINDOW_BYTES,
-        ))
+        near(lines::tail(scene.around.prefix, WINDOW_BYTES))
+            || near(lines::head(scene.around.suffix, WINDOW_BYTES))
     };
     let own = scene
         .around
@@ -61,10 +57,9 @@ fn first_shaped(
 /// (a doc comment, a template).
 pub fn fence(text: &str, scene: &Scene<'_>) -> Change {
     let around = &scene.around;
-    let window = super::super::surroundings::WINDOW_BYTES;
     if around.facts.prose
-        || lines::tail(around.prefix, window).contains("```")
-        || lines::head(around.suffix, window).contains("```")
+        || lines::tail(around.prefix, WINDOW_BYTES).contains("```")
+        || lines::head(around.suffix, WINDOW_BYTES).contains("```")
     {
         return Change::None;
     }
@@ -109,8 +104,7 @@ pub fn foreign_marker(text: &str, scene: &Scene<'_>) -> Change {
     if around.facts.prose {
         return Change::None;
     }
-    let window = super::super::surroundings::WINDOW_BYTES;
-    let near = lines::tail(around.prefix, window);
+    let near = lines::tail(around.prefix, WINDOW_BYTES);
     let foreign = |line: &str| {
         let bare = line.trim_start();
         let header = around.facts.line_comments.iter().any(|marker| {
