@@ -27,7 +27,7 @@ pub fn factory(paths: Paths) -> EngineFactory {
 /// [`EngineError::Load`] with a sentence that says what is missing and what to do.
 pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
     if config.remote.kind != RemoteKind::None {
-        return super::remote::open(&config.remote);
+        return super::remote::open(config);
     }
     let located = locate(paths, &config.model.id)?;
     let format = match config.model.format.as_str() {

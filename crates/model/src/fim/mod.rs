@@ -9,6 +9,7 @@ mod comment;
 mod context;
 mod format;
 mod render;
+mod text;
 mod window;
 
 use std::ops::Range;
@@ -111,6 +112,12 @@ pub enum FimError {
         needed: usize,
         /// From [`Budget::total`].
         total: usize,
+    },
+    /// The code spells a sentinel itself, in a prompt that is text.
+    #[error("the code spells the sentinel `{sentinel}`, which a server would take for its own")]
+    SentinelInText {
+        /// Its literal spelling.
+        sentinel: String,
     },
     /// A text could not be encoded.
     #[error(transparent)]

@@ -1,0 +1,208 @@
+//! `truefill bench`: the figures that a user of this machine gets.
+
+mod figures;
+mod journal;
+mod llama_peer;
+mod lsp_peer;
+mod probes;
+mod replay;
+mod report;
+mod trace;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use truefill_syntax::Language;
+
+use crate::client::Client;
+use crate::paths::Paths;
+use figures::Percentiles;
+use llama_peer::LlamaPeer;
+use lsp_peer::LspPeer;
+use replay::{Pace, Played, play};
+use report::{Report, ServerFigures};
+use trace::{Habit, Session, session};
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Type real files again, key by key, through the whole server
+    #[command(after_help = "Lines are taken out of each file and typed again at the given pace, \
+        with a request after every key and a cancellation where the next key comes first. A \
+        suggestion is accepted if and only if the whole of it equals the next characters of the \
+        file. Saved characters are (accepted characters - accepted suggestions) / (characters to \
+        type, without the indentation that an editor adds).")]
+    Keystrokes(KeystrokeArgs),
+}
+
+/// Options of `truefill bench keystrokes`.
+#[derive(Debug, Args)]
+pub struct KeystrokeArgs {
+    /// Files to type
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// First line to type, from 1; without it a third into the file
+    #[arg(long)]
+    line: Option<usize>,
+    /// Lines to type of each file
+    #[arg(long, default_value_t = 12)]
+    lines: usize,
+    /// Milliseconds between keys; 0 waits for each answer instead
+    #[arg(long, default_value_t = 0)]
+    cadence: u64,
+    /// Ask as an editor does while typing, or as a person does by a key
+    #[arg(long, value_enum, default_value_t = Trigger::Automatic)]
+    trigger: Trigger,
+    /// Type straight on, or also delete, jump and paste
+    #[arg(long, value_enum, default_value_t = HabitArg::Append)]
+    habit: HabitArg,
+    /// Seed of the habits
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Model to serve, as in `model.id` of the configuration
+    #[arg(long, default_value = "default")]
+    model: String,
+    /// Replay the same way against a llama.cpp server at this address, with the same prompts
+    #[arg(long, value_name = "URL")]
+    llama: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Trigger {
+    /// After the adaptive delay
+    Automatic,
+    /// At once
+    Invoked,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum HabitArg {
+    /// From the first character to the last
+    Append,
+    /// With deletions, jumps and pastes
+    Mixed,
+}
+
+struct Job {
+    language: &'static str,
+    session: Session,
+}
+
+/// Runs the benchmark.
+///
+/// # Errors
+/// Where a file cannot be read, or the server cannot be started.
+pub fn run(args: &BenchArgs) -> Result<ExitCode> {
+    let What::Keystrokes(args) = &args.what;
+    let jobs = args.files.iter().map(|file| job(file, args)).collect::<Result<Vec<_>>>()?;
+    let mut reports = vec![ours(args, &jobs)?];
+    if let Some(url) = &args.llama {
+        reports.push(theirs(args, url, &jobs)?);
+    }
+    let text = if args.json {
+        format!("{}\n", serde_json::to_string_pretty(&json!({ "reports": reports }))?)
+    } else {
+        reports.iter().map(Report::table).collect::<Vec<_>>().join("\n")
+    };
+    std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn job(file: &Path, args: &KeystrokeArgs) -> Result<Job> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{}: cannot be read as UTF-8 text", file.display()))?;
+    let total = text.lines().count();
+    let first = args.line.unwrap_or(total / 3 + 1);
+    let Some(session) = session(&text, first, args.lines) else {
+        bail!(
+            "{}: expected lines to type at {first}, found {total} lines in all or blank ones there",
+            file.display()
+        );
+    };
+    let language = Language::from_path(file).map_or("plaintext", |language| language.name());
+    Ok(Job { language, session })
+}
+
+fn pace(args: &KeystrokeArgs) -> Pace {
+    match args.cadence {
+        0 => Pace::Answered,
+        milliseconds => Pace::Every(Duration::from_millis(milliseconds)),
+    }
+}
+
+fn habit(args: &KeystrokeArgs) -> Habit {
+    match args.habit {
+        HabitArg::Append => Habit::Append,
+        HabitArg::Mixed => Habit::Mixed,
+    }
+}
+
+fn setting(args: &KeystrokeArgs) -> String {
+    let pace = match args.cadence {
+        0 => "each answer awaited".to_owned(),
+        milliseconds => format!("a key every {milliseconds} ms"),
+    };
+    let files = args.files.len();
+    format!("{pace}, {:?}, {:?}, seed {}, {files} files", args.trigger, args.habit, args.seed)
+        .to_lowercase()
+}
+
+fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
+    let home = tempfile::tempdir().context("no temporary folder")?;
+    let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
+    let options = json!({
+        "model": { "id": model.path, "format": model.format },
+        "suggest": { "automatic_budget_ms": 10_000 },
+        "index": { "enabled": false },
+    });
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("serve").env("TRUEFILL_HOME", home.path());
+    let begin = Instant::now();
+    let mut client = Client::start(command, None, options)?;
+    client.wait_ready(Duration::from_secs(120))?;
+    let ready_ms = begin.elapsed().as_secs_f64() * 1e3;
+    let invoked = args.trigger == Trigger::Invoked;
+    let mut played = Vec::new();
+    for (index, job) in jobs.iter().enumerate() {
+        let uri = format!("file:///bench/{index}.{}", job.language);
+        let mut peer = LspPeer::new(&mut client, &uri, job.language, invoked);
+        played.push(play(&mut peer, &job.session, habit(args), args.seed, pace(args))?);
+    }
+    let mut report = Report::of(format!("truefill, {}", args.model), setting(args), &played);
+    let memory = probes::peak_memory(client.process_id());
+    let (language, text) = (jobs[0].language, &jobs[0].session.start_text);
+    let edits = probes::edits_while_busy(&mut client, language, text)?;
+    let rest = probes::rest_after_cancel(&mut client, language, text)?;
+    client.shutdown()?;
+    report.server = Some(ServerFigures {
+        ready_ms,
+        peak_memory_mb: memory.map(|bytes| bytes as f64 / 1e6),
+        edit_while_busy_ms: Percentiles::of(&edits),
+        rest_after_cancel_ms: rest.map(|values| Percentiles::of(&values)),
+        ..journal::figures(home.path(), played.iter().map(|p| p.keys.len()).sum())?
+    });
+    Ok(report)
+}
+
+fn theirs(args: &KeystrokeArgs, url: &str, jobs: &[Job]) -> Result<Report> {
+    let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
+    let mut played: Vec<Played> = Vec::new();
+    for job in jobs {
+        let mut peer = LlamaPeer::new(url, &model.path, model.format.as_deref())?;
+        played.push(play(&mut peer, &job.session, habit(args), args.seed, pace(args))?);
+    }
+    Ok(Report::of(format!("llama.cpp server at {url}"), setting(args), &played))
+}

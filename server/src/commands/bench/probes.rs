@@ -1,0 +1,164 @@
+//! What a replay cannot show: how fast an edit is applied while the engine is busy, and how soon a
+//! cancelled request stops using the processor.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::lsp_peer::LspPeer;
+use super::replay::{Buffer, Edit, Peer};
+use crate::client::Client;
+
+/// How often each probe is made.
+const ROUNDS: usize = 12;
+/// Edits sent while one request runs.
+const EDITS: usize = 10;
+
+/// Round trips of an edit and a question that is answered after it, while the engine computes for
+/// another document, in milliseconds.
+///
+/// # Errors
+/// Where the server is gone.
+pub fn edits_while_busy(client: &mut Client, language: &str, text: &str) -> Result<Vec<f64>> {
+    let mut found = Vec::new();
+    for round in 0..ROUNDS {
+        let busy = format!("file:///bench/busy-{round}");
+        start_work(client, &busy, language, &shuffled(text, round))?;
+        let other = "file:///bench/edited";
+        let mut buffer = Buffer { text: text.to_owned(), cursor: text.len() };
+        let mut peer = LspPeer::new(client, other, language, true);
+        peer.open(&buffer)?;
+        let mut times = Vec::new();
+        for _ in 0..EDITS {
+            let edit = Edit { start: buffer.cursor, end: buffer.cursor, text: "x".into() };
+            let start = Instant::now();
+            peer.change(&buffer.text, &edit)?;
+            buffer.text.push('x');
+            buffer.cursor += 1;
+            peer.settled()?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        peer.close()?;
+        close(client, &busy)?;
+        found.extend(times);
+    }
+    Ok(found)
+}
+
+/// From cancelling a running request until the server's threads rest, in milliseconds; `None`
+/// where the system does not tell the processor time of threads.
+///
+/// # Errors
+/// Where the server is gone.
+pub fn rest_after_cancel(
+    client: &mut Client,
+    language: &str,
+    text: &str,
+) -> Result<Option<Vec<f64>>> {
+    let process = client.process_id();
+    if busy_time(process).is_none() {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    for round in 0..ROUNDS {
+        let uri = format!("file:///bench/cancelled-{round}");
+        let id = start_work(client, &uri, language, &shuffled(text, round))?;
+        std::thread::sleep(Duration::from_millis(25 + 5 * round as u64));
+        let start = Instant::now();
+        client.notify("$/cancelRequest", json!({ "id": id }))?;
+        found.push(until_rest(process, start).as_secs_f64() * 1e3);
+        close(client, &uri)?;
+    }
+    Ok(Some(found))
+}
+
+/// The last moment at which the threads used more than a tenth of a window of two milliseconds.
+fn until_rest(process: u32, start: Instant) -> Duration {
+    const WINDOW: Duration = Duration::from_millis(2);
+    let mut last_busy = Duration::ZERO;
+    let mut before = busy_time(process).unwrap_or_default();
+    while start.elapsed() < Duration::from_millis(300) {
+        std::thread::sleep(WINDOW);
+        let now = busy_time(process).unwrap_or_default();
+        if now.saturating_sub(before) > WINDOW / 10 {
+            last_busy = start.elapsed();
+        }
+        before = now;
+    }
+    last_busy
+}
+
+/// Processor time of all threads of a process.
+fn busy_time(process: u32) -> Option<Duration> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let mut total = 0;
+    for task in tasks.flatten() {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        total += text.split_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(total))
+}
+
+/// Largest memory of a process so far, in bytes.
+pub fn peak_memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// A text that no cache has seen.
+fn shuffled(text: &str, round: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let turn = (round + 1) * 7 % lines.len().max(1);
+    let turned = [&lines[turn..], &lines[..turn]].concat();
+    turned.join("\n")
+}
+
+fn start_work(client: &mut Client, uri: &str, language: &str, text: &str) -> Result<i64> {
+    client.notify(
+        "textDocument/didOpen",
+        json!({ "textDocument":
+            { "uri": uri, "languageId": language, "version": 1, "text": format!("{text}\n") } }),
+    )?;
+    let line = text.lines().count();
+    let id = client.request(
+        "textDocument/inlineCompletion",
+        json!({
+            "textDocument": { "uri": uri },
+            "position": { "line": line, "character": 0 },
+            "context": { "triggerKind": 1 },
+        }),
+    )?;
+    Ok(id)
+}
+
+fn close(client: &mut Client, uri: &str) -> Result<()> {
+    client.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shuffled_texts_differ_and_keep_their_lines() {
+        let text = "a\nb\nc\nd\ne\nf\ng\nh\ni";
+        let turned: Vec<String> = (0..3).map(|round| shuffled(text, round)).collect();
+        assert_eq!(turned[0], "h\ni\na\nb\nc\nd\ne\nf\ng");
+        assert_ne!(turned[0], turned[1]);
+        assert_eq!(shuffled("", 3), "");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_systems_counters_can_be_read() {
+        let process = std::process::id();
+        assert!(peak_memory(process).expect("memory") > 1 << 20);
+        let before = busy_time(process).expect("time");
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(20) {}
+        assert!(busy_time(process).expect("time") > before);
+    }
+}
