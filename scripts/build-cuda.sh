@@ -75,6 +75,8 @@ patch() {
     say "$crate: changed one line of $file in $copy"
 }
 
+versions() { grep -A 1 '^name = ' "$1"; }
+
 # The checkout as links, with a Cargo.lock that may differ.
 mirror() {
     rm -rf "$WORKSPACE"
@@ -87,9 +89,8 @@ mirror() {
         esac
     done
     cp "$ROOT/Cargo.lock" "$WORKSPACE/Cargo.lock"
+    versions "$WORKSPACE/Cargo.lock" >"$TARGET/versions"
 }
-
-versions() { grep -A 1 '^name = ' "$1"; }
 
 # Builds and prints the programs that came out, one a line.
 build() {
@@ -134,7 +135,7 @@ done
 $named || set -- --package truefill-server "$@"
 say "building for compute capability $CUDA_COMPUTE_CAP; the first time takes about ten minutes"
 programs=$(build "$@")
-changed=$(diff <(versions "$ROOT/Cargo.lock") <(versions Cargo.lock)) ||
+changed=$(diff "$TARGET/versions" <(versions Cargo.lock)) ||
     fail "$ROOT/Cargo.lock: expected the versions that were built, found other ones: $changed"
 while read -r program; do
     [[ -z $program ]] || inspect "$program"

@@ -72,7 +72,7 @@ fn report(args: impl Iterator<Item = String>) -> Result<(String, bool)> {
         return Err("usage: device_parity [--device NAME] PATH...".into());
     }
     let mut table = format!(
-        "tensors on {:?}\n{:<28} {:<14} {:>10} {:>8} {:>7}\n",
+        "tensors on {:?}\n{:<32} {:<16} {:>10} {:>8} {:>7}\n",
         device.location(),
         "model",
         "type, against",
@@ -218,7 +218,7 @@ impl fmt::Display for Row {
         let same = 100.0 * same;
         writeln!(
             f,
-            "{model:<28} {kind:<14} {difference:>10.1e} {limit:>8.0e} {same:>6.1}%{verdict}"
+            "{model:<32} {kind:<16} {difference:>10.1e} {limit:>8.0e} {same:>6.1}%{verdict}"
         )
     }
 }

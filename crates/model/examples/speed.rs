@@ -14,6 +14,7 @@
 mod shapes;
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
@@ -32,9 +33,17 @@ const PROMPT: usize = 512;
 const SINGLE: usize = 32;
 const DEPTH: usize = 1024;
 
-fn main() -> Result<()> {
-    print!("{}", report(std::env::args().skip(1))?);
-    Ok(())
+fn main() -> ExitCode {
+    match report(std::env::args().skip(1)) {
+        Ok(report) => {
+            print!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("speed: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn report(mut args: impl Iterator<Item = String>) -> Result<String> {
