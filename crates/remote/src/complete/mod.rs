@@ -1,0 +1,292 @@
+//! Completions from another machine: an OpenAI-compatible server, or llama.cpp's own.
+//!
+//! Plain data in, text out. Nothing is retried: the next keystroke asks anew. Dropping the future
+//! closes the connection, which is how these servers learn that nobody waits any more.
+
+mod error;
+mod health;
+mod protocol;
+mod sse;
+mod stream;
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION};
+use reqwest::{Client, RequestBuilder, Url, redirect};
+
+use crate::{Secret, message};
+
+pub use error::{BackendError, Wait};
+pub use health::Health;
+
+/// What speaks at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protocol {
+    /// `POST /v1/completions`, as vLLM, SGLang, TGI, Ollama and llama.cpp offer it.
+    OpenAi {
+        /// The model's name there.
+        model: String,
+    },
+    /// llama.cpp's `POST /infill`, where the server's model knows the format.
+    LlamaCpp {
+        /// The slot whose cache to use; the server chooses where there is none.
+        slot: Option<u32>,
+    },
+}
+
+/// How long to wait and how much to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// From the request to the first piece of text; a long prompt has to be read first.
+    pub first_piece: Duration,
+    /// Between two pieces.
+    pub silence: Duration,
+    /// For the whole completion.
+    pub total: Duration,
+    /// Longest completion, in bytes.
+    pub text_bytes: usize,
+    /// Longest line of the stream, in bytes.
+    pub line_bytes: usize,
+    /// Largest reply, in bytes.
+    pub reply_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            first_piece: Duration::from_secs(30),
+            silence: Duration::from_secs(10),
+            total: Duration::from_secs(60),
+            text_bytes: 1 << 20,
+            line_bytes: 1 << 20,
+            reply_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Which server, and how to speak to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendConfig {
+    /// Its address, such as `http://localhost:8080`; a trailing `/v1` makes no difference.
+    pub url: String,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Name of the environment variable with the API key.
+    pub api_key_env: Option<String>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// What to complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// A prompt with its sentinels in place, for [`Protocol::OpenAi`].
+    Raw(String),
+    /// Text before and after the cursor; the server makes the prompt.
+    Infill {
+        /// Before the cursor.
+        prefix: String,
+        /// After the cursor.
+        suffix: String,
+        /// Other files, for [`Protocol::LlamaCpp`] alone.
+        extra: Vec<ExtraFile>,
+        /// What the middle begins with, for [`Protocol::LlamaCpp`] alone: text that is typed
+        /// after the prompt was cached.
+        typed: String,
+    },
+}
+
+/// Another file that helps with the completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraFile {
+    /// Its path.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A completion request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompletionRequest {
+    /// What to complete.
+    pub prompt: Prompt,
+    /// Most tokens to generate.
+    pub max_tokens: u32,
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// Share of the probability to sample from.
+    pub top_p: f32,
+    /// Of the sampling.
+    pub seed: Option<u64>,
+    /// Texts that end the completion and are no part of it.
+    pub stop: Vec<String>,
+}
+
+/// Why a completion ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// The model ended it, or a stop text came.
+    Stop,
+    /// The token limit.
+    Length,
+    /// The callback.
+    Caller,
+    /// What the server says, where it is none of these.
+    Other(String),
+}
+
+/// A finished completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completed {
+    /// All of its text.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Finish,
+    /// Tokens of the prompt, where the server tells.
+    pub prompt_tokens: Option<u64>,
+    /// Of these, tokens that the server had cached, where it tells.
+    pub cached_tokens: Option<u64>,
+    /// Tokens generated, where the server tells.
+    pub generated_tokens: Option<u64>,
+}
+
+/// Receives each piece of text; may end the completion.
+pub type OnPiece<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
+
+/// A server that completes. Cheap to clone; connections are kept and shared.
+#[derive(Clone)]
+pub struct CompletionBackend {
+    client: Client,
+    base: Url,
+    protocol: Protocol,
+    limits: Limits,
+    key: Option<Secret>,
+}
+
+impl fmt::Debug for CompletionBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompletionBackend")
+            .field("url", &message::plain(&self.base))
+            .field("protocol", &self.protocol)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CompletionBackend {
+    /// A backend; `lookup` reads environment variables. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where the address is none, holds a password, or the named key is missing.
+    pub fn new(
+        config: &BackendConfig,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, BackendError> {
+        let base = base_url(&config.url)?;
+        let key = config.api_key_env.as_deref();
+        let key = key
+            .map(|variable| Secret::from_variable(variable, lookup))
+            .transpose()?;
+        let mut builder = Client::builder()
+            .user_agent(concat!("truefill/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(config.limits.connect)
+            // The user's code and key go to the server that was named and to no other.
+            .redirect(redirect::Policy::none())
+            .tcp_nodelay(true);
+        if is_local(&base) {
+            builder = builder.no_proxy();
+        } else if key.is_some() && base.scheme() == "http" {
+            tracing::warn!(
+                host = message::host(&base),
+                "the API key goes over a connection that is not encrypted"
+            );
+        }
+        let client = builder
+            .build()
+            .map_err(|error| BackendError::Client(message::cause(&error)))?;
+        let (protocol, limits) = (config.protocol.clone(), config.limits.clone());
+        Ok(Self {
+            client,
+            base,
+            protocol,
+            limits,
+            key,
+        })
+    }
+
+    /// Completes, handing over the text as it comes.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    pub async fn complete(
+        &self,
+        request: &CompletionRequest,
+        on_piece: OnPiece<'_>,
+    ) -> Result<Completed, BackendError> {
+        let (path, body) = protocol::body(&self.protocol, request)?;
+        let post = self.request(reqwest::Method::POST, path);
+        let post = post.header(ACCEPT, "text/event-stream").json(&body);
+        let total = self.limits.total;
+        tokio::time::timeout(total, self.run(post, on_piece))
+            .await
+            .map_err(|_| self.timed_out(Wait::Total, total))?
+    }
+
+    fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        // The base was checked to have a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        let request = self.client.request(method, url);
+        match self.key.as_ref().and_then(Secret::bearer) {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
+        }
+    }
+
+    fn host(&self) -> String {
+        message::host(&self.base)
+    }
+
+    fn timed_out(&self, wait: Wait, limit: Duration) -> BackendError {
+        BackendError::TimedOut {
+            host: self.host(),
+            wait,
+            limit,
+        }
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, BackendError> {
+    let problem = |problem: &'static str| BackendError::Address { problem };
+    let mut url = Url::parse(text).map_err(|_| problem("something else"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(problem("something else"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(problem(
+            "one with a user or password; name the key's environment variable",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(problem("one with a query or fragment"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(path.strip_suffix("/v1").unwrap_or(&path));
+    Ok(url)
+}
+
+/// A server on this machine is not behind the proxy.
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

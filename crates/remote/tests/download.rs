@@ -1,0 +1,494 @@
+//! Downloads over a network that fails in every way that a test can think of.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers outside of test functions fail a test the same way"
+)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use reqwest::Url;
+use support::{Server, Step, downloader, head, ranged, reply, sha256};
+use tempfile::TempDir;
+use truefill_remote::Secret;
+use truefill_remote::download::{DownloadError, Downloaded, Request};
+
+fn request<'a>(url: &'a Url, to: &'a Path) -> Request<'a> {
+    Request {
+        url,
+        to,
+        max_bytes: 1 << 20,
+        expected_bytes: None,
+        expected_sha256: None,
+        token: None,
+    }
+}
+
+struct Target {
+    _folder: TempDir,
+    to: PathBuf,
+}
+
+impl Target {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let to = folder.path().join("model.gguf");
+        Self {
+            _folder: folder,
+            to,
+        }
+    }
+
+    fn part(&self) -> PathBuf {
+        self.to.with_extension("gguf.part")
+    }
+}
+
+fn url(server: &Server) -> Url {
+    Url::parse(&format!("{}/file?signature=secret", server.url)).unwrap()
+}
+
+async fn get(
+    server: &Server,
+    target: &Target,
+    retries: usize,
+) -> Result<Downloaded, DownloadError> {
+    let url = url(server);
+    downloader(retries)
+        .download(&request(&url, &target.to), &mut |_, _| ())
+        .await
+}
+
+fn content(length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn a_file_arrives_with_its_hash_and_its_progress() {
+    let bytes = content(100_000);
+    let served = bytes.clone();
+    let server = Server::start(move |_, seen| ranged(seen, &served, "\"v1\"", usize::MAX)).await;
+    let target = Target::new();
+    let url = url(&server);
+    let mut told = Vec::new();
+    let done = downloader(0)
+        .download(&request(&url, &target.to), &mut |there, total| {
+            told.push((there, total))
+        })
+        .await
+        .unwrap();
+    assert_eq!(done.bytes, 100_000);
+    assert_eq!(done.sha256, sha256(&bytes));
+    assert_eq!(std::fs::read(&target.to).unwrap(), bytes);
+    assert_eq!(told.first(), Some(&(0, Some(100_000))));
+    assert_eq!(told.last(), Some(&(100_000, Some(100_000))));
+    assert!(told.is_sorted());
+    assert_eq!(
+        std::fs::read_dir(target.to.parent().unwrap())
+            .unwrap()
+            .count(),
+        1
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_download_survives_cuts_at_any_points(
+        length in 1_usize..5000,
+        cuts in proptest::collection::vec(0_usize..2000, 0..6),
+        reset in any::<bool>(),
+    ) {
+        let bytes = Arc::new(content(length));
+        let served = Arc::clone(&bytes);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (done, requests) = runtime.block_on(async {
+            let cut = cuts.clone();
+            let server = Server::start(move |number, seen| {
+                let most = cut.get(number).copied().unwrap_or(usize::MAX);
+                let mut steps = ranged(seen, &served, "\"v1\"", most);
+                if reset && number < cut.len() {
+                    // Let the bytes through, or the reset may overtake them.
+                    steps.extend([Step::Wait(Duration::from_millis(5)), Step::Reset]);
+                }
+                steps
+            })
+            .await;
+            let target = Target::new();
+            // A cut at 0 brings no byte: as many in a row must be survived as there are.
+            let done = get(&server, &target, cuts.len() + 1).await.unwrap();
+            assert_eq!(std::fs::read(&target.to).unwrap(), *bytes);
+            (done, server.requests())
+        });
+        prop_assert_eq!(done.sha256, sha256(&content(length)));
+        // What had arrived was not asked for again.
+        let starts: Vec<usize> = requests
+            .iter()
+            .map(|seen| seen.header("range").map_or(0, |range| {
+                range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap()
+            }))
+            .collect();
+        prop_assert!(starts.is_sorted(), "{:?}", starts);
+    }
+}
+
+#[tokio::test]
+async fn a_later_process_goes_on_where_an_earlier_one_stopped() {
+    let bytes = content(3000);
+    let served = bytes.clone();
+    let server = Server::start(move |number, seen| {
+        ranged(
+            seen,
+            &served,
+            "\"v1\"",
+            if number == 0 { 1000 } else { usize::MAX },
+        )
+    })
+    .await;
+    let target = Target::new();
+    let error = get(&server, &target, 0).await.unwrap_err().to_string();
+    assert!(error.contains("goes on where it stopped"), "{error}");
+    assert_eq!(std::fs::read(target.part()).unwrap(), bytes[..1000]);
+    let done = get(&server, &target, 0).await.unwrap();
+    assert_eq!(done.sha256, sha256(&bytes));
+    let second = &server.requests()[1];
+    assert_eq!(second.header("range"), Some("bytes=1000-"));
+    assert_eq!(second.header("if-range"), Some("\"v1\""));
+}
+
+#[tokio::test]
+async fn a_file_that_changed_meanwhile_is_fetched_from_the_start() {
+    let (old, new) = (
+        content(3000),
+        content(4000).into_iter().rev().collect::<Vec<_>>(),
+    );
+    let (first, second) = (old.clone(), new.clone());
+    let server = Server::start(move |number, seen| match number {
+        0 => ranged(seen, &first, "\"v1\"", 1000),
+        _ => ranged(seen, &second, "\"v2\"", usize::MAX),
+    })
+    .await;
+    let target = Target::new();
+    let done = get(&server, &target, 2).await.unwrap();
+    assert_eq!(done.sha256, sha256(&new));
+    assert_eq!(std::fs::read(&target.to).unwrap(), new);
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_condition_is_not_believed() {
+    let (old, new) = (
+        content(3000),
+        content(3000).into_iter().rev().collect::<Vec<_>>(),
+    );
+    let (first, second) = (old.clone(), new.clone());
+    let server = Server::start(move |number, seen| {
+        let mut seen = seen.clone();
+        seen.head = seen
+            .head
+            .replace("if-range", "x-ignored")
+            .replace("If-Range", "x-ignored");
+        match number {
+            0 => ranged(&seen, &first, "\"v1\"", 1000),
+            _ => ranged(&seen, &second, "\"v2\"", usize::MAX),
+        }
+    })
+    .await;
+    let target = Target::new();
+    let done = get(&server, &target, 3).await.unwrap();
+    assert_eq!(done.sha256, sha256(&new));
+}
+
+#[tokio::test]
+async fn without_a_strong_validator_nothing_is_continued() {
+    let bytes = content(3000);
+    let served = bytes.clone();
+    let server = Server::start(move |number, seen| {
+        ranged(
+            seen,
+            &served,
+            "W/\"weak\"",
+            if number == 0 { 1000 } else { usize::MAX },
+        )
+    })
+    .await;
+    let target = Target::new();
+    assert_eq!(
+        get(&server, &target, 1).await.unwrap().sha256,
+        sha256(&bytes)
+    );
+    assert_eq!(server.requests()[1].header("range"), None);
+}
+
+#[tokio::test]
+async fn what_lies_there_of_another_address_is_not_continued() {
+    let bytes = content(3000);
+    let served = bytes.clone();
+    let server = Server::start(move |_, seen| ranged(seen, &served, "\"v1\"", usize::MAX)).await;
+    let target = Target::new();
+    std::fs::write(target.part(), b"something else").unwrap();
+    std::fs::write(
+        target.to.with_extension("gguf.part.json"),
+        r#"{"url":"http://other/","state":{"total":3000,"validator":"\"v1\""}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        get(&server, &target, 0).await.unwrap().sha256,
+        sha256(&bytes)
+    );
+    assert_eq!(server.requests()[0].header("range"), None);
+}
+
+#[tokio::test]
+async fn refusals_are_told_in_one_sentence_and_not_repeated() {
+    for (status, expected) in [
+        ("401 Unauthorized", "access to it must be granted first"),
+        ("403 Forbidden", "access to it must be granted first"),
+        ("404 Not Found", "there is no such file"),
+        ("418 Teapot", "status 418"),
+    ] {
+        let server = Server::start(move |_, _| reply(status, &[], b"<html>")).await;
+        let error = get(&server, &Target::new(), 5)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(error.contains("/file: expected the file"), "{error}");
+        assert!(!error.contains("signature"), "{error}");
+        assert_eq!(server.requests().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_fails_is_asked_again_and_may_say_when() {
+    let second = "Thu, 01 Jan 1970 00:00:01 GMT";
+    for (status, header, at_least) in [
+        ("500 Oops", None, 0),
+        ("503 Busy", None, 0),
+        ("429 Slow", Some("1"), 1000),
+        ("503 Busy", Some(second), 0),
+    ] {
+        let served = content(100);
+        let server = Server::start(move |number, seen| match (number, header) {
+            (0, Some(wait)) => reply(status, &[("Retry-After", wait)], b""),
+            (0, None) => reply(status, &[], b""),
+            _ => ranged(seen, &served, "\"v\"", usize::MAX),
+        })
+        .await;
+        let started = Instant::now();
+        let done = get(&server, &Target::new(), 1).await.unwrap();
+        assert_eq!(done.sha256, sha256(&content(100)));
+        assert!(
+            started.elapsed() >= Duration::from_millis(at_least),
+            "{status}"
+        );
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_too_long_a_wait_is_not_waited_for() {
+    let server = Server::start(|_, _| reply("429 Slow", &[("Retry-After", "3600")], b"")).await;
+    let error = get(&server, &Target::new(), 5)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("too many requests, try again in 3600 s"),
+        "{error}"
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn retries_end() {
+    let server = Server::start(|_, _| reply("500 Oops", &[], b"")).await;
+    let error = get(&server, &Target::new(), 3)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("status 500; the server fails"), "{error}");
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn a_wrong_hash_discards_the_file() {
+    let served = content(100);
+    let server = Server::start(move |_, seen| ranged(seen, &served, "\"v\"", usize::MAX)).await;
+    let target = Target::new();
+    let url = url(&server);
+    let expected = sha256(b"other");
+    let wanted = Request {
+        expected_sha256: Some(&expected),
+        ..request(&url, &target.to)
+    };
+    let error = downloader(3)
+        .download(&wanted, &mut |_, _| ())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(&expected) && error.contains(&sha256(&content(100))),
+        "{error}"
+    );
+    assert_eq!(
+        std::fs::read_dir(target.to.parent().unwrap())
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn sizes_are_checked_before_and_while_bytes_arrive() {
+    let target = Target::new();
+    let announced = Server::start(|_, _| {
+        vec![head(
+            "200 OK",
+            &[("Content-Length", "4611686018427387904")],
+        )]
+    })
+    .await;
+    let error = get(&announced, &target, 0).await.unwrap_err();
+    assert!(matches!(error, DownloadError::TooLarge { .. }), "{error}");
+
+    let endless = Server::start(|_, _| {
+        vec![
+            head("200 OK", &[]),
+            Step::Send(vec![0; 2 << 20]),
+            Step::Hang,
+        ]
+    })
+    .await;
+    let error = get(&endless, &target, 5).await.unwrap_err().to_string();
+    assert!(
+        error.contains("expected at most 1048576 bytes, found more"),
+        "{error}"
+    );
+    assert_eq!(std::fs::metadata(target.part()).unwrap().len(), 0);
+
+    let served = content(100);
+    let other = Server::start(move |_, seen| ranged(seen, &served, "\"v\"", usize::MAX)).await;
+    let url = url(&other);
+    let wanted = Request {
+        expected_bytes: Some(99),
+        ..request(&url, &target.to)
+    };
+    let error = downloader(3)
+        .download(&wanted, &mut |_, _| ())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("expected 99 bytes, found a file of 100"),
+        "{error}"
+    );
+
+    // Without an announced length only the repository's knowledge tells that bytes are missing.
+    let short =
+        Server::start(|_, _| vec![head("200 OK", &[]), Step::Send(b"only this".to_vec())]).await;
+    let url = self::url(&short);
+    let wanted = Request {
+        expected_bytes: Some(100),
+        ..request(&url, &target.to)
+    };
+    let error = downloader(1)
+        .download(&wanted, &mut |_, _| ())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("expected 100 bytes, found only 9"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn silence_and_absence_are_told_apart() {
+    let silent = Server::start(|_, _| vec![Step::Hang]).await;
+    let error = get(&silent, &Target::new(), 1).await.unwrap_err();
+    assert!(matches!(error, DownloadError::Silent { .. }), "{error}");
+    assert_eq!(silent.requests().len(), 2);
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    let target = Target::new();
+    let wanted = request(&url, &target.to);
+    let error = downloader(5)
+        .download(&wanted, &mut |_, _| ())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, DownloadError::Unreachable { .. }),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.starts_with("cannot reach 127.0.0.1:") && text.contains("refused"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_token_does_not_follow_a_redirect_to_another_host() {
+    let served = content(100);
+    let storage = Server::start(move |_, seen| ranged(seen, &served, "\"v\"", usize::MAX)).await;
+    let location = format!("{}/blob?signature=s", storage.url);
+    let hub = Server::start(move |_, _| reply("302 Found", &[("Location", &location)], b"")).await;
+    let target = Target::new();
+    let url = url(&hub);
+    let token = Secret::new("hf_secret").unwrap();
+    let wanted = Request {
+        token: Some(&token),
+        ..request(&url, &target.to)
+    };
+    downloader(0)
+        .download(&wanted, &mut |_, _| ())
+        .await
+        .unwrap();
+    assert_eq!(
+        hub.requests()[0].header("authorization"),
+        Some("Bearer hf_secret")
+    );
+    assert_eq!(storage.requests()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn one_process_downloads_a_file_at_a_time() {
+    let server = Server::start(|_, _| vec![Step::Hang]).await;
+    let target = Target::new();
+    let url = url(&server);
+    let wanted = request(&url, &target.to);
+    let slow = downloader(0);
+    let mut nothing = |_, _| ();
+    let first = slow.download(&wanted, &mut nothing);
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        get(&server, &target, 0).await
+    };
+    let (_, second) = tokio::join!(first, second);
+    assert!(
+        matches!(second, Err(DownloadError::Busy { .. })),
+        "{second:?}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_called_one() {
+    // Every write to this device fails as on a full disk.
+    let target = Target::new();
+    std::os::unix::fs::symlink("/dev/full", target.part()).unwrap();
+    let served = content(100);
+    let server = Server::start(move |_, seen| ranged(seen, &served, "\"v\"", usize::MAX)).await;
+    let error = get(&server, &target, 3).await.unwrap_err();
+    assert!(matches!(error, DownloadError::Disk { .. }), "{error}");
+    assert!(error.to_string().contains("the disk is full; make room"), "{error}");
+    assert_eq!(server.requests().len(), 1);
+}
