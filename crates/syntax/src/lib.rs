@@ -4,17 +4,30 @@
 //! Everything here is a pure function over text; all offsets are UTF-8 bytes. The crate knows
 //! neither the editor nor the model.
 
+mod builtins;
 mod ending;
+mod guard;
+mod holes;
+mod index;
 mod language;
 mod lex;
 mod parse;
+mod roles;
 mod shape;
 mod site;
+mod symbols;
 mod text;
 mod tree;
 
 pub use ending::{EndFinder, syntactic_end};
+pub use guard::{Evidence, Finding, Judgement, NameKind, findings, judge};
+pub use holes::{
+    Draw, Hole, HoleKind, NameSite, holes, holes_in, invent_name, name_sites, sample_holes,
+};
+pub use index::{BuildLimits, BuildSummary, Index, IndexSize, build, indexable_files};
 pub use language::{Indentation, Language};
 pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
+pub use roles::SymbolKind;
 pub use shape::{Shape, ShapeDecision, completion_shape};
+pub use symbols::{Class, Definition, Import, Signature, Symbols, symbols, symbols_of};
 pub use tree::SyntaxTree;

@@ -1,0 +1,165 @@
+//! Measures the guard: how many real completions it blocks, and how many invented names it finds.
+//!
+//! ```text
+//! cargo run --release -p truefill-syntax --example guard_rate -- [OPTIONS] FOLDER…
+//!   --seed N         draw other holes (default 1)
+//!   --files N        files drawn from each folder (default 40)
+//!   --holes N        holes of each kind drawn from each file (default 2)
+//!   --language NAME  only files of this language
+//!   --json           the figures as JSON
+//!   --evidence       unresolved names by kind of evidence, blocked or not
+//!   --show           print each real completion that was blocked
+//! ```
+//!
+//! Each folder is a workspace of its own. A hole is cut into a file; the index holds the other
+//! files of the folder and the file as an editor has it, with the hole cut out. The golden
+//! completion is judged, and then a copy of it in which one name was replaced by a name that the
+//! workspace does not have.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod report;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use report::{Figures, Options};
+use truefill_syntax::{
+    Draw, Hole, Index, Language, findings, holes, indexable_files, invent_name, name_sites,
+    sample_holes,
+};
+
+fn main() {
+    let options = Options::parse(std::env::args().skip(1));
+    let mut figures = Figures::default();
+    for folder in &options.folders {
+        if let Err(error) = measure(folder, &options, &mut figures) {
+            eprintln!("{}: {error}", folder.display());
+        }
+    }
+    figures.print(&options);
+}
+
+struct Source {
+    path: PathBuf,
+    language: Language,
+    text: String,
+}
+
+fn measure(folder: &Path, options: &Options, figures: &mut Figures) -> std::io::Result<()> {
+    let folder = folder.canonicalize()?;
+    let mut sources = Vec::new();
+    for (path, language) in indexable_files(&folder) {
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        let minified = text.lines().any(|line| line.len() > 2_000);
+        if text.len() < 400_000 && !minified {
+            // Each folder is its own root: what stands above it says nothing.
+            let path = path
+                .strip_prefix(&folder)
+                .map(Path::to_path_buf)
+                .unwrap_or(path);
+            let name = folder.file_name().map(PathBuf::from).unwrap_or_default();
+            sources.push(Source {
+                path: name.join(path),
+                language,
+                text,
+            });
+        }
+    }
+    let index = Index::new();
+    for source in &sources {
+        index.add_file(&source.path, source.language, &source.text);
+    }
+    let mut by_language: BTreeMap<Language, Vec<&Source>> = BTreeMap::new();
+    for source in &sources {
+        let wanted = options
+            .language
+            .is_none_or(|language| language == source.language);
+        if wanted && source.text.len() > 500 {
+            by_language.entry(source.language).or_default().push(source);
+        }
+    }
+    let mut draw = Draw::new(options.seed);
+    for (language, mut files) in by_language {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        for _ in 0..options.files.min(files.len()) {
+            let source = files.swap_remove(draw.below(files.len()));
+            measure_file(source, language, &index, options, &mut draw, figures);
+            index.add_file(&source.path, language, &source.text);
+        }
+    }
+    let size = index.size();
+    figures.indexed(size.files, size.bytes);
+    Ok(())
+}
+
+fn measure_file(
+    source: &Source,
+    language: Language,
+    index: &Index,
+    options: &Options,
+    draw: &mut Draw,
+    figures: &mut Figures,
+) {
+    let all = holes(language, &source.text);
+    for hole in sample_holes(&all, options.holes, draw) {
+        let (prefix, rest) = source.text.split_at(hole.range.start);
+        let (golden, suffix) = rest.split_at(hole.range.len());
+        index.add_file(&source.path, language, &format!("{prefix}{suffix}"));
+        let started = Instant::now();
+        let found = findings(language, &source.path, prefix, golden, suffix, index);
+        figures.took(started.elapsed());
+        figures.golden(options, language, &hole, &source.path, golden, &found);
+        mutate(source, language, &hole, index, draw, figures);
+    }
+}
+
+/// Replaces one name of each kind in the golden completion, and judges each copy.
+fn mutate(
+    source: &Source,
+    language: Language,
+    hole: &Hole,
+    index: &Index,
+    draw: &mut Draw,
+    figures: &mut Figures,
+) {
+    let mut sites = name_sites(language, &source.text, hole.range.clone());
+    let mut done = BTreeSet::new();
+    let words: BTreeSet<&str> = source
+        .text
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .collect();
+    while !sites.is_empty() {
+        let site = sites.swap_remove(draw.below(sites.len()));
+        if !done.insert(site.kind) {
+            continue;
+        }
+        let name = &source.text[site.range.clone()];
+        let taken = |name: &str| words.contains(name) || index.files_with(language, name) > 0;
+        let Some(invented) = invent_name(name, draw, &taken) else {
+            continue;
+        };
+        let prefix = &source.text[..hole.range.start];
+        let suffix = &source.text[hole.range.end..];
+        let completion = format!(
+            "{}{invented}{}",
+            &source.text[hole.range.start..site.range.start],
+            &source.text[site.range.end..hole.range.end]
+        );
+        let found = findings(language, &source.path, prefix, &completion, suffix, index);
+        figures.mutated(language, site.kind, &invented, &found);
+    }
+}
+
+/// The time that a share of `times` stays below.
+fn quantile(times: &mut [Duration], share: f64) -> Duration {
+    times.sort_unstable();
+    let at = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+    times.get(at).copied().unwrap_or_default()
+}

@@ -1,0 +1,94 @@
+//! The walk over the completion's names.
+
+use std::ops::Range;
+
+use crate::roles::{Path, Role, role, table, walk};
+
+use super::{Evidence, Finding, NameKind, imports, members, policy, scene::Scene};
+
+/// Every name of the completion that could not be resolved.
+pub(super) fn check(scene: &Scene) -> Vec<Finding> {
+    let mut findings = imports::check(scene);
+    let names = table(scene.language).names;
+    walk(&scene.tree, scene.range.clone(), |path| {
+        let leaf = path.leaf();
+        if !names.contains(&leaf.kind()) || leaf.is_missing() {
+            return;
+        }
+        let range = leaf.byte_range();
+        let touched = range.start < scene.range.end && range.end > scene.range.start;
+        let broken = path.up(1).is_some_and(|parent| parent.node.is_error());
+        if !touched || broken {
+            return;
+        }
+        findings.extend(check_name(scene, path, range));
+    });
+    findings.sort_by_key(|finding| finding.range.start);
+    findings
+}
+
+fn check_name(scene: &Scene, path: &Path, range: Range<usize>) -> Option<Finding> {
+    let word = &scene.text[range.clone()];
+    let name = word.trim_start_matches(['@', '$', '#']);
+    if name.len() < 2 || name.starts_with("__") {
+        return None;
+    }
+    let (kind, evidence, reason) = match role(scene.language, &scene.text, path) {
+        Role::Define(_) | Role::Import | Role::Ignore => return None,
+        Role::Member { object, .. } => members::member(scene, path, object, name)?,
+        Role::Scoped { scope, .. } => members::scoped(scene, path, scope, name)?,
+        Role::Keyword { call } => members::keyword(scene, call, name)?,
+        Role::FieldOf { of } => members::field(scene, of, name)?,
+        role if !scene.is_nowhere(name) => {
+            let _ = role;
+            return None;
+        }
+        Role::Call => bare(scene, NameKind::Call, name)?,
+        Role::Type => bare(scene, NameKind::Type, name)?,
+        Role::Variable => bare(scene, NameKind::Identifier, name)?,
+    };
+    Some(finding(scene, name, kind, evidence, reason, &range))
+}
+
+fn bare(scene: &Scene, kind: NameKind, name: &str) -> Option<(NameKind, Evidence, String)> {
+    let (evidence, what) = match kind {
+        NameKind::Call => (Evidence::Call, "function"),
+        NameKind::Type => (Evidence::Type, "type"),
+        _ => (Evidence::Variable, "variable"),
+    };
+    // Names of a module that is imported whole are not known one by one.
+    let foreign = scene
+        .symbols
+        .imports
+        .iter()
+        .filter(|import| import.wildcard);
+    let opaque = foreign
+        .into_iter()
+        .any(|import| imports::is_opaque(scene, import));
+    if opaque && scene.language == crate::Language::Python {
+        return None;
+    }
+    let reason = format!(
+        "no {what} `{name}` in the file, its imports, the workspace or the {} builtins",
+        scene.language
+    );
+    Some((kind, evidence, reason))
+}
+
+pub(super) fn finding(
+    scene: &Scene,
+    name: &str,
+    kind: NameKind,
+    evidence: Evidence,
+    reason: String,
+    range: &Range<usize>,
+) -> Finding {
+    Finding {
+        name: name.to_owned(),
+        kind,
+        evidence,
+        blocks: policy::blocks(scene.language, evidence, scene.table.file_count()),
+        reason,
+        range: scene.in_completion(range),
+    }
+}

@@ -1,0 +1,195 @@
+//! Members, scoped names, keyword arguments and fields.
+
+use tree_sitter::Node;
+
+use crate::{
+    index::{Membership, ModuleLookup},
+    language::Language,
+    roles::{Path, table},
+};
+
+use super::{
+    Evidence, NameKind, imports,
+    roots::{Root, root},
+    scene::Scene,
+};
+
+type Doubt = Option<(NameKind, Evidence, String)>;
+
+/// `object.name`.
+pub(super) fn member(scene: &Scene, path: &Path, object: Option<Node>, name: &str) -> Doubt {
+    let origin = object.map_or(Root::Expression, |object| root(scene, object));
+    if let Root::Module(import) = origin {
+        return module_member(scene, import, name);
+    }
+    if !scene.is_nowhere(name) {
+        return None;
+    }
+    let evidence = match origin {
+        Root::This => match own_class(scene, path) {
+            Some(class) => match scene.table.membership(&class, name) {
+                Membership::Has => return None,
+                Membership::Lacks => Evidence::MemberOfClosedClass,
+                Membership::Unsure => Evidence::MemberOfSelf,
+            },
+            None => Evidence::MemberOfSelf,
+        },
+        Root::Local => Evidence::MemberOfLocal,
+        Root::Workspace | Root::Module(_) => Evidence::MemberOfWorkspace,
+        Root::Foreign => Evidence::MemberOfForeign,
+        Root::Expression => Evidence::MemberOfExpression,
+    };
+    let reason =
+        format!("no member `{name}` in the file, the workspace or the commonly used names");
+    Some((NameKind::Member, evidence, reason))
+}
+
+fn module_member(scene: &Scene, import: &crate::Import, name: &str) -> Doubt {
+    let ModuleLookup::Found(files) =
+        scene
+            .table
+            .module(scene.language, &scene.path, &import.module)
+    else {
+        return None;
+    };
+    if scene.table.exports(&files, name) || imports::in_builtin_protocol(name) {
+        return None;
+    }
+    let used_already = used_as(scene, import.local_name(), name);
+    if used_already {
+        return None;
+    }
+    let reason = format!(
+        "the module `{}` of the workspace has no `{name}`",
+        import.module
+    );
+    Some((NameKind::Member, Evidence::MemberOfModule, reason))
+}
+
+/// `receiver.name` stands elsewhere in the file.
+fn used_as(scene: &Scene, receiver: &str, name: &str) -> bool {
+    let written = format!("{receiver}.{name}");
+    scene.text[..scene.range.start].contains(&written)
+        || scene.text[scene.range.end..].contains(&written)
+}
+
+/// The name of the class around the leaf.
+fn own_class(scene: &Scene, path: &Path) -> Option<String> {
+    let containers = table(scene.language).containers;
+    let class = path
+        .ancestors()
+        .find(|frame| containers.contains(&frame.node.kind()))?
+        .node;
+    let name = class.child_by_field_name("name")?;
+    Some(scene.text[name.byte_range()].to_owned())
+}
+
+/// `scope::name`.
+pub(super) fn scoped(scene: &Scene, _path: &Path, scope: Option<Node>, name: &str) -> Doubt {
+    if !scene.is_nowhere(name) {
+        return None;
+    }
+    let evidence = match scope.map_or(Root::Expression, |scope| root(scene, scope)) {
+        Root::This => Evidence::MemberOfSelf,
+        Root::Workspace | Root::Module(_) => Evidence::MemberOfWorkspace,
+        Root::Local if is_own_crate(scene, scope) => Evidence::MemberOfWorkspace,
+        Root::Local | Root::Foreign => Evidence::MemberOfForeign,
+        Root::Expression => Evidence::MemberOfExpression,
+    };
+    let reason = format!("no `{name}` in the file, the workspace or the commonly used names");
+    Some((NameKind::Member, evidence, reason))
+}
+
+fn is_own_crate(scene: &Scene, scope: Option<Node>) -> bool {
+    let path = scope
+        .and_then(|scope| scene.text.get(scope.byte_range()))
+        .unwrap_or("");
+    matches!(path.split("::").next(), Some("crate" | "self" | "super"))
+}
+
+/// `f(name=…)`.
+pub(super) fn keyword(scene: &Scene, call: Option<Node>, name: &str) -> Doubt {
+    let function = call.and_then(|call| {
+        ["function", "name", "type", "constructor"]
+            .iter()
+            .find_map(|field| call.child_by_field_name(field))
+    });
+    let function = function.and_then(|function| {
+        let text = &scene.text[function.byte_range()];
+        text.rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .find(|part| !part.is_empty())
+    });
+    if let Some(function) = function
+        && let Some(takes) = takes_keyword(scene, function, name)
+    {
+        if takes {
+            return None;
+        }
+        // A name of the file can still be a keyword of another function of the same name.
+        let evidence = if scene.is_nowhere(name) {
+            Evidence::KeywordOfKnown
+        } else {
+            return None;
+        };
+        let reason = format!("no function `{function}` takes a parameter `{name}`");
+        return Some((NameKind::Keyword, evidence, reason));
+    }
+    if !scene.is_nowhere(name) {
+        return None;
+    }
+    let reason =
+        format!("no parameter `{name}` in the file, the workspace or the commonly used names");
+    Some((NameKind::Keyword, Evidence::KeywordOfUnknown, reason))
+}
+
+/// Whether a known function of that name takes the keyword; `None` where no function is known.
+fn takes_keyword(scene: &Scene, function: &str, name: &str) -> Option<bool> {
+    let mut known = false;
+    for signature in scene
+        .symbols
+        .signatures
+        .iter()
+        .filter(|found| found.name == function)
+    {
+        known = true;
+        if signature.open
+            || signature
+                .parameters
+                .iter()
+                .any(|parameter| parameter == name)
+        {
+            return Some(true);
+        }
+    }
+    if scene
+        .symbols
+        .classes
+        .iter()
+        .any(|class| class.name == function)
+    {
+        // A constructor may be inherited or made by a decorator.
+        return Some(true).filter(|_| scene.words.contains(name));
+    }
+    if let Some(parameters) = scene.table.parameters(function) {
+        known |= parameters.functions > 0;
+        if parameters.open || parameters.names.contains(name) {
+            return parameters.names.contains(name).then_some(true);
+        }
+    }
+    known.then_some(false)
+}
+
+/// A field in a literal or an initialiser.
+pub(super) fn field(scene: &Scene, of: Option<Node>, name: &str) -> Doubt {
+    if !scene.is_nowhere(name) {
+        return None;
+    }
+    // The key of a Go map is a variable; keys of structs are exported or known.
+    let _ = of;
+    let evidence = match scene.language {
+        Language::Rust | Language::Go | Language::CSharp => Evidence::FieldOfKnown,
+        _ => Evidence::FieldOfUnknown,
+    };
+    let reason = format!("no field `{name}` in the file, the workspace or the commonly used names");
+    Some((NameKind::Keyword, evidence, reason))
+}

@@ -1,0 +1,138 @@
+//! Where holes can be cut.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use tree_sitter::{Node, Tree};
+
+use crate::{
+    language::Language,
+    parse::parse,
+    roles::{Role, role, table, walk},
+    symbols::is_import,
+    text::line_end,
+};
+
+use super::{Hole, HoleKind};
+
+/// Holes in the order of the text: start, end, kind.
+type Found = BTreeSet<(usize, usize, HoleKind)>;
+
+/// Longer calls, arguments and statements are not cut, in bytes.
+const LONGEST: usize = 400;
+
+/// Bodies with more lines are not cut.
+const MOST_LINES: usize = 30;
+
+/// Every hole that can be cut into `text`. Empty where it does not parse in time.
+#[must_use]
+pub fn holes(language: Language, text: &str) -> Vec<Hole> {
+    parse(language, text)
+        .map(|tree| holes_in(language, text, &tree))
+        .unwrap_or_default()
+}
+
+/// Every hole that can be cut into `text`, from its tree.
+#[must_use]
+pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
+    let mut found = Found::new();
+    let mut cursor = tree.walk();
+    loop {
+        let node = cursor.node();
+        if !node.is_error() {
+            cut_node(text, node, cursor.field_name(), &mut found);
+        }
+        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+            continue;
+        }
+        loop {
+            if !cursor.goto_parent() {
+                cut_leaves(language, text, tree, &mut found);
+                let hole = |(start, end, kind)| Hole {
+                    kind,
+                    range: start..end,
+                };
+                return found.into_iter().map(hole).collect();
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+        }
+    }
+}
+
+fn cut_node(text: &str, node: Node, field: Option<&str>, found: &mut Found) {
+    let kind = node.kind();
+    let range = node.byte_range();
+    let body = &text[range.clone()];
+    let short = body.len() <= LONGEST;
+    let one_line = !body.contains('\n');
+    let mut add = |kind, range: Range<usize>| {
+        found.insert((range.start, range.end, kind));
+    };
+    if is_import(kind) && short && kind != "import_spec" {
+        add(HoleKind::Import, range.clone());
+        return;
+    }
+    let call = kind.contains("call") || kind.contains("invocation") && !kind.contains("macro");
+    if call && node.is_named() && short && one_line && body.contains('(') {
+        add(HoleKind::CallSite, range.clone());
+    }
+    let arguments = matches!(kind, "arguments" | "argument_list") && field == Some("arguments");
+    if arguments && short && body.starts_with('(') && body.ends_with(')') && body.len() > 2 {
+        add(HoleKind::Arguments, range.start + 1..range.end - 1);
+    }
+    let statement =
+        kind.ends_with("_statement") || kind.ends_with("_declaration") || kind == "assignment";
+    let plain = node.child_by_field_name("body").is_none()
+        && node.child_by_field_name("consequence").is_none();
+    if statement && plain && short && body.len() > 4 && !body.contains("{\n") {
+        add(HoleKind::Statement, range.clone());
+    }
+    if field == Some("body") && body.lines().count() <= MOST_LINES {
+        let braces = body.starts_with('{') && body.ends_with('}');
+        let inner = if braces {
+            range.start + 1..range.end - 1
+        } else {
+            range
+        };
+        let code = text[inner.clone()].trim();
+        if code.len() > 8 && (braces || code.contains('\n') || one_line) {
+            let start = inner.start + text[inner.clone()].find(code).unwrap_or(0);
+            add(HoleKind::Block, start..start + code.len());
+        }
+    }
+}
+
+fn cut_leaves(language: Language, text: &str, tree: &Tree, found: &mut Found) {
+    let names = table(language).names;
+    walk(tree, 0..text.len(), |path| {
+        let leaf = path.leaf();
+        let range = leaf.byte_range();
+        if range.is_empty() || leaf.kind().contains("comment") || leaf.kind().contains("string") {
+            return;
+        }
+        let end = line_end(text, range.start);
+        let rest = &text[range.start..end];
+        let starts_line = text[..range.start].ends_with(['\n', ' ', '\t'])
+            && text[crate::text::line_start(text, range.start)..range.start]
+                .trim()
+                .is_empty();
+        if rest.trim().len() > 3 && !starts_line && !rest.contains("//") && !rest.contains('#') {
+            found.insert((
+                range.start,
+                range.start + rest.trim_end().len(),
+                HoleKind::LineEnd,
+            ));
+        }
+        if !names.contains(&leaf.kind()) || range.len() < 2 {
+            return;
+        }
+        let used = !matches!(
+            role(language, text, path),
+            Role::Define(_) | Role::Ignore | Role::Import
+        );
+        if used {
+            found.insert((range.start, range.end, HoleKind::Identifier));
+        }
+    });
+}

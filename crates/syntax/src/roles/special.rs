@@ -1,0 +1,258 @@
+//! Roles that one pair of parent and field cannot tell.
+
+use tree_sitter::Node;
+
+use super::{Path, Role, SymbolKind};
+use crate::language::Language;
+
+/// Macros of the standard library whose arguments are expressions.
+const EXPRESSION_MACROS: &[&str] = &[
+    "println",
+    "print",
+    "eprintln",
+    "eprint",
+    "format",
+    "write",
+    "writeln",
+    "vec",
+    "panic",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "unreachable",
+    "unimplemented",
+    "todo",
+    "dbg",
+    "matches",
+    "bail",
+    "anyhow",
+    "ensure",
+    "info",
+    "debug",
+    "warn",
+    "error",
+    "trace",
+];
+
+pub(super) fn role<'tree>(
+    language: Language,
+    text: &str,
+    path: &Path<'tree>,
+) -> Option<Role<'tree>> {
+    let leaf = path.leaf();
+    let parent = path.up(1)?.node;
+    match language {
+        Language::Python => python(text, path, parent),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => {
+            ecmascript(text, path, leaf, parent)
+        }
+        Language::Rust => rust(text, path, leaf, parent),
+        Language::Php => php(path, parent, leaf),
+        Language::CSharp => csharp(path, leaf, parent),
+        Language::Cpp => cpp(path, parent),
+        Language::Java => java(leaf, parent),
+        Language::Ruby => ruby(path, leaf),
+        Language::Go => None,
+    }
+}
+
+/// `self.name = …` defines a field.
+fn python<'tree>(text: &str, path: &Path<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
+    let up = path.up(2)?;
+    if parent.kind() == "keyword_argument" && path.up(0)?.field == Some("name") {
+        // A class's keywords (`metaclass=`) go to another class.
+        let call = path.up(3)?.node;
+        return (call.kind() != "call").then_some(Role::Ignore);
+    }
+    let assigned = path.up(1)?.field == Some("left") && up.node.kind() == "assignment";
+    let object = parent.child_by_field_name("object")?;
+    let own = matches!(&text[object.byte_range()], "self" | "cls");
+    let is_name = path.up(0)?.field == Some("attribute");
+    (parent.kind() == "attribute" && assigned && own && is_name)
+        .then_some(Role::Define(SymbolKind::Field))
+}
+
+fn ecmascript<'tree>(
+    text: &str,
+    path: &Path<'tree>,
+    leaf: Node<'tree>,
+    parent: Node<'tree>,
+) -> Option<Role<'tree>> {
+    let kind = parent.kind();
+    if matches!(
+        kind,
+        "jsx_opening_element" | "jsx_closing_element" | "jsx_self_closing_element"
+    ) {
+        let tag = &text[leaf.byte_range()];
+        let built_in = tag.starts_with(|c: char| c.is_lowercase()) || kind == "jsx_closing_element";
+        return built_in.then_some(Role::Ignore);
+    }
+    if kind == "export_specifier" {
+        let from = path
+            .up(3)
+            .is_some_and(|up| up.node.child_by_field_name("source").is_some());
+        return from.then_some(Role::Import);
+    }
+    if kind == "member_expression" && path.up(0)?.field == Some("property") {
+        let assigned =
+            path.up(1)?.field == Some("left") && path.up(2)?.node.kind() == "assignment_expression";
+        let object = parent.child_by_field_name("object")?;
+        let own = object.kind() == "this" || &text[object.byte_range()] == "exports";
+        return (assigned && own).then_some(Role::Define(SymbolKind::Field));
+    }
+    // A type's parameter names (`(a: T) => U`) define nothing that is used.
+    None
+}
+
+fn rust<'tree>(
+    text: &str,
+    path: &Path<'tree>,
+    leaf: Node<'tree>,
+    parent: Node<'tree>,
+) -> Option<Role<'tree>> {
+    match (parent.kind(), leaf.kind()) {
+        ("field_pattern", "shorthand_field_identifier") => {
+            return Some(Role::Define(SymbolKind::Variable));
+        }
+        ("field_pattern", "field_identifier") => return Some(Role::Ignore),
+        ("tuple_struct_pattern" | "struct_pattern", _) if path.up(0)?.field == Some("type") => {
+            return Some(Role::Variable);
+        }
+        ("token_tree", _) => {}
+        _ => return None,
+    }
+    let before = leaf.prev_sibling().map(|node| node.kind());
+    match before {
+        Some(".") => {
+            return Some(Role::Member {
+                object: None,
+                call: false,
+            });
+        }
+        Some("::") => {
+            return Some(Role::Scoped {
+                scope: None,
+                call: false,
+            });
+        }
+        _ => {}
+    }
+    let makro = path
+        .ancestors()
+        .find(|frame| frame.node.kind() == "macro_invocation")?;
+    let name = makro.node.child_by_field_name("macro")?;
+    let name = text[name.byte_range()].rsplit("::").next().unwrap_or("");
+    let after = leaf.next_sibling().map(|node| node.kind());
+    // `name = value` names an argument of a format string; a closure's or a block's own names
+    // are not told apart from their uses, so a macro with such code is left alone.
+    let named = after == Some("=");
+    let code = path
+        .ancestors()
+        .filter(|frame| frame.node.kind() == "token_tree")
+        .any(|frame| text[frame.node.byte_range()].contains(['|', '{']));
+    let judged = EXPRESSION_MACROS.contains(&name) && !named && !code;
+    Some(if judged { Role::Variable } else { Role::Ignore })
+}
+
+fn php<'tree>(path: &Path<'tree>, parent: Node<'tree>, leaf: Node<'tree>) -> Option<Role<'tree>> {
+    if parent.kind() == "class_constant_access_expression" && parent.named_child(0) != Some(leaf) {
+        return Some(Role::Scoped {
+            scope: parent.named_child(0),
+            call: false,
+        });
+    }
+    // `f($a, $matches)`: a call may fill a variable that it is given.
+    if parent.kind() == "variable_name" && path.up(2)?.node.kind() == "argument" {
+        return Some(Role::Define(SymbolKind::Variable));
+    }
+    if parent.kind() == "const_element" && parent.named_child(0) != Some(leaf) {
+        return Some(Role::Variable);
+    }
+    let arrays = path.ancestors().take_while(|frame| {
+        matches!(
+            frame.node.kind(),
+            "variable_name"
+                | "array_element_initializer"
+                | "pair"
+                | "array_creation_expression"
+                | "list_literal"
+                | "subscript_expression"
+        )
+    });
+    let depth = arrays.count();
+    let (top, outside) = (path.up(depth)?, path.up(depth + 1)?);
+    let assigned = outside.node.kind() == "assignment_expression" && top.field == Some("left");
+    if parent.kind() == "pair" || path.up(2)?.node.kind() == "pair" {
+        let inside_foreach = path
+            .ancestors()
+            .nth(2)
+            .is_some_and(|f| f.node.kind() == "foreach_statement");
+        return (!inside_foreach && !assigned).then_some(Role::Variable);
+    }
+    (assigned && depth > 1).then_some(Role::Define(SymbolKind::Variable))
+}
+
+fn csharp<'tree>(
+    path: &Path<'tree>,
+    leaf: Node<'tree>,
+    parent: Node<'tree>,
+) -> Option<Role<'tree>> {
+    if leaf.kind() == "implicit_parameter" {
+        return Some(Role::Define(SymbolKind::Parameter));
+    }
+    if parent.kind() == "assignment_expression" && path.up(0)?.field == Some("left") {
+        let outside = path.up(2)?.node;
+        if matches!(
+            outside.kind(),
+            "initializer_expression" | "with_initializer"
+        ) {
+            return Some(Role::FieldOf {
+                of: path.up(3).map(|frame| frame.node),
+            });
+        }
+    }
+    matches!(parent.kind(), "subpattern" | "property_pattern_clause").then_some(Role::Ignore)
+}
+
+/// `int N::C::method(…) {…}` defines the method.
+fn cpp<'tree>(path: &Path<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
+    if parent.kind() != "qualified_identifier" || path.up(0)?.field != Some("name") {
+        return None;
+    }
+    let mut depth = 1;
+    while path.up(depth)?.node.kind() == "qualified_identifier" {
+        depth += 1;
+    }
+    let declared = path.up(depth)?.node.kind() == "function_declarator"
+        && path.up(depth - 1)?.field == Some("declarator");
+    declared.then_some(Role::Define(SymbolKind::Method))
+}
+
+fn java<'tree>(leaf: Node<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
+    if parent.kind() == "method_reference" && parent.named_child(0) != Some(leaf) {
+        return Some(Role::Member {
+            object: parent.named_child(0),
+            call: false,
+        });
+    }
+    if matches!(
+        parent.kind(),
+        "scoped_type_identifier" | "scoped_identifier"
+    ) {
+        let first = parent.named_child(0) == Some(leaf);
+        return (!first).then_some(Role::Scoped {
+            scope: parent.named_child(0),
+            call: false,
+        });
+    }
+    let pattern = matches!(parent.kind(), "type_pattern" | "record_pattern_component");
+    (pattern && leaf.kind() == "identifier").then_some(Role::Define(SymbolKind::Variable))
+}
+
+fn ruby<'tree>(path: &Path<'tree>, leaf: Node<'tree>) -> Option<Role<'tree>> {
+    let field = leaf.kind() == "instance_variable" || leaf.kind() == "class_variable";
+    let assigned = path.up(0)?.field == Some("left");
+    (field && assigned).then_some(Role::Define(SymbolKind::Field))
+}

@@ -1,0 +1,178 @@
+//! One walk over a tree that gathers its symbols.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use tree_sitter::{Node, Tree};
+
+use crate::{
+    language::Language,
+    roles::{Path, Role, SymbolKind, role, table, walk},
+};
+
+use super::{Definition, Symbols, classes::class_of, imports, signatures::signature_of};
+
+/// Strings that are one identifier name things too (`getattr(x, "name")`, `attr_reader :name`).
+const LONGEST_STRING_NAME: usize = 48;
+
+pub(super) fn collect(language: Language, text: &str, tree: &Tree, range: Range<usize>) -> Symbols {
+    let mut symbols = Symbols::default();
+    let mut names = BTreeSet::new();
+    let mut last_import = usize::MAX;
+    let table = table(language);
+    walk(tree, range, |path| {
+        let leaf = path.leaf();
+        let Some(word) = text.get(leaf.byte_range()) else {
+            return;
+        };
+        if leaf.kind() == "hash_key_symbol" || leaf.kind() == "simple_symbol" {
+            names.insert(bare(word).to_owned());
+        }
+        if !leaf.is_named() || word.is_empty() {
+            return;
+        }
+        let in_string = leaf.kind().contains("string") && is_identifier(word);
+        if in_string && word.len() <= LONGEST_STRING_NAME {
+            names.insert(word.to_owned());
+        }
+        if let Some(node) = imports::import_at(language, text, path)
+            && node.id() != last_import
+        {
+            last_import = node.id();
+            imports::read(language, text, node, &mut symbols.imports);
+        }
+        if !table.names.contains(&leaf.kind()) {
+            return;
+        }
+        names.insert(bare(word).to_owned());
+        if let Role::Define(kind) = role(language, text, path) {
+            define(language, text, path, kind, &mut symbols);
+        }
+    });
+    symbols.names = names.into_iter().collect();
+    symbols
+}
+
+/// A name without the sigils of its language.
+pub(super) fn bare(word: &str) -> &str {
+    word.trim_start_matches(['@', '$', ':', '#'])
+        .trim_end_matches(':')
+}
+
+fn is_identifier(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+fn define(language: Language, text: &str, path: &Path, kind: SymbolKind, symbols: &mut Symbols) {
+    let leaf = path.leaf();
+    let table = table(language);
+    let mut owner = None;
+    let mut container = None;
+    let mut local = false;
+    for frame in path.ancestors() {
+        let node = frame.node;
+        let function = table.functions.contains(&node.kind());
+        let holder = table.containers.contains(&node.kind());
+        if !function && !holder {
+            continue;
+        }
+        if owner.is_none() && names(node, leaf, kind) {
+            owner = Some(node);
+            continue;
+        }
+        if holder {
+            container = container_name(text, node);
+            break;
+        }
+        local = true;
+        if kind != SymbolKind::Field {
+            break;
+        }
+    }
+    let name = bare(&text[leaf.byte_range()]).to_owned();
+    let container = container.or_else(|| owner.and_then(|owner| receiver(language, text, owner)));
+    let kind = match (kind, &container, local) {
+        (SymbolKind::Function, Some(_), false) => SymbolKind::Method,
+        (SymbolKind::Variable, Some(_), false) => SymbolKind::Field,
+        _ => kind,
+    };
+    if let Some(owner) = owner {
+        if kind == SymbolKind::Class {
+            symbols.classes.extend(class_of(language, text, owner));
+        } else {
+            symbols.signatures.extend(signature_of(
+                language,
+                text,
+                owner,
+                &name,
+                container.clone(),
+            ));
+        }
+    } else if kind == SymbolKind::Class {
+        symbols.classes.push(super::Class {
+            name: name.clone(),
+            bases: Vec::new(),
+            open: true,
+        });
+    }
+    let local = local && kind != SymbolKind::Field;
+    symbols.definitions.push(Definition {
+        name,
+        kind,
+        container,
+        local,
+        range: leaf.byte_range(),
+    });
+}
+
+/// The definition `node` is the one that `leaf` names.
+fn names(node: Node, leaf: Node, kind: SymbolKind) -> bool {
+    if let Some(name) = node.child_by_field_name("name") {
+        return name == leaf;
+    }
+    // C++: the name stands inside of the declarator, before the parameters.
+    matches!(kind, SymbolKind::Function | SymbolKind::Method)
+        && node
+            .child_by_field_name("declarator")
+            .is_some_and(|declarator| {
+                declarator.start_byte() <= leaf.start_byte()
+                    && leaf.end_byte() <= declarator.end_byte()
+            })
+}
+
+/// The name of the class that `node` defines or extends.
+fn container_name(text: &str, node: Node) -> Option<String> {
+    let name = node
+        .child_by_field_name("name")
+        .or_else(|| node.child_by_field_name("type"))?;
+    last_name(&text[name.byte_range()])
+}
+
+/// The last plain name in a type: `a::B<C>` gives `B`, `*pkg.T` gives `T`.
+pub(super) fn last_name(text: &str) -> Option<String> {
+    let head = text
+        .split(['<', '[', '('])
+        .find(|part| !part.trim().is_empty())?;
+    let name = head
+        .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .find(|part| !part.is_empty())?;
+    Some(name.to_owned())
+}
+
+/// The type that a Go method or an out-of-line C++ method belongs to.
+fn receiver(language: Language, text: &str, owner: Node) -> Option<String> {
+    match language {
+        Language::Go => {
+            let receiver = owner.child_by_field_name("receiver")?;
+            let inner = text[receiver.byte_range()].trim_matches(['(', ')']);
+            last_name(inner.split('[').next().unwrap_or(inner))
+        }
+        Language::Cpp => {
+            let declarator = owner.child_by_field_name("declarator")?;
+            let head = text[declarator.byte_range()].split('(').next()?;
+            let (scope, _) = head.rsplit_once("::")?;
+            last_name(scope)
+        }
+        _ => None,
+    }
+}
