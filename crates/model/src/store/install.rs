@@ -130,7 +130,8 @@ impl Store {
     }
 
     /// Installs what was staged: hashes and flushes every file, writes the manifest, renames
-    /// the folder into place. Contents that are installed already are not installed again.
+    /// the folder into place. Contents that are installed already are not installed again, but
+    /// if they are damaged there, they are replaced.
     ///
     /// # Errors
     /// Where the draft is not valid, a base is not installed, or the disk refuses; the store is
@@ -143,6 +144,9 @@ impl Store {
             self.get(base)?;
         }
         if let Some(id) = self.same_content(&manifest)? {
+            if !self.verify(&id, &mut |_| ())?.holds() {
+                self.repair(&id, &staging, &manifest)?;
+            }
             return Ok(Installed { id, new: false });
         }
         let folder = self.folder(manifest.id());
@@ -165,6 +169,31 @@ impl Store {
             id: manifest.id().clone(),
             new: true,
         })
+    }
+
+    /// Puts what was staged in the place of a damaged checkpoint with the same contents, under
+    /// the id, the manifest and the evidence that it has.
+    fn repair(&self, id: &CheckpointId, staging: &Staging, staged: &Manifest) -> Result<()> {
+        let (folder, grave) = (self.folder(id), self.staging().join(disk::unique()));
+        let swap = || {
+            // Names differ where the checkpoint was installed under another one first.
+            if staged.id() != id {
+                let manifest = staging.folder().join(manifest::FILE);
+                self.disk.remove(&manifest)?;
+                std::fs::copy(folder.join(manifest::FILE), &manifest)?;
+                self.disk.sync_file(&manifest)?;
+            }
+            if folder.join("evidence").is_dir() {
+                self.disk
+                    .rename(&folder.join("evidence"), &staging.folder().join("evidence"))?;
+            }
+            self.disk.sync_folder(staging.folder())?;
+            self.disk.rename(&folder, &grave)?;
+            self.disk.rename(staging.folder(), &folder)?;
+            self.disk.sync_folder(&self.checkpoints())?;
+            self.disk.remove(&grave)
+        };
+        swap().map_err(|error| io_error(&folder, "repair", error))
     }
 
     fn same_content(&self, manifest: &Manifest) -> Result<Option<CheckpointId>> {

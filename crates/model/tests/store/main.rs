@@ -1,6 +1,9 @@
 //! The checkpoint store, through its public interface.
 
-#![allow(clippy::unwrap_used, reason = "helpers outside of test functions fail a test the same way")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers outside of test functions fail a test the same way"
+)]
 
 mod crash;
 mod hostile;
@@ -146,6 +149,29 @@ fn verification_names_each_damaged_missing_and_foreign_file() {
     );
     assert_eq!(by_name["b.bin"].found, Found::Missing);
     assert!(by_name["c.bin"].holds());
+}
+
+#[test]
+fn installing_again_repairs_what_is_damaged() {
+    let (_root, store) = store();
+    let id = install(&store, &draft("one"), &[("model.gguf", b"weights")]).id;
+    store
+        .add_evidence(&id, &"gate.json".parse().unwrap(), b"{}")
+        .unwrap();
+    std::fs::write(store.folder(&id).join("model.gguf"), b"weXghts").unwrap();
+    assert!(!store.verify(&id, &mut |_| ()).unwrap().holds());
+
+    let again = install(&store, &draft("two"), &[("model.gguf", b"weights")]);
+    assert_eq!((&again.id, again.new), (&id, false));
+    assert!(store.verify(&id, &mut |_| ()).unwrap().holds());
+    assert_eq!(store.evidence(&id).unwrap().len(), 1);
+    assert_eq!(store.get(&id).unwrap().manifest.about(), &draft("one"));
+    assert_eq!(
+        std::fs::read_dir(store.root().join("staging"))
+            .unwrap()
+            .count(),
+        0
+    );
 }
 
 #[test]
