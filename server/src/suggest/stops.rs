@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::brackets::Balance;
 use super::facts::LanguageFacts;
-use super::flow::{Border, Run};
+use super::flow::{Border, Run, SuffixWatch};
 use super::lines;
 use super::surroundings::{Shape, Surroundings};
 
@@ -94,27 +94,33 @@ pub struct StopPlan {
     limits: Limits,
     balance: Balance,
     line_before: String,
-    /// The line below, where the suggestion's lines lie right above it.
-    next_line: Option<String>,
+    /// The lines below, where the suggestion's lines lie right above them.
+    suffix: SuffixWatch,
     /// The filled line above the cursor's line.
     above: Option<String>,
+    /// Whether the line above equals the one above it.
+    repeats: bool,
 }
 
 impl StopPlan {
     /// Reads the surroundings once.
     pub fn new(around: &Surroundings<'_>, limits: Limits) -> Self {
         let ends_lines = around.rest_of_line().trim().is_empty();
-        let above = around.above().find(|line| !line.trim().is_empty());
+        let mut above = around.above().filter(|line| !line.trim().is_empty());
+        let (above, before) = (above.next(), above.next());
+        // What repeats above the cursor is meant to repeat.
+        let repeats = above
+            .zip(before)
+            .is_some_and(|(one, other)| lines::same(one, other));
+        let following = around.following().filter(|_| ends_lines);
         Self {
             facts: around.facts,
             shape: around.shape,
             limits,
             balance: Balance::read(around),
             line_before: around.line_before().to_owned(),
-            next_line: around
-                .next_line()
-                .filter(|_| ends_lines)
-                .map(ToOwned::to_owned),
+            suffix: SuffixWatch::new(around.facts, following),
+            repeats,
             above: above.filter(|_| ends_lines).map(ToOwned::to_owned),
         }
     }
@@ -123,6 +129,7 @@ impl StopPlan {
     pub fn start(self: &Arc<Self>, syntactic_end: SyntacticEnd) -> StopRules {
         StopRules {
             border: Border::new(self.facts),
+            suffix: self.suffix.clone(),
             run: Run::new(self.facts, self.above.as_deref()),
             plan: Arc::clone(self),
             syntactic_end,
@@ -150,6 +157,7 @@ pub struct StopRules {
     syntactic_end: SyntacticEnd,
     border: Border,
     run: Run,
+    suffix: SuffixWatch,
     /// Bytes that are known to hold no further line break before the growing line.
     scanned: usize,
     line_start: usize,
@@ -208,7 +216,7 @@ impl StopRules {
         if !self.border.admits(&whole) {
             return stop(start, StopRule::LeftScope);
         }
-        if self.reaches_suffix(text, start, end, &whole) {
+        if let Some(start) = self.reaches_suffix(text, start, end, &whole) {
             return stop(start, StopRule::SuffixReached);
         }
         if self.run.is_too_long(&whole) {
@@ -254,25 +262,35 @@ impl StopRules {
     }
 
     fn repeats_above(&self, whole: &str) -> bool {
-        let above = self.plan.above.as_deref();
+        let above = self.plan.above.as_deref().filter(|_| !self.plan.repeats);
         lines::is_substantial(whole) && above.is_some_and(|above| lines::same(above, whole))
     }
 
-    fn reaches_suffix(&self, text: &str, start: usize, end: usize, whole: &str) -> bool {
-        let Some(next) = self.plan.next_line.as_deref() else {
-            return false;
-        };
-        if (self.line_index == 0 && !self.plan.on_blank_start()) || !lines::same(whole, next) {
-            return false;
+    /// Where the text walked into the suffix, if the line from `start` to `end` shows it.
+    fn reaches_suffix(
+        &mut self,
+        text: &str,
+        start: usize,
+        end: usize,
+        whole: &str,
+    ) -> Option<usize> {
+        if self.line_index == 0 && !self.plan.on_blank_start() {
+            return None;
         }
-        if lines::is_substantial(next) {
-            return true;
+        let reached = self.suffix.see(whole, start);
+        if reached.is_some() {
+            return reached;
         }
         // `}` may be needed: only the brackets can tell. `break;` proves nothing.
         let facts = self.plan.facts;
+        let next = self.suffix.next_line()?;
+        if !facts.is_closing_line(next) || !lines::same(whole, next) {
+            return None;
+        }
         let brackets = next.chars().any(|c| facts.closes(c).is_some());
-        facts.is_closing_line(next)
-            && (!brackets || self.plan.faults(&text[..start]) < self.plan.faults(&text[..end]))
+        let surplus =
+            !brackets || self.plan.faults(&text[..start]) < self.plan.faults(&text[..end]);
+        surplus.then_some(start)
     }
 
     /// Asks the grammar where something may have ended: at a line's end, at a
@@ -346,7 +364,7 @@ mod tests {
                 "rust",
                 "|\nlet b = 2;",
                 Block,
-                "let a = 1;\nlet b = 2;\nc",
+                "let a = 1;\nlet b = 2;\n",
                 "let a = 1;\n",
                 Some(R::SuffixReached),
             ),

@@ -19,7 +19,8 @@ pub fn quote(text: &str, scene: &Scene<'_>) -> Change {
         return Change::None;
     };
     let rest = scene.around.rest_of_line();
-    if !rest.contains(kind.quote) {
+    // With an even number of quotes the rest has strings of its own, not this one's end.
+    if rest.matches(kind.quote).count() % 2 == 0 {
         return Change::None;
     }
     // Escapes are the scanner's business: find where it leaves the string.
@@ -98,6 +99,7 @@ mod tests {
                 Case::new("f(\"|\")", "a\\\"b\", c", "a\\\"b"),
                 Case::new("f('|')", "abc'", "abc").language("python"),
                 Case::same("f(\"|", "abc\")"),
+                Case::same("f(\"|, x = \"b\")", "a\""),
                 Case::same("f(|\"a\")", "\"b\", "),
                 Case::same("f(\"a\", |)", "\"b\""),
                 Case::same("fn f<'|>", "a"),

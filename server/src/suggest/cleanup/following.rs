@@ -1,13 +1,13 @@
 //! What stands in the lines after the cursor's line.
 
 use super::{Change, Scene, lines};
+use crate::suggest::flow::SuffixWatch;
 
 /// Cuts at the line where the suggestion begins to repeat the lines after it.
 ///
-/// A telling line that equals the next one is where the model walked into the
-/// suffix. A line such as `}` or `break;` proves that only if everything from
-/// it to the suggestion's end equals what follows, and, for brackets, if they
-/// fit better without it.
+/// [`SuffixWatch`] tells where that is certain. Where everything from a line to
+/// the suggestion's end equals what follows, less will do: for lines that only
+/// close, that the brackets fit better without them.
 pub fn overlap(text: &str, scene: &Scene<'_>) -> Change {
     let Some(next) = scene.next_line else {
         return Change::None;
@@ -15,49 +15,60 @@ pub fn overlap(text: &str, scene: &Scene<'_>) -> Change {
     if !scene.ends_lines() {
         return Change::None;
     }
+    let mut watch = SuffixWatch::new(scene.around.facts, scene.around.following());
     let all = lines::split(text);
-    let found = all.iter().enumerate().find(|&(index, line)| {
+    for (index, line) in all.iter().enumerate() {
         if line.text.trim().is_empty() || (index == 0 && !scene.around.on_blank_start()) {
-            return false;
+            continue;
         }
         let whole = scene.whole_line(index, line.text);
-        if lines::same(&whole, next) {
-            return lines::is_substantial(next)
-                || runs_to_end(&all[index..], line.start, scene, text);
+        if let Some(start) = watch.see(&whole, line.start) {
+            return Change::Cut(start);
         }
         let last = text[line.end()..].trim().is_empty();
-        last && scene.around.truncated && is_beginning(&whole, next)
-    });
-    Change::cut(found.map(|(_, line)| line.start))
+        let again = lines::same(&whole, next) && runs_to_end(&all[index..], scene, text);
+        if again || (last && scene.around.truncated && is_beginning(&whole, next)) {
+            return Change::Cut(line.start);
+        }
+    }
+    Change::None
 }
 
 /// Whether all lines from here to the end equal the following ones, and cutting them is sound.
-fn runs_to_end(rest: &[lines::Line<'_>], at: usize, scene: &Scene<'_>, text: &str) -> bool {
+fn runs_to_end(rest: &[lines::Line<'_>], scene: &Scene<'_>, text: &str) -> bool {
+    let Some(first) = rest.first() else {
+        return false;
+    };
     let filled = |line: &&str| !line.trim().is_empty();
     let mut following = scene.around.following().filter(filled);
-    let equal = rest
+    let mut own = rest.iter().map(|line| line.text).filter(filled).enumerate();
+    let equal = own.all(|(index, line)| {
+        // The first may be the cursor's own line, which the caller has compared.
+        let next = following.next();
+        next.is_some_and(|next| index == 0 || lines::same(line, next))
+    });
+    let telling = rest
         .iter()
-        .map(|line| line.text)
-        .filter(filled)
-        .enumerate()
-        .all(|(index, line)| {
-            // The first may be the cursor's own line, which the caller has compared.
-            following
-                .next()
-                .is_some_and(|next| index == 0 || lines::same(line, next))
-        });
-    if !equal {
-        return false;
+        .filter(|line| lines::is_substantial(line.text))
+        .count();
+    if equal && telling >= 2 {
+        return true;
     }
-    let (with, without) = (scene.faults(text), scene.faults(&text[..at]));
-    let brackets = text[at..]
+    // One item of a list may equal the next.
+    let item = first.text.trim_end().ends_with(',') && !lines::is_substantial(first.text);
+    let (with, without) = (scene.faults(text), scene.faults(&text[..first.start]));
+    let brackets = first
+        .text
         .chars()
         .any(|c| scene.around.facts.closes(c).is_some());
-    if brackets {
-        without < with
-    } else {
-        without <= with
-    }
+    let only_closes = brackets && scene.around.facts.is_closing_line(first.text);
+    equal
+        && !item
+        && if only_closes {
+            without < with
+        } else {
+            without <= with
+        }
 }
 
 /// Whether a line that a limit cut short is the beginning of the next line.
@@ -95,19 +106,27 @@ pub fn block(text: &str, scene: &Scene<'_>) -> Change {
     if next.len() < own.len() {
         return Change::None;
     }
-    let (own, next) = (own.join("\n"), next.join("\n"));
     Change::drop_if(almost_equal(&own, &next))
 }
 
-/// Whether two texts differ in at most one character of twenty.
-fn almost_equal(one: &str, other: &str) -> bool {
-    /// The distance costs the product of the lengths.
-    const LONGEST: usize = 4096;
-    let allowed = (one.chars().count() / 20).max(1);
-    if one.len().abs_diff(other.len()) > allowed * 4 || one.len() > LONGEST {
-        return false;
-    }
-    strsim::levenshtein(one, other) <= allowed
+/// Whether the lines differ in at most one character of forty.
+fn almost_equal(own: &[&str], next: &[&str]) -> bool {
+    /// A line's distance costs the square of its length.
+    const LONGEST_LINE: usize = 400;
+    let length: usize = own.iter().map(|line| line.len()).sum();
+    let mut left = (length / 40).max(1);
+    own.iter().zip(next).all(|(one, other)| {
+        if one == other {
+            return true;
+        }
+        if one.len().abs_diff(other.len()) > 4 * left || one.len() > LONGEST_LINE {
+            return false;
+        }
+        let distance = strsim::levenshtein(one, other);
+        let fits = distance <= left;
+        left = left.saturating_sub(distance);
+        fits
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Indentation: of the first line, of the file's style, and as the border of a block.
 
 use super::{Change, Scene, lines};
+use crate::suggest::facts::LanguageFacts;
 use crate::suggest::flow::Border;
-use crate::suggest::lexer::Place;
+use crate::suggest::lexer::{self, Place};
 use crate::suggest::surroundings::{IndentUnit, TAB_COLUMNS};
 
 /// Cuts at the first line that stands further left than the block of the cursor.
@@ -63,10 +64,11 @@ pub fn reindent(text: &str, scene: &Scene<'_>) -> Change {
     if !text.contains('\n') || !matches!(scene.balance.cursor, Place::Code) {
         return Change::None;
     }
+    let column = lines::columns(&scene.whole_line(0, lines::first(text)));
     let style = match scene.around.indent {
         Some(IndentUnit::Tab) => tabs(text),
         Some(IndentUnit::Spaces(width)) if text.contains("\n\t") => Some(spaces(text, width)),
-        Some(IndentUnit::Spaces(width)) => even(text, width),
+        Some(IndentUnit::Spaces(width)) => even(text, width, column, scene.around.facts),
         None => None,
     };
     style.map_or(Change::None, Change::Text)
@@ -125,10 +127,34 @@ fn spaces(text: &str, width: usize) -> String {
     map_indents(text, |indent| indent.replace('\t', &" ".repeat(width)))
 }
 
-/// Takes one space away, or adds one, where every line is off by exactly that.
-fn even(text: &str, width: usize) -> Option<String> {
+/// Whether a line begins inside a round or square bracket that the text opens:
+/// such lines stand where the bracket has put them.
+fn is_aligned(text: &str, facts: &LanguageFacts) -> bool {
+    let mut depth = 0usize;
+    let mut aligned = false;
+    let mut seen = 0;
+    lexer::scan(text, Place::Code, facts, |bracket| {
+        aligned |= depth > 0 && text[seen..bracket.at].contains('\n');
+        seen = bracket.at;
+        if text[bracket.at..].starts_with(['{', '}']) {
+            return;
+        }
+        depth = if bracket.opens {
+            depth + 1
+        } else {
+            depth.saturating_sub(1)
+        };
+    });
+    aligned || (depth > 0 && text[seen..].contains('\n'))
+}
+
+/// Takes one space away, or adds one, where every line is off by exactly that
+/// and the first line, which begins in `column`, is not.
+fn even(text: &str, width: usize, column: usize, facts: &LanguageFacts) -> Option<String> {
     const NARROWEST: usize = 3;
-    if width < NARROWEST {
+    // A comment's stars stand one column in.
+    let stars = || text.lines().any(|line| line.trim_start().starts_with('*'));
+    if width < NARROWEST || column % width != 0 || stars() || is_aligned(text, facts) {
         return None;
     }
     let mut rests = indents(text).map(|indent| indent.len() % width);
@@ -209,8 +235,12 @@ mod tests {
                     "if x {\n        y\n    }",
                 ),
                 Case::same("    a\n    |", "f(a,\n      b)"),
+                Case::same("    a\n    |", "fun(a, b,\n        c, g(d),\n        e)"),
+                Case::same("    a\n    |", "fu(a, b,\n       c)"),
                 Case::same("    a\n    |", "if x {\n        y\n    }"),
                 Case::same("|", "if x {\n\ty\n}"),
+                Case::same("    a\n     |", "1,\n     2,"),
+                Case::same("    a\n    |", "/*\n     * x\n     */"),
                 Case::same("\ts = `|", "\n    y\n    `").language("javascript"),
             ],
         );

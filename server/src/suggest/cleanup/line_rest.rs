@@ -1,6 +1,7 @@
 //! What stands in the cursor's line after the cursor.
 
 use super::{Change, Scene, lines};
+use crate::suggest::lexer::Place;
 
 /// Keeps the first line where the cursor's line goes on with words.
 ///
@@ -23,18 +24,20 @@ pub fn mid_line(text: &str, scene: &Scene<'_>) -> Change {
 /// fit at least as well afterwards: `bar(x)` before `)` keeps its own bracket.
 pub fn overlap(text: &str, scene: &Scene<'_>) -> Change {
     let rest = scene.around.rest_of_line().trim();
-    if rest.is_empty() {
+    // Operators go together as the next character has it: `:` before `:x`.
+    if rest.is_empty() || !(lines::has_word(rest) || is_punctuation(rest)) {
         return Change::None;
     }
     let line = lines::first(text);
     let faults = scene.faults(text);
     let fits = |at: usize| scene.faults(&text[..at]) <= faults;
-    if let Some(at) = whole(line, rest, fits) {
+    let in_code = scene.balance.cursor == Place::Code;
+    if let Some(at) = whole(line, rest, in_code, fits) {
         return Change::Cut(at);
     }
     let end = text.trim_end();
     if let Some(kept) = end.strip_suffix(rest)
-        && !lines::tears_word(end, kept.len())
+        && is_apart(end, kept.len())
         && fits(kept.len())
     {
         return Change::Cut(kept.len());
@@ -47,23 +50,47 @@ pub fn overlap(text: &str, scene: &Scene<'_>) -> Change {
     Change::cut(found.map(|(at, _)| at))
 }
 
+/// Whether a text is made of marks that end things: they mean the same alone and together.
+fn is_punctuation(text: &str) -> bool {
+    text.chars()
+        .all(|c| matches!(c, ')' | ']' | '}' | '"' | '\'' | '`' | ';' | ',' | ' '))
+}
+
+/// Whether byte `at` of a line tears neither a word nor a run of quotes.
+fn is_apart(line: &str, at: usize) -> bool {
+    let quotes = ["\"", "'", "`"];
+    let torn = |quote: &&str| line[..at].ends_with(*quote) && line[at..].starts_with(*quote);
+    !lines::tears_word(line, at) && !quotes.iter().any(torn)
+}
+
 /// The whole rest of the line inside the suggestion's first line, last occurrence first.
-fn whole(line: &str, rest: &str, fits: impl Fn(usize) -> bool) -> Option<usize> {
+fn whole(line: &str, rest: &str, in_code: bool, fits: impl Fn(usize) -> bool) -> Option<usize> {
     let at_end = |at: usize| at + rest.len() == line.trim_end().len();
+    let words = rest
+        .split(|c| !lines::is_word(c))
+        .filter(|word| !word.is_empty())
+        .count();
+    let marks = rest
+        .chars()
+        .filter(|&c| !lines::is_word(c) && c != ' ')
+        .count();
+    // In the middle, a word or a few marks prove nothing, and prose nothing at all.
+    let telling = in_code && (words >= 2 || (words == 1 && marks >= 2));
     line.rmatch_indices(rest)
         .map(|(at, _)| at)
-        .filter(|&at| !lines::tears_word(line, at))
-        // In the middle, marks alone prove nothing: `,` stands everywhere.
-        .filter(|&at| at_end(at) || (lines::has_word(rest) && rest.chars().count() >= 3))
+        .filter(|&at| is_apart(line, at) && (at_end(at) || telling))
         .find(|&at| fits(at))
 }
 
 /// Whether an overlap of `length` bytes at `at` lies between words on both of its sides.
 fn is_seam(line: &str, at: usize, rest: &str, length: usize) -> bool {
     let overlap = &rest[..length];
-    let whole_words = !lines::tears_word(line, at) && !lines::tears_word(rest, length);
+    let whole_words = is_apart(line, at) && !lines::tears_word(rest, length);
     // A short word before a mark may well be said twice: `a` before `a.b`.
-    let telling = !lines::has_word(overlap) || overlap.chars().count() >= 3;
+    let telling = match lines::has_word(overlap) {
+        true => overlap.chars().count() >= 3,
+        false => is_punctuation(overlap),
+    };
     whole_words && telling && !overlap.trim().is_empty()
 }
 
@@ -110,10 +137,19 @@ mod tests {
                 Case::same("a = |x)", "bar(x)"),
                 Case::same("foo(|, x)", "vec![a, b]"),
                 Case::same("x = |a.b", "a + a"),
+                Case::same("a(b(c(|);", "0))"),
+                Case::same("link!(\"a.| \"b\" fn f());", "dll\""),
+                Case::same("return |\"", "b\""),
                 Case::same("x = |y", "my"),
+                Case::same("core|:f()", "::mem:"),
+                Case::same("/// a\n|/", "//"),
+                Case::same("\"\"\"doc|\"", "\"\"").language("python"),
+                Case::same("// the sign| the sum", " of the product of both").language("rust"),
+                Case::same("import |util", "a.util as my_"),
                 Case::same("x = |\n", "1"),
                 Case::same("f(|)", "a,\n b"),
-                Case::same("s = |\"", "\"abc\""),
+                Case::new("s = |\"", "\"abc\"", "\"abc"),
+                Case::same("s = |\"\"", "\"abc\" + "),
             ],
         );
     }

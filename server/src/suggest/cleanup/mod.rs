@@ -164,6 +164,14 @@ impl<'a> Scene<'a> {
         self.balance.effect(text, self.around.facts).faults
     }
 
+    /// Whether `text` closes a bracket that is closed already.
+    fn closes_closed(&self, text: &str) -> bool {
+        self.balance
+            .effect(text, self.around.facts)
+            .first_surplus
+            .is_some()
+    }
+
     /// Whether `text` ends in a full line, so that the line below comes right after it.
     fn ends_lines(&self) -> bool {
         self.around.rest_of_line().trim().is_empty()
@@ -285,6 +293,9 @@ pub fn clean(text: &str, around: &Surroundings<'_>) -> Outcome {
 fn dropped(rule: RuleName) -> Outcome {
     Outcome::Dropped(rule, rule.sentence())
 }
+
+#[cfg(test)]
+mod real_code;
 
 #[cfg(test)]
 mod testing;

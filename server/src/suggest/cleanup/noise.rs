@@ -37,7 +37,7 @@ pub fn equals_existing(text: &str, scene: &Scene<'_>) -> Change {
     let own = text.trim();
     let rest = scene.around.rest_of_line().trim();
     if !rest.is_empty() {
-        let again = lines::has_word(own) || scene.faults(text) > 0;
+        let again = lines::has_word(own) || scene.closes_closed(text);
         return Change::drop_if(own == rest && again);
     }
     let Some(next) = scene.next_line else {

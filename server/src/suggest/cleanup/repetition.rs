@@ -15,8 +15,14 @@ pub fn above(text: &str, scene: &Scene<'_>) -> Change {
         .around
         .above()
         .filter(|line| !line.trim().is_empty())
-        .take(own.len())
+        .take(own.len().max(2))
         .collect();
+    // What repeats above the cursor is meant to repeat.
+    if let [first, second, ..] = above[..]
+        && lines::same(first, second)
+    {
+        return Change::None;
+    }
     // `above` runs upwards: a block of n lines is above.take(n) reversed.
     let repeats = (1..=above.len().min(own.len())).any(|n| {
         let block = above[..n].iter().rev();
@@ -89,34 +95,30 @@ pub fn blocks(text: &str, _: &Scene<'_>) -> Change {
     Change::None
 }
 
-/// Cuts a line that ends in one pattern over and over, from the pattern's second occurrence on.
+/// Cuts a last line that ends in one pattern over and over.
 ///
 /// A pattern of 3 bytes or more six times, of 10 or more four times. Rules of
-/// dashes and the like are drawn on purpose.
-pub fn tail(text: &str, _: &Scene<'_>) -> Change {
+/// dashes and the like are drawn on purpose, and so is what stands twice in
+/// the line above: a table.
+pub fn tail(text: &str, scene: &Scene<'_>) -> Change {
     let end = text.trim_end();
     let line = lines::last(end);
     let at = end.len() - line.len();
+    let meant = |pattern: &str| {
+        let above = scene.around.above().next().unwrap_or_default();
+        let twice = pattern.repeat(2);
+        above.contains(&twice) || scene.around.line_before().contains(&twice)
+    };
     let found = (3..=line.len() / 4).find_map(|size| {
         let needed = if size >= 10 { 4 } else { 6 };
         let start = repeated_tail(line.as_bytes(), size, needed)?;
-        let pattern_is_words = line.get(start..start + size).is_none_or(lines::has_word);
-        pattern_is_words.then_some(start)
+        let pattern = line.get(start..start + size);
+        pattern
+            .is_none_or(|pattern| lines::has_word(pattern) && !meant(pattern))
+            .then_some(start)
     });
-    let Some(start) = found else {
-        return Change::None;
-    };
     // The repeated part is worthless, and what leads to it is torn: the line goes.
-    let start = if line[..floor(line, start)].trim().is_empty() {
-        0
-    } else {
-        floor(line, start)
-    };
-    if start == 0 || at > 0 {
-        Change::Cut(at)
-    } else {
-        Change::Drop
-    }
+    Change::cut(found.map(|_| at))
 }
 
 /// Where a pattern of `size` bytes begins that fills the end at least `needed` times.
@@ -128,13 +130,6 @@ fn repeated_tail(line: &[u8], size: usize, needed: usize) -> Option<usize> {
         .take_while(|(a, b)| a == b);
     let length = periodic.count() + size;
     (length >= size * needed).then(|| line.len() - length)
-}
-
-fn floor(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 #[cfg(test)]
@@ -153,6 +148,7 @@ mod tests {
                 Case::same("a = f(1)\nb = g(2)\n|\n", "a = f(1)\nc = g(2)"),
                 Case::same("    push(a, 1);\n    |\n", "push(a, 2);"),
                 Case::same("  }\n|\n", "}"),
+                Case::same("pub i8,\npub i8,\n|\n", "pub i8,"),
                 Case::same("if x:\n    return None\n|\n", "return None"),
                 Case::same("f(a, b);\nf(|);\n", "a, b"),
             ],
@@ -201,6 +197,7 @@ mod tests {
                 Case::new("|", "y = abcabcabcabcabcabc", ""),
                 Case::new("|", "x\nlong_name_long_name_long_name_long_name_", "x\n"),
                 Case::same("|", "# ----------------------------"),
+                Case::same("0, 0, 0, 0,\n|", "0, 0, 0, 0, 0, 0, 0, 0, 0,"),
                 Case::same("|", "x = [0, 0, 0, 0, 0, 0, 0, 0]"),
                 Case::same("|", "hahaha"),
             ],

@@ -1,6 +1,7 @@
 //! Carriage returns, doubled spaces, spaces and blank lines at the end.
 
 use super::{Change, Scene};
+use crate::suggest::lexer::Place;
 
 /// Deletes carriage returns before line breaks: the editor inserts its own.
 pub fn carriage_return(text: &str, _: &Scene<'_>) -> Change {
@@ -13,10 +14,13 @@ pub fn carriage_return(text: &str, _: &Scene<'_>) -> Change {
 
 /// Deletes spaces at the beginning where one stands before the cursor already.
 ///
-/// Indentation is another matter: see `indentation::first_line`.
+/// Indentation is another matter, see `indentation::first_line`, and so are
+/// columns: more than one space before the cursor, or a comment's text.
 pub fn double_space(text: &str, scene: &Scene<'_>) -> Change {
     let before = scene.around.line_before();
-    if !before.ends_with([' ', '\t']) || before.trim().is_empty() || !text.starts_with(' ') {
+    let one_space = before.ends_with(' ') && !before.ends_with("  ");
+    let in_code = scene.balance.cursor == Place::Code;
+    if !one_space || !in_code || before.trim().is_empty() || !text.starts_with(' ') {
         return Change::None;
     }
     Change::Text(text.trim_start_matches(' ').to_owned())
@@ -66,6 +70,8 @@ mod tests {
             &[
                 Case::new("x = |", "  1", "1"),
                 Case::same("x =|", " 1"),
+                Case::same("x  |", " = 1"),
+                Case::same("// a |", "  b"),
                 Case::same("    |", "  x"),
                 Case::same("x = |", "\n  y"),
             ],
