@@ -347,13 +347,9 @@ async fn a_wrong_hash_discards_the_file() {
 #[tokio::test]
 async fn sizes_are_checked_before_and_while_bytes_arrive() {
     let target = Target::new();
-    let announced = Server::start(|_, _| {
-        vec![head(
-            "200 OK",
-            &[("Content-Length", "4611686018427387904")],
-        )]
-    })
-    .await;
+    let announced =
+        Server::start(|_, _| vec![head("200 OK", &[("Content-Length", "4611686018427387904")])])
+            .await;
     let error = get(&announced, &target, 0).await.unwrap_err();
     assert!(matches!(error, DownloadError::TooLarge { .. }), "{error}");
 
@@ -489,6 +485,9 @@ async fn a_full_disk_is_called_one() {
     let server = Server::start(move |_, seen| ranged(seen, &served, "\"v\"", usize::MAX)).await;
     let error = get(&server, &target, 3).await.unwrap_err();
     assert!(matches!(error, DownloadError::Disk { .. }), "{error}");
-    assert!(error.to_string().contains("the disk is full; make room"), "{error}");
+    assert!(
+        error.to_string().contains("the disk is full; make room"),
+        "{error}"
+    );
     assert_eq!(server.requests().len(), 1);
 }
