@@ -1,13 +1,22 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::bench::BenchArgs;
+use crate::commands::complete::CompleteArgs;
+use crate::commands::demo::DemoArgs;
+use crate::commands::doctor::DoctorArgs;
+use crate::commands::models::ModelsArgs;
 
-/// Exit code of a job that failed; wrong usage exits with 2, which clap does itself.
+/// Exit code of a job that failed.
 const FAILED: u8 = 1;
+
+/// Exit code of wrong usage; clap itself exits with the same.
+const WRONG_USAGE: u8 = 2;
 
 /// A language server that fills in the middle from a local model.
 #[derive(Debug, Parser)]
@@ -32,6 +41,17 @@ enum Command {
                             stream, or is gone."
     )]
     Serve(ServeArgs),
+    /// Complete at one place of a file, as the server would
+    #[command(after_help = "A place without a suggestion is no failure: the reason goes to stderr.")]
+    Complete(CompleteArgs),
+    /// See it work on a small project, then connect an editor
+    Demo(DemoArgs),
+    /// Fetch, list and verify models
+    Models(ModelsArgs),
+    /// Check whether everything is in place
+    Doctor(DoctorArgs),
+    /// Measure what a user of this machine gets
+    Bench(BenchArgs),
 }
 
 /// What `truefill serve` can be told.
@@ -52,13 +72,25 @@ pub struct ServeArgs {
 }
 
 /// Runs the command that the arguments name and gives the process's exit code.
-pub fn run() -> std::process::ExitCode {
+pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Complete(args) => commands::complete::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
     };
     match result {
         Ok(code) => code,
+        Err(error) if error.is::<clap::Error>() => {
+            // Found wrong while running, but wrong usage all the same.
+            error.downcast::<clap::Error>().map_or(FAILED.into(), |error| {
+                let _ = error.format(&mut Cli::command()).print();
+                ExitCode::from(WRONG_USAGE)
+            })
+        }
         Err(error) => {
             // The stream may be closed; there is nobody left to tell then.
             let _ = std::io::Write::write_all(
@@ -73,7 +105,6 @@ pub fn run() -> std::process::ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -75,6 +75,8 @@ pub enum Silence {
     CleanedAway {
         /// The rule that took the last of it.
         rule: &'static str,
+        /// What it found.
+        sentence: &'static str,
     },
     /// The suggestion does not go on with what is selected in the completion menu.
     NotTheSelected,
@@ -166,8 +168,8 @@ impl Silence {
                 format!("The model had no first line within {milliseconds} ms.")
             }
             Self::NothingGenerated => "The model has nothing to add here.".into(),
-            Self::CleanedAway { rule } => {
-                format!("What the model wrote was dropped by the rule `{rule}`.")
+            Self::CleanedAway { rule, sentence } => {
+                format!("What the model wrote was dropped: {sentence} (`{rule}`).")
             }
             Self::NotTheSelected => {
                 "The model does not go on with what is selected in the completion menu.".into()

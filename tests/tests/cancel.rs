@@ -49,13 +49,13 @@ fn a_cancelled_request_stops_the_engine_within_thirty_milliseconds() {
 fn a_newer_request_takes_the_place_of_an_older_one() {
     let mut server = Server::start(&endless());
     server.wait_ready();
-    server.open(URI, "rust", "x");
-    let first = server.ask(URI, at(1), true);
+    server.open(URI, "rust", "xy");
+    let first = server.ask(URI, at(2), true);
     server.event(is("start"));
     let before = micros_now();
-    let second = server.ask(URI, at(0), true);
-    assert!(server.items(second).is_empty(), "the cursor before a word");
-    let third = server.ask(URI, at(1), true);
+    let second = server.ask(URI, at(1), true);
+    assert!(server.items(second).is_empty(), "the cursor in a word");
+    let third = server.ask(URI, at(2), true);
     let event = server.event(is("cancelled"));
     assert!(
         milliseconds_since(before, &event) < 100,

@@ -32,6 +32,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     };
     let script = args.engine.as_deref().map(script).transpose()?;
     let testing = script.is_some();
+    let journal = Some(paths.journal());
     let factory = script.unwrap_or_else(|| crate::engine::open::factory(paths));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -42,6 +43,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let code = runtime.block_on(serve(Options {
         factory,
         base,
+        journal,
         testing,
     }));
     // A thread that waits for stdin cannot be joined; the process's end takes it.

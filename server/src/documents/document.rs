@@ -27,6 +27,7 @@ pub(super) struct Document {
     rope: Rope,
     poison: Option<EditError>,
     typing: Typing,
+    edited: Option<CharOffset>,
 }
 
 impl Document {
@@ -38,6 +39,7 @@ impl Document {
             rope: Rope::from_str(text),
             poison: None,
             typing: Typing::default(),
+            edited: None,
         }
     }
 
@@ -80,9 +82,14 @@ impl Document {
         self.poison = Some(EditError::Unreadable);
         let mut rope = self.rope.clone();
         let mut typing = self.typing;
+        let mut edited = self.edited;
         for change in &changes[full.unwrap_or(0)..] {
             match edit::apply(&mut rope, change, encoding) {
-                Ok(kind) => kind.into_iter().for_each(|kind| typing.note(kind, now)),
+                Ok(Some((kind, end))) => {
+                    typing.note(kind, now);
+                    edited = Some(end);
+                }
+                Ok(None) => {}
                 Err(error) => {
                     self.poison = before.or(Some(error.clone()));
                     return Err(error);
@@ -91,6 +98,7 @@ impl Document {
         }
         self.rope = rope;
         self.typing = typing;
+        self.edited = edited;
         self.poison = None;
         Ok(())
     }
@@ -104,6 +112,7 @@ impl Document {
                 version: self.version,
                 rope: self.rope.clone(),
                 typing: self.typing,
+                edited: self.edited,
             }),
         }
     }
@@ -122,6 +131,8 @@ pub struct Snapshot {
     pub rope: Rope,
     /// How the user has been typing.
     pub typing: Typing,
+    /// Where the last edit ended; `None` before the first.
+    pub edited: Option<CharOffset>,
 }
 
 impl Snapshot {

@@ -2,7 +2,7 @@
 
 use ropey::Rope;
 
-use super::position::{Encoding, Position, PositionError, char_offset};
+use super::position::{CharOffset, Encoding, Position, PositionError, char_offset};
 use super::typing::EditKind;
 
 /// A stretch of text, end exclusive.
@@ -51,17 +51,20 @@ pub enum EditError {
     Poisoned(Box<EditError>),
 }
 
-/// Applies one change and says what kind of edit it was; `None` where it changed nothing.
+/// What a change did: its kind, and where its text ends now.
+pub(super) type Effect = (EditKind, CharOffset);
+
+/// Applies one change and says what it did; `None` where it changed nothing.
 pub(super) fn apply(
     rope: &mut Rope,
     change: &Change,
     encoding: Encoding,
-) -> Result<Option<EditKind>, EditError> {
+) -> Result<Option<Effect>, EditError> {
     let Some(range) = change.range else {
         let new = Rope::from_str(&change.text);
-        let kind = difference(rope, &new);
+        let effect = difference(rope, &new);
         *rope = new;
-        return Ok(kind);
+        return Ok(effect);
     };
     let start = char_offset(rope, range.start, encoding)?.0;
     let end = char_offset(rope, range.end, encoding)?.0;
@@ -70,12 +73,13 @@ pub(super) fn apply(
     }
     rope.remove(start..end);
     rope.insert(start, &change.text);
-    Ok(EditKind::of(end - start, change.text.chars().count()))
+    let added = change.text.chars().count();
+    Ok(EditKind::of(end - start, added).map(|kind| (kind, CharOffset(start + added))))
 }
 
 /// What a client with full sync did, seen from both texts: what is left when equal
 /// beginnings and equal ends are taken away.
-fn difference(old: &Rope, new: &Rope) -> Option<EditKind> {
+fn difference(old: &Rope, new: &Rope) -> Option<Effect> {
     let shorter = old.len_chars().min(new.len_chars());
     let head = old
         .chars()
@@ -87,7 +91,8 @@ fn difference(old: &Rope, new: &Rope) -> Option<EditKind> {
         .take_while(|(old, new)| old == new)
         .count();
     let tail = tail.min(shorter - head);
-    EditKind::of(old.len_chars() - head - tail, new.len_chars() - head - tail)
+    let kind = EditKind::of(old.len_chars() - head - tail, new.len_chars() - head - tail)?;
+    Some((kind, CharOffset(new.len_chars() - tail)))
 }
 
 fn backwards(rope: &Rope) -> ropey::iter::Chars<'_> {
@@ -111,7 +116,7 @@ mod tests {
     fn a_change_replaces_its_range() {
         let mut rope = Rope::from_str("one\r\ntwo\n");
         let kind = apply(&mut rope, &change((0, 3), (1, 1), "-"), Encoding::Utf16);
-        assert_eq!(kind, Ok(Some(EditKind::Replacement)));
+        assert_eq!(kind, Ok(Some((EditKind::Replacement, CharOffset(4)))));
         assert_eq!(rope.to_string(), "one-wo\n");
     }
 
@@ -126,17 +131,18 @@ mod tests {
     #[test]
     fn full_texts_are_classified_by_their_difference() {
         let cases = [
-            ("abc", "abxc", Some(EditKind::Insertion)),
-            ("aaa", "aaaa", Some(EditKind::Insertion)),
-            ("aaaa", "aaa", Some(EditKind::Deletion)),
-            ("abc", "axc", Some(EditKind::Replacement)),
+            ("abc", "abxc", Some((EditKind::Insertion, 3))),
+            ("aaa", "aaaa", Some((EditKind::Insertion, 4))),
+            ("aaaa", "aaa", Some((EditKind::Deletion, 3))),
+            ("abc", "axc", Some((EditKind::Replacement, 2))),
             ("abc", "abc", None),
-            ("", "x", Some(EditKind::Insertion)),
+            ("", "x", Some((EditKind::Insertion, 1))),
         ];
-        for (old, new, kind) in cases {
+        for (old, new, effect) in cases {
+            let effect = effect.map(|(kind, end)| (kind, CharOffset(end)));
             assert_eq!(
                 difference(&Rope::from_str(old), &Rope::from_str(new)),
-                kind,
+                effect,
                 "{old} {new}"
             );
         }

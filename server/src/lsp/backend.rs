@@ -1,5 +1,6 @@
 //! The service: which handler answers what.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -26,6 +27,8 @@ pub struct Options {
     pub factory: EngineFactory,
     /// The user's configuration, under what the client says.
     pub base: Config,
+    /// The journal's file, `None` to keep none.
+    pub journal: Option<PathBuf>,
     /// Whether requests that only tests need are answered.
     pub testing: bool,
 }
@@ -33,7 +36,7 @@ pub struct Options {
 /// What handlers share, and who started the server can see.
 pub struct Session {
     /// The pipeline.
-    pub serving: Serving,
+    pub serving: Arc<Serving>,
     pub(super) base: Config,
     /// The client's `initializationOptions`, which later settings lie on top of.
     pub(super) initial: Mutex<Value>,
@@ -75,11 +78,12 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
     let Options {
         factory,
         base,
+        journal,
         testing,
     } = options;
     let (sender, receiver) = unbounded_channel();
     let session = Arc::new(Session {
-        serving: Serving::new(factory, sender),
+        serving: Arc::new(Serving::new(factory, sender, journal)),
         base,
         initial: Mutex::default(),
         encoding: OnceLock::new(),

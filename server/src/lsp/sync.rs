@@ -14,18 +14,18 @@ impl Backend {
         let document = params.text_document;
         let uri = document.uri.as_str();
         let (version, text) = (document.version, document.text.as_str());
-        self.session
-            .serving
-            .opened(uri, &document.language_id, version, text);
+        let serving = &self.session.serving;
+        serving.opened(uri, &document.language_id, version, text);
+        serving.warm_opened(uri);
     }
 
     pub(super) fn on_change(&self, params: DidChangeTextDocumentParams) {
         let changes: Vec<Change> = params.content_changes.into_iter().map(change).collect();
         let document = params.text_document;
         let encoding = self.session.encoding();
-        self.session
-            .serving
-            .changed(document.uri.as_str(), document.version, &changes, encoding);
+        let (uri, serving) = (document.uri.as_str(), &self.session.serving);
+        serving.changed(uri, document.version, &changes, encoding);
+        serving.warm_rested(uri);
     }
 
     pub(super) fn on_save(&self, params: &DidSaveTextDocumentParams) {

@@ -5,6 +5,7 @@ use ropey::RopeSlice;
 use crate::config::{Config, Files};
 use crate::documents::{ByteOffset, Snapshot};
 use crate::silence::Silence;
+use crate::suggest::lines;
 
 /// Lines around the cursor whose length counts: about what a prompt can hold.
 const NEARBY_LINES: usize = 100;
@@ -60,15 +61,12 @@ fn check_size(files: &Files, snapshot: &Snapshot, cursor: ByteOffset) -> Result<
     }
 }
 
-/// Whether the character to the right belongs to a word. What is to the left decides
-/// nothing: a model that completes `fo|o` and one that completes `|foo` both write a
-/// word next to a word.
+/// Whether the cursor stands in a word that goes on to the right.
 fn inside_word(snapshot: &Snapshot, cursor: ByteOffset) -> bool {
-    let at = snapshot
-        .rope
-        .byte_to_char(cursor.0.min(snapshot.rope.len_bytes()));
+    let at = snapshot.rope.byte_to_char(cursor.0.min(snapshot.rope.len_bytes()));
+    let left = at.checked_sub(1).and_then(|at| snapshot.rope.get_char(at));
     let right = snapshot.rope.get_char(at);
-    right.is_some_and(|right| right == '_' || right.is_alphanumeric())
+    left.is_some_and(lines::is_word) && right.is_some_and(lines::is_word)
 }
 
 #[cfg(test)]
@@ -101,8 +99,8 @@ mod tests {
         assert_eq!(at("let x = foo|\n", limits), Ok(()));
         assert_eq!(at(&long_far_away, limits), Ok(()));
         assert_eq!(at("let x = fo|o;\n", limits), Err(Silence::InsideWord));
-        assert_eq!(at("let x = |foo;\n", limits), Err(Silence::InsideWord));
-        assert_eq!(at("let x = |é;\n", limits), Err(Silence::InsideWord));
+        assert_eq!(at("let x = |foo;\n", limits), Ok(()));
+        assert_eq!(at("let x = a|é;\n", limits), Err(Silence::InsideWord));
         assert_eq!(at("a\0b|\n", limits), Err(Silence::Binary));
         let large = Silence::TooLarge {
             bytes: 62,

@@ -7,23 +7,37 @@
 pub mod ask;
 mod eligible;
 mod generate;
+mod guard;
 mod outcomes;
 mod pipeline;
+mod plan;
+mod polish;
+mod served;
 pub mod status;
 mod text;
+mod trail;
+mod turns;
+mod warm;
 pub mod why;
 
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
+use truefill_journal::Journal;
 
 use crate::config::Config;
 use crate::documents::{Change, Documents, EditError, Encoding};
 use crate::engine::{EngineHandle, EngineState, EngineThread, Loader};
 use crate::silence::Silence;
-use crate::workspace::Workspace;
+use crate::suggest::delay::Mean;
+use crate::suggest::typed_through::TypedThrough;
+use crate::workspace::index::WorkspaceIndex;
+use crate::workspace::{Workspace, file_path};
+use served::ServedLast;
 use status::{Notice, Status};
+use turns::Turns;
 use why::{Verdict, Why};
 
 /// Makes what opens the engine of a configuration.
@@ -35,24 +49,51 @@ pub struct Serving {
     pub documents: Documents,
     /// The open folders and the rules for their files.
     pub workspace: Workspace,
+    index: RwLock<Option<Arc<WorkspaceIndex>>>,
     config: RwLock<Arc<Config>>,
     engine: RwLock<Option<EngineThread>>,
     factory: EngineFactory,
     why: Why,
     notices: UnboundedSender<Notice>,
+    turns: Turns,
+    cache: Mutex<TypedThrough>,
+    served: ServedLast,
+    latency: Mutex<Mean>,
+    journal_path: Option<PathBuf>,
+    journal: RwLock<Option<Arc<Journal>>>,
+    /// Id of this process's session in the journal.
+    session: String,
 }
+
+/// Suggestions that can be typed through, and their bytes.
+const CACHE: (usize, usize) = (512, 1 << 20);
 
 impl Serving {
     /// Serving without an engine yet; [`Serving::configure`] starts it.
-    pub fn new(factory: EngineFactory, notices: UnboundedSender<Notice>) -> Self {
+    ///
+    /// `journal` is the journal's file; without it nothing is recorded, whatever the
+    /// configuration says.
+    pub fn new(
+        factory: EngineFactory,
+        notices: UnboundedSender<Notice>,
+        journal: Option<PathBuf>,
+    ) -> Self {
         Self {
             documents: Documents::default(),
             workspace: Workspace::default(),
+            index: RwLock::default(),
             config: RwLock::default(),
             engine: RwLock::default(),
             factory,
             why: Why::default(),
             notices,
+            turns: Turns::default(),
+            cache: Mutex::new(TypedThrough::new(CACHE.0, CACHE.1)),
+            served: ServedLast::default(),
+            latency: Mutex::default(),
+            journal_path: journal,
+            journal: RwLock::default(),
+            session: ulid::Ulid::generate().to_string(),
         }
     }
 
@@ -67,6 +108,8 @@ impl Serving {
             let mut held = self.config.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *held, Arc::clone(&config))
         };
+        self.configure_journal(&before, &config);
+        self.configure_index(&before, &config);
         if self.engine().is_some() && !before.engine_differs(&config) {
             return Ok(());
         }
@@ -119,9 +162,8 @@ impl Serving {
 
     /// A document was changed.
     pub fn changed(&self, uri: &str, version: i32, changes: &[Change], encoding: Encoding) {
-        let result = self
-            .documents
-            .change(uri, version, changes, encoding, Instant::now());
+        self.turns.edited(uri);
+        let result = self.documents.change(uri, version, changes, encoding, Instant::now());
         if let Err(error) = result {
             self.poisoned(uri, error);
         }
@@ -145,6 +187,7 @@ impl Serving {
     pub fn closed(&self, uri: &str) {
         self.documents.close(uri);
         self.why.forget(uri);
+        self.turns.forget(uri);
         if let Some(engine) = self.engine() {
             engine.forget(uri);
         }
@@ -152,12 +195,33 @@ impl Serving {
 
     /// A document was saved.
     pub fn saved(&self, uri: &str) {
-        let _ = uri;
+        if let (Some(index), Some(path)) = (self.index(), file_path(uri)) {
+            index.saved(path);
+        }
     }
 
     /// Folders were added to the workspace or removed from it.
     pub fn change_folders(&self, added: Vec<std::path::PathBuf>, removed: &[std::path::PathBuf]) {
+        if let Some(index) = self.index() {
+            removed.iter().for_each(|folder| index.remove(folder));
+            added.iter().for_each(|folder| index.add(folder.clone()));
+        }
         self.workspace.change_folders(added, removed);
+    }
+
+    /// The index of the workspace's symbols, once it is configured.
+    pub fn index(&self) -> Option<Arc<WorkspaceIndex>> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts the index, and again where its rules or settings changed.
+    fn configure_index(&self, before: &Config, config: &Config) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let same = before.index == config.index && before.files == config.files;
+        if index.is_none() || !same {
+            let (rules, folders) = (self.workspace.rules(), self.workspace.folders());
+            *index = Some(Arc::new(WorkspaceIndex::start(&config.index, rules, folders)));
+        }
     }
 
     /// What became of the document's last request.
@@ -168,6 +232,19 @@ impl Serving {
     /// Tells the user.
     pub fn warn(&self, sentence: String) {
         let _ = self.notices.send(Notice::Warning(sentence));
+    }
+
+    fn cache(&self) -> MutexGuard<'_, TypedThrough> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Mean time from asking the model to its answer.
+    fn latency(&self) -> Option<Duration> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner).get()
+    }
+
+    fn add_latency(&self, took: Duration) {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner).add(took);
     }
 
     fn note(&self, uri: &str, verdict: Verdict) {
@@ -181,5 +258,6 @@ impl Serving {
         if let Some(engine) = self.engine() {
             engine.close();
         }
+        self.flush_journal();
     }
 }

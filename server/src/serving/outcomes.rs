@@ -1,25 +1,138 @@
-//! What became of the suggestions that were served.
+//! What became of the suggestions that were served, and the journal of it all.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use truefill_journal::{
+    Event, Extent, Journal, Options, Outcome, OutcomeRecord, PathPolicy, SuggestionId,
+};
 
 use super::Serving;
+use super::ask::Ask;
+use super::served::{Served, chars_in_units};
+use super::trail::{Shown, Trail};
+use crate::config::Config;
+use crate::workspace::file_path;
+
+/// How long the end of the server waits for the journal's last events.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 impl Serving {
     /// The editor showed a suggestion.
     pub fn shown(&self, id: &str) {
-        tracing::debug!(id, "shown");
+        self.outcome(id, |_| Outcome::Shown);
     }
 
     /// The user took a suggestion.
     pub fn accepted(&self, id: &str) {
-        tracing::debug!(id, "accepted");
+        self.outcome(id, |served| Outcome::Accepted {
+            extent: Extent::Whole,
+            chars: narrow(served.text.chars().count()),
+        });
     }
 
     /// The user took the first `length` UTF-16 units of a suggestion.
     pub fn partially_accepted(&self, id: &str, length: usize) {
-        tracing::debug!(id, length, "partially accepted");
+        self.outcome(id, |served| {
+            let chars = chars_in_units(&served.text, length);
+            let taken: String = served.text.chars().take(chars).collect();
+            let whole = taken.len() == served.text.len();
+            let line = taken.ends_with('\n') || served.text[taken.len()..].starts_with('\n');
+            let extent = match (whole, line) {
+                (true, _) => Extent::Whole,
+                (false, true) => Extent::Line,
+                (false, false) => Extent::Word,
+            };
+            Outcome::Accepted { extent, chars: narrow(chars) }
+        });
     }
 
-    /// The user turned a suggestion down.
+    /// The user turned a suggestion down: it does not come back with the next key.
     pub fn rejected(&self, id: &str, reason: &str) {
-        tracing::debug!(id, reason, "rejected");
+        self.cache().forget(id);
+        let reason = Some(reason).filter(|reason| !reason.is_empty()).map(str::to_owned);
+        self.outcome(id, |_| Outcome::Rejected { reason });
     }
+
+    /// The user typed the first bytes of a suggestion, and its rest is served.
+    pub(super) fn typed_through(&self, id: &str, bytes: usize) {
+        self.outcome(id, |served| {
+            let typed = served.text.get(..bytes).unwrap_or_default();
+            Outcome::TypedThrough { chars: narrow(typed.chars().count()) }
+        });
+    }
+
+    /// Outcomes of suggestions that this process did not serve, or long ago, are not taken.
+    fn outcome(&self, id: &str, outcome: impl FnOnce(&Served) -> Outcome) {
+        let Some(served) = self.served.outcome(id) else { return };
+        let Ok(suggestion) = id.parse::<SuggestionId>() else { return };
+        let outcome = outcome(&served);
+        let record = OutcomeRecord { suggestion, sequence: served.outcomes, outcome, inferred: false };
+        self.write(Event::Outcome(record));
+    }
+
+    /// Writes the row of a request, if it asked the engine.
+    pub(super) fn record(
+        &self,
+        trail: &Trail,
+        ask: &Ask,
+        language: &str,
+        shown: Option<Shown<'_>>,
+        silence: Option<&str>,
+    ) {
+        let id = shown.as_ref().map(|shown| shown.id);
+        let policy = self.policy(&ask.uri);
+        let path = file_path(&ask.uri).map(|path| path.to_string_lossy().into_owned());
+        let ask = Ask { uri: path.unwrap_or_else(|| ask.uri.clone()), ..ask.clone() };
+        if let Some(row) = trail.row(&self.session, &ask, language, policy, shown, silence) {
+            self.write(row);
+        }
+        if let Some(suggestion) = id {
+            let outcome = Outcome::Served;
+            let record = OutcomeRecord { suggestion, sequence: 0, outcome, inferred: false };
+            self.write(Event::Outcome(record));
+        }
+    }
+
+    /// Text of files outside the workspace is not kept.
+    fn policy(&self, uri: &str) -> PathPolicy {
+        let folders = self.workspace.folders();
+        let inside = file_path(uri)
+            .is_some_and(|path| folders.iter().any(|folder| path.starts_with(folder)));
+        if inside { PathPolicy::Open } else { PathPolicy::Denied }
+    }
+
+    fn write(&self, event: Event) {
+        if let Some(journal) = &*self.journal.read().unwrap_or_else(PoisonError::into_inner) {
+            // What does not fit is counted by the journal, whose health `doctor` tells.
+            let _ = journal.record(event);
+        }
+    }
+
+    /// Opens, reopens or closes the journal as the configuration says.
+    pub(super) fn configure_journal(&self, before: &Config, config: &Config) {
+        let Some(path) = &self.journal_path else { return };
+        let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
+        if journal.is_some() && before.journal == config.journal {
+            return;
+        }
+        let options = Options { context: config.journal.context, ..Options::default() };
+        let opened = config.journal.enabled.then(|| Journal::open(path, options));
+        let old = std::mem::replace(&mut *journal, opened.map(Arc::new));
+        drop(journal);
+        // Closing waits for the disk; nobody here should.
+        std::thread::spawn(move || drop(old));
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush_journal(&self) {
+        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(Err(error)) = journal.map(|journal| journal.flush(LAST_EVENTS)) {
+            tracing::warn!(%error, "the journal's last events may be lost");
+        }
+    }
+}
+
+fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -1,31 +1,41 @@
 //! The way of one request.
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::config::Config;
-use crate::documents::{EditKind, Snapshot};
+use truefill_journal::SuggestionId;
+use truefill_syntax::Index;
+
+use crate::config::{Config, GuardMode};
+use crate::documents::{EditKind, PositionError, Snapshot};
+use crate::engine::{EngineHandle, EngineInfo, EngineKind};
 use crate::silence::Silence;
+use crate::suggest::delay::{Bounds, Delay, Quiet, Site, delay};
+use crate::suggest::typed_through::{Offer, Place, Source};
+use crate::suggest::{lines, surroundings};
+use crate::workspace::file_path;
 
 use super::ask::{Ask, Suggestion, Trigger};
-use super::generate::{Order, generate, never, ready};
+use super::generate::{Order, Written, generate, ready};
+use super::guard::{Guarded, guard};
+use super::plan::Plan;
+use super::polish::{Polished, polish};
 use super::text::{Around, around, cursor};
+use super::trail::{Sample, Trail, micros};
 use super::why::Verdict;
 use super::{Serving, eligible};
 
-/// Notes a request as cancelled unless it came to its end: its future was dropped.
-struct Unanswered<'a> {
+/// A request under way.
+struct Run<'a> {
     serving: &'a Serving,
-    uri: &'a str,
-    answered: bool,
-}
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.serving
-                .note(self.uri, Verdict::silent(&Silence::Cancelled));
-        }
-    }
+    ask: &'a Ask,
+    config: Arc<Config>,
+    trail: Trail,
+    language: Arc<str>,
+    flagged: Option<String>,
+    shape: Option<String>,
+    finished: bool,
 }
 
 impl Serving {
@@ -34,18 +44,18 @@ impl Serving {
     /// # Errors
     /// The reason for giving none.
     pub async fn suggest(&self, ask: &Ask) -> Result<Vec<Suggestion>, Silence> {
-        let mut unanswered = Unanswered {
+        let mut run = Run {
             serving: self,
-            uri: &ask.uri,
-            answered: false,
+            ask,
+            config: self.config(),
+            trail: Trail::new(Instant::now()),
+            language: Arc::from(""),
+            flagged: None,
+            shape: None,
+            finished: false,
         };
-        let result = self.try_suggest(ask).await;
-        unanswered.answered = true;
-        let verdict = match &result {
-            Ok(suggestions) => Verdict::suggested(suggestions.len(), None),
-            Err(silence) => Verdict::silent(silence),
-        };
-        self.note(&ask.uri, verdict);
+        let result = run.suggest().await;
+        run.finish(result.as_ref());
         result
     }
 
@@ -58,63 +68,270 @@ impl Serving {
         ready(self.engine()).map(|_| ())
     }
 
-    fn prepare(&self, config: &Config, ask: &Ask) -> Result<(Snapshot, Around), Silence> {
+    /// The document and the text around the cursor, if a suggestion is possible there.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub(super) fn prepare(
+        &self,
+        config: &Config,
+        ask: &Ask,
+    ) -> Result<(Snapshot, Around), Silence> {
         let snapshot = self.documents.snapshot(&ask.uri)?;
         if let Some(asked) = ask.version.filter(|asked| *asked != snapshot.version) {
-            return Err(Silence::OtherVersion {
-                asked,
-                current: snapshot.version,
-            });
+            return Err(Silence::OtherVersion { asked, current: snapshot.version });
         }
         self.workspace.check(&ask.uri)?;
-        let nowhere =
-            |error: crate::documents::PositionError| Silence::NoSuchPosition(error.to_string());
+        let nowhere = |error: PositionError| Silence::NoSuchPosition(error.to_string());
         let cursor = cursor(&snapshot, ask).map_err(nowhere)?;
         eligible::check(config, &snapshot, cursor)?;
         let around = around(&snapshot, ask).map_err(nowhere)?;
         Ok((snapshot, around))
     }
+}
 
-    async fn try_suggest(&self, ask: &Ask) -> Result<Vec<Suggestion>, Silence> {
-        let asked = Instant::now();
-        let config = self.config();
-        let (snapshot, around) = self.prepare(&config, ask)?;
-        if ask.trigger == Trigger::Automatic {
-            check_automatic(&config, &snapshot)?;
-        }
-        let engine = ready(self.engine())?;
+impl Run<'_> {
+    async fn suggest(&mut self) -> Result<Vec<Suggestion>, Silence> {
+        let mut turn = self.serving.turns.asked(&self.ask.uri);
+        let (snapshot, around) = self.serving.prepare(&self.config, self.ask)?;
+        self.language = Arc::clone(&snapshot.language_id);
+        let wait = match self.ask.trigger {
+            Trigger::Automatic => self.automatic(&snapshot, &around)?,
+            Trigger::Invoked => Duration::ZERO,
+        };
+        let engine = ready(self.serving.engine())?;
+        let info = engine.info().ok_or(Silence::ModelLoading)?;
         // From here on there is work to do, and the reader of messages should not wait for it.
         tokio::task::yield_now().await;
+        let rest = self.typed_through(&info, &around);
+        if !rest.is_empty() {
+            return Ok(rest);
+        }
+        turn.wait(wait).await?;
+        self.trail.stages.delay = Some(micros(self.trail.asked.elapsed()));
+        self.trail.engine = Some(info.clone());
+        let (plan, written) = self.written(&engine, &snapshot, &around).await?;
+        self.polished(&info, &plan, &around, &written)
+    }
+
+    /// The delay of a request that nobody made by hand.
+    fn automatic(&self, snapshot: &Snapshot, around: &Around) -> Result<Duration, Silence> {
+        let settings = &self.config.suggest;
+        if !settings.automatic {
+            return Err(Silence::AutomaticOff);
+        }
+        let site = Site {
+            before: &around.prefix,
+            after: &around.suffix,
+            after_deletion: snapshot.typing.last_kind() == Some(EditKind::Deletion),
+        };
+        let bounds = Bounds {
+            shortest: Duration::from_millis(settings.delay_min_ms),
+            longest: Duration::from_millis(settings.delay_max_ms),
+        };
+        let latency = self.serving.latency();
+        match delay(&site, snapshot.typing.interval(), latency, bounds) {
+            Delay::Never(Quiet::AfterDeletion) => Err(Silence::AfterDeletion),
+            Delay::Never(Quiet::InsideWord) => Err(Silence::InsideWord),
+            // Editors wait by themselves before they ask; that time counts.
+            Delay::Wait(wait) => Ok(match snapshot.typing.last_at() {
+                Some(at) => wait.saturating_sub(self.trail.asked.saturating_duration_since(at)),
+                None => wait,
+            }),
+        }
+    }
+
+    /// What is left of a suggestion that the user is typing, without asking the model.
+    fn typed_through(&self, info: &EngineInfo, around: &Around) -> Vec<Suggestion> {
+        let source = source(info, &self.ask.uri);
+        let place = Place { before: &around.prefix, after: &around.suffix };
+        let trigger = match self.ask.trigger {
+            Trigger::Invoked => surroundings::Trigger::Invoked,
+            Trigger::Automatic => surroundings::Trigger::Automatic,
+        };
+        let rests = self.serving.cache().rest(&source, trigger, place);
+        rests
+            .into_iter()
+            .map(|rest| {
+                self.serving.typed_through(&rest.id, rest.typed_bytes);
+                self.suggestion(rest.id, &rest.text, around)
+            })
+            .collect()
+    }
+
+    async fn written(
+        &mut self,
+        engine: &EngineHandle,
+        snapshot: &Snapshot,
+        around: &Around,
+    ) -> Result<(Plan, Written), Silence> {
+        let path: Option<PathBuf> = file_path(&self.ask.uri);
+        let plan =
+            Plan::new(&self.config, snapshot, path.as_deref(), around, self.ask.trigger);
+        self.trail.shape = Some(plan.shape);
+        let shape = match plan.shape {
+            surroundings::Shape::OneLine => "one line",
+            surroundings::Shape::Block => "a block",
+        };
+        self.shape = Some(format!("{shape}: {}", plan.reason));
         let order = Order {
-            uri: &ask.uri,
-            around: &around,
-            path: self.workspace.shown_path(&ask.uri),
-            trigger: ask.trigger,
-            max_new_tokens: config.suggest.line_tokens,
-            make_stop: never(),
-            asked,
+            uri: &self.ask.uri,
+            around,
+            path: self.serving.workspace.shown_path(&self.ask.uri),
+            trigger: self.ask.trigger,
+            max_new_tokens: plan.max_new_tokens,
+            make_stop: plan.make_stop(),
+            asked: self.trail.asked,
         };
-        let written = generate(&config, &engine, order).await?;
-        let suggestion = |text: &str| Suggestion {
-            id: ulid::Ulid::generate().to_string(),
-            text: format!("{}{text}", around.selected),
-            range: around.replaces,
+        let started = Instant::now();
+        let written = generate(&self.config, engine, order).await?;
+        self.serving.add_latency(started.elapsed());
+        self.trail.generated(&plan, &written);
+        Ok((plan, written))
+    }
+
+    fn polished(
+        &mut self,
+        info: &EngineInfo,
+        plan: &Plan,
+        around: &Around,
+        written: &Written,
+    ) -> Result<Vec<Suggestion>, Silence> {
+        let started = Instant::now();
+        let polished = polish(info, plan, around, &written.samples)?;
+        self.trail.stages.clean_up = Some(micros(started.elapsed()));
+        let judged = self.judged(plan, around, polished)?;
+        let suggestions: Vec<Suggestion> = judged
+            .into_iter()
+            .map(|(polished, guarded)| {
+                let id = SuggestionId::generate();
+                let suggestion = self.suggestion(id.to_string(), &polished.text, around);
+                self.record_served(id, plan, around, written, &polished, guarded);
+                suggestion
+            })
+            .collect();
+        self.remember(info, around, &suggestions);
+        Ok(suggestions)
+    }
+
+    /// The suggestions that the guard lets pass.
+    fn judged(
+        &mut self,
+        plan: &Plan,
+        around: &Around,
+        polished: Vec<Polished>,
+    ) -> Result<Vec<(Polished, Guarded)>, Silence> {
+        let started = Instant::now();
+        let path = file_path(&self.ask.uri).unwrap_or_else(|| PathBuf::from("untitled"));
+        let index = self.serving.index().filter(|index| index.is_complete());
+        let mut kept = Vec::new();
+        let mut blocked = None;
+        for polished in polished {
+            // A half-built index would miss names that exist.
+            let (mode, symbols) = match &index {
+                Some(index) => (self.config.suggest.guard, index.index()),
+                None => (GuardMode::Off, &Index::new()),
+            };
+            let guarded = guard(mode, plan, &path, around, &polished.text, symbols);
+            match guarded.found.clone() {
+                Some(found) if guarded.blocks() => {
+                    self.trail.blocked.get_or_insert(guarded.guard);
+                    blocked.get_or_insert(found);
+                    continue;
+                }
+                Some(found) => {
+                    let sentence = format!("`{}`: {}", found.name, found.reason);
+                    self.flagged.get_or_insert(sentence);
+                }
+                None => {}
+            }
+            kept.push((polished, guarded));
+        }
+        self.trail.stages.guard = Some(micros(started.elapsed()));
+        match blocked {
+            Some(found) if kept.is_empty() => Err(found.into()),
+            _ => Ok(kept),
+        }
+    }
+
+    /// Keeps what was served for when the user types it.
+    fn remember(&self, info: &EngineInfo, around: &Around, suggestions: &[Suggestion]) {
+        let offers = suggestions.iter().map(|suggestion| Offer {
+            id: suggestion.id.clone(),
+            text: suggestion.text[around.selected.len()..].to_owned(),
+        });
+        let trigger = match self.ask.trigger {
+            Trigger::Invoked => surroundings::Trigger::Invoked,
+            Trigger::Automatic => surroundings::Trigger::Automatic,
         };
-        Ok(written
-            .samples
-            .iter()
-            .map(|sample| suggestion(&sample.text))
-            .collect())
+        let place = Place { before: &around.prefix, after: &around.suffix };
+        let source = source(info, &self.ask.uri);
+        self.serving.cache().remember(&source, trigger, place, offers.collect());
+    }
+
+    fn suggestion(&self, id: String, text: &str, around: &Around) -> Suggestion {
+        let text = format!("{}{text}", around.selected);
+        Suggestion { id, text, range: around.replaces }
+    }
+
+    fn record_served(
+        &self,
+        id: SuggestionId,
+        plan: &Plan,
+        around: &Around,
+        written: &Written,
+        polished: &Polished,
+        guarded: Guarded,
+    ) {
+        self.serving.served.remember(&id.to_string(), &polished.text);
+        let Some(generated) = written.samples.get(polished.sample) else { return };
+        let sample = Sample::new(plan, generated, polished.sample);
+        let shown = super::trail::Shown {
+            id,
+            text: &polished.text,
+            line_before: lines::last(&around.prefix),
+            sample: &sample,
+            seed: (polished.sample > 0).then_some(polished.sample as u64),
+            guard: Some(guarded.guard),
+        };
+        self.serving.record(&self.trail, self.ask, &self.language, Some(shown), None);
+    }
+
+    /// Tells everyone what became of the request.
+    fn finish(&mut self, result: Result<&Vec<Suggestion>, &Silence>) {
+        self.finished = true;
+        let mut verdict = match result {
+            Ok(suggestions) => Verdict::suggested(suggestions.len(), self.flagged.take()),
+            Err(silence) => {
+                let code = Some(silence.code());
+                self.serving.record(&self.trail, self.ask, &self.language, None, code);
+                Verdict::silent(silence)
+            }
+        };
+        verdict.shape = self.shape.take();
+        self.serving.note(&self.ask.uri, verdict);
     }
 }
 
-/// What speaks against a suggestion that nobody asked for.
-fn check_automatic(config: &Config, snapshot: &Snapshot) -> Result<(), Silence> {
-    if !config.suggest.automatic {
-        return Err(Silence::AutomaticOff);
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        // Dropped before its end: the client cancelled the request.
+        if !self.finished {
+            self.finish(Err(&Silence::Cancelled));
+        }
     }
-    match snapshot.typing.last_kind() {
-        Some(EditKind::Deletion) => Err(Silence::AfterDeletion),
-        _ => Ok(()),
+}
+
+fn source(info: &EngineInfo, uri: &str) -> Source {
+    // Texts of two backends must not mix even where they give the model the same name.
+    let kind = match info.kind {
+        EngineKind::Local => "",
+        EngineKind::Remote => "remote ",
+        EngineKind::Scripted => "scripted ",
+    };
+    Source {
+        checkpoint: format!("{kind}{}", info.checkpoint),
+        format: format!("{} {}", info.format, info.format_version),
+        document: uri.to_owned(),
     }
 }

@@ -75,7 +75,8 @@ impl Around {
     }
 }
 
-fn tail(text: &str, limit: usize) -> &str {
+/// The last lines of a text that fit.
+pub(super) fn tail(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }
@@ -84,7 +85,8 @@ fn tail(text: &str, limit: usize) -> &str {
     &text[line..]
 }
 
-fn head(text: &str, limit: usize) -> &str {
+/// The first lines of a text that fit.
+pub(super) fn head(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }

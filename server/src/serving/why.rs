@@ -18,6 +18,9 @@ pub struct Verdict {
     pub reason: Option<&'static str>,
     /// A sentence for the user.
     pub message: String,
+    /// How far suggestions go at that place, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<String>,
     /// What the guard had to say about the suggestion that was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
@@ -31,6 +34,7 @@ impl Verdict {
             suggested: false,
             reason,
             message: silence.sentence(),
+            shape: None,
             guard: None,
         }
     }
@@ -43,6 +47,7 @@ impl Verdict {
             suggested: true,
             reason: None,
             message,
+            shape: None,
             guard,
         }
     }

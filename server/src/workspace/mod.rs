@@ -1,6 +1,7 @@
 //! The folders that the editor has open, and which of their files may be read.
 
 mod ignored;
+pub mod index;
 mod rules;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,152 @@
+//! What is known about a request when it ends, for the journal.
+
+use std::time::{Duration, Instant};
+
+use truefill_journal::{
+    Completion, Document, Event, Format, Guard, PathPolicy, Shape, Stages, SuggestionId,
+    SuggestionRecord, Trigger,
+};
+
+use super::ask::{self, Ask};
+use super::generate::Written;
+use super::plan::Plan;
+use crate::engine::{EngineInfo, Generated, StopReason};
+use crate::suggest::surroundings;
+
+/// The arm of every request as long as there is only one.
+const ARM: &str = "default";
+
+/// The way of one request so far.
+pub struct Trail {
+    /// When the editor asked.
+    pub asked: Instant,
+    /// Time spent in each stage so far.
+    pub stages: Stages,
+    /// The engine that was asked; a request that ended before is not journalled.
+    pub engine: Option<EngineInfo>,
+    /// How far the suggestion was to go.
+    pub shape: Option<surroundings::Shape>,
+    /// The first sample, where one came.
+    pub first: Option<Sample>,
+    /// What the guard said of a suggestion that was held back.
+    pub blocked: Option<Guard>,
+}
+
+/// Figures of a sample.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    prompt_sha256: String,
+    prompt_tokens: usize,
+    cached_tokens: usize,
+    tokens: usize,
+    stop: String,
+}
+
+/// What is shown of a request, as the journal writes it.
+pub struct Shown<'a> {
+    /// Its id.
+    pub id: SuggestionId,
+    /// What it inserts.
+    pub text: &'a str,
+    /// The cursor's line up to the cursor.
+    pub line_before: &'a str,
+    /// Figures of the sample that it was made from.
+    pub sample: &'a Sample,
+    /// The seed of that sample, `None` for the greedy one.
+    pub seed: Option<u64>,
+    /// What the guard said.
+    pub guard: Option<Guard>,
+}
+
+impl Trail {
+    /// A request that begins now.
+    pub fn new(asked: Instant) -> Self {
+        Self { asked, stages: Stages::default(), engine: None, shape: None, first: None, blocked: None }
+    }
+
+    /// Takes over the engine's figures of the first sample.
+    pub fn generated(&mut self, plan: &Plan, written: &Written) {
+        self.stages.queue = Some(micros(written.queued));
+        if let Some(first) = written.samples.first() {
+            self.stages.prefill = Some(micros(first.prefill));
+            self.stages.first_token = Some(micros(first.first_token));
+            self.stages.decode = Some(micros(first.decode));
+            self.first = Some(Sample::new(plan, first, 0));
+        }
+    }
+
+    /// The row of a suggestion, or of a request without one.
+    pub fn row(
+        &self,
+        session: &str,
+        ask: &Ask,
+        language: &str,
+        policy: PathPolicy,
+        shown: Option<Shown<'_>>,
+        silence: Option<&str>,
+    ) -> Option<Event> {
+        let engine = self.engine.as_ref()?;
+        let sample = shown.as_ref().map(|shown| shown.sample).or(self.first.as_ref());
+        let stages = Stages { total: Some(micros(self.asked.elapsed())), ..self.stages };
+        Some(Event::Suggestion(Box::new(SuggestionRecord {
+            id: shown.as_ref().map_or_else(SuggestionId::generate, |shown| shown.id),
+            session: session.to_owned(),
+            document: Document { path: ask.uri.clone(), policy },
+            language: language.to_owned(),
+            checkpoint: engine.checkpoint.clone(),
+            arm: ARM.to_owned(),
+            format: Format { name: engine.format.clone(), version: engine.format_version },
+            prompt_sha256: sample.map(|sample| sample.prompt_sha256.clone()),
+            trigger: match ask.trigger {
+                ask::Trigger::Invoked => Trigger::Invoked,
+                ask::Trigger::Automatic => Trigger::Automatic,
+            },
+            shape: self.shape.map(|shape| match shape {
+                surroundings::Shape::OneLine => Shape::OneLine,
+                surroundings::Shape::Block => Shape::Block,
+            }),
+            prompt_tokens: sample.map(|sample| narrow(sample.prompt_tokens)),
+            cached_tokens: sample.map(|sample| narrow(sample.cached_tokens)),
+            completion_tokens: sample.map(|sample| narrow(sample.tokens)),
+            stages,
+            completion: shown.as_ref().map(|shown| Completion {
+                text: shown.text.to_owned(),
+                line_before: shown.line_before.to_owned(),
+            }),
+            stop_reason: sample.map(|sample| sample.stop.clone()),
+            seed: shown.as_ref().and_then(|shown| shown.seed),
+            guard: shown.and_then(|shown| shown.guard).or_else(|| self.blocked.clone()),
+            silence: silence.map(str::to_owned),
+        })))
+    }
+}
+
+impl Sample {
+    /// The figures of a generated text.
+    pub fn new(plan: &Plan, generated: &Generated, index: usize) -> Self {
+        Self {
+            prompt_sha256: generated.prompt_sha256.clone(),
+            prompt_tokens: generated.prompt_tokens,
+            cached_tokens: generated.cached_tokens,
+            tokens: generated.tokens.len(),
+            stop: match generated.stop {
+                StopReason::StopToken(_) => "stop_token",
+                StopReason::Limit => "limit",
+                StopReason::Condition => plan.stopped_by(index).unwrap_or("condition"),
+                StopReason::Cancelled => "cancelled",
+                StopReason::Deadline => "deadline",
+                StopReason::Unknown => "unknown",
+            }
+            .to_owned(),
+        }
+    }
+}
+
+/// Whole microseconds.
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,82 @@
+//! Brings a document's KV session up to date before it is asked for: when it is opened,
+//! and when the typing rests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Serving;
+use super::ask::{Ask, Trigger};
+use super::generate::{Order, never, ready, request};
+use crate::documents::{ByteOffset, CharOffset, Encoding};
+use crate::engine::{EngineRequest, EngineState};
+use crate::silence::Silence;
+
+/// Rest after an edit from which on the session is warmed.
+const REST: Duration = Duration::from_millis(400);
+
+impl Serving {
+    /// Warms a document that was just opened, at its end or where it was edited last.
+    pub fn warm_opened(self: &Arc<Self>, uri: &str) {
+        self.warm_later(uri, Duration::ZERO);
+    }
+
+    /// Warms a document after a rest, unless it changes meanwhile.
+    pub fn warm_rested(self: &Arc<Self>, uri: &str) {
+        self.warm_later(uri, REST);
+    }
+
+    fn warm_later(self: &Arc<Self>, uri: &str, rest: Duration) {
+        let serving = Arc::clone(self);
+        let uri = uri.to_owned();
+        let version = self.documents.version(&uri);
+        tokio::spawn(async move {
+            tokio::time::sleep(rest).await;
+            if let Some(engine) = serving.engine() {
+                let mut states = engine.watch();
+                // A document that was opened while the model was being opened is warmed then.
+                let _ = states.wait_for(|state| *state != EngineState::Loading).await;
+            }
+            if serving.documents.version(&uri) == version {
+                serving.warm(&uri);
+            }
+        });
+    }
+
+    /// Queues the warming, if a suggestion is possible at the place.
+    fn warm(&self, uri: &str) {
+        let Ok(snapshot) = self.documents.snapshot(uri) else { return };
+        let end = CharOffset(snapshot.rope.len_chars());
+        let place = snapshot.edited.unwrap_or(end).0.min(end.0);
+        let byte = ByteOffset(snapshot.rope.char_to_byte(place));
+        let ask = Ask {
+            uri: uri.to_owned(),
+            position: snapshot.position(byte, Encoding::Utf8),
+            encoding: Encoding::Utf8,
+            trigger: Trigger::Automatic,
+            selected: None,
+            version: None,
+        };
+        if let (Ok(request), Ok(engine)) = (self.engine_request(&ask), ready(self.engine())) {
+            engine.warm(request);
+        }
+    }
+
+    /// What the engine would be asked at a place, without a deadline.
+    ///
+    /// # Errors
+    /// The reason why nothing would be asked.
+    pub fn engine_request(&self, ask: &Ask) -> Result<EngineRequest, Silence> {
+        let config = self.config();
+        let (_, around) = self.prepare(&config, ask)?;
+        let order = Order {
+            uri: &ask.uri,
+            around: &around,
+            path: self.workspace.shown_path(&ask.uri),
+            trigger: ask.trigger,
+            max_new_tokens: config.suggest.line_tokens,
+            make_stop: never(),
+            asked: Instant::now(),
+        };
+        Ok(EngineRequest { deadline: None, ..request(&config, &order) })
+    }
+}
