@@ -17,6 +17,8 @@ use crate::paths::Paths;
 
 /// Time between two keys.
 const KEY: Duration = Duration::from_millis(60);
+/// A person looks at a file before typing; meanwhile the server reads it into the KV cache.
+const READING: Duration = Duration::from_millis(1500);
 /// How long the demo waits for a suggestion before it goes on without.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -122,6 +124,7 @@ fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<
     let mut typing = Typing { client, uri, version: 1, line: line + 1, column: 0 };
     typing.insert_at(line, scene.after.len(), &format!("\n{}", scene.indent))?;
     typing.column = scene.indent.len();
+    std::thread::sleep(READING);
     let mut struck = Instant::now();
     let mut id = 0;
     for key in scene.typed.chars() {
@@ -183,10 +186,10 @@ impl Typing<'_> {
     fn why(&mut self) -> Result<String> {
         let id = self.client.request(
             "workspace/executeCommand",
-            json!({ "command": "truefill.why", "arguments": [{ "uri": self.uri }] }),
+            json!({ "command": "truefill.why", "arguments": [self.uri] }),
         )?;
         let answer = self.client.wait(id, PATIENCE)?;
-        Ok(answer["message"].as_str().unwrap_or("no reason was given").to_owned())
+        Ok(answer["last"]["message"].as_str().unwrap_or("no reason was given").to_owned())
     }
 
     fn close(&mut self) -> Result<()> {

@@ -42,7 +42,7 @@ impl<'a> LspPeer<'a> {
     pub fn settled(&mut self) -> Result<()> {
         let id = self.client.request(
             "workspace/executeCommand",
-            json!({ "command": "truefill.why", "arguments": [{ "uri": self.uri }] }),
+            json!({ "command": "truefill.why", "arguments": [self.uri] }),
         )?;
         self.client.wait(id, Duration::from_secs(10)).map(|_| ())
     }
