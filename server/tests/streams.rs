@@ -1,5 +1,7 @@
 //! A thousand damaged streams through the whole server, inside this process.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +15,24 @@ use truefill_server::engine::{Engine, Loader};
 use truefill_server::lsp::{self, End, Options};
 
 fn options() -> Options {
-    let answer = Scripted { texts: vec!["x = 1;\n".into()], ..Scripted::default() };
-    let script = Script { answers: vec![answer], ..Script::default() };
+    let answer = Scripted {
+        texts: vec!["x = 1;\n".into()],
+        ..Scripted::default()
+    };
+    let script = Script {
+        answers: vec![answer],
+        ..Script::default()
+    };
     let factory = move |_: &Config| -> Loader {
         let script = script.clone();
         Box::new(move || Ok(Arc::new(ScriptedEngine::new(script).unwrap()) as Arc<dyn Engine>))
     };
-    Options { factory: Arc::new(factory), base: Config::default(), journal: None, testing: true }
+    Options {
+        factory: Arc::new(factory),
+        base: Config::default(),
+        journal: None,
+        testing: true,
+    }
 }
 
 fn frame(message: &Value) -> Vec<u8> {
@@ -35,19 +48,47 @@ fn session() -> Vec<Vec<u8>> {
     let requests = [
         (Some(1), "initialize", json!({ "capabilities": {} })),
         (None, "initialized", json!({})),
-        (None, "textDocument/didOpen", json!({ "textDocument": document })),
-        (None, "textDocument/didChange", json!({
+        (
+            None,
+            "textDocument/didOpen",
+            json!({ "textDocument": document }),
+        ),
+        (
+            None,
+            "textDocument/didChange",
+            json!({
             "textDocument": { "uri": uri, "version": 2 },
-            "contentChanges": [{ "range": range, "text": "x" }] })),
-        (Some(2), "textDocument/inlineCompletion", json!({
-            "textDocument": { "uri": uri }, "position": at, "context": { "triggerKind": 1 } })),
+            "contentChanges": [{ "range": range, "text": "x" }] }),
+        ),
+        (
+            Some(2),
+            "textDocument/inlineCompletion",
+            json!({
+            "textDocument": { "uri": uri }, "position": at, "context": { "triggerKind": 1 } }),
+        ),
         (None, "$/cancelRequest", json!({ "id": 2 })),
-        (Some(3), "textDocument/completion", json!({
-            "textDocument": { "uri": uri }, "position": at })),
-        (Some(4), "workspace/executeCommand", json!({
-            "command": "truefill.why", "arguments": [uri, at] })),
-        (Some(5), "truefill/text", json!({ "textDocument": { "uri": uri } })),
-        (None, "textDocument/didClose", json!({ "textDocument": { "uri": uri } })),
+        (
+            Some(3),
+            "textDocument/completion",
+            json!({
+            "textDocument": { "uri": uri }, "position": at }),
+        ),
+        (
+            Some(4),
+            "workspace/executeCommand",
+            json!({
+            "command": "truefill.why", "arguments": [uri, at] }),
+        ),
+        (
+            Some(5),
+            "truefill/text",
+            json!({ "textDocument": { "uri": uri } }),
+        ),
+        (
+            None,
+            "textDocument/didClose",
+            json!({ "textDocument": { "uri": uri } }),
+        ),
         (Some(6), "shutdown", Value::Null),
         (None, "exit", Value::Null),
     ];
@@ -105,17 +146,23 @@ async fn serve(bytes: Vec<u8>) -> (End, Vec<u8>) {
     };
     let serving = lsp::serve(reader, writer, service, socket, unreadable);
     let both = async { tokio::join!(serving, write) };
-    tokio::time::timeout(Duration::from_secs(20), both).await.expect("the server ends")
+    tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("the server ends")
 }
 
 /// The bodies of the answers; everything the server writes is well framed.
 fn bodies(mut bytes: &[u8]) -> Vec<Value> {
     let mut bodies = Vec::new();
     while !bytes.is_empty() {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a header ends");
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .expect("a header ends");
         let header = std::str::from_utf8(&bytes[..end]).expect("headers are text");
-        let length = header.strip_prefix("Content-Length: ").expect("a length").parse().unwrap();
-        let body: &[u8] = &bytes[end + 4..end + 4 + usize::try_from::<u64>(length).unwrap()];
+        let length = header.strip_prefix("Content-Length: ").expect("a length");
+        let length: usize = length.parse().expect("a number");
+        let body = &bytes[end + 4..end + 4 + length];
         bodies.push(serde_json::from_slice(body).expect("answers are JSON"));
         bytes = &bytes[end + 4 + body.len()..];
     }
@@ -146,8 +193,10 @@ async fn a_thousand_damaged_streams_end_cleanly() {
 async fn a_whole_stream_is_answered_once_each() {
     let (end, answers) = serve(session().concat()).await;
     assert!(matches!(end, End::Exit), "{end:?}");
-    let mut ids: Vec<i64> =
-        bodies(&answers).iter().filter_map(|answer| answer["id"].as_i64()).collect();
+    let mut ids: Vec<i64> = bodies(&answers)
+        .iter()
+        .filter_map(|answer| answer["id"].as_i64())
+        .collect();
     ids.sort_unstable();
     assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
 }

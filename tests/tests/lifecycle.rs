@@ -1,5 +1,7 @@
 //! What happens when something around the server dies, or in it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

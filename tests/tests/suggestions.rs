@@ -1,5 +1,7 @@
 //! Suggestions through the whole server, with an engine of given answers.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use serde_json::{Value, json};
 use truefill_tests::{Answer, Script, Server};
 

@@ -1,5 +1,7 @@
 //! The server's documents against the oracle's, through the real process.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -58,11 +58,18 @@ impl LocalEngine {
     /// [`EngineError::Load`] with what is missing or damaged, and what to do.
     pub fn open(options: &LocalOptions) -> Result<Self, EngineError> {
         let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
-        let wanted = if options.threads == 0 { threads::available() } else { options.threads };
+        let wanted = if options.threads == 0 {
+            threads::available()
+        } else {
+            options.threads
+        };
         threads::claim(wanted);
         let device = device::choose(&options.device).map_err(|error| load(&error))?;
         let checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
-        let tokenizer = checkpoint.tokenizer().map_err(|error| load(&error))?.clone();
+        let tokenizer = checkpoint
+            .tokenizer()
+            .map_err(|error| load(&error))?
+            .clone();
         let format = bind(&tokenizer, options.format.as_deref(), &options.path)?;
         let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
         let decoder = match &device {
@@ -91,8 +98,10 @@ impl LocalEngine {
     /// once whether the weights give numbers.
     fn first_pass(&self) -> Result<(), EngineError> {
         let mut cache = self.decoder.cache(8).map_err(compute)?;
-        let logits =
-            self.decoder.forward(&mut cache, &[TokenId(0)], &[0], &|| false).map_err(compute)?;
+        let logits = self
+            .decoder
+            .forward(&mut cache, &[TokenId(0)], &[0], &|| false)
+            .map_err(compute)?;
         match logits.iter().all(|logit| logit.is_finite()) {
             true => Ok(()),
             false => Err(EngineError::Load(
@@ -119,13 +128,18 @@ impl LocalEngine {
             repo: request.repo.as_deref(),
             chunks: &chunks,
         };
-        let room = self.decoder.max_positions().saturating_sub(request.max_new_tokens);
+        let room = self
+            .decoder
+            .max_positions()
+            .saturating_sub(request.max_new_tokens);
         let budget = Budget {
             total: request.window_tokens.min(room),
             suffix_share: request.suffix_share,
             chunk_share: if chunks.is_empty() { 0.0 } else { 0.25 },
         };
-        self.format.render(&parts, &budget).map_err(|error| EngineError::Prompt(error.to_string()))
+        self.format
+            .render(&parts, &budget)
+            .map_err(|error| EngineError::Prompt(error.to_string()))
     }
 
     fn generated(&self, generation: Generation, prompt: &[TokenId]) -> Generated {
@@ -185,7 +199,9 @@ impl Engine for LocalEngine {
         };
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let cache = sessions
-            .get(&request.document, self.capacity(request), |capacity| self.decoder.cache(capacity))
+            .get(&request.document, self.capacity(request), |capacity| {
+                self.decoder.cache(capacity)
+            })
             .map_err(compute)?;
         let generation = generate::generate(
             &self.decoder,
@@ -209,9 +225,13 @@ impl Engine for LocalEngine {
         let prompt = self.prompt(request)?;
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let cache = sessions
-            .get(&request.document, self.capacity(request), |capacity| self.decoder.cache(capacity))
+            .get(&request.document, self.capacity(request), |capacity| {
+                self.decoder.cache(capacity)
+            })
             .map_err(compute)?;
-        match generate::warm(&self.decoder, cache, &prompt.tokens, &|| cancel.is_cancelled()) {
+        match generate::warm(&self.decoder, cache, &prompt.tokens, &|| {
+            cancel.is_cancelled()
+        }) {
             Ok(_) | Err(truefill_model::error::ModelError::Cancelled) => Ok(()),
             Err(error) => Err(compute(error)),
         }
@@ -227,7 +247,10 @@ impl Engine for LocalEngine {
     }
 
     fn forget(&self, document: &str) {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).forget(document);
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .forget(document);
     }
 }
 
@@ -239,7 +262,10 @@ fn bind(
     let format = match name {
         None => FimFormat::detect(tokenizer),
         Some(name) => FimFormat::builtin(name).ok_or_else(|| {
-            let known: Vec<&str> = FimFormat::all().iter().map(|format| format.name()).collect();
+            let known: Vec<&str> = FimFormat::all()
+                .iter()
+                .map(|format| format.name())
+                .collect();
             EngineError::Load(format!(
                 "unknown FIM format `{name}`, expected one of: {}",
                 known.join(", ")

@@ -93,15 +93,26 @@ pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
 /// enough to tell two models of one name apart without reading gigabytes.
 fn path_id(path: &Path) -> std::io::Result<String> {
     const BEGINNING: u64 = 1 << 20;
-    let file = if path.is_dir() { largest_file(path)? } else { path.to_owned() };
+    let file = if path.is_dir() {
+        largest_file(path)?
+    } else {
+        path.to_owned()
+    };
     let mut hasher = Sha256::new();
     hasher.update(std::fs::metadata(&file)?.len().to_le_bytes());
     let mut beginning = Vec::new();
-    std::fs::File::open(&file)?.take(BEGINNING).read_to_end(&mut beginning)?;
+    std::fs::File::open(&file)?
+        .take(BEGINNING)
+        .read_to_end(&mut beginning)?;
     hasher.update(&beginning);
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
     let hash = hex::encode(&hasher.finalize()[..4]);
-    Ok(format!("{}-{hash}", stem.unwrap_or_else(|| "model".into()).to_lowercase()))
+    Ok(format!(
+        "{}-{hash}",
+        stem.unwrap_or_else(|| "model".into()).to_lowercase()
+    ))
 }
 
 fn largest_file(folder: &Path) -> std::io::Result<PathBuf> {
@@ -114,7 +125,9 @@ fn largest_file(folder: &Path) -> std::io::Result<PathBuf> {
         }
     }
     let largest = files.into_iter().max();
-    largest.map(|(_, path)| path).ok_or_else(|| std::io::Error::other("the folder holds no file"))
+    largest
+        .map(|(_, path)| path)
+        .ok_or_else(|| std::io::Error::other("the folder holds no file"))
 }
 
 #[cfg(test)]
@@ -130,10 +143,17 @@ mod tests {
     #[test]
     fn a_missing_model_says_what_to_do() {
         let (_folder, paths) = paths();
-        let error = locate(&paths, "default").expect_err("nothing is there").to_string();
+        let error = locate(&paths, "default")
+            .expect_err("nothing is there")
+            .to_string();
         assert!(error.contains("truefill models pull default"), "{error}");
-        let error = locate(&paths, "qwen").expect_err("nothing is there").to_string();
-        assert!(error.contains("qwen") && error.contains("models list"), "{error}");
+        let error = locate(&paths, "qwen")
+            .expect_err("nothing is there")
+            .to_string();
+        assert!(
+            error.contains("qwen") && error.contains("models list"),
+            "{error}"
+        );
     }
 
     #[test]

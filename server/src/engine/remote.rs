@@ -41,21 +41,20 @@ pub struct RemoteEngine {
 /// # Errors
 /// [`EngineError::Load`] where the address or the key is missing or wrong.
 pub fn open(config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
-    Ok(Arc::new(RemoteEngine::new(config, &|name| std::env::var(name).ok())?))
+    Ok(Arc::new(RemoteEngine::new(config, &|name| {
+        std::env::var(name).ok()
+    })?))
 }
 
 impl RemoteEngine {
-    fn new(
-        config: &Config,
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, EngineError> {
+    fn new(config: &Config, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, EngineError> {
         let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
         let remote = &config.remote;
         let protocol = match remote.kind {
             RemoteKind::LlamaCpp => Protocol::LlamaCpp { slot: None },
-            RemoteKind::OpenAi | RemoteKind::None => {
-                Protocol::OpenAi { model: remote.model.clone() }
-            }
+            RemoteKind::OpenAi | RemoteKind::None => Protocol::OpenAi {
+                model: remote.model.clone(),
+            },
         };
         let key = (!remote.api_key_env.is_empty()).then(|| remote.api_key_env.clone());
         let backend_config = BackendConfig {
@@ -73,7 +72,11 @@ impl RemoteEngine {
                 .build()
                 .map_err(|error| load(&error))?,
             format: raw_format(config)?,
-            model: if remote.model.is_empty() { "remote".into() } else { remote.model.clone() },
+            model: if remote.model.is_empty() {
+                "remote".into()
+            } else {
+                remote.model.clone()
+            },
             host: remote.url.clone(),
         })
     }
@@ -92,7 +95,10 @@ impl RemoteEngine {
                 extra: request
                     .chunks
                     .iter()
-                    .map(|chunk| ExtraFile { path: chunk.path.clone(), text: chunk.text.clone() })
+                    .map(|chunk| ExtraFile {
+                        path: chunk.path.clone(),
+                        text: chunk.text.clone(),
+                    })
                     .collect(),
                 typed: String::new(),
             },
@@ -131,7 +137,8 @@ fn window(request: &EngineRequest) -> (&str, &str) {
         _ => {
             let from = boundary(&request.prefix, start);
             let line = request.prefix[from..].find('\n').map(|at| from + at + 1);
-            line.filter(|line| *line < request.prefix.len()).unwrap_or(from)
+            line.filter(|line| *line < request.prefix.len())
+                .unwrap_or(from)
         }
     };
     (&request.prefix[start..], suffix)
@@ -144,7 +151,10 @@ fn head(text: &str, bytes: usize) -> &str {
 /// The last character's border at or before `at`.
 fn boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
-    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }
 
 /// Text so far, and how the watcher ended it.
@@ -230,7 +240,10 @@ impl Engine for RemoteEngine {
     fn info(&self) -> EngineInfo {
         EngineInfo {
             checkpoint: self.model.clone(),
-            format: self.format.map_or("server", |format| format.name()).to_owned(),
+            format: self
+                .format
+                .map_or("server", |format| format.name())
+                .to_owned(),
             format_version: self.format.map_or(0, FimFormat::version),
             device: self.host.clone(),
             kind: EngineKind::Remote,
@@ -245,7 +258,12 @@ impl Engine for RemoteEngine {
     ) -> Result<Generated, EngineError> {
         let asked = self.request(request)?;
         let begin = Instant::now();
-        let mut watch = Watch { text: String::new(), cut: None, first: None, on_text };
+        let mut watch = Watch {
+            text: String::new(),
+            cut: None,
+            first: None,
+            on_text,
+        };
         let end = self.wait(&asked, request.deadline, cancel, &mut watch)?;
         let first = watch.first.map_or(Duration::ZERO, |first| first - begin);
         if let Some(cut) = watch.cut {
@@ -258,7 +276,10 @@ impl Engine for RemoteEngine {
             End::Completed(completed) => (stop_reason(completed), Some(completed)),
         };
         let count = |of: fn(&Completed) -> Option<u64>| {
-            counts.and_then(of).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+            counts
+                .and_then(of)
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or(0)
         };
         Ok(Generated {
             text: watch.text,
@@ -281,7 +302,11 @@ impl Engine for RemoteEngine {
 
     fn render(&self, request: &EngineRequest) -> Result<RenderedPrompt, EngineError> {
         let prompt = self.request(request)?.prompt;
-        Ok(RenderedPrompt { sha256: hash(&prompt), tokens: 0, text: shown(&prompt) })
+        Ok(RenderedPrompt {
+            sha256: hash(&prompt),
+            tokens: 0,
+            text: shown(&prompt),
+        })
     }
 }
 
@@ -296,9 +321,16 @@ fn stop_reason(completed: &Completed) -> StopReason {
 fn shown(prompt: &Prompt) -> String {
     match prompt {
         Prompt::Raw(text) => text.clone(),
-        Prompt::Infill { prefix, suffix, extra, typed } => {
-            let extra: String =
-                extra.iter().map(|file| format!("<extra {}>\n{}\n", file.path, file.text)).collect();
+        Prompt::Infill {
+            prefix,
+            suffix,
+            extra,
+            typed,
+        } => {
+            let extra: String = extra
+                .iter()
+                .map(|file| format!("<extra {}>\n{}\n", file.path, file.text))
+                .collect();
             format!("{extra}<prefix>{prefix}{typed}<suffix>{suffix}")
         }
     }
@@ -362,7 +394,10 @@ mod tests {
         let asked = made.request(&request("a", "b")).expect("renders");
         let text = "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>";
         assert_eq!(asked.prompt, Prompt::Raw(text.into()));
-        for (kind, format) in [(RemoteKind::OpenAi, "auto"), (RemoteKind::LlamaCpp, "qwen2.5-coder")] {
+        for (kind, format) in [
+            (RemoteKind::OpenAi, "auto"),
+            (RemoteKind::LlamaCpp, "qwen2.5-coder"),
+        ] {
             let left = engine(kind, format, "http://127.0.0.1:9");
             let asked = left.request(&request("a", "b")).expect("renders");
             assert!(matches!(asked.prompt, Prompt::Infill { .. }), "{format}");

@@ -20,7 +20,11 @@ pub struct Sessions {
 impl Sessions {
     /// No sessions yet; together they will take at most `budget` bytes, or one session's.
     pub fn new(budget: usize) -> Self {
-        Self { by_document: HashMap::new(), budget, uses: 0 }
+        Self {
+            by_document: HashMap::new(),
+            budget,
+            uses: 0,
+        }
     }
 
     /// The document's cache, with room for `capacity` tokens or as many as the model can hold.
@@ -42,8 +46,13 @@ impl Sessions {
             self.by_document.remove(document);
             let cache = make(capacity)?;
             self.make_room(cache.bytes());
-            self.by_document
-                .insert(document.to_owned(), Session { cache, last_used: self.uses });
+            self.by_document.insert(
+                document.to_owned(),
+                Session {
+                    cache,
+                    last_used: self.uses,
+                },
+            );
         }
         match self.by_document.get_mut(document) {
             Some(session) => {
@@ -61,13 +70,21 @@ impl Sessions {
 
     /// Bytes that all sessions may take.
     pub fn bytes(&self) -> usize {
-        self.by_document.values().map(|session| session.cache.bytes()).sum()
+        self.by_document
+            .values()
+            .map(|session| session.cache.bytes())
+            .sum()
     }
 
     fn make_room(&mut self, needed: usize) {
         while self.bytes() + needed > self.budget {
-            let oldest = self.by_document.iter().min_by_key(|(_, session)| session.last_used);
-            let Some(document) = oldest.map(|(document, _)| document.clone()) else { return };
+            let oldest = self
+                .by_document
+                .iter()
+                .min_by_key(|(_, session)| session.last_used);
+            let Some(document) = oldest.map(|(document, _)| document.clone()) else {
+                return;
+            };
             self.by_document.remove(&document);
         }
     }

@@ -252,16 +252,22 @@ impl EngineHandle {
     /// As [`Engine::render`], or where the engine is not there.
     pub async fn render(&self, request: EngineRequest) -> Result<RenderedPrompt, EngineError> {
         let (sender, receiver) = oneshot::channel();
+        let inspection: Inspection = Box::new(move |engine| {
+            let _ = sender.send(engine.render(&request));
+        });
+        self.inspect(inspection);
+        let gone = || EngineError::Load("the engine is not running".into());
+        receiver.await.map_err(|_| gone())?
+    }
+
+    /// Queues an inspection; at shutdown it is dropped, and with it who would answer.
+    fn inspect(&self, inspection: Inspection) {
         let mut queue = self.shared.lock();
         if !queue.shutdown {
-            queue.inspections.push_back(Box::new(move |engine| {
-                let _ = sender.send(engine.render(&request));
-            }));
+            queue.inspections.push_back(inspection);
         }
         drop(queue);
         self.shared.wake.notify_one();
-        let gone = || EngineError::Load("the engine is not running".into());
-        receiver.await.map_err(|_| gone())?
     }
 
     /// Frees what the engine keeps for a closed document and stops work for it.

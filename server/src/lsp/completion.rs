@@ -38,7 +38,6 @@ impl Backend {
         let list = CompletionList {
             is_incomplete: true,
             items,
-            ..CompletionList::default()
         };
         Ok(Some(CompletionResponse::List(list)))
     }

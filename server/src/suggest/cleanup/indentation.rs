@@ -154,7 +154,7 @@ fn even(text: &str, width: usize, column: usize, facts: &LanguageFacts) -> Optio
     const NARROWEST: usize = 3;
     // A comment's stars stand one column in.
     let stars = || text.lines().any(|line| line.trim_start().starts_with('*'));
-    if width < NARROWEST || column % width != 0 || stars() || is_aligned(text, facts) {
+    if width < NARROWEST || !column.is_multiple_of(width) || stars() || is_aligned(text, facts) {
         return None;
     }
     let mut rests = indents(text).map(|indent| indent.len() % width);
