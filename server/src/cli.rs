@@ -42,7 +42,9 @@ enum Command {
     )]
     Serve(ServeArgs),
     /// Complete at one place of a file, as the server would
-    #[command(after_help = "A place without a suggestion is no failure: the reason goes to stderr.")]
+    #[command(
+        after_help = "A place without a suggestion is no failure: the reason goes to stderr."
+    )]
     Complete(CompleteArgs),
     /// See it work on a small project, then connect an editor
     Demo(DemoArgs),
@@ -86,10 +88,12 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) if error.is::<clap::Error>() => {
             // Found wrong while running, but wrong usage all the same.
-            error.downcast::<clap::Error>().map_or(FAILED.into(), |error| {
-                let _ = error.format(&mut Cli::command()).print();
-                ExitCode::from(WRONG_USAGE)
-            })
+            error
+                .downcast::<clap::Error>()
+                .map_or(FAILED.into(), |error| {
+                    let _ = error.format(&mut Cli::command()).print();
+                    ExitCode::from(WRONG_USAGE)
+                })
         }
         Err(error) => {
             // The stream may be closed; there is nobody left to tell then.

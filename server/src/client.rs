@@ -38,17 +38,31 @@ impl Client {
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let (sender, arrivals) = channel();
-        let output = child.stdout.take().context("the server's output is a pipe")?;
+        let output = child
+            .stdout
+            .take()
+            .context("the server's output is a pipe")?;
         std::thread::spawn(move || {
             let mut reader = BufReader::new(output);
             while let Ok(Some(message)) = read_message(&mut reader) {
-                if sender.send(Arrival { message, at: Instant::now() }).is_err() {
+                if sender
+                    .send(Arrival {
+                        message,
+                        at: Instant::now(),
+                    })
+                    .is_err()
+                {
                     return;
                 }
             }
         });
         let input = child.stdin.take();
-        let mut client = Self { child, input, arrivals, next_id: 1 };
+        let mut client = Self {
+            child,
+            input,
+            arrivals,
+            next_id: 1,
+        };
         let folders = root.map(|uri| json!([{ "uri": uri, "name": "workspace" }]));
         let params = json!({
             "processId": std::process::id(),
@@ -61,7 +75,9 @@ impl Client {
             "initializationOptions": options,
         });
         let id = client.request("initialize", params)?;
-        client.wait(id, Duration::from_secs(30)).context("the server did not initialize")?;
+        client
+            .wait(id, Duration::from_secs(30))
+            .context("the server did not initialize")?;
         client.notify("initialized", json!({}))?;
         Ok(client)
     }
@@ -124,13 +140,19 @@ impl Client {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let Some(arrival) = self.receive(left)? else {
-                bail!("no answer to request {id} within {} s", timeout.as_secs_f32());
+                bail!(
+                    "no answer to request {id} within {} s",
+                    timeout.as_secs_f32()
+                );
             };
             if arrival.message.get("id").and_then(Value::as_i64) != Some(id) {
                 continue;
             }
             if let Some(error) = arrival.message.get("error") {
-                let text = error.get("message").and_then(Value::as_str).unwrap_or("no message");
+                let text = error
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .unwrap_or("no message");
                 bail!("the server answered with an error: {text}");
             }
             return Ok(arrival.message.get("result").cloned().unwrap_or_default());
@@ -145,7 +167,9 @@ impl Client {
         let start = Instant::now();
         while start.elapsed() < timeout {
             let left = timeout.saturating_sub(start.elapsed());
-            let Some(arrival) = self.receive(left)? else { break };
+            let Some(arrival) = self.receive(left)? else {
+                break;
+            };
             if arrival.message["method"] != "truefill/status" {
                 continue;
             }
@@ -183,7 +207,10 @@ impl Client {
         let input = self.input.as_mut().context("the server's input is open")?;
         let mut frame = format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes();
         frame.extend(body);
-        input.write_all(&frame).and_then(|()| input.flush()).context("the server is gone")
+        input
+            .write_all(&frame)
+            .and_then(|()| input.flush())
+            .context("the server is gone")
     }
 }
 
@@ -223,9 +250,12 @@ mod tests {
     #[test]
     fn framed_messages_are_read_one_by_one() {
         let mut stream = std::io::Cursor::new(
-            b"Content-Length: 8\r\n\r\n{\"id\":1}Content-Type: x\r\nContent-Length: 2\r\n\r\n{}".to_vec(),
+            b"Content-Length: 8\r\n\r\n{\"id\":1}Content-Type: x\r\nContent-Length: 2\r\n\r\n{}"
+                .to_vec(),
         );
-        let first = read_message(&mut stream).expect("reads").expect("a message");
+        let first = read_message(&mut stream)
+            .expect("reads")
+            .expect("a message");
         assert_eq!(first["id"], 1);
         assert_eq!(read_message(&mut stream).expect("reads"), Some(json!({})));
         assert_eq!(read_message(&mut stream).expect("reads"), None);

@@ -89,7 +89,9 @@ async fn complete(
     let info = ready(&serving).await?;
     if args.show_prompt {
         let engine = serving.engine().context("the engine is there")?;
-        let request = serving.engine_request(&ask).map_err(|silence| refused(&silence))?;
+        let request = serving
+            .engine_request(&ask)
+            .map_err(|silence| refused(&silence))?;
         let prompt = engine.render(request).await?;
         print_prompt(args.json, &prompt)?;
         return Ok(ExitCode::SUCCESS);
@@ -111,7 +113,9 @@ fn open_document(serving: &Serving, target: &Target) -> Result<Ask> {
     let file = target.file.display();
     let path = std::path::absolute(&target.file).with_context(|| format!("`{file}`"))?;
     let bytes = std::fs::read(&path).with_context(|| format!("`{file}` cannot be read"))?;
-    let Ok(text) = String::from_utf8(bytes) else { bail!("`{file}` is not UTF-8") };
+    let Ok(text) = String::from_utf8(bytes) else {
+        bail!("`{file}` is not UTF-8")
+    };
     let uri = file_uri(&path).with_context(|| format!("`{file}` has no URI"))?;
     serving.documents.open(&uri, language_id(&path), 1, &text);
     let offset = offset(&text, target)?;
@@ -130,8 +134,13 @@ fn open_document(serving: &Serving, target: &Target) -> Result<Ask> {
 async fn ready(serving: &Serving) -> Result<EngineInfo> {
     let engine = serving.engine().context("the engine was started")?;
     let mut states = engine.watch();
-    let state = states.wait_for(|state| *state != EngineState::Loading).await;
-    match state.map(|state| state.clone()).unwrap_or(EngineState::Loading) {
+    let state = states
+        .wait_for(|state| *state != EngineState::Loading)
+        .await;
+    match state
+        .map(|state| state.clone())
+        .unwrap_or(EngineState::Loading)
+    {
         EngineState::Ready(info) => Ok(info),
         EngineState::Failed(sentence) => bail!(sentence),
         EngineState::Loading => bail!("the engine ended while it was opened"),
@@ -139,7 +148,10 @@ async fn ready(serving: &Serving) -> Result<EngineInfo> {
 }
 
 fn refused(silence: &Silence) -> anyhow::Error {
-    anyhow::anyhow!("there is no prompt here: {}", silence.sentence().trim_end_matches('.'))
+    anyhow::anyhow!(
+        "there is no prompt here: {}",
+        silence.sentence().trim_end_matches('.')
+    )
 }
 
 fn parse(place: &str) -> Result<Target> {
@@ -148,7 +160,11 @@ fn parse(place: &str) -> Result<Target> {
     let mut parts = place.rsplitn(3, ':');
     let (column, line) = (number(parts.next()), number(parts.next()));
     match (parts.next().filter(|file| !file.is_empty()), line, column) {
-        (Some(file), Some(line), Some(column)) => Ok(Target { file: file.into(), line, column }),
+        (Some(file), Some(line), Some(column)) => Ok(Target {
+            file: file.into(),
+            line,
+            column,
+        }),
         _ => {
             let error = clap::Error::raw(
                 clap::error::ErrorKind::ValueValidation,
@@ -164,11 +180,17 @@ fn offset(text: &str, target: &Target) -> Result<ByteOffset> {
     let rope = Rope::from_str(text);
     let (file, lines) = (target.file.display(), rope.len_lines());
     if target.line > lines {
-        bail!("`{file}` has {lines} lines, there is no line {}", target.line);
+        bail!(
+            "`{file}` has {lines} lines, there is no line {}",
+            target.line
+        );
     }
     let line = rope.line(target.line - 1);
     let ends = |character: &char| matches!(character, '\n' | '\r');
-    let length = line.chars().take_while(|character| !ends(character)).count();
+    let length = line
+        .chars()
+        .take_while(|character| !ends(character))
+        .count();
     if target.column > length + 1 {
         let (line, column) = (target.line, target.column);
         bail!("line {line} of `{file}` has {length} characters, there is no column {column}");
@@ -231,12 +253,16 @@ fn print_json(
     milliseconds: f64,
 ) -> Result<()> {
     let texts: Vec<&str> = match result {
-        Ok(suggestions) => suggestions.iter().map(|suggestion| suggestion.text.as_str()).collect(),
+        Ok(suggestions) => suggestions
+            .iter()
+            .map(|suggestion| suggestion.text.as_str())
+            .collect(),
         Err(_) => Vec::new(),
     };
-    let silence = result.as_ref().err().map(|silence| {
-        json!({ "reason": silence.code(), "message": silence.sentence() })
-    });
+    let silence = result
+        .as_ref()
+        .err()
+        .map(|silence| json!({ "reason": silence.code(), "message": silence.sentence() }));
     let value = json!({
         "file": target.file, "line": target.line, "column": target.column,
         "suggestions": texts, "silence": silence, "milliseconds": milliseconds,
@@ -253,24 +279,55 @@ mod tests {
 
     #[test]
     fn places_are_files_lines_and_columns() {
-        let target = |file: &str, line, column| Target { file: file.into(), line, column };
+        let target = |file: &str, line, column| Target {
+            file: file.into(),
+            line,
+            column,
+        };
         assert_eq!(parse("a.rs:3:7").unwrap(), target("a.rs", 3, 7));
         assert_eq!(parse("C:\\a:b.rs:1:1").unwrap(), target("C:\\a:b.rs", 1, 1));
-        for wrong in ["a.rs", "a.rs:3", "a.rs:0:1", "a.rs:1:0", "a.rs:x:1", ":1:1", "a.rs:-1:1"] {
-            assert!(parse(wrong).unwrap_err().to_string().contains("FILE:LINE:COL"), "{wrong}");
+        for wrong in [
+            "a.rs",
+            "a.rs:3",
+            "a.rs:0:1",
+            "a.rs:1:0",
+            "a.rs:x:1",
+            ":1:1",
+            "a.rs:-1:1",
+        ] {
+            assert!(
+                parse(wrong)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("FILE:LINE:COL"),
+                "{wrong}"
+            );
         }
     }
 
     #[test]
     fn columns_count_characters() {
         let at = |line, column| {
-            offset("é😀x\r\nab", &Target { file: "a".into(), line, column }).map(|at| at.0)
+            offset(
+                "é😀x\r\nab",
+                &Target {
+                    file: "a".into(),
+                    line,
+                    column,
+                },
+            )
+            .map(|at| at.0)
         };
         assert_eq!(at(1, 1).unwrap(), 0);
         assert_eq!(at(1, 3).unwrap(), 6);
         assert_eq!(at(1, 4).unwrap(), 7);
         assert_eq!(at(2, 3).unwrap(), 11);
-        assert!(at(1, 5).unwrap_err().to_string().contains("has 3 characters"));
+        assert!(
+            at(1, 5)
+                .unwrap_err()
+                .to_string()
+                .contains("has 3 characters")
+        );
         assert!(at(3, 1).unwrap_err().to_string().contains("has 2 lines"));
     }
 }

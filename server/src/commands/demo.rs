@@ -32,15 +32,42 @@ pub struct DemoArgs {
 
 /// The project that is typed into; it ships inside the binary.
 const FILES: &[(&str, &str)] = &[
-    ("README.md", include_str!("../../../demo/stockroom/README.md")),
-    ("stockroom/__init__.py", include_str!("../../../demo/stockroom/stockroom/__init__.py")),
-    ("stockroom/__main__.py", include_str!("../../../demo/stockroom/stockroom/__main__.py")),
-    ("stockroom/cli.py", include_str!("../../../demo/stockroom/stockroom/cli.py")),
-    ("stockroom/models.py", include_str!("../../../demo/stockroom/stockroom/models.py")),
-    ("stockroom/report.py", include_str!("../../../demo/stockroom/stockroom/report.py")),
-    ("stockroom/store.py", include_str!("../../../demo/stockroom/stockroom/store.py")),
-    ("tests/test_report.py", include_str!("../../../demo/stockroom/tests/test_report.py")),
-    ("tests/test_store.py", include_str!("../../../demo/stockroom/tests/test_store.py")),
+    (
+        "README.md",
+        include_str!("../../../demo/stockroom/README.md"),
+    ),
+    (
+        "stockroom/__init__.py",
+        include_str!("../../../demo/stockroom/stockroom/__init__.py"),
+    ),
+    (
+        "stockroom/__main__.py",
+        include_str!("../../../demo/stockroom/stockroom/__main__.py"),
+    ),
+    (
+        "stockroom/cli.py",
+        include_str!("../../../demo/stockroom/stockroom/cli.py"),
+    ),
+    (
+        "stockroom/models.py",
+        include_str!("../../../demo/stockroom/stockroom/models.py"),
+    ),
+    (
+        "stockroom/report.py",
+        include_str!("../../../demo/stockroom/stockroom/report.py"),
+    ),
+    (
+        "stockroom/store.py",
+        include_str!("../../../demo/stockroom/stockroom/store.py"),
+    ),
+    (
+        "tests/test_report.py",
+        include_str!("../../../demo/stockroom/tests/test_report.py"),
+    ),
+    (
+        "tests/test_store.py",
+        include_str!("../../../demo/stockroom/tests/test_store.py"),
+    ),
 ];
 
 /// One thing that the demo types.
@@ -110,10 +137,18 @@ fn unpack(folder: &Path) -> Result<()> {
 /// to the suggestion.
 fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<Option<f64>> {
     let Some((_, text)) = FILES.iter().find(|(name, _)| *name == scene.file) else {
-        bail!("demo/script.json: scene {}: no file `{}`", index + 1, scene.file);
+        bail!(
+            "demo/script.json: scene {}: no file `{}`",
+            index + 1,
+            scene.file
+        );
     };
     let Some(line) = text.lines().position(|line| line == scene.after) else {
-        bail!("demo/script.json: scene {}: no line `{}`", index + 1, scene.after);
+        bail!(
+            "demo/script.json: scene {}: no line `{}`",
+            index + 1,
+            scene.after
+        );
     };
     let uri = format!("{root}/{}", scene.file);
     client.notify(
@@ -121,7 +156,13 @@ fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<
         json!({ "textDocument":
             { "uri": uri, "languageId": "python", "version": 1, "text": text } }),
     )?;
-    let mut typing = Typing { client, uri, version: 1, line: line + 1, column: 0 };
+    let mut typing = Typing {
+        client,
+        uri,
+        version: 1,
+        line: line + 1,
+        column: 0,
+    };
     typing.insert_at(line, scene.after.len(), &format!("\n{}", scene.indent))?;
     typing.column = scene.indent.len();
     std::thread::sleep(READING);
@@ -136,7 +177,11 @@ fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<
     let result = typing.client.wait(id, PATIENCE)?;
     let latency = struck.elapsed().as_secs_f64() * 1e3;
     let suggestion = first_suggestion(&result);
-    let why = if suggestion.is_none() { typing.why()? } else { String::new() };
+    let why = if suggestion.is_none() {
+        typing.why()?
+    } else {
+        String::new()
+    };
     typing.close()?;
     show(scene, line, suggestion.as_deref(), latency, &why)?;
     Ok(suggestion.map(|_| latency))
@@ -189,12 +234,17 @@ impl Typing<'_> {
             json!({ "command": "truefill.why", "arguments": [self.uri] }),
         )?;
         let answer = self.client.wait(id, PATIENCE)?;
-        Ok(answer["last"]["message"].as_str().unwrap_or("no reason was given").to_owned())
+        Ok(answer["last"]["message"]
+            .as_str()
+            .unwrap_or("no reason was given")
+            .to_owned())
     }
 
     fn close(&mut self) -> Result<()> {
-        self.client
-            .notify("textDocument/didClose", json!({ "textDocument": { "uri": self.uri } }))
+        self.client.notify(
+            "textDocument/didClose",
+            json!({ "textDocument": { "uri": self.uri } }),
+        )
     }
 }
 
@@ -211,8 +261,15 @@ fn show(
     latency: f64,
     why: &str,
 ) -> Result<()> {
-    let (dim, off) = if std::io::stdout().is_terminal() { ("\x1b[2m", "\x1b[0m") } else { ("«", "»") };
-    let text = FILES.iter().find(|(name, _)| *name == scene.file).map_or("", |(_, text)| text);
+    let (dim, off) = if std::io::stdout().is_terminal() {
+        ("\x1b[2m", "\x1b[0m")
+    } else {
+        ("«", "»")
+    };
+    let text = FILES
+        .iter()
+        .find(|(name, _)| *name == scene.file)
+        .map_or("", |(_, text)| text);
     let lines: Vec<&str> = text.lines().collect();
     let mut out = format!("\n{}:{}\n", scene.file, line + 2);
     for before in &lines[line.saturating_sub(2)..=line] {
@@ -251,7 +308,9 @@ fn end(latencies: &mut [f64]) -> Result<ExitCode> {
 
 fn say(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the output is closed")
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("the output is closed")
 }
 
 #[cfg(test)]
@@ -263,8 +322,10 @@ mod tests {
         let scenes = scenes().expect("the script parses");
         assert!(scenes.len() >= 6);
         for scene in &scenes {
-            let (_, text) =
-                FILES.iter().find(|(name, _)| *name == scene.file).expect("the file ships");
+            let (_, text) = FILES
+                .iter()
+                .find(|(name, _)| *name == scene.file)
+                .expect("the file ships");
             let places = text.lines().filter(|line| *line == scene.after).count();
             assert_eq!(places, 1, "`{}` in {}", scene.after, scene.file);
             assert!(scene.indent.trim().is_empty() && !scene.typed.contains('\n'));

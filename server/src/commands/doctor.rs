@@ -46,17 +46,32 @@ pub struct Check {
 impl Check {
     /// Something in order.
     fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, level: Level::Ok, found: found.into(), advice: None }
+        Self {
+            name,
+            level: Level::Ok,
+            found: found.into(),
+            advice: None,
+        }
     }
 
     /// Something that works, but not as well as it could.
     fn warn(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, level: Level::Warn, found: found.into(), advice: Some(advice.into()) }
+        Self {
+            name,
+            level: Level::Warn,
+            found: found.into(),
+            advice: Some(advice.into()),
+        }
     }
 
     /// Something that does not work.
     fn fail(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, level: Level::Fail, found: found.into(), advice: Some(advice.into()) }
+        Self {
+            name,
+            level: Level::Fail,
+            found: found.into(),
+            advice: Some(advice.into()),
+        }
     }
 }
 
@@ -69,7 +84,11 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     let failed = checks.iter().any(|check| check.level == Level::Fail);
     if args.json {
-        writeln!(out, "{}", serde_json::json!({ "ok": !failed, "checks": checks }))?;
+        writeln!(
+            out,
+            "{}",
+            serde_json::json!({ "ok": !failed, "checks": checks })
+        )?;
     } else {
         for check in &checks {
             let level = match check.level {
@@ -83,5 +102,9 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode> {
             }
         }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

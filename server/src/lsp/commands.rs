@@ -55,14 +55,16 @@ impl Backend {
                 "`{WHY}` expects the document's URI as its first argument"
             ))
         })?;
-        let index = serving.index().map(|index| {
-            json!({ "complete": index.is_complete(), "size": index.index().size() })
-        });
+        let index = serving
+            .index()
+            .map(|index| json!({ "complete": index.is_complete(), "size": index.index().size() }));
         let here = match arguments.get(1) {
             Some(position) => Some(self.here(uri, position)?),
             None => None,
         };
-        Ok(json!({ "status": status, "here": here, "last": serving.last_verdict(uri), "index": index }))
+        Ok(
+            json!({ "status": status, "here": here, "last": serving.last_verdict(uri), "index": index }),
+        )
     }
 
     fn here(&self, uri: &str, position: &Value) -> Result<Value> {

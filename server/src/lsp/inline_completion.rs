@@ -33,9 +33,9 @@ impl Backend {
     pub(super) async fn inline_completion(&self, params: Params) -> Result<InlineCompletionList> {
         let ask = self.ask(params);
         match self.session.serving.suggest(&ask).await {
-            Ok(suggestions) => {
-                Ok(InlineCompletionList { items: suggestions.iter().map(item).collect() })
-            }
+            Ok(suggestions) => Ok(InlineCompletionList {
+                items: suggestions.iter().map(item).collect(),
+            }),
             Err(Silence::EnginePanicked) => Err(Error::internal_error()),
             Err(_) => Ok(InlineCompletionList { items: Vec::new() }),
         }

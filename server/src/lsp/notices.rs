@@ -20,11 +20,7 @@ impl Notification for StatusNotification {
 
 /// Sends until all senders are gone, from when the client is ready for it. A status that was
 /// just sent is not sent again.
-pub async fn send(
-    client: Client,
-    mut notices: UnboundedReceiver<Notice>,
-    session: Arc<Session>,
-) {
+pub async fn send(client: Client, mut notices: UnboundedReceiver<Notice>, session: Arc<Session>) {
     session.initialized.notified().await;
     let mut last = None;
     while let Some(notice) = notices.recv().await {

@@ -63,7 +63,9 @@ fn check_size(files: &Files, snapshot: &Snapshot, cursor: ByteOffset) -> Result<
 
 /// Whether the cursor stands in a word that goes on to the right.
 fn inside_word(snapshot: &Snapshot, cursor: ByteOffset) -> bool {
-    let at = snapshot.rope.byte_to_char(cursor.0.min(snapshot.rope.len_bytes()));
+    let at = snapshot
+        .rope
+        .byte_to_char(cursor.0.min(snapshot.rope.len_bytes()));
     let left = at.checked_sub(1).and_then(|at| snapshot.rope.get_char(at));
     let right = snapshot.rope.get_char(at);
     left.is_some_and(lines::is_word) && right.is_some_and(lines::is_word)

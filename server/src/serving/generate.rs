@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::engine::{
-    Answer, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling, StopFn,
-    StopReason,
+    Answer, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling,
+    StopFn, StopReason,
 };
 use crate::silence::Silence;
 

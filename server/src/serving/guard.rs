@@ -37,7 +37,10 @@ impl Guarded {
 
 impl From<Found> for Silence {
     fn from(found: Found) -> Self {
-        Self::GuardBlocked { name: found.name, reason: found.reason }
+        Self::GuardBlocked {
+            name: found.name,
+            reason: found.reason,
+        }
     }
 }
 
@@ -51,10 +54,14 @@ pub fn guard(
     index: &Index,
 ) -> Guarded {
     let language = plan.language.filter(|_| mode != GuardMode::Off);
-    let Some(language) = language else { return verdict(GuardVerdict::Off, None) };
+    let Some(language) = language else {
+        return verdict(GuardVerdict::Off, None);
+    };
     match judge(language, path, &around.prefix, text, &around.suffix, index) {
         Judgement::Known => verdict(GuardVerdict::Pass, None),
-        Judgement::Unknown { name, kind, reason, .. } => {
+        Judgement::Unknown {
+            name, kind, reason, ..
+        } => {
             let verdict_of_mode = match mode {
                 GuardMode::Block => GuardVerdict::Block,
                 GuardMode::Flag | GuardMode::Off => GuardVerdict::Flag,
@@ -66,8 +73,17 @@ pub fn guard(
 
 fn verdict(verdict: GuardVerdict, found: Option<(NameKind, Found)>) -> Guarded {
     let kind = found.as_ref().map(|(kind, _)| kind_name(*kind).to_owned());
-    let detail = found.as_ref().map(|(_, found)| format!("{}: {}", found.name, found.reason));
-    Guarded { guard: Guard { verdict, kind, detail }, found: found.map(|(_, found)| found) }
+    let detail = found
+        .as_ref()
+        .map(|(_, found)| format!("{}: {}", found.name, found.reason));
+    Guarded {
+        guard: Guard {
+            verdict,
+            kind,
+            detail,
+        },
+        found: found.map(|(_, found)| found),
+    }
 }
 
 fn kind_name(kind: NameKind) -> &'static str {

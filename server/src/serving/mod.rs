@@ -163,7 +163,9 @@ impl Serving {
     /// A document was changed.
     pub fn changed(&self, uri: &str, version: i32, changes: &[Change], encoding: Encoding) {
         self.turns.edited(uri);
-        let result = self.documents.change(uri, version, changes, encoding, Instant::now());
+        let result = self
+            .documents
+            .change(uri, version, changes, encoding, Instant::now());
         if let Err(error) = result {
             self.poisoned(uri, error);
         }
@@ -211,7 +213,10 @@ impl Serving {
 
     /// The index of the workspace's symbols, once it is configured.
     pub fn index(&self) -> Option<Arc<WorkspaceIndex>> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Starts the index, and again where its rules or settings changed.
@@ -220,7 +225,11 @@ impl Serving {
         let same = before.index == config.index && before.files == config.files;
         if index.is_none() || !same {
             let (rules, folders) = (self.workspace.rules(), self.workspace.folders());
-            *index = Some(Arc::new(WorkspaceIndex::start(&config.index, rules, folders)));
+            *index = Some(Arc::new(WorkspaceIndex::start(
+                &config.index,
+                rules,
+                folders,
+            )));
         }
     }
 
@@ -240,11 +249,17 @@ impl Serving {
 
     /// Mean time from asking the model to its answer.
     fn latency(&self) -> Option<Duration> {
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).get()
+        self.latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get()
     }
 
     fn add_latency(&self, took: Duration) {
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).add(took);
+        self.latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(took);
     }
 
     fn note(&self, uri: &str, verdict: Verdict) {

@@ -43,14 +43,19 @@ impl Serving {
                 (false, true) => Extent::Line,
                 (false, false) => Extent::Word,
             };
-            Outcome::Accepted { extent, chars: narrow(chars) }
+            Outcome::Accepted {
+                extent,
+                chars: narrow(chars),
+            }
         });
     }
 
     /// The user turned a suggestion down: it does not come back with the next key.
     pub fn rejected(&self, id: &str, reason: &str) {
         self.cache().forget(id);
-        let reason = Some(reason).filter(|reason| !reason.is_empty()).map(str::to_owned);
+        let reason = Some(reason)
+            .filter(|reason| !reason.is_empty())
+            .map(str::to_owned);
         self.outcome(id, |_| Outcome::Rejected { reason });
     }
 
@@ -58,16 +63,27 @@ impl Serving {
     pub(super) fn typed_through(&self, id: &str, bytes: usize) {
         self.outcome(id, |served| {
             let typed = served.text.get(..bytes).unwrap_or_default();
-            Outcome::TypedThrough { chars: narrow(typed.chars().count()) }
+            Outcome::TypedThrough {
+                chars: narrow(typed.chars().count()),
+            }
         });
     }
 
     /// Outcomes of suggestions that this process did not serve, or long ago, are not taken.
     fn outcome(&self, id: &str, outcome: impl FnOnce(&Served) -> Outcome) {
-        let Some(served) = self.served.outcome(id) else { return };
-        let Ok(suggestion) = id.parse::<SuggestionId>() else { return };
+        let Some(served) = self.served.outcome(id) else {
+            return;
+        };
+        let Ok(suggestion) = id.parse::<SuggestionId>() else {
+            return;
+        };
         let outcome = outcome(&served);
-        let record = OutcomeRecord { suggestion, sequence: served.outcomes, outcome, inferred: false };
+        let record = OutcomeRecord {
+            suggestion,
+            sequence: served.outcomes,
+            outcome,
+            inferred: false,
+        };
         self.write(Event::Outcome(record));
     }
 
@@ -83,13 +99,21 @@ impl Serving {
         let id = shown.as_ref().map(|shown| shown.id);
         let policy = self.policy(&ask.uri);
         let path = file_path(&ask.uri).map(|path| path.to_string_lossy().into_owned());
-        let ask = Ask { uri: path.unwrap_or_else(|| ask.uri.clone()), ..ask.clone() };
+        let ask = Ask {
+            uri: path.unwrap_or_else(|| ask.uri.clone()),
+            ..ask.clone()
+        };
         if let Some(row) = trail.row(&self.session, &ask, language, policy, shown, silence) {
             self.write(row);
         }
         if let Some(suggestion) = id {
             let outcome = Outcome::Served;
-            let record = OutcomeRecord { suggestion, sequence: 0, outcome, inferred: false };
+            let record = OutcomeRecord {
+                suggestion,
+                sequence: 0,
+                outcome,
+                inferred: false,
+            };
             self.write(Event::Outcome(record));
         }
     }
@@ -99,7 +123,11 @@ impl Serving {
         let folders = self.workspace.folders();
         let inside = file_path(uri)
             .is_some_and(|path| folders.iter().any(|folder| path.starts_with(folder)));
-        if inside { PathPolicy::Open } else { PathPolicy::Denied }
+        if inside {
+            PathPolicy::Open
+        } else {
+            PathPolicy::Denied
+        }
     }
 
     fn write(&self, event: Event) {
@@ -111,12 +139,17 @@ impl Serving {
 
     /// Opens, reopens or closes the journal as the configuration says.
     pub(super) fn configure_journal(&self, before: &Config, config: &Config) {
-        let Some(path) = &self.journal_path else { return };
+        let Some(path) = &self.journal_path else {
+            return;
+        };
         let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
         if journal.is_some() && before.journal == config.journal {
             return;
         }
-        let options = Options { context: config.journal.context, ..Options::default() };
+        let options = Options {
+            context: config.journal.context,
+            ..Options::default()
+        };
         let opened = config.journal.enabled.then(|| Journal::open(path, options));
         let old = std::mem::replace(&mut *journal, opened.map(Arc::new));
         drop(journal);
@@ -126,7 +159,11 @@ impl Serving {
 
     /// Writes what waits.
     pub(super) fn flush_journal(&self) {
-        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let journal = self
+            .journal
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(Err(error)) = journal.map(|journal| journal.flush(LAST_EVENTS)) {
             tracing::warn!(%error, "the journal's last events may be lost");
         }

@@ -79,7 +79,10 @@ impl Serving {
     ) -> Result<(Snapshot, Around), Silence> {
         let snapshot = self.documents.snapshot(&ask.uri)?;
         if let Some(asked) = ask.version.filter(|asked| *asked != snapshot.version) {
-            return Err(Silence::OtherVersion { asked, current: snapshot.version });
+            return Err(Silence::OtherVersion {
+                asked,
+                current: snapshot.version,
+            });
         }
         self.workspace.check(&ask.uri)?;
         let nowhere = |error: PositionError| Silence::NoSuchPosition(error.to_string());
@@ -144,7 +147,10 @@ impl Run<'_> {
     /// What is left of a suggestion that the user is typing, without asking the model.
     fn typed_through(&self, info: &EngineInfo, around: &Around) -> Vec<Suggestion> {
         let source = source(info, &self.ask.uri);
-        let place = Place { before: &around.prefix, after: &around.suffix };
+        let place = Place {
+            before: &around.prefix,
+            after: &around.suffix,
+        };
         let trigger = match self.ask.trigger {
             Trigger::Invoked => surroundings::Trigger::Invoked,
             Trigger::Automatic => surroundings::Trigger::Automatic,
@@ -166,8 +172,13 @@ impl Run<'_> {
         around: &Around,
     ) -> Result<(Plan, Written), Silence> {
         let path: Option<PathBuf> = file_path(&self.ask.uri);
-        let plan =
-            Plan::new(&self.config, snapshot, path.as_deref(), around, self.ask.trigger);
+        let plan = Plan::new(
+            &self.config,
+            snapshot,
+            path.as_deref(),
+            around,
+            self.ask.trigger,
+        );
         self.trail.shape = Some(plan.shape);
         let shape = match plan.shape {
             surroundings::Shape::OneLine => "one line",
@@ -264,14 +275,23 @@ impl Run<'_> {
             Trigger::Invoked => surroundings::Trigger::Invoked,
             Trigger::Automatic => surroundings::Trigger::Automatic,
         };
-        let place = Place { before: &around.prefix, after: &around.suffix };
+        let place = Place {
+            before: &around.prefix,
+            after: &around.suffix,
+        };
         let source = source(info, &self.ask.uri);
-        self.serving.cache().remember(&source, trigger, place, offers.collect());
+        self.serving
+            .cache()
+            .remember(&source, trigger, place, offers.collect());
     }
 
     fn suggestion(&self, id: String, text: &str, around: &Around) -> Suggestion {
         let text = format!("{}{text}", around.selected);
-        Suggestion { id, text, range: around.replaces }
+        Suggestion {
+            id,
+            text,
+            range: around.replaces,
+        }
     }
 
     fn record_served(
@@ -283,8 +303,12 @@ impl Run<'_> {
         polished: &Polished,
         guarded: Guarded,
     ) {
-        self.serving.served.remember(&id.to_string(), &polished.text);
-        let Some(generated) = written.samples.get(polished.sample) else { return };
+        self.serving
+            .served
+            .remember(&id.to_string(), &polished.text);
+        let Some(generated) = written.samples.get(polished.sample) else {
+            return;
+        };
         let sample = Sample::new(plan, generated, polished.sample);
         let shown = super::trail::Shown {
             id,
@@ -294,7 +318,8 @@ impl Run<'_> {
             seed: (polished.sample > 0).then_some(polished.sample as u64),
             guard: Some(guarded.guard),
         };
-        self.serving.record(&self.trail, self.ask, &self.language, Some(shown), None);
+        self.serving
+            .record(&self.trail, self.ask, &self.language, Some(shown), None);
     }
 
     /// Tells everyone what became of the request.
@@ -304,7 +329,8 @@ impl Run<'_> {
             Ok(suggestions) => Verdict::suggested(suggestions.len(), self.flagged.take()),
             Err(silence) => {
                 let code = Some(silence.code());
-                self.serving.record(&self.trail, self.ask, &self.language, None, code);
+                self.serving
+                    .record(&self.trail, self.ask, &self.language, None, code);
                 Verdict::silent(silence)
             }
         };

@@ -121,7 +121,9 @@ impl Plan {
             Box::new(move |text| match rules.check(text) {
                 Some(stop) => {
                     stopped_by.set(sample, stop.rule.as_str());
-                    Flow::Stop { keep_bytes: stop.keep_bytes }
+                    Flow::Stop {
+                        keep_bytes: stop.keep_bytes,
+                    }
                 }
                 None => Flow::Continue,
             })
@@ -172,7 +174,10 @@ fn shape_without_grammar(prefix: &str, suffix: &str, invoked: bool) -> (Shape, &
     let after = suffix.split('\n').next().unwrap_or_default();
     let empty = before.trim().is_empty() && after.trim().is_empty();
     match empty && invoked {
-        true => (Shape::Block, "an empty line in a language without a grammar"),
+        true => (
+            Shape::Block,
+            "an empty line in a language without a grammar",
+        ),
         false => (Shape::OneLine, "a language without a grammar"),
     }
 }

@@ -37,9 +37,15 @@ pub fn polish(
         let truncated = matches!(sample.stop, StopReason::Limit | StopReason::Deadline);
         let surroundings = plan.surroundings(around, truncated, &sentinels);
         match clean(&sample.text, &surroundings) {
-            Outcome::Kept { text, .. } => kept.push(Polished { text, sample: index }),
+            Outcome::Kept { text, .. } => kept.push(Polished {
+                text,
+                sample: index,
+            }),
             Outcome::Dropped(rule, sentence) => {
-                dropped.get_or_insert(Silence::CleanedAway { rule: rule.as_str(), sentence });
+                dropped.get_or_insert(Silence::CleanedAway {
+                    rule: rule.as_str(),
+                    sentence,
+                });
             }
         }
     }
@@ -50,5 +56,9 @@ pub fn polish(
         .enumerate()
         .filter_map(|(index, polished)| chosen.contains(&index).then_some(polished))
         .collect();
-    if kept.is_empty() { Err(dropped.unwrap_or(Silence::NothingGenerated)) } else { Ok(kept) }
+    if kept.is_empty() {
+        Err(dropped.unwrap_or(Silence::NothingGenerated))
+    } else {
+        Ok(kept)
+    }
 }

@@ -31,7 +31,10 @@ impl ServedLast {
     /// Remembers a suggestion.
     pub fn remember(&self, id: &str, text: &str) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let served = Served { text: text.to_owned(), outcomes: 0 };
+        let served = Served {
+            text: text.to_owned(),
+            outcomes: 0,
+        };
         if inner.by_id.insert(id.to_owned(), served).is_none() {
             inner.order.push_back(id.to_owned());
         }

@@ -61,7 +61,14 @@ pub struct Shown<'a> {
 impl Trail {
     /// A request that begins now.
     pub fn new(asked: Instant) -> Self {
-        Self { asked, stages: Stages::default(), engine: None, shape: None, first: None, blocked: None }
+        Self {
+            asked,
+            stages: Stages::default(),
+            engine: None,
+            shape: None,
+            first: None,
+            blocked: None,
+        }
     }
 
     /// Takes over the engine's figures of the first sample.
@@ -86,16 +93,30 @@ impl Trail {
         silence: Option<&str>,
     ) -> Option<Event> {
         let engine = self.engine.as_ref()?;
-        let sample = shown.as_ref().map(|shown| shown.sample).or(self.first.as_ref());
-        let stages = Stages { total: Some(micros(self.asked.elapsed())), ..self.stages };
+        let sample = shown
+            .as_ref()
+            .map(|shown| shown.sample)
+            .or(self.first.as_ref());
+        let stages = Stages {
+            total: Some(micros(self.asked.elapsed())),
+            ..self.stages
+        };
         Some(Event::Suggestion(Box::new(SuggestionRecord {
-            id: shown.as_ref().map_or_else(SuggestionId::generate, |shown| shown.id),
+            id: shown
+                .as_ref()
+                .map_or_else(SuggestionId::generate, |shown| shown.id),
             session: session.to_owned(),
-            document: Document { path: ask.uri.clone(), policy },
+            document: Document {
+                path: ask.uri.clone(),
+                policy,
+            },
             language: language.to_owned(),
             checkpoint: engine.checkpoint.clone(),
             arm: ARM.to_owned(),
-            format: Format { name: engine.format.clone(), version: engine.format_version },
+            format: Format {
+                name: engine.format.clone(),
+                version: engine.format_version,
+            },
             prompt_sha256: sample.map(|sample| sample.prompt_sha256.clone()),
             trigger: match ask.trigger {
                 ask::Trigger::Invoked => Trigger::Invoked,
@@ -115,7 +136,9 @@ impl Trail {
             }),
             stop_reason: sample.map(|sample| sample.stop.clone()),
             seed: shown.as_ref().and_then(|shown| shown.seed),
-            guard: shown.and_then(|shown| shown.guard).or_else(|| self.blocked.clone()),
+            guard: shown
+                .and_then(|shown| shown.guard)
+                .or_else(|| self.blocked.clone()),
             silence: silence.map(str::to_owned),
         })))
     }

@@ -29,7 +29,9 @@ impl Turns {
     /// A request came; it ends the turn of the one before.
     pub fn asked(&self, uri: &str) -> Turn {
         let mut documents = self.lock();
-        let sender = documents.entry(uri.to_owned()).or_insert_with(|| watch::Sender::new(Last::Asked));
+        let sender = documents
+            .entry(uri.to_owned())
+            .or_insert_with(|| watch::Sender::new(Last::Asked));
         sender.send_replace(Last::Asked);
         Turn(sender.subscribe())
     }
@@ -47,7 +49,9 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Last>>> {
-        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
+        self.documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

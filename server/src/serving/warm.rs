@@ -34,7 +34,9 @@ impl Serving {
             if let Some(engine) = serving.engine() {
                 let mut states = engine.watch();
                 // A document that was opened while the model was being opened is warmed then.
-                let _ = states.wait_for(|state| *state != EngineState::Loading).await;
+                let _ = states
+                    .wait_for(|state| *state != EngineState::Loading)
+                    .await;
             }
             if serving.documents.version(&uri) == version {
                 serving.warm(&uri);
@@ -44,7 +46,9 @@ impl Serving {
 
     /// Queues the warming, if a suggestion is possible at the place.
     fn warm(&self, uri: &str) {
-        let Ok(snapshot) = self.documents.snapshot(uri) else { return };
+        let Ok(snapshot) = self.documents.snapshot(uri) else {
+            return;
+        };
         let end = CharOffset(snapshot.rope.len_chars());
         let place = snapshot.edited.unwrap_or(end).0.min(end.0);
         let byte = ByteOffset(snapshot.rope.char_to_byte(place));
@@ -77,6 +81,9 @@ impl Serving {
             make_stop: never(),
             asked: Instant::now(),
         };
-        Ok(EngineRequest { deadline: None, ..request(&config, &order) })
+        Ok(EngineRequest {
+            deadline: None,
+            ..request(&config, &order)
+        })
     }
 }

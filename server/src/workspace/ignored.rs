@@ -34,6 +34,15 @@ impl Ignored {
     /// Whether a file of `root` is excluded, by itself or by a folder on the way to it.
     /// Files outside `root` are not excluded.
     pub fn excludes(&self, path: &Path, root: &Path) -> bool {
+        self.excludes_any(path, root, false)
+    }
+
+    /// As [`Ignored::excludes`], for a folder.
+    pub fn excludes_folder(&self, path: &Path, root: &Path) -> bool {
+        self.excludes_any(path, root, true)
+    }
+
+    fn excludes_any(&self, path: &Path, root: &Path, is_dir: bool) -> bool {
         let Ok(relative) = path.strip_prefix(root) else {
             return false;
         };
@@ -41,7 +50,7 @@ impl Ignored {
         let mut candidate = root.to_owned();
         relative.components().any(|part| {
             candidate.push(part);
-            self.excludes_entry(&candidate, candidate != path, &top)
+            self.excludes_entry(&candidate, is_dir || candidate != path, &top)
         })
     }
 
@@ -160,6 +169,8 @@ mod tests {
         ] {
             assert!(!excluded(name), "{name}");
         }
+        assert!(ignored.excludes_folder(&root.join("build"), &root));
+        assert!(!ignored.excludes_folder(&root.join("sub"), &root));
         assert!(!ignored.excludes(Path::new("/elsewhere/a.log"), &root));
     }
 

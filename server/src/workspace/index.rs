@@ -9,9 +9,9 @@ mod watch;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use truefill_syntax::{Index, Language, indexable_files};
@@ -52,7 +52,12 @@ impl WorkspaceIndex {
         let index = Arc::new(Index::new());
         let stop = Arc::new(AtomicBool::new(false));
         let pending = Arc::new(AtomicUsize::new(0));
-        let mut started = Self { index, tasks: None, stop, pending };
+        let mut started = Self {
+            index,
+            tasks: None,
+            stop,
+            pending,
+        };
         if !settings.enabled {
             return started;
         }
@@ -136,7 +141,9 @@ impl Worker {
                 Task::Add(folder) => self.add(&folder),
                 Task::Remove(folder) => self.remove(&folder),
                 Task::Changed(paths) => {
-                    let Some(more) = self.gather(tasks, paths) else { return };
+                    let Some(more) = self.gather(tasks, paths) else {
+                        return;
+                    };
                     self.changed(more);
                 }
                 Task::Stop => return,
@@ -149,7 +156,11 @@ impl Worker {
         let before = self.pending.fetch_sub(1, Ordering::AcqRel);
         if before == 1 {
             let size = self.index.size();
-            tracing::debug!(files = size.files, names = size.names, "the index is complete");
+            tracing::debug!(
+                files = size.files,
+                names = size.names,
+                "the index is complete"
+            );
         }
     }
 
@@ -182,15 +193,23 @@ impl Worker {
 
     fn add_file(&mut self, folder: &Path, path: &Path, language: Language) {
         let held: usize = self.files.values().map(BTreeSet::len).sum();
-        let known = self.files.get(folder).is_some_and(|files| files.contains(path));
-        if (!known && held >= self.settings.max_files) || self.rules.check(path, folder).is_err() {
+        let known = self
+            .files
+            .get(folder)
+            .is_some_and(|files| files.contains(path));
+        if (!known && held >= self.settings.max_files)
+            || self.rules.check_denied(path, folder).is_err()
+        {
             return;
         }
         let started = Instant::now();
         match read(path, self.settings.max_file_bytes) {
             Some(text) => {
                 self.index.add_file(path, language, &text);
-                self.files.entry(folder.to_owned()).or_default().insert(path.to_owned());
+                self.files
+                    .entry(folder.to_owned())
+                    .or_default()
+                    .insert(path.to_owned());
                 if let Some(parent) = path.parent() {
                     self.watch.folder(parent);
                 }
@@ -219,8 +238,12 @@ impl Worker {
 
     fn changed(&mut self, paths: BTreeSet<PathBuf>) {
         for path in paths {
-            let Some(folder) = self.folder_of(&path) else { continue };
-            if path.file_name().is_some_and(|name| name == ".gitignore" || name == ".truefillignore")
+            let Some(folder) = self.folder_of(&path) else {
+                continue;
+            };
+            if path
+                .file_name()
+                .is_some_and(|name| name == ".gitignore" || name == ".truefillignore")
             {
                 self.remove(&folder);
                 self.add(&folder);
@@ -235,11 +258,14 @@ impl Worker {
     /// The innermost folder of the workspace that holds a path.
     fn folder_of(&self, path: &Path) -> Option<PathBuf> {
         let holding = self.files.keys().filter(|folder| path.starts_with(folder));
-        holding.max_by_key(|folder| folder.components().count()).cloned()
+        holding
+            .max_by_key(|folder| folder.components().count())
+            .cloned()
     }
 
     fn new_folder(&mut self, folder: &Path, path: &Path) {
-        if self.rules.check(path, folder).is_err() {
+        // A walk that begins at an excluded folder would not see that it is excluded.
+        if self.rules.ignores_folder(path, folder) {
             return;
         }
         for (file, language) in indexable_files(path) {
@@ -250,6 +276,7 @@ impl Worker {
     fn changed_file(&mut self, folder: &Path, path: &Path) {
         let language = Language::from_path(path);
         match language.filter(|_| path.is_file()) {
+            Some(_) if self.rules.check(path, folder).is_err() => {}
             Some(language) => self.add_file(folder, path, language),
             None => self.remove_below(path),
         }
@@ -257,8 +284,13 @@ impl Worker {
 
     /// Forgets a path that is gone: a file, or a folder with everything in it.
     fn remove_below(&mut self, gone: &Path) {
-        let below: Vec<PathBuf> =
-            self.files.values().flatten().filter(|path| path.starts_with(gone)).cloned().collect();
+        let below: Vec<PathBuf> = self
+            .files
+            .values()
+            .flatten()
+            .filter(|path| path.starts_with(gone))
+            .cloned()
+            .collect();
         below.iter().for_each(|path| self.remove_file(path));
     }
 }
@@ -307,7 +339,7 @@ mod tests {
         let root = root.path().canonicalize().unwrap();
         let write = |name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();
         write("a.py", "def first():\n    pass\n");
-        write(".gitignore", "ignored.py\n");
+        write(".gitignore", "ignored.py\nexcluded/\n");
         write("ignored.py", "def hidden():\n    pass\n");
         write("id_rsa.py", "def secret():\n    pass\n");
         let index = start(&root);
@@ -315,16 +347,23 @@ mod tests {
         assert!(!defined(&index, "hidden"));
         assert!(!defined(&index, "secret"), "denied files are never read");
         write("a.py", "def second():\n    pass\n");
-        eventually("the change", || defined(&index, "second") && !defined(&index, "first"));
+        eventually("the change", || {
+            defined(&index, "second") && !defined(&index, "first")
+        });
         write("b.py", "def third():\n    pass\n");
         eventually("the new file", || defined(&index, "third"));
         std::fs::create_dir(root.join("sub")).unwrap();
+        std::fs::create_dir(root.join("excluded")).unwrap();
+        write("excluded/d.py", "def fifth():\n    pass\n");
         write("sub/c.py", "def fourth():\n    pass\n");
         eventually("the new folder", || defined(&index, "fourth"));
+        assert!(!defined(&index, "fifth"));
         std::fs::remove_file(root.join("b.py")).unwrap();
         eventually("the removal", || !defined(&index, "third"));
         write(".gitignore", "sub/\n");
-        eventually("the rule", || !defined(&index, "fourth") && defined(&index, "hidden"));
+        eventually("the rule", || {
+            !defined(&index, "fourth") && defined(&index, "hidden")
+        });
         index.remove(&root);
         eventually("the folder's removal", || !defined(&index, "second"));
     }

@@ -44,6 +44,25 @@ impl Rules {
     /// # Errors
     /// [`Silence::Denied`] or [`Silence::Ignored`].
     pub fn check(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        self.check_denied(path, root)?;
+        match &self.ignored {
+            Some(ignored) if ignored.excludes(path, root) => Err(Silence::Ignored),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an ignore file excludes a folder.
+    pub fn ignores_folder(&self, path: &Path, root: &Path) -> bool {
+        self.ignored
+            .as_ref()
+            .is_some_and(|ignored| ignored.excludes_folder(path, root))
+    }
+
+    /// As [`Rules::check`] without the ignore files, for who walks by them.
+    ///
+    /// # Errors
+    /// [`Silence::Denied`].
+    pub fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
         // A link must not be a way around the list, so both ends of it are checked.
         let target = path.canonicalize().ok().filter(|target| target != path);
         for path in std::iter::once(path).chain(target.as_deref()) {
@@ -51,10 +70,7 @@ impl Rules {
                 return Err(Silence::Denied { pattern });
             }
         }
-        match &self.ignored {
-            Some(ignored) if ignored.excludes(path, root) => Err(Silence::Ignored),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

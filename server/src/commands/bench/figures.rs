@@ -24,7 +24,12 @@ impl Percentiles {
             let rank = (share * sorted.len() as f64).ceil() as usize;
             sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
         };
-        Self { count: sorted.len(), p50: at(0.50), p95: at(0.95), p99: at(0.99) }
+        Self {
+            count: sorted.len(),
+            p50: at(0.50),
+            p95: at(0.95),
+            p99: at(0.99),
+        }
     }
 }
 
@@ -40,13 +45,23 @@ pub struct Share {
 impl Share {
     /// Between 0 and 1; 0 of 0 is 0.
     pub fn ratio(self) -> f64 {
-        if self.of == 0 { 0.0 } else { self.part as f64 / self.of as f64 }
+        if self.of == 0 {
+            0.0
+        } else {
+            self.part as f64 / self.of as f64
+        }
     }
 }
 
 impl std::fmt::Display for Share {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.1} % ({} of {})", 100.0 * self.ratio(), self.part, self.of)
+        write!(
+            f,
+            "{:.1} % ({} of {})",
+            100.0 * self.ratio(),
+            self.part,
+            self.of
+        )
     }
 }
 
@@ -57,7 +72,12 @@ mod tests {
     #[test]
     fn percentiles_are_values_of_the_sample() {
         let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
-        let expected = Percentiles { count: 200, p50: 100.0, p95: 190.0, p99: 198.0 };
+        let expected = Percentiles {
+            count: 200,
+            p50: 100.0,
+            p95: 190.0,
+            p99: 198.0,
+        };
         assert_eq!(Percentiles::of(&values), expected);
         assert_eq!(Percentiles::of(&[7.0]).p99, 7.0);
         assert_eq!(Percentiles::of(&[]), Percentiles::default());

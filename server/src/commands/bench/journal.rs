@@ -18,18 +18,25 @@ const PREFILL: u32 = 32;
 pub fn figures(home: &Path, requests: usize) -> Result<ServerFigures> {
     let path = home.join("journal.sqlite3");
     let reader = Reader::open(&path).context("the server's journal")?;
-    let rows = reader.suggestions(Query::default())?.collect::<Result<Vec<_>, _>>()?;
+    let rows = reader
+        .suggestions(Query::default())?
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(summary(&rows, requests))
 }
 
 fn summary(rows: &[SuggestionRow], requests: usize) -> ServerFigures {
-    let asked: Vec<&SuggestionRow> =
-        rows.iter().filter(|row| row.stages.first_token.is_some()).collect();
+    let asked: Vec<&SuggestionRow> = rows
+        .iter()
+        .filter(|row| row.stages.first_token.is_some())
+        .collect();
     let (mut computed, mut prefill) = (0u64, 0u64);
     let (mut written, mut decode) = (0u64, 0u64);
     let (mut reused, mut prompt) = (0u64, 0u64);
     for row in &asked {
-        let (tokens, cached) = (row.prompt_tokens.unwrap_or(0), row.cached_tokens.unwrap_or(0));
+        let (tokens, cached) = (
+            row.prompt_tokens.unwrap_or(0),
+            row.cached_tokens.unwrap_or(0),
+        );
         reused += u64::from(cached);
         prompt += u64::from(tokens);
         if tokens.saturating_sub(cached) >= PREFILL {
@@ -53,8 +60,14 @@ fn summary(rows: &[SuggestionRow], requests: usize) -> ServerFigures {
         engine_total_ms: milliseconds(|row| first_token(row) + row.stages.decode.unwrap_or(0)),
         prefill_tokens_per_second: per_second(computed, prefill),
         decode_tokens_per_second: per_second(written, decode),
-        from_cache: Share { part: typed_through, of: requests },
-        prompt_reused: Share { part: reused as usize, of: prompt as usize },
+        from_cache: Share {
+            part: typed_through,
+            of: requests,
+        },
+        prompt_reused: Share {
+            part: reused as usize,
+            of: prompt as usize,
+        },
         ..ServerFigures::default()
     }
 }
@@ -64,5 +77,9 @@ fn first_token(row: &SuggestionRow) -> u64 {
 }
 
 fn per_second(count: u64, micros: u64) -> f64 {
-    if micros == 0 { 0.0 } else { count as f64 * 1e6 / micros as f64 }
+    if micros == 0 {
+        0.0
+    } else {
+        count as f64 * 1e6 / micros as f64
+    }
 }

@@ -46,7 +46,9 @@ impl LlamaPeer {
         };
         let config = BackendConfig {
             url: url.to_owned(),
-            protocol: Protocol::OpenAi { model: "default".into() },
+            protocol: Protocol::OpenAi {
+                model: "default".into(),
+            },
             api_key_env: None,
             limits: Limits::default(),
         };
@@ -68,7 +70,13 @@ impl LlamaPeer {
 
     fn prompt(&self, buffer: &Buffer) -> Result<String> {
         let (prefix, suffix) = buffer.text.split_at(buffer.cursor);
-        let parts = PromptParts { prefix, suffix, path: None, repo: None, chunks: &[] };
+        let parts = PromptParts {
+            prefix,
+            suffix,
+            path: None,
+            repo: None,
+            chunks: &[],
+        };
         let budget = Budget {
             total: self.config.context.window_tokens,
             suffix_share: self.config.context.suffix_share,
@@ -144,5 +152,9 @@ async fn complete(backend: &CompletionBackend, request: &CompletionRequest) -> R
         .context("the llama.cpp server")?;
     let line = completed.text.lines().next().unwrap_or_default().trim_end();
     let suggestion = (!line.is_empty()).then(|| line.to_owned());
-    Ok(Answer { at: Instant::now(), first_token, suggestion })
+    Ok(Answer {
+        at: Instant::now(),
+        first_token,
+        suggestion,
+    })
 }

@@ -62,7 +62,9 @@ impl<'a> LspPeer<'a> {
             .and_then(|position| byte_offset(&self.text, position))
             .unwrap_or(self.cursor);
         // What stands before the cursor already is repeated by the item, not added.
-        let suggestion = text.strip_prefix(self.text.get(start..self.cursor)?)?.to_owned();
+        let suggestion = text
+            .strip_prefix(self.text.get(start..self.cursor)?)?
+            .to_owned();
         self.offered = Some(item.clone());
         Some(suggestion)
     }
@@ -116,7 +118,9 @@ impl Peer for LspPeer<'_> {
         let end = Instant::now() + wait;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let Some(arrival) = self.client.receive(left)? else { return Ok(None) };
+            let Some(arrival) = self.client.receive(left)? else {
+                return Ok(None);
+            };
             let id = arrival.message.get("id").and_then(Value::as_i64);
             if id.is_none() || id != self.request {
                 continue;
@@ -124,12 +128,19 @@ impl Peer for LspPeer<'_> {
             self.request = None;
             let result = arrival.message.get("result").cloned().unwrap_or_default();
             let suggestion = self.suggestion(&result);
-            return Ok(Some(Answer { at: arrival.at, first_token: None, suggestion }));
+            return Ok(Some(Answer {
+                at: arrival.at,
+                first_token: None,
+                suggestion,
+            }));
         }
     }
 
     fn accept(&mut self) -> Result<()> {
-        let Some(command) = self.offered.take().and_then(|item| item.get("command").cloned())
+        let Some(command) = self
+            .offered
+            .take()
+            .and_then(|item| item.get("command").cloned())
         else {
             return Ok(());
         };
@@ -142,8 +153,10 @@ impl Peer for LspPeer<'_> {
 
     fn close(&mut self) -> Result<()> {
         self.cancel()?;
-        self.client
-            .notify("textDocument/didClose", json!({ "textDocument": { "uri": self.uri } }))
+        self.client.notify(
+            "textDocument/didClose",
+            json!({ "textDocument": { "uri": self.uri } }),
+        )
     }
 }
 

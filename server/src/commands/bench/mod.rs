@@ -37,11 +37,13 @@ pub struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Type real files again, key by key, through the whole server
-    #[command(after_help = "Lines are taken out of each file and typed again at the given pace, \
+    #[command(
+        after_help = "Lines are taken out of each file and typed again at the given pace, \
         with a request after every key and a cancellation where the next key comes first. A \
         suggestion is accepted if and only if the whole of it equals the next characters of the \
         file. Saved characters are (accepted characters - accepted suggestions) / (characters to \
-        type, without the indentation that an editor adds).")]
+        type, without the indentation that an editor adds)."
+    )]
     Keystrokes(KeystrokeArgs),
 }
 
@@ -107,15 +109,26 @@ struct Job {
 /// Where a file cannot be read, or the server cannot be started.
 pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     let What::Keystrokes(args) = &args.what;
-    let jobs = args.files.iter().map(|file| job(file, args)).collect::<Result<Vec<_>>>()?;
+    let jobs = args
+        .files
+        .iter()
+        .map(|file| job(file, args))
+        .collect::<Result<Vec<_>>>()?;
     let mut reports = vec![ours(args, &jobs)?];
     if let Some(url) = &args.llama {
         reports.push(theirs(args, url, &jobs)?);
     }
     let text = if args.json {
-        format!("{}\n", serde_json::to_string_pretty(&json!({ "reports": reports }))?)
+        format!(
+            "{}\n",
+            serde_json::to_string_pretty(&json!({ "reports": reports }))?
+        )
     } else {
-        reports.iter().map(Report::table).collect::<Vec<_>>().join("\n")
+        reports
+            .iter()
+            .map(Report::table)
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -156,8 +169,11 @@ fn setting(args: &KeystrokeArgs) -> String {
         milliseconds => format!("a key every {milliseconds} ms"),
     };
     let files = args.files.len();
-    format!("{pace}, {:?}, {:?}, seed {}, {files} files", args.trigger, args.habit, args.seed)
-        .to_lowercase()
+    format!(
+        "{pace}, {:?}, {:?}, seed {}, {files} files",
+        args.trigger, args.habit, args.seed
+    )
+    .to_lowercase()
 }
 
 fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
@@ -179,7 +195,13 @@ fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
     for (index, job) in jobs.iter().enumerate() {
         let uri = format!("file:///bench/{index}.{}", job.language);
         let mut peer = LspPeer::new(&mut client, &uri, job.language, invoked);
-        played.push(play(&mut peer, &job.session, habit(args), args.seed, pace(args))?);
+        played.push(play(
+            &mut peer,
+            &job.session,
+            habit(args),
+            args.seed,
+            pace(args),
+        )?);
     }
     let mut report = Report::of(format!("truefill, {}", args.model), setting(args), &played);
     let memory = probes::peak_memory(client.process_id());
@@ -202,7 +224,17 @@ fn theirs(args: &KeystrokeArgs, url: &str, jobs: &[Job]) -> Result<Report> {
     let mut played: Vec<Played> = Vec::new();
     for job in jobs {
         let mut peer = LlamaPeer::new(url, &model.path, model.format.as_deref())?;
-        played.push(play(&mut peer, &job.session, habit(args), args.seed, pace(args))?);
+        played.push(play(
+            &mut peer,
+            &job.session,
+            habit(args),
+            args.seed,
+            pace(args),
+        )?);
     }
-    Ok(Report::of(format!("llama.cpp server at {url}"), setting(args), &played))
+    Ok(Report::of(
+        format!("llama.cpp server at {url}"),
+        setting(args),
+        &played,
+    ))
 }

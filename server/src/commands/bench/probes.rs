@@ -26,12 +26,19 @@ pub fn edits_while_busy(client: &mut Client, language: &str, text: &str) -> Resu
         let busy = format!("file:///bench/busy-{round}");
         start_work(client, &busy, language, &shuffled(text, round))?;
         let other = "file:///bench/edited";
-        let mut buffer = Buffer { text: text.to_owned(), cursor: text.len() };
+        let mut buffer = Buffer {
+            text: text.to_owned(),
+            cursor: text.len(),
+        };
         let mut peer = LspPeer::new(client, other, language, true);
         peer.open(&buffer)?;
         let mut times = Vec::new();
         for _ in 0..EDITS {
-            let edit = Edit { start: buffer.cursor, end: buffer.cursor, text: "x".into() };
+            let edit = Edit {
+                start: buffer.cursor,
+                end: buffer.cursor,
+                text: "x".into(),
+            };
             let start = Instant::now();
             peer.change(&buffer.text, &edit)?;
             buffer.text.push('x');
@@ -136,7 +143,10 @@ fn start_work(client: &mut Client, uri: &str, language: &str, text: &str) -> Res
 }
 
 fn close(client: &mut Client, uri: &str) -> Result<()> {
-    client.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }))
+    client.notify(
+        "textDocument/didClose",
+        json!({ "textDocument": { "uri": uri } }),
+    )
 }
 
 #[cfg(test)]

@@ -104,9 +104,15 @@ pub fn play(
 ) -> Result<Played> {
     let mut replay = Replay {
         peer,
-        buffer: Buffer { text: session.start_text.clone(), cursor: session.cursor },
+        buffer: Buffer {
+            text: session.start_text.clone(),
+            cursor: session.cursor,
+        },
         player: Player::new(session, habit, seed),
-        played: Played { characters: session.typed_characters(), ..Played::default() },
+        played: Played {
+            characters: session.typed_characters(),
+            ..Played::default()
+        },
         pace,
         asked: None,
     };
@@ -189,7 +195,11 @@ impl Replay<'_> {
             }
             Stroke::Delete { bytes } => {
                 let start = self.buffer.cursor - bytes;
-                self.change(Edit { start, end: self.buffer.cursor, text: String::new() })?;
+                self.change(Edit {
+                    start,
+                    end: self.buffer.cursor,
+                    text: String::new(),
+                })?;
             }
         }
         Ok(())
@@ -202,12 +212,18 @@ impl Replay<'_> {
 
     fn insert(&mut self, text: &str) -> Result<()> {
         let at = self.buffer.cursor;
-        self.change(Edit { start: at, end: at, text: text.to_owned() })
+        self.change(Edit {
+            start: at,
+            end: at,
+            text: text.to_owned(),
+        })
     }
 
     fn change(&mut self, edit: Edit) -> Result<()> {
         self.peer.change(&self.buffer.text, &edit)?;
-        self.buffer.text.replace_range(edit.start..edit.end, &edit.text);
+        self.buffer
+            .text
+            .replace_range(edit.start..edit.end, &edit.text);
         self.buffer.cursor = edit.start + edit.text.len();
         Ok(())
     }
@@ -241,15 +257,25 @@ mod tests {
         }
         fn ask(&mut self, buffer: &Buffer) -> Result<()> {
             self.asks += 1;
-            let rest = TEXT.strip_prefix(&buffer.text[..buffer.cursor]).unwrap_or_default();
+            let rest = TEXT
+                .strip_prefix(&buffer.text[..buffer.cursor])
+                .unwrap_or_default();
             let line = rest.split('\n').next().unwrap_or_default();
             let wrong = self.asks.is_multiple_of(2);
-            self.suggestion = Some(if wrong { format!("{line}?") } else { line.to_owned() });
+            self.suggestion = Some(if wrong {
+                format!("{line}?")
+            } else {
+                line.to_owned()
+            });
             Ok(())
         }
         fn answer(&mut self, _wait: Duration) -> Result<Option<Answer>> {
             let at = Instant::now();
-            Ok(Some(Answer { at, first_token: None, suggestion: self.suggestion.take() }))
+            Ok(Some(Answer {
+                at,
+                first_token: None,
+                suggestion: self.suggestion.take(),
+            }))
         }
         fn accept(&mut self) -> Result<()> {
             self.accepts += 1;

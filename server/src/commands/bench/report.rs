@@ -77,7 +77,10 @@ impl Report {
             requests: keys.len(),
             reply_ms: Percentiles::of(&replies),
             first_token_ms: Percentiles::of(&first),
-            answered_before_next: Share { part: replies.len(), of: keys.len() },
+            answered_before_next: Share {
+                part: replies.len(),
+                of: keys.len(),
+            },
             suggested: Share {
                 part: keys.iter().filter(|key| key.suggested).count(),
                 of: replies.len(),
@@ -99,7 +102,11 @@ impl Report {
         if self.first_token_ms.count > 0 {
             line(&mut out, "key to first token, ms", &self.first_token_ms);
         }
-        entry(&mut out, "answered before the next key", &self.answered_before_next);
+        entry(
+            &mut out,
+            "answered before the next key",
+            &self.answered_before_next,
+        );
         entry(&mut out, "answers with a suggestion", &self.suggested);
         entry(
             &mut out,
@@ -135,9 +142,21 @@ impl ServerFigures {
                 self.prefill_tokens_per_second, self.decode_tokens_per_second
             ),
         );
-        entry(out, "answered from the typed-through cache", &self.from_cache);
-        entry(out, "prompt tokens reused from the KV cache", &self.prompt_reused);
-        line(out, "edit applied while the engine is busy, ms", &self.edit_while_busy_ms);
+        entry(
+            out,
+            "answered from the typed-through cache",
+            &self.from_cache,
+        );
+        entry(
+            out,
+            "prompt tokens reused from the KV cache",
+            &self.prompt_reused,
+        );
+        line(
+            out,
+            "edit applied while the engine is busy, ms",
+            &self.edit_while_busy_ms,
+        );
         if let Some(rest) = &self.rest_after_cancel_ms {
             line(out, "cancel to rest, ms", rest);
         }
@@ -152,8 +171,10 @@ fn saved(accepted: usize, accepts: usize, characters: usize) -> f64 {
 }
 
 fn line(out: &mut String, name: &str, of: &Percentiles) {
-    let text =
-        format!("p50 {:.1}, p95 {:.1}, p99 {:.1} (n = {})", of.p50, of.p95, of.p99, of.count);
+    let text = format!(
+        "p50 {:.1}, p95 {:.1}, p99 {:.1} (n = {})",
+        of.p50, of.p95, of.p99, of.count
+    );
     entry(out, name, &text);
 }
 
@@ -168,9 +189,17 @@ mod tests {
 
     #[test]
     fn figures_keep_their_denominators() {
-        let key = |reply_ms, suggested| Key { reply_ms, first_token_ms: None, suggested };
+        let key = |reply_ms, suggested| Key {
+            reply_ms,
+            first_token_ms: None,
+            suggested,
+        };
         let played = Played {
-            keys: vec![key(Some(10.0), true), key(None, false), key(Some(30.0), false)],
+            keys: vec![
+                key(Some(10.0), true),
+                key(None, false),
+                key(Some(30.0), false),
+            ],
             characters: 100,
             accepted_characters: 22,
             accepts: 2,
@@ -182,6 +211,9 @@ mod tests {
         assert!((report.saved - 0.2).abs() < 1e-9);
         let table = report.table();
         assert!(table.contains("20.0 % ((44 - 4) of 200)"), "{table}");
-        assert!(table.contains("p50 10.0, p95 30.0, p99 30.0 (n = 4)"), "{table}");
+        assert!(
+            table.contains("p50 10.0, p95 30.0, p99 30.0 (n = 4)"),
+            "{table}"
+        );
     }
 }

@@ -55,7 +55,9 @@ pub fn session(text: &str, first_line: usize, lines: usize) -> Option<Session> {
         .chain(text.match_indices('\n').map(|(at, _)| at + 1))
         .collect();
     let begin = *starts.get(first_line.checked_sub(1)?)?;
-    let end = starts.get(first_line - 1 + lines).map_or(text.len(), |end| end - 1);
+    let end = starts
+        .get(first_line - 1 + lines)
+        .map_or(text.len(), |end| end - 1);
     let target = text.get(begin..end)?;
     if target.trim().is_empty() {
         return None;
@@ -65,7 +67,11 @@ pub fn session(text: &str, first_line: usize, lines: usize) -> Option<Session> {
     let mut start_text = String::with_capacity(text.len());
     start_text.push_str(&text[..begin + indent]);
     start_text.push_str(&text[end..]);
-    Some(Session { start_text, cursor: begin + indent, target: target[indent..].to_owned() })
+    Some(Session {
+        start_text,
+        cursor: begin + indent,
+        target: target[indent..].to_owned(),
+    })
 }
 
 impl Session {
@@ -98,9 +104,15 @@ fn next_key(rest: &str) -> Option<Key> {
         let line_end = if first == '\n' { 1 } else { 2 };
         let indent = rest[line_end..].find(|c| c != ' ' && c != '\t');
         let indent = indent.unwrap_or(rest.len() - line_end);
-        return Some(Key { bytes: line_end + indent, typed: 1 });
+        return Some(Key {
+            bytes: line_end + indent,
+            typed: 1,
+        });
     }
-    Some(Key { bytes: first.len_utf8(), typed: 1 })
+    Some(Key {
+        bytes: first.len_utf8(),
+        typed: 1,
+    })
 }
 
 /// Plays a session: gives the strokes one by one and is told what was accepted in between.
@@ -171,15 +183,23 @@ impl Player {
         let text = self.rest()[..key.bytes].to_owned();
         let typed = if self.retyping() { 0 } else { key.typed };
         self.done += key.bytes;
-        Some(Stroke::Insert { text, typed, asks: true })
+        Some(Stroke::Insert {
+            text,
+            typed,
+            asks: true,
+        })
     }
 
     /// Backspace over a few characters, which are then typed again.
     fn delete(&mut self) -> Stroke {
         let wanted = self.random.random_range(1..9usize);
         let line = self.target[..self.done].rfind('\n').map_or(0, |at| at + 1);
-        let back: usize =
-            self.target[line..self.done].chars().rev().take(wanted).map(char::len_utf8).sum();
+        let back: usize = self.target[line..self.done]
+            .chars()
+            .rev()
+            .take(wanted)
+            .map(char::len_utf8)
+            .sum();
         if back == 0 {
             return self.key().unwrap_or(Stroke::Jump { to: self.home });
         }
@@ -187,7 +207,9 @@ impl Player {
         let mut chars = self.target[self.done - back..self.done].chars();
         let first = chars.next_back().map_or(0, char::len_utf8);
         for c in chars {
-            self.queued.push(Stroke::Delete { bytes: c.len_utf8() });
+            self.queued.push(Stroke::Delete {
+                bytes: c.len_utf8(),
+            });
         }
         self.done -= back;
         Stroke::Delete { bytes: first }
@@ -197,7 +219,9 @@ impl Player {
     fn jump(&mut self) -> Stroke {
         let here = self.home + self.done;
         self.queued.push(Stroke::Jump { to: here });
-        Stroke::Jump { to: self.random.random_range(0..=self.home) }
+        Stroke::Jump {
+            to: self.random.random_range(0..=self.home),
+        }
     }
 
     /// The rest of the line comes from the clipboard.
@@ -208,7 +232,11 @@ impl Player {
         }
         let text = self.rest()[..end].to_owned();
         self.done += end;
-        Stroke::Insert { text, typed: 0, asks: true }
+        Stroke::Insert {
+            text,
+            typed: 0,
+            asks: true,
+        }
     }
 }
 
@@ -216,12 +244,16 @@ impl Player {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "fn a() {\n    let x = 1;\n    if x > 0 {\n        run(x, \"é\");\n    }\n}\n";
+    const TEXT: &str =
+        "fn a() {\n    let x = 1;\n    if x > 0 {\n        run(x, \"é\");\n    }\n}\n";
 
     #[test]
     fn the_typed_part_is_taken_out_and_its_indentation_is_the_editors() {
         let session = session(TEXT, 2, 3).expect("lines");
-        assert_eq!(session.target, "let x = 1;\n    if x > 0 {\n        run(x, \"é\");");
+        assert_eq!(
+            session.target,
+            "let x = 1;\n    if x > 0 {\n        run(x, \"é\");"
+        );
         assert_eq!(&session.start_text[..session.cursor], "fn a() {\n    ");
         assert_eq!(&session.start_text[session.cursor..], "\n    }\n}\n");
         assert_eq!(session.typed_characters(), 10 + 1 + 10 + 1 + 12);
@@ -246,7 +278,11 @@ mod tests {
                 while let Some(stroke) = player.next_stroke() {
                     match stroke {
                         Stroke::Jump { to } => cursor = to,
-                        Stroke::Insert { text: new, typed: count, .. } => {
+                        Stroke::Insert {
+                            text: new,
+                            typed: count,
+                            ..
+                        } => {
                             text.insert_str(cursor, &new);
                             cursor += new.len();
                             typed += count;
@@ -261,7 +297,10 @@ mod tests {
                     }
                 }
                 assert_eq!(text, TEXT, "{habit:?} {seed}");
-                assert!(typed + pasted >= session.typed_characters(), "{habit:?} {seed}");
+                assert!(
+                    typed + pasted >= session.typed_characters(),
+                    "{habit:?} {seed}"
+                );
                 assert!(typed <= session.typed_characters(), "{habit:?} {seed}");
             }
         }

@@ -48,8 +48,15 @@ fn configuration(paths: &Paths, checks: &mut Vec<Check>) -> Option<Config> {
     let file = paths.config_file();
     match Config::from_file(&file) {
         Ok(config) => {
-            let found = if file.exists() { "is in order" } else { "is not there: defaults" };
-            checks.push(Check::ok("configuration", format!("`{}` {found}", file.display())));
+            let found = if file.exists() {
+                "is in order"
+            } else {
+                "is not there: defaults"
+            };
+            checks.push(Check::ok(
+                "configuration",
+                format!("`{}` {found}", file.display()),
+            ));
             Some(config)
         }
         Err(error) => {
@@ -136,7 +143,10 @@ fn model(paths: &Paths, config: &Config, checks: &mut Vec<Check>) -> u64 {
         Ok(engine) => {
             let (info, took) = (engine.info(), started.elapsed().as_millis());
             let (name, version) = (&info.format, info.format_version);
-            let found = format!("opens in {took} ms on {}, format {name} {version}", info.device);
+            let found = format!(
+                "opens in {took} ms on {}, format {name} {version}",
+                info.device
+            );
             checks.push(Check::ok("engine", found));
         }
         Err(error) => {
@@ -157,7 +167,10 @@ fn verified(paths: &Paths, id: &str) -> Check {
     match verification {
         Ok(Some(verification)) if verification.holds() => {
             let files = verification.files.len();
-            Check::ok("model", format!("`{}`, {files} files as they should be", verification.id))
+            Check::ok(
+                "model",
+                format!("`{}`, {files} files as they should be", verification.id),
+            )
         }
         Ok(Some(verification)) => {
             let found = format!("`{}`: a file is missing or damaged", verification.id);
@@ -172,7 +185,10 @@ fn verified(paths: &Paths, id: &str) -> Check {
 fn size(path: &Path) -> u64 {
     let length = |path: PathBuf| std::fs::metadata(path).map(|data| data.len()).unwrap_or(0);
     match std::fs::read_dir(path) {
-        Ok(entries) => entries.filter_map(Result::ok).map(|entry| length(entry.path())).sum(),
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .map(|entry| length(entry.path()))
+            .sum(),
         Err(_) => length(path.to_owned()),
     }
 }
@@ -183,12 +199,20 @@ fn memory(config: &Config, weights: u64) -> Check {
     match available_memory() {
         Some(available) if available < needed => Check::warn(
             "memory",
-            format!("{} MiB are free, about {} MiB are needed", mib(available), mib(needed)),
+            format!(
+                "{} MiB are free, about {} MiB are needed",
+                mib(available),
+                mib(needed)
+            ),
             "choose a smaller model or a smaller `model.kv_memory_mb`",
         ),
         Some(available) => Check::ok(
             "memory",
-            format!("{} MiB are free, about {} MiB are needed", mib(available), mib(needed)),
+            format!(
+                "{} MiB are free, about {} MiB are needed",
+                mib(available),
+                mib(needed)
+            ),
         ),
         None => Check::ok("memory", format!("about {} MiB are needed", mib(needed))),
     }
@@ -197,7 +221,9 @@ fn memory(config: &Config, weights: u64) -> Check {
 /// Bytes that programs can still take, where the system says so.
 fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }
@@ -209,9 +235,16 @@ fn remote(config: &Config) -> Check {
     let key = &remote.api_key_env;
     if !key.is_empty() && std::env::var_os(key).is_none() {
         let found = format!("`{}` needs a key, and `{key}` is not set", remote.url);
-        return Check::fail("remote", found, format!("set `{key}` in the editor's environment"));
+        return Check::fail(
+            "remote",
+            found,
+            format!("set `{key}` in the editor's environment"),
+        );
     }
-    Check::ok("remote", format!("`{}` is asked instead of a local model", remote.url))
+    Check::ok(
+        "remote",
+        format!("`{}` is asked instead of a local model", remote.url),
+    )
 }
 
 fn journal(paths: &Paths, config: &Config) -> Check {
@@ -222,12 +255,23 @@ fn journal(paths: &Paths, config: &Config) -> Check {
     let journal = Journal::open(&path, Options::default());
     match journal.wait_started(JOURNAL) {
         Health::Working => {
-            let context = if config.journal.context { "with code" } else { "without code" };
-            Check::ok("journal", format!("`{}` can be written, {context}", path.display()))
+            let context = if config.journal.context {
+                "with code"
+            } else {
+                "without code"
+            };
+            Check::ok(
+                "journal",
+                format!("`{}` can be written, {context}", path.display()),
+            )
         }
         Health::Starting => Check::warn(
             "journal",
-            format!("`{}` did not open within {} s", path.display(), JOURNAL.as_secs()),
+            format!(
+                "`{}` did not open within {} s",
+                path.display(),
+                JOURNAL.as_secs()
+            ),
             "look whether the disk is busy or the folder lies on a network",
         ),
         Health::Off(reason) => {
@@ -241,9 +285,16 @@ fn journal(paths: &Paths, config: &Config) -> Check {
 fn git() -> Check {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let name = format!("git{}", std::env::consts::EXE_SUFFIX);
-    match std::env::split_paths(&path).map(|folder| folder.join(&name)).find(|git| git.is_file()) {
+    match std::env::split_paths(&path)
+        .map(|folder| folder.join(&name))
+        .find(|git| git.is_file())
+    {
         Some(git) => Check::ok("git", format!("`{}`", git.display())),
-        None => Check::warn("git", "is not on `PATH`", "install it to train on repositories"),
+        None => Check::warn(
+            "git",
+            "is not on `PATH`",
+            "install it to train on repositories",
+        ),
     }
 }
 
@@ -277,6 +328,9 @@ mod tests {
         let mut checks = Vec::new();
         model(&paths, &Config::default(), &mut checks);
         assert_eq!(checks[0].level, Level::Fail);
-        assert_eq!(checks[0].advice.as_deref(), Some("truefill models pull default"));
+        assert_eq!(
+            checks[0].advice.as_deref(),
+            Some("truefill models pull default")
+        );
     }
 }

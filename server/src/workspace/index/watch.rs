@@ -35,7 +35,10 @@ impl Watch {
         if let Err(error) = &watcher {
             tracing::warn!(%error, "changes of files are seen only when they are saved here");
         }
-        Self { watcher: watcher.ok(), folders: HashSet::new() }
+        Self {
+            watcher: watcher.ok(),
+            folders: HashSet::new(),
+        }
     }
 
     /// Watches a folder, but not those in it.
@@ -43,7 +46,9 @@ impl Watch {
         if self.folders.len() >= LIMIT || self.folders.contains(folder) {
             return;
         }
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         if watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
             self.folders.insert(folder.to_owned());
         }
@@ -51,7 +56,9 @@ impl Watch {
 
     /// Stops watching a folder and those in it.
     pub fn forget(&mut self, root: &Path) {
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         self.folders.retain(|folder| {
             let below = folder.starts_with(root);
             if below {
