@@ -1,4 +1,5 @@
 //! Text in, the same text out, whatever the text is; and the ids of independent implementations.
+#![allow(clippy::unwrap_used)]
 
 mod fim_support;
 
@@ -102,7 +103,7 @@ fn library(source: &str, text: &str) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn ids_equal_the_library_pipeline(text in hostile()) {
@@ -113,7 +114,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn text_comes_back_exactly_and_never_as_control_tokens(text in hostile()) {

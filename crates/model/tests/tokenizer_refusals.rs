@@ -1,4 +1,5 @@
 //! Files that are damaged, lie, or define what cannot be exact are refused with a reason.
+#![allow(clippy::unwrap_used)]
 
 mod fim_support;
 

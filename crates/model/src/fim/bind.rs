@@ -1,6 +1,9 @@
 //! A format with its tokens resolved.
 
+use std::sync::Arc;
+
 use super::format::{FimFormat, Item, Layout, Slot};
+use super::memo::Memo;
 use super::{FimError, Prompt};
 use crate::tokenizer::Tokenizer;
 use crate::tokens::TokenId;
@@ -16,12 +19,12 @@ pub struct BoundFormat {
     pub(super) end: Option<TokenId>,
     stop: Vec<TokenId>,
     banned: Vec<TokenId>,
+    pub(super) memo: Arc<Memo>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum BoundItem {
     Token(TokenId),
-    Bos,
     Slot { slot: Slot, lead_space: bool },
     Text(String),
 }
@@ -73,6 +76,7 @@ impl BoundFormat {
             end,
             stop,
             banned,
+            memo: Arc::default(),
         })
     }
 
@@ -154,19 +158,24 @@ fn bind_item(
     tokenizer: &Tokenizer,
     item: &Item,
 ) -> Result<BoundItem, FimError> {
+    let find = |token: &str| {
+        tokenizer.id(token).ok_or_else(|| FimError::MissingToken {
+            format: format.name.clone(),
+            token: token.to_owned(),
+        })
+    };
     Ok(match item {
-        Item::Bos => BoundItem::Bos,
+        Item::Bos => match (&format.begin, tokenizer.bos()) {
+            (Some(begin), _) => BoundItem::Token(find(begin)?),
+            (None, Some(bos)) if tokenizer.add_bos() => BoundItem::Token(bos),
+            (None, _) => BoundItem::Text(String::new()),
+        },
         Item::Slot { slot, lead_space } => BoundItem::Slot {
             slot: *slot,
             lead_space: *lead_space,
         },
         Item::Text(template) => BoundItem::Text(template.clone()),
-        Item::Token(token) => {
-            BoundItem::Token(tokenizer.id(token).ok_or_else(|| FimError::MissingToken {
-                format: format.name.clone(),
-                token: token.clone(),
-            })?)
-        }
+        Item::Token(token) => BoundItem::Token(find(token)?),
     })
 }
 

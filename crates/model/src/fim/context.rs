@@ -100,7 +100,7 @@ impl Writer<'_> {
                     let text = self.lead(&fill(template, values));
                     tokens.extend(self.tokenizer.encode_lossy(&text)?);
                 }
-                BoundItem::Bos | BoundItem::Slot { .. } => {}
+                BoundItem::Slot { .. } => {}
             }
         }
         if tokens.len() > budget {
@@ -145,7 +145,7 @@ impl Writer<'_> {
                     left -= ids.len();
                     tokens.extend(ids);
                 }
-                BoundItem::Bos | BoundItem::Slot { .. } => {}
+                BoundItem::Slot { .. } => {}
             }
         }
         Ok((tokens.len() <= budget).then_some(tokens))

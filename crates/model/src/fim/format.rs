@@ -57,6 +57,7 @@ pub struct FimFormat {
     pub(super) name: String,
     pub(super) version: u32,
     pub(super) detect: Option<Vec<String>>,
+    pub(super) begin: Option<String>,
     pub(super) end: Vec<String>,
     pub(super) stop: Vec<String>,
     pub(super) layout: Layout,
@@ -183,6 +184,7 @@ struct Entry {
     version: u32,
     like: Option<String>,
     detect: Option<Vec<String>>,
+    begin: Option<String>,
     end: Option<Vec<String>>,
     stop: Option<Vec<String>>,
     layout: Layout,
@@ -262,6 +264,7 @@ impl Entry {
             version: self.version,
             // A variant is chosen by its name.
             detect: self.detect,
+            begin: self.begin.or(base.and_then(|base| base.begin.clone())),
             end: self
                 .end
                 .or(base.map(|base| base.end.clone()))

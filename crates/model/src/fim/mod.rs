@@ -8,6 +8,7 @@ mod bind;
 mod comment;
 mod context;
 mod format;
+mod memo;
 mod render;
 mod text;
 mod window;

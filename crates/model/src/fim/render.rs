@@ -56,7 +56,7 @@ impl BoundFormat {
             0
         };
         let suffix = fit_front(parts.suffix, suffix_room, |text| {
-            self.tokenizer.encode_lossy(text)
+            self.memo.encode(&self.tokenizer, text)
         })?;
         left -= suffix.1.len();
 
@@ -68,7 +68,7 @@ impl BoundFormat {
             suffix: suffix.1,
         };
         Ok(Prompt {
-            tokens: self.assemble(&prompt),
+            tokens: self.not_empty(self.assemble(&prompt))?,
             prefix_window: prefix.start..parts.prefix.len(),
             suffix_window: 0..suffix.0,
             chunks: context.chunks,
@@ -87,13 +87,7 @@ impl BoundFormat {
         middle: &str,
         budget: &Budget,
     ) -> Result<TrainingExample, FimError> {
-        let Some(end) = self.end else {
-            let token = self.format.end.first().cloned().unwrap_or_default();
-            return Err(FimError::MissingToken {
-                format: self.name().to_owned(),
-                token,
-            });
-        };
+        let end = self.end.ok_or_else(|| self.no_end())?;
         let prompt = self.render(parts, budget)?;
         let mut tokens = prompt.tokens;
         let begin = tokens.len();
@@ -124,7 +118,7 @@ impl BoundFormat {
             Layout::PsmLine => anchor(text, self.format.anchor_bytes, block),
             _ => text.len(),
         };
-        let encode = |text: &str| Ok(self.tokenizer.encode_lossy(text)?);
+        let encode = |text: &str| Ok(self.memo.encode(&self.tokenizer, text)?);
         let encode_head = |text: &str| match lead_space {
             true => encode(&format!(" {text}")),
             false => encode(text),
@@ -143,7 +137,6 @@ impl BoundFormat {
         for item in &self.items {
             match item {
                 BoundItem::Token(id) => tokens.push(*id),
-                BoundItem::Bos => tokens.extend(self.bos()),
                 BoundItem::Text(_) => {}
                 BoundItem::Slot { slot, .. } => tokens.extend_from_slice(match slot {
                     Slot::Context => &parts.context,
@@ -153,24 +146,29 @@ impl BoundFormat {
                 }),
             }
         }
-        if tokens.is_empty() {
-            // A model needs something to continue; texts begin where another one ended.
-            tokens.extend(self.tokenizer.bos().or(self.end));
-        }
         tokens
     }
 
-    fn bos(&self) -> Option<TokenId> {
-        self.tokenizer.bos().filter(|_| self.tokenizer.add_bos())
+    /// A model needs something to continue; a text begins where another one ended.
+    fn not_empty(&self, mut tokens: Vec<TokenId>) -> Result<Vec<TokenId>, FimError> {
+        if tokens.is_empty() {
+            let first = self.tokenizer.bos().or(self.end);
+            tokens.push(first.ok_or_else(|| self.no_end())?);
+        }
+        Ok(tokens)
+    }
+
+    fn no_end(&self) -> FimError {
+        let token = self.format.end.first().cloned().unwrap_or_default();
+        FimError::MissingToken {
+            format: self.name().to_owned(),
+            token,
+        }
     }
 
     fn sentinel_count(&self) -> usize {
-        let count = |item: &BoundItem| match item {
-            BoundItem::Token(_) => 1,
-            BoundItem::Bos => usize::from(self.bos().is_some()),
-            BoundItem::Slot { .. } | BoundItem::Text(_) => 0,
-        };
-        self.items.iter().map(count).sum()
+        let sentinel = |item: &&BoundItem| matches!(item, BoundItem::Token(_));
+        self.items.iter().filter(sentinel).count()
     }
 
     fn has(&self, wanted: Slot) -> bool {

@@ -62,33 +62,102 @@ pub(super) fn fit_prefix<E>(
     }
 }
 
-/// The earliest place on the grid from which the text up to the cursor's block fits, with room for
-/// the rest of that block.
+/// Where the window begins if the text is as dense as it was so far.
+///
+/// At each whole block the start is chosen anew, early enough to leave room for the block that
+/// begins there. Within the block, eighths of it are gone through in their order; only where the
+/// room runs short does the start move on. So the result is a function of the text, and it changes
+/// about once per block.
 fn planned_start<E>(
     text: &str,
     limits: PrefixLimits,
     encode: impl Fn(&str) -> Result<Vec<TokenId>, E>,
     bytes: impl Fn(TokenId) -> usize,
 ) -> Result<usize, E> {
-    let blocks = text.len() / limits.block;
-    let stable = text.floor_char_boundary(blocks * limits.block);
-    let floor = stable.saturating_sub(limits.tokens * MAX_BYTES_PER_TOKEN);
-    let mut starts =
-        (floor.div_ceil(limits.block)..blocks).map(|nth| grid_cut(text, nth, limits.block));
-    let Some(begin) = starts.next() else {
-        return Ok(stable);
+    let step = eighth(limits.block);
+    let whole = text.len() / limits.block * limits.block;
+    if whole == 0 {
+        return Ok(0);
+    }
+    let floor = whole.saturating_sub(limits.tokens * MAX_BYTES_PER_TOKEN);
+    let begin = grid_cut(text, floor.div_ceil(step), step);
+    let end = text.floor_char_boundary(text.len() / step * step);
+    if begin >= end {
+        return Ok(begin.min(text.len()));
+    }
+    let counted = Counted::new(begin, encode(&text[begin..end])?, bytes);
+    // Tokens at the end of what is counted may still change with the next character.
+    let settled = whole.saturating_sub(step);
+    let block_room = limits
+        .tokens
+        .saturating_sub(counted.reserve(settled, limits.block + step));
+    let step_room = limits
+        .tokens
+        .saturating_sub(counted.reserve(settled, 2 * step));
+    let plan = |settled: usize| {
+        let least = counted.start_for(settled, block_room);
+        let cuts = (least / step..settled / step).map(|nth| grid_cut(text, nth, step));
+        std::iter::once(begin)
+            .chain(cuts)
+            .find(|cut| *cut >= least)
+            .unwrap_or(settled)
     };
-    let ids = encode(&text[begin..stable])?;
-    // The rest of the block will need what the text so far needs, and a tenth more.
-    let density = ids.len() as f32 / (stable - begin).max(1) as f32;
-    let reserve = (limits.block as f32 * density * 1.1).ceil() as usize;
-    let room = limits.tokens.saturating_sub(reserve);
-    let dropped = ids.len().saturating_sub(room);
-    let least = begin + ids.iter().take(dropped).map(|id| bytes(*id)).sum::<usize>();
-    let start = std::iter::once(begin)
-        .chain(starts)
-        .find(|start| *start >= least);
-    Ok(start.unwrap_or(stable))
+    let mut start = plan(settled);
+    let mut at = settled + step;
+    while at + step <= end {
+        if counted.between(start, at) > step_room {
+            start = plan(at);
+        }
+        at += step;
+    }
+    Ok(text.floor_char_boundary(start))
+}
+
+/// Where the tokens of a text end.
+struct Counted {
+    begin: usize,
+    ends: Vec<usize>,
+}
+
+impl Counted {
+    fn new(begin: usize, ids: Vec<TokenId>, bytes: impl Fn(TokenId) -> usize) -> Self {
+        let mut at = begin;
+        let end = |id| {
+            at += bytes(id);
+            at
+        };
+        Self {
+            begin,
+            ends: ids.into_iter().map(end).collect(),
+        }
+    }
+
+    fn until(&self, at: usize) -> usize {
+        self.ends.partition_point(|end| *end <= at)
+    }
+
+    fn between(&self, from: usize, to: usize) -> usize {
+        self.until(to).saturating_sub(self.until(from))
+    }
+
+    /// The earliest place from which at most `room` tokens lead to `to`.
+    fn start_for(&self, to: usize, room: usize) -> usize {
+        match self.until(to).checked_sub(room + 1) {
+            None => self.begin,
+            Some(last_dropped) => self.ends[last_dropped],
+        }
+    }
+
+    /// Tokens for so many bytes more, a tenth above what the text up to `to` needs.
+    fn reserve(&self, to: usize, bytes: usize) -> usize {
+        let seen = to.saturating_sub(self.begin).max(1);
+        let density = (self.until(to) as f32 / seen as f32).clamp(0.25, 1.0);
+        (bytes as f32 * density * 1.1).ceil() as usize
+    }
+}
+
+fn eighth(block: usize) -> usize {
+    (block / 8).max(1)
 }
 
 /// A start behind `start` that leaves out at least `excess` of `tokens` tokens, if those are spread
@@ -96,7 +165,7 @@ fn planned_start<E>(
 fn later_start(text: &str, start: usize, excess: usize, tokens: usize, block: usize) -> usize {
     let left = text.len() - start;
     let skip = (left as f32 * excess as f32 / tokens.max(1) as f32).ceil() as usize;
-    let fine = (block / 8).max(1);
+    let fine = eighth(block);
     let target = (start + skip.max(1)).min(text.len());
     let nth = target.div_ceil(fine);
     let cut = if (nth + 1) * fine <= text.len() {

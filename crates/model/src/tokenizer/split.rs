@@ -142,7 +142,7 @@ mod tests {
     fn rules_follow_each_other() {
         let gpt2 = SplitRule::Regex(GPT2.into());
         assert_eq!(
-            pieces(&[gpt2.clone()], "x1 = 23;\n  y"),
+            pieces(std::slice::from_ref(&gpt2), "x1 = 23;\n  y"),
             ["x", "1", " =", " 23", ";", "\n ", " y"]
         );
         assert_eq!(

@@ -1,5 +1,5 @@
 //! Vocabularies for tests: small ones with any sentinels, made from merges of a real one.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer};
 
