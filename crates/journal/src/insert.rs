@@ -1,32 +1,26 @@
 //! Writes one event.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use rusqlite::{Connection, named_params};
 
 use crate::clock::UnixMicros;
-use crate::counters::Cells;
 use crate::queue::Stamped;
 use crate::record::{Event, OutcomeRecord, SuggestionRecord};
-use crate::withhold::{self, Withheld};
+use crate::withhold::{self, Judgement, Withheld};
 
-/// What writing needs to know.
-pub struct Rules<'a> {
-    pub salt: &'a [u8],
-    pub context: bool,
-    pub cells: &'a Cells,
+/// An event whose text has been judged.
+pub struct Judged<'a> {
+    pub event: &'a Stamped,
+    pub judgement: Judgement,
 }
 
-/// Writes an event; one that is there already changes nothing and is counted.
-pub fn insert(db: &Connection, event: &Stamped, rules: &Rules<'_>) -> rusqlite::Result<()> {
-    let rows = match &event.event {
-        Event::Suggestion(record) => suggestion(db, event.at, record, rules)?,
-        Event::Outcome(record) => outcome(db, event.at, record)?,
+/// Writes an event; `false` if it is there already, which changes nothing.
+pub fn insert(db: &Connection, judged: &Judged<'_>, salt: &[u8]) -> rusqlite::Result<bool> {
+    let at = judged.event.at;
+    let rows = match &judged.event.event {
+        Event::Suggestion(record) => suggestion(db, at, record, judged.judgement, salt)?,
+        Event::Outcome(record) => outcome(db, at, record)?,
     };
-    if rows == 0 {
-        rules.cells.duplicates.fetch_add(1, Relaxed);
-    }
-    Ok(())
+    Ok(rows > 0)
 }
 
 /// Prepares the statements: an error means that the tables are not what their version says.
@@ -60,30 +54,26 @@ fn suggestion(
     db: &Connection,
     at: UnixMicros,
     record: &SuggestionRecord,
-    rules: &Rules<'_>,
+    judgement: Judgement,
+    salt: &[u8],
 ) -> rusqlite::Result<usize> {
-    let policy = withhold::text_policy(rules.context, &record.document);
     let text = record
         .completion
         .as_ref()
-        .map(|c| withhold::completion(policy, c));
-    if text == Some(Err(Withheld::Secret)) {
-        rules.cells.withheld_secrets.fetch_add(1, Relaxed);
-    }
-    let kept = text.and_then(Result::ok);
+        .map(|completion| completion.text.as_str());
+    let kept = text.filter(|_| judgement.text == Some(Ok(())));
     // The guard's reason names identifiers of the code: it goes with the text.
     let guard = record.guard.as_ref();
     let detail = guard
         .and_then(|guard| guard.detail.as_deref())
         .filter(|_| kept.is_some());
-    let denied = policy == Err(Withheld::Path);
     let stages = &record.stages;
     db.prepare_cached(SUGGESTION)?.execute(named_params! {
         ":id": record.id.to_string(),
         ":at": at.0,
         ":session": record.session,
-        ":document": withhold::document_key(rules.salt, &record.document.path),
-        ":path_policy": if denied { "denied" } else { "open" },
+        ":document": withhold::document_key(salt, &record.document.path),
+        ":path_policy": if judgement.denied { "denied" } else { "open" },
         ":language": record.language,
         ":checkpoint": record.checkpoint,
         ":arm": record.arm,
@@ -105,8 +95,8 @@ fn suggestion(
         ":guard_us": micros(stages.guard),
         ":total_us": micros(stages.total),
         ":completion": kept,
-        ":withheld": text.and_then(Result::err).map(Withheld::as_str),
-        ":completion_bytes": record.completion.as_ref().map(|c| c.text.len() as i64),
+        ":withheld": judgement.text.and_then(Result::err).map(Withheld::as_str),
+        ":completion_bytes": text.map(|text| text.len() as i64),
         ":stop_reason": record.stop_reason,
         ":guard": guard.map(|guard| guard.verdict.as_str()),
         ":guard_kind": guard.and_then(|guard| guard.kind.as_deref()),

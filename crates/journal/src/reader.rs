@@ -44,10 +44,12 @@ impl Reader {
             path: PathBuf::from(path),
             reason,
         };
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Only one who may write can tidy up after a process that was killed.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connect = || -> rusqlite::Result<(Connection, u32)> {
             let connection = Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(Duration::from_secs(5))?;
+            connection.pragma_update(None, "query_only", true)?;
             let version = schema::version(&connection)?;
             Ok((connection, version))
         };

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::record::{Completion, Document, PathPolicy};
+use crate::record::{Completion, Document, Event, PathPolicy};
 use crate::redact;
 
 /// Why a completion's text is not written.
@@ -33,8 +33,33 @@ impl Withheld {
 /// Longest text that is kept, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;
 
+/// What was decided about an event's text, outside of any transaction: others
+/// wait for those.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Judgement {
+    /// Whether the document is on a deny-list.
+    pub denied: bool,
+    /// For a completion, whether its text may be written.
+    pub text: Option<Result<(), Withheld>>,
+}
+
+/// Judges an event's text.
+pub fn judge(context: bool, event: &Event) -> Judgement {
+    let Event::Suggestion(record) = event else {
+        return Judgement::default();
+    };
+    let policy = text_policy(context, &record.document);
+    Judgement {
+        denied: policy == Err(Withheld::Path),
+        text: record
+            .completion
+            .as_ref()
+            .map(|text| completion(policy, text)),
+    }
+}
+
 /// Whether text of this document may be written, and why not.
-pub fn text_policy(context: bool, document: &Document) -> Result<(), Withheld> {
+fn text_policy(context: bool, document: &Document) -> Result<(), Withheld> {
     if document.policy == PathPolicy::Denied || redact::is_denied_path(&document.path) {
         return Err(Withheld::Path);
     }
@@ -45,8 +70,8 @@ pub fn text_policy(context: bool, document: &Document) -> Result<(), Withheld> {
     }
 }
 
-/// The completion's text, if it may be written.
-pub fn completion(policy: Result<(), Withheld>, completion: &Completion) -> Result<&str, Withheld> {
+/// Whether the completion's text may be written.
+fn completion(policy: Result<(), Withheld>, completion: &Completion) -> Result<(), Withheld> {
     policy?;
     if completion.text.len() > LONGEST_TEXT {
         return Err(Withheld::TooLong);
@@ -54,10 +79,10 @@ pub fn completion(policy: Result<(), Withheld>, completion: &Completion) -> Resu
     // A secret may have begun before the cursor: judged together.
     let line = tail(&completion.line_before, 4096);
     let whole = format!("{line}{}", completion.text);
-    if redact::holds_secret(&whole) || redact::holds_secret(&completion.text) {
-        return Err(Withheld::Secret);
+    match redact::holds_secret(&whole) || redact::holds_secret(&completion.text) {
+        true => Err(Withheld::Secret),
+        false => Ok(()),
     }
-    Ok(&completion.text)
 }
 
 /// The salted hash that stands for a document's path.

@@ -13,9 +13,11 @@ use crate::clock::Clock;
 use crate::counters::Cells;
 use crate::file::{self, Database, OpenError};
 use crate::health::{Health, OffReason};
-use crate::insert::{self, Rules};
+use crate::insert::{self, Judged};
 use crate::queue::{Queue, Stamped, Work};
+use crate::redact;
 use crate::schema::SchemaError;
+use crate::withhold::{Withheld, judge};
 
 pub struct Writer {
     pub path: PathBuf,
@@ -38,6 +40,8 @@ impl Writer {
     pub fn run(mut self) {
         let queue = Arc::clone(&self.queue);
         let result = catch_unwind(AssertUnwindSafe(|| {
+            // Compiles the patterns: not while a batch waits.
+            redact::warm();
             self.start();
             self.work();
             // Closing the last connection folds the log into the file.
@@ -91,6 +95,16 @@ impl Writer {
     /// Writes a batch, whatever it takes: a busy database is asked again, a
     /// damaged or vanished one is replaced once.
     fn batch(&mut self, batch: &[Stamped]) {
+        let judge = |event| Judged {
+            event,
+            judgement: judge(self.context, &event.event),
+        };
+        let batch: Vec<Judged<'_>> = batch.iter().map(judge).collect();
+        let is_secret = |judged: &&Judged<'_>| judged.judgement.text == Some(Err(Withheld::Secret));
+        Cells::add(
+            &self.queue.cells.withheld_secrets,
+            batch.iter().filter(is_secret).count(),
+        );
         if self
             .database
             .as_ref()
@@ -104,7 +118,7 @@ impl Writer {
             if self.database.is_none() {
                 return self.queue.lost(batch.len());
             }
-            let error = match self.commit(batch) {
+            let error = match self.commit(&batch) {
                 Ok(()) => return self.queue.committed(batch.len()),
                 Err(error) => error,
             };
@@ -120,36 +134,24 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: &[Stamped]) -> rusqlite::Result<()> {
+    fn commit(&mut self, batch: &[Judged<'_>]) -> rusqlite::Result<()> {
         let Some(database) = &mut self.database else {
             return Ok(());
         };
         let begun = Instant::now();
-        let cells = &self.queue.cells;
-        let before = cells.read();
-        let rules = Rules {
-            salt: &database.salt,
-            context: self.context,
-            cells,
-        };
         // BEGIN IMMEDIATE: the wait for other writers comes first, with the busy handler.
         let step = database
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let written = batch
-            .iter()
-            .try_for_each(|event| insert::insert(&step, event, &rules));
-        let result = written.and_then(|()| step.commit());
-        if result.is_err() {
-            // What was counted inside was rolled back.
-            cells.duplicates.store(before.duplicates, Relaxed);
-            cells
-                .withheld_secrets
-                .store(before.withheld_secrets, Relaxed);
-            return result;
+        let mut duplicates = 0;
+        for judged in batch {
+            duplicates += usize::from(!insert::insert(&step, judged, &database.salt)?);
         }
+        step.commit()?;
+        let cells = &self.queue.cells;
         let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         cells.longest_commit_micros.fetch_max(micros, Relaxed);
+        Cells::add(&cells.duplicates, duplicates);
         Cells::add(&cells.commits, 1);
         Ok(())
     }

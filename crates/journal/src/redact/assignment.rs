@@ -12,7 +12,7 @@ const NAMES: &str = r"pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|
 /// `name = "value"`, `"name": "value"`, `name => 'value'`, `name: str = "value"`.
 static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = format!(
-        r#"(?i)\b(?P<name>[\w.-]{{0,40}}(?:{NAMES})\w{{0,40}})["'`\]]{{0,2}}\s*(?::\s*[\w&'<>\[\]]{{1,24}}\s*)?(?::=|=>|==?|:|,)\s*[rbuf@$]{{0,2}}["'`](?P<value>[^"'`\s]{{4,}})"#
+        r#"(?i)(?-u:\b)(?P<name>[0-9A-Za-z_.-]{{0,40}}(?:{NAMES})[0-9A-Za-z_]{{0,40}})["'`\]]{{0,2}}\s*(?::\s*[0-9A-Za-z_&'<>\[\]]{{1,24}}\s*)?(?::=|=>|==?|:|,)\s*[rbuf@$]{{0,2}}["'`](?P<value>[^"'`\s]{{4,}})"#
     );
     Regex::new(&pattern).ok()
 });
@@ -20,7 +20,7 @@ static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// `NAME=value` and `name: value` alone on a line, as in shells and YAML.
 static BARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = format!(
-        r#"(?im)^\s*(?:export\s+|set\s+|-\s+)?(?P<name>[\w.-]{{0,40}}(?:{NAMES})\w{{0,40}})(?:=|:[ \t]+)(?P<value>[^\s"'`$(){{}}\[\]<>;,]{{8,}})[ \t]*$"#
+        r#"(?im)^\s*(?:export\s+|set\s+|-\s+)?(?P<name>[0-9A-Za-z_.-]{{0,40}}(?:{NAMES})[0-9A-Za-z_]{{0,40}})(?:=|:[ \t]+)(?P<value>[^\s"'`$(){{}}\[\]<>;,]{{8,}})[ \t]*$"#
     );
     Regex::new(&pattern).ok()
 });

@@ -6,7 +6,7 @@ use regex::{Regex, RegexSet};
 
 use super::{Secret, SecretKind};
 
-/// The shapes. Each is linear in the text: the engine has no backtracking.
+/// The shapes, in ASCII. Each is linear in the text: the engine has no backtracking.
 pub const PATTERNS: &[(SecretKind, &str)] = &[
     // Also without its end: a window may have cut it off.
     (
@@ -122,12 +122,22 @@ pub const PATTERNS: &[(SecretKind, &str)] = &[
 ];
 
 static SET: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(PATTERNS.iter().map(|(_, pattern)| pattern)).ok());
+    LazyLock::new(|| RegexSet::new(PATTERNS.iter().map(|(_, pattern)| ascii(pattern))).ok());
+
+/// Word borders and classes in ASCII: a small automaton that is built quickly.
+///
+/// `.` and negated classes stay in Unicode, so that matches end between characters.
+fn ascii(pattern: &str) -> String {
+    pattern
+        .replace(r"\b", r"(?-u:\b)")
+        .replace(r"\d", "[0-9]")
+        .replace(r"[\w.-]", "[0-9A-Za-z_.-]")
+}
 
 static EACH: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
     PATTERNS
         .iter()
-        .map(|(_, pattern)| Regex::new(pattern).ok())
+        .map(|(_, pattern)| Regex::new(&ascii(pattern)).ok())
         .collect()
 });
 
