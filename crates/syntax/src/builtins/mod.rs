@@ -15,7 +15,11 @@ const fn data(language: Language) -> (usize, &'static str, &'static str) {
     match language {
         Language::CSharp => (0, include_str!("data/csharp.txt"), ""),
         Language::Cpp => (1, include_str!("data/cpp.txt"), ""),
-        Language::Go => (2, include_str!("data/go.txt"), ""),
+        Language::Go => (
+            2,
+            include_str!("data/go.txt"),
+            include_str!("data/go.modules.txt"),
+        ),
         Language::Java => (3, include_str!("data/java.txt"), ""),
         Language::JavaScript | Language::TypeScript | Language::Tsx => (
             4,
@@ -57,6 +61,11 @@ pub(crate) fn module(language: Language, module: &str) -> Option<&'static Words>
             .collect()
     });
     modules.get(module)
+}
+
+/// The standard library has `module` in its list.
+pub(crate) fn contains_module(language: Language, name: &str) -> bool {
+    module(language, name).is_some()
 }
 
 #[cfg(test)]

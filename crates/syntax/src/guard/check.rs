@@ -30,7 +30,9 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 fn check_name(scene: &Scene, path: &Path, range: Range<usize>) -> Option<Finding> {
     let word = &scene.text[range.clone()];
     let name = word.trim_start_matches(['@', '$', '#']);
-    if name.len() < 2 || name.starts_with("__") {
+    // `field__lookup` is made up by the libraries that read it.
+    let lookup = scene.language == crate::Language::Python && name.trim_matches('_').contains("__");
+    if name.len() < 2 || name.starts_with("__") || lookup {
         return None;
     }
     let (kind, evidence, reason) = match role(scene.language, &scene.text, path) {

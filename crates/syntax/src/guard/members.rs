@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Evidence, NameKind, imports,
-    roots::{Root, root},
+    roots::{Root, root, standard_module},
     scene::Scene,
 };
 
@@ -25,6 +25,12 @@ pub(super) fn member(scene: &Scene, path: &Path, object: Option<Node>, name: &st
     if !scene.is_nowhere(name) {
         return None;
     }
+    if let Root::Standard(import) = origin {
+        let names = standard_module(scene.language, import);
+        let listed = names.is_some_and(|names| names.contains(name));
+        let reason = format!("the standard library's `{}` has no `{name}`", import.module);
+        return (!listed).then_some((NameKind::Member, Evidence::MemberOfStandard, reason));
+    }
     let evidence = match origin {
         Root::This => match own_class(scene, path) {
             Some(class) => match scene.table.membership(&class, name) {
@@ -36,7 +42,8 @@ pub(super) fn member(scene: &Scene, path: &Path, object: Option<Node>, name: &st
         },
         Root::Local => Evidence::MemberOfLocal,
         Root::Workspace | Root::Module(_) => Evidence::MemberOfWorkspace,
-        Root::Foreign => Evidence::MemberOfForeign,
+        Root::Chain => Evidence::MemberOfChain,
+        Root::Foreign | Root::Standard(_) => Evidence::MemberOfForeign,
         Root::Expression => Evidence::MemberOfExpression,
     };
     let reason =
@@ -91,9 +98,9 @@ pub(super) fn scoped(scene: &Scene, _path: &Path, scope: Option<Node>, name: &st
     }
     let evidence = match scope.map_or(Root::Expression, |scope| root(scene, scope)) {
         Root::This => Evidence::MemberOfSelf,
-        Root::Workspace | Root::Module(_) => Evidence::MemberOfWorkspace,
+        Root::Workspace | Root::Module(_) | Root::Chain => Evidence::MemberOfWorkspace,
         Root::Local if is_own_crate(scene, scope) => Evidence::MemberOfWorkspace,
-        Root::Local | Root::Foreign => Evidence::MemberOfForeign,
+        Root::Local | Root::Foreign | Root::Standard(_) => Evidence::MemberOfForeign,
         Root::Expression => Evidence::MemberOfExpression,
     };
     let reason = format!("no `{name}` in the file, the workspace or the commonly used names");
@@ -109,15 +116,16 @@ fn is_own_crate(scene: &Scene, scope: Option<Node>) -> bool {
 
 /// `f(name=…)`.
 pub(super) fn keyword(scene: &Scene, call: Option<Node>, name: &str) -> Doubt {
-    let function = call.and_then(|call| {
-        ["function", "name", "type", "constructor"]
+    let function_node = call.and_then(|call| {
+        let fields = ["function", "name", "type", "constructor"];
+        fields
             .iter()
             .find_map(|field| call.child_by_field_name(field))
     });
-    let function = function.and_then(|function| {
+    let function = function_node.and_then(|function| {
         let text = &scene.text[function.byte_range()];
-        text.rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .find(|part| !part.is_empty())
+        let mut parts = text.rsplit(|c: char| !(c.is_alphanumeric() || c == '_'));
+        parts.find(|part| !part.is_empty())
     });
     if let Some(function) = function
         && let Some(takes) = takes_keyword(scene, function, name)
@@ -137,9 +145,16 @@ pub(super) fn keyword(scene: &Scene, call: Option<Node>, name: &str) -> Doubt {
     if !scene.is_nowhere(name) {
         return None;
     }
+    let foreign = function_node
+        .is_none_or(|function| matches!(root(scene, function), Root::Foreign | Root::Standard(_)));
+    let evidence = if foreign {
+        Evidence::KeywordOfForeign
+    } else {
+        Evidence::KeywordOfUnknown
+    };
     let reason =
         format!("no parameter `{name}` in the file, the workspace or the commonly used names");
-    Some((NameKind::Keyword, Evidence::KeywordOfUnknown, reason))
+    Some((NameKind::Keyword, evidence, reason))
 }
 
 /// Whether a known function of that name takes the keyword; `None` where no function is known.

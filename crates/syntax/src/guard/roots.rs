@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::{index::ModuleLookup, language::Language, symbols::Import};
+use crate::{builtins, index::ModuleLookup, language::Language, symbols::Import};
 
 use super::scene::Scene;
 
@@ -17,8 +17,12 @@ pub(super) enum Root<'a> {
     Workspace,
     /// Something imported from outside, or a type that the workspace does not define.
     Foreign,
+    /// What a member or a call of a workspace's value gives.
+    Chain,
     /// A module of the workspace, directly.
     Module(&'a Import),
+    /// A module of the standard library, directly.
+    Standard(&'a Import),
     /// A literal, the result of an operator, an unknown expression.
     Expression,
 }
@@ -105,12 +109,23 @@ pub(super) fn root<'a>(scene: &'a Scene, object: Node) -> Root<'a> {
     if let Some(import) = scene.import_of(name) {
         return imported(scene, import, direct);
     }
-    named(scene, name, 0)
+    match named(scene, name, 0) {
+        Root::Workspace if !direct => Root::Chain,
+        root => root,
+    }
 }
 
 fn imported<'a>(scene: &Scene, import: &'a Import, direct: bool) -> Root<'a> {
     if !is_from_workspace(scene, import) {
-        Root::Foreign
+        let whole = is_whole_module(scene, import) || import.name.as_deref() == Some("default");
+        let standard = whole && direct && standard_module(scene.language, import).is_some();
+        if standard {
+            Root::Standard(import)
+        } else {
+            Root::Foreign
+        }
+    } else if !direct {
+        Root::Chain
     } else if direct && is_whole_module(scene, import) {
         Root::Module(import)
     } else {
@@ -123,6 +138,18 @@ fn is_whole_module(scene: &Scene, import: &Import) -> bool {
     let binds_first = scene.language == Language::Python && import.module.contains('.');
     import.name.is_none()
         && !(binds_first && import.alias.as_deref() == import.module.split('.').next())
+}
+
+/// The names of the module of the standard library that is imported.
+pub(super) fn standard_module(
+    language: Language,
+    import: &Import,
+) -> Option<&'static std::collections::HashSet<&'static str>> {
+    let module = import
+        .module
+        .strip_prefix("node:")
+        .unwrap_or(&import.module);
+    builtins::module(language, module)
 }
 
 /// The import leads into the workspace.

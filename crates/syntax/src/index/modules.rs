@@ -1,7 +1,7 @@
 //! Questions about modules: does this import lead to a file, and does the file name that name?
 
 use super::{Table, entry::FileEntry};
-use crate::language::Language;
+use crate::{builtins, language::Language};
 
 /// Where an import leads.
 pub(crate) enum ModuleLookup<'a> {
@@ -34,7 +34,7 @@ impl Table {
 
     /// Whether one of `files` names `name`, or takes all names of a module that may.
     pub(crate) fn exports(&self, files: &[&FileEntry], name: &str) -> bool {
-        let id = self.id(name);
+        let id = self.id(name.trim_start_matches('$'));
         files.iter().any(|file| {
             id.is_some_and(|id| file.names.binary_search(&id).is_ok())
                 || !file.wildcards.is_empty()
@@ -57,6 +57,11 @@ impl Table {
                 base = base.rsplit_once('/').map_or("", |(folder, _)| folder);
             }
             return self.python_relative(base, &path);
+        }
+        // A file of the workspace that is called like a module of the standard library does not
+        // hide it from absolute imports.
+        if builtins::contains_module(Language::Python, module) {
+            return ModuleLookup::Foreign;
         }
         let found = self.ending_with(&path);
         if !found.is_empty() {
@@ -117,10 +122,10 @@ impl Table {
         self.files_by_stem(last)
             .filter(|file| {
                 let module = module_path(&file.path);
-                module == path
-                    || module
-                        .strip_suffix(path)
-                        .is_some_and(|rest| rest.ends_with('/'))
+                let above = module.strip_suffix(path);
+                // A module inside of a package is not imported by its last name alone.
+                let inside = |rest: &str| self.file_at(&format!("{rest}__init__.py")).is_some();
+                above.is_some_and(|rest| rest.is_empty() || (rest.ends_with('/') && !inside(rest)))
             })
             .collect()
     }
@@ -139,7 +144,10 @@ impl Table {
         }
         let name = target.rsplit('/').next().unwrap_or("");
         let asset = name.rsplit_once('.').is_some_and(|(_, extension)| {
-            !matches!(extension, "js" | "ts" | "mjs" | "cjs" | "jsx" | "tsx")
+            !matches!(
+                extension,
+                "js" | "ts" | "mjs" | "cjs" | "mts" | "cts" | "jsx" | "tsx"
+            )
         });
         // Something else than code, or code in a folder that the index has not seen.
         let parent = target.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -154,6 +162,9 @@ impl Table {
 
     /// A Go package is the files of one folder.
     fn folder_module(&self, module: &str) -> ModuleLookup<'_> {
+        if builtins::contains_module(Language::Go, module) {
+            return ModuleLookup::Foreign;
+        }
         let last = module.rsplit('/').next().unwrap_or(module);
         let mut best: Vec<&FileEntry> = Vec::new();
         let mut best_parts = 0;
@@ -223,10 +234,10 @@ fn normalise(path: &str) -> String {
 
 /// Files that an ECMAScript import of `target` may mean.
 fn candidates(target: &str) -> impl Iterator<Item = String> {
-    const EXTENSIONS: [&str; 9] = [
-        ".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts",
+    const EXTENSIONS: [&str; 11] = [
+        ".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".d.mts", ".d.cts",
     ];
-    let stem = [".js", ".jsx", ".mjs", ".cjs"]
+    let stem = [".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts"]
         .iter()
         .find_map(|extension| target.strip_suffix(extension))
         .unwrap_or(target)

@@ -278,9 +278,35 @@ fn go(sink: &mut Sink, node: Node) {
         return;
     };
     let module = trim_quotes(sink.text, path.byte_range());
-    let alias = node.child_by_field_name("name").map(|name| sink.word(name));
+    let named = node.child_by_field_name("name").map(|name| sink.word(name));
+    let alias = named.or_else(|| go_package(&sink.text[module.clone()]));
     let wildcard = alias.as_deref() == Some(".");
     sink.module(module, alias.filter(|alias| alias != "."), wildcard);
+}
+
+/// The package that an import path is called by, where that is not its last part:
+/// `…/go-toml`, `…/mux/v2`, `gopkg.in/yaml.v3`.
+fn go_package(path: &str) -> Option<String> {
+    let is_version = |part: &str| {
+        part.strip_prefix('v')
+            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut parts = path.rsplit('/');
+    let last = parts.next()?;
+    let base = if is_version(last) {
+        parts.next()?
+    } else {
+        last
+    };
+    let base = match base.rsplit_once('.') {
+        Some((stem, version)) if is_version(version) || version == "go" => stem,
+        _ => base,
+    };
+    let package = base
+        .strip_prefix("go-")
+        .or_else(|| base.strip_suffix("-go"))
+        .unwrap_or(base);
+    (package != last).then(|| package.to_owned())
 }
 
 fn ruby(sink: &mut Sink, node: Node) {
