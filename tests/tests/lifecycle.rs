@@ -94,7 +94,7 @@ fn exit_ends_a_busy_server_at_once() {
     let start = Instant::now();
     let exit = server.wait();
     assert!(
-        start.elapsed() < Duration::from_secs(1),
+        start.elapsed() < Duration::from_secs(4),
         "{:?}",
         start.elapsed()
     );
@@ -154,14 +154,14 @@ fn an_engine_that_fails_says_why() {
 
 #[test]
 fn a_model_that_is_loading_is_not_waited_for() {
-    let script = Script::new([Answer::text("late")]).loading_for(500);
+    let script = Script::new([Answer::text("late")]).loading_for(5000);
     let mut server = Server::start(&script);
     server.open(URI, "rust", "x");
     let start = Instant::now();
     let id = server.ask(URI, end_of("x"), true);
     assert!(server.items(id).is_empty());
     assert!(
-        start.elapsed() < Duration::from_millis(300),
+        start.elapsed() < Duration::from_secs(4),
         "{:?}",
         start.elapsed()
     );
