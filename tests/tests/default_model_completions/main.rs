@@ -1,7 +1,7 @@
 //! The default model through the real server, at cursors in realistic files: whatever it
 //! writes, what comes back must have the shape of a suggestion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +79,18 @@ impl Scene {
         let start = self.before.rfind('\n').map_or(0, |at| at + 1);
         json!({ "line": line, "character": self.before[start..].encode_utf16().count() })
     }
+
+    /// Shows the server the document in a version, the first by opening it, and asks there.
+    fn ask(&self, server: &mut Server, uri: &str, name: &str, version: usize) -> Vec<Value> {
+        let text = [self.before.as_str(), self.after.as_str()].concat();
+        if version == 1 {
+            server.open(uri, language(name), &text);
+        } else {
+            server.change(uri, version as i32, &[json!({ "text": text })]);
+        }
+        let id = server.ask(uri, self.position(), true);
+        server.items(id)
+    }
 }
 
 fn folder() -> PathBuf {
@@ -148,33 +160,82 @@ struct Tally {
     asked: usize,
     answered: usize,
     problems: Vec<String>,
+    /// Suggestions that could be better.
+    blemished: usize,
     report: String,
 }
 
 #[test]
 fn suggestions_have_the_shape_of_suggestions() {
     let sentinels = sentinels();
+    // One sample and shorter blocks than by default, for the sake of time; no deadline, since
+    // a busy machine must not change what is written.
     let mut server = Server::with_default_model(json!({
-        "alternatives": 1, "line_tokens": 32, "block_tokens": 64, "invoked_budget_ms": 60_000,
+        "alternatives": 1, "line_tokens": 32, "block_tokens": 64, "invoked_budget_ms": 600_000,
     }));
     let mut tally = Tally::default();
     for (name, _, scenes) in files() {
         complete_file(&mut server, &name, &scenes, &sentinels, &mut tally);
     }
     server.shut_down();
-    let Tally {
-        asked,
-        answered,
-        problems,
-        report,
-    } = tally;
-    println!("{report}\n{answered} of {asked}");
-    assert!(problems.is_empty(), "{}\n{report}", problems.join("\n"));
-    assert!(asked >= 60, "the model was asked at {asked} cursors");
-    assert!(
-        answered * 10 >= asked * 7,
-        "{answered} of {asked} were answered\n{report}"
-    );
+    tally.judge();
+}
+
+impl Tally {
+    /// Measured: 63 of 70 answered, 14 of these with a blemish. Which cursors these are
+    /// depends on how a processor rounds; the bounds leave room for that.
+    fn judge(&self) {
+        let Self {
+            asked,
+            answered,
+            problems,
+            blemished,
+            report,
+        } = self;
+        assert!(problems.is_empty(), "{}\n{report}", problems.join("\n"));
+        assert!(*asked >= 60, "the model was asked at {asked} cursors");
+        assert!(
+            answered * 10 >= asked * 7,
+            "{answered} of {asked} were answered\n{report}"
+        );
+        assert!(
+            blemished * 3 <= *answered,
+            "{blemished} of {answered} could be better\n{report}"
+        );
+    }
+}
+
+/// Suggestions to choose from, each with the shape of one.
+#[test]
+fn alternatives_are_suggestions_too() {
+    let sentinels = sentinels();
+    let mut server = Server::with_default_model(json!({
+        "alternatives": 3, "line_tokens": 24, "block_tokens": 24, "invoked_budget_ms": 600_000,
+    }));
+    let (name, _, scenes) = files().swap_remove(0);
+    let mut most = 0;
+    let scenes = scenes.iter().filter(|scene| scene.kind != Kind::BlankLine);
+    for (index, scene) in scenes.take(4).enumerate() {
+        let uri = format!("file:///{index}/{name}");
+        let items = scene.ask(&mut server, &uri, &name, 1);
+        let texts: BTreeSet<&str> = items
+            .iter()
+            .filter_map(|i| i["insertText"].as_str())
+            .collect();
+        assert_eq!(texts.len(), items.len(), "one comes twice: {items:?}");
+        let problems: Vec<String> = items
+            .iter()
+            .flat_map(|item| check(scene, item, &sentinels))
+            .collect();
+        assert!(problems.is_empty(), "{problems:?}");
+        most = most.max(items.len());
+        server.notify(
+            "textDocument/didClose",
+            json!({ "textDocument": { "uri": uri } }),
+        );
+    }
+    server.shut_down();
+    assert!((2..=3).contains(&most), "at most {most} suggestions");
 }
 
 /// The spelling of every token that is not text.
@@ -203,14 +264,7 @@ fn complete_file(
 ) {
     let uri = format!("file://{}", folder().join(name).display());
     for (index, scene) in scenes.iter().enumerate() {
-        let text = [scene.before.as_str(), scene.after.as_str()].concat();
-        if index == 0 {
-            server.open(&uri, language(name), &text);
-        } else {
-            server.change(&uri, index as i32 + 1, &[json!({ "text": text })]);
-        }
-        let id = server.ask(&uri, scene.position(), true);
-        let items = server.items(id);
+        let items = scene.ask(server, &uri, name, index + 1);
         let place = format!("{name}, {:?}", scene.kind);
         let line = scene.before.rsplit('\n').next().unwrap_or_default();
         tally.asked += 1;
@@ -223,12 +277,15 @@ fn complete_file(
         for item in &items {
             let text = item["insertText"].as_str().unwrap_or_default();
             tally.report += &format!("{place}: {line}█{text}\n");
-            let found = check(scene, item, sentinels);
-            tally.problems.extend(
-                found
-                    .into_iter()
-                    .map(|problem| format!("{place}: {problem}")),
-            );
+            let at_place = |what: String| format!("{place}: {what}");
+            tally
+                .problems
+                .extend(check(scene, item, sentinels).into_iter().map(at_place));
+            let blemishes = shape::blemishes(&scene.before, text, &scene.after);
+            tally.blemished += usize::from(!blemishes.is_empty());
+            for blemish in blemishes {
+                tally.report += &format!("  ({blemish})\n");
+            }
         }
     }
     server.notify(
@@ -272,12 +329,10 @@ fn check(scene: &Scene, item: &Value, sentinels: &[String]) -> Vec<String> {
         problems.push(format!("no way to accept: {}", item["command"]));
     }
     let text = item["insertText"].as_str().unwrap_or_default();
-    let in_brackets = scene.kind == Kind::Argument;
     problems.extend(shape::problems(
         &scene.before,
         text,
         &scene.after,
-        in_brackets,
         sentinels,
     ));
     problems
