@@ -151,10 +151,10 @@ fn pruning_spares_what_is_referred_to() {
     // Another process prunes.
     let other = Store::open(store.root()).unwrap();
     let plan = other.prune(std::slice::from_ref(&asked), true).unwrap();
-    assert_eq!(plan.removed, [unused.clone()]);
+    assert_eq!(plan.removed, std::slice::from_ref(&unused));
     assert!(store.contains(&unused));
     let report = other.prune(std::slice::from_ref(&asked), false).unwrap();
-    assert_eq!(report.removed, [unused.clone()]);
+    assert_eq!(report.removed, std::slice::from_ref(&unused));
     assert_eq!(report.removed_bytes, 6);
     assert!(!store.contains(&unused));
     let kept: Vec<_> = report.kept.into_iter().collect();
