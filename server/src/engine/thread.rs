@@ -25,6 +25,9 @@ pub type Loader = Box<dyn FnOnce() -> Result<Arc<dyn Engine>, EngineError> + Sen
 
 /// One completion with its alternatives.
 pub struct Job {
+    /// Which of two jobs for a document is newer: the order in which they were asked, which
+    /// need not be the order in which they get here.
+    pub sequence: u64,
     /// The request; its `sampling` makes the first sample.
     pub request: EngineRequest,
     /// Further samples, made only while the deadline allows.
@@ -94,6 +97,8 @@ struct Running {
     cancel: CancelToken,
     superseded: bool,
     warming: bool,
+    /// The job's; `None` for warming.
+    sequence: Option<u64>,
 }
 
 type Inspection = Box<dyn FnOnce(&dyn Engine) + Send>;
@@ -106,6 +111,23 @@ struct Queue {
     closed_documents: Vec<String>,
     running: Option<Running>,
     shutdown: bool,
+}
+
+impl Queue {
+    /// Whether a newer job for the same document waits or runs.
+    fn has_newer(&self, job: &Job) -> bool {
+        let document = &job.request.document;
+        let waiting = self.jobs.iter().map(|waiting| &waiting.job);
+        let waiting = waiting.filter(|other| other.request.document == *document);
+        let running = self
+            .running
+            .iter()
+            .filter(|running| running.document == *document);
+        waiting
+            .map(|other| other.sequence)
+            .chain(running.filter_map(|running| running.sequence))
+            .any(|sequence| sequence > job.sequence)
+    }
 }
 
 struct Shared {
@@ -206,6 +228,10 @@ impl EngineHandle {
         };
         let mut queue = self.shared.lock();
         if queue.shutdown {
+            return ticket;
+        }
+        if queue.has_newer(&job) {
+            let _ = reply.send(Answer::Superseded);
             return ticket;
         }
         supersede(&mut queue, &job.request.document);
@@ -338,6 +364,7 @@ fn next_step(shared: &Shared) -> Step {
                 cancel: waiting.cancel.clone(),
                 superseded: false,
                 warming: false,
+                sequence: Some(waiting.job.sequence),
             });
             return Step::Complete(waiting);
         }
@@ -351,6 +378,7 @@ fn next_step(shared: &Shared) -> Step {
                 cancel: cancel.clone(),
                 superseded: false,
                 warming: true,
+                sequence: None,
             });
             return Step::Warm(request, cancel);
         }

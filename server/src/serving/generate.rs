@@ -28,6 +28,8 @@ pub struct Order<'a> {
     pub make_stop: Box<dyn Fn() -> StopFn + Send>,
     /// When the editor asked.
     pub asked: Instant,
+    /// The order of asking, for which of two requests is newer.
+    pub sequence: u64,
 }
 
 /// What the engine wrote.
@@ -94,6 +96,7 @@ pub async fn generate(
         Trigger::Automatic => Vec::new(),
     };
     let job = Job {
+        sequence: order.sequence,
         request,
         alternatives,
         make_stop: order.make_stop,

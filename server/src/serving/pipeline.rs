@@ -111,9 +111,12 @@ impl Run<'_> {
             return Ok(rest);
         }
         turn.wait(wait).await?;
+        turn.check_newest()?;
         self.trail.stages.delay = Some(micros(self.trail.asked.elapsed()));
         self.trail.engine = Some(info.clone());
-        let (plan, written) = self.written(&engine, &snapshot, &around).await?;
+        let (plan, written) = self
+            .written(&engine, &snapshot, &around, turn.number())
+            .await?;
         self.polished(&info, &plan, &around, &written)
     }
 
@@ -170,6 +173,7 @@ impl Run<'_> {
         engine: &EngineHandle,
         snapshot: &Snapshot,
         around: &Around,
+        sequence: u64,
     ) -> Result<(Plan, Written), Silence> {
         let path: Option<PathBuf> = file_path(&self.ask.uri);
         let plan = Plan::new(
@@ -193,6 +197,7 @@ impl Run<'_> {
             max_new_tokens: plan.max_new_tokens,
             make_stop: plan.make_stop(),
             asked: self.trail.asked,
+            sequence,
         };
         let started = Instant::now();
         let written = generate(&self.config, engine, order).await?;

@@ -2,6 +2,7 @@
 //! or another edit of the same document.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,37 +10,50 @@ use tokio::sync::watch;
 
 use crate::silence::Silence;
 
-/// What happened last to a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
-    Asked,
-    Edited,
+/// What happened to a document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Happened {
+    /// Number of the newest request.
+    newest: u64,
+    /// The last happening was an edit, not a request.
+    edited: bool,
 }
 
 /// The last happening of each document.
 #[derive(Default)]
 pub struct Turns {
-    documents: Mutex<HashMap<String, watch::Sender<Last>>>,
+    documents: Mutex<HashMap<String, watch::Sender<Happened>>>,
+    asked: AtomicU64,
 }
 
 /// A request's turn: it lasts until something newer happens to the document.
-pub struct Turn(watch::Receiver<Last>);
+pub struct Turn {
+    number: u64,
+    happened: watch::Receiver<Happened>,
+}
 
 impl Turns {
     /// A request came; it ends the turn of the one before.
     pub fn asked(&self, uri: &str) -> Turn {
         let mut documents = self.lock();
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let sender = documents
             .entry(uri.to_owned())
-            .or_insert_with(|| watch::Sender::new(Last::Asked));
-        sender.send_replace(Last::Asked);
-        Turn(sender.subscribe())
+            .or_insert_with(|| watch::Sender::new(Happened::default()));
+        sender.send_replace(Happened {
+            newest: number,
+            edited: false,
+        });
+        Turn {
+            number,
+            happened: sender.subscribe(),
+        }
     }
 
     /// An edit came; it ends the turn of who waits.
     pub fn edited(&self, uri: &str) {
         if let Some(sender) = self.lock().get(uri) {
-            sender.send_replace(Last::Edited);
+            sender.send_modify(|happened| happened.edited = true);
         }
     }
 
@@ -48,7 +62,7 @@ impl Turns {
         self.lock().remove(uri);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Last>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Happened>>> {
         self.documents
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -56,6 +70,22 @@ impl Turns {
 }
 
 impl Turn {
+    /// The order of asking: the newer of two requests has the larger number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether no newer request came.
+    ///
+    /// # Errors
+    /// [`Silence::Superseded`] where one did.
+    pub fn check_newest(&self) -> Result<(), Silence> {
+        match self.happened.borrow().newest == self.number {
+            true => Ok(()),
+            false => Err(Silence::Superseded),
+        }
+    }
+
     /// Waits so long.
     ///
     /// # Errors
@@ -66,11 +96,11 @@ impl Turn {
         }
         tokio::select! {
             () = tokio::time::sleep(duration) => Ok(()),
-            changed = self.0.changed() => Err(match changed.map(|()| *self.0.borrow()) {
-                Ok(Last::Asked) => Silence::Superseded,
-                Ok(Last::Edited) => Silence::TypedOn,
-                Err(_) => Silence::NotOpen,
-            }),
+            changed = self.happened.changed() => {
+                changed.map_err(|_| Silence::NotOpen)?;
+                self.check_newest()?;
+                Err(Silence::TypedOn)
+            }
         }
     }
 }
@@ -91,6 +121,9 @@ mod tests {
         assert_eq!(turn.wait(LONG).await, Err(Silence::TypedOn));
         let mut turn = turns.asked("a");
         let mut newer = turns.asked("a");
+        assert!(turn.number() < newer.number());
+        assert_eq!(newer.check_newest(), Ok(()));
+        assert_eq!(turn.check_newest(), Err(Silence::Superseded));
         assert_eq!(turn.wait(LONG).await, Err(Silence::Superseded));
         turns.forget("a");
         assert_eq!(newer.wait(LONG).await, Err(Silence::NotOpen));

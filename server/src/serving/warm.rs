@@ -80,6 +80,7 @@ impl Serving {
             max_new_tokens: config.suggest.line_tokens,
             make_stop: never(),
             asked: Instant::now(),
+            sequence: 0,
         };
         Ok(EngineRequest {
             deadline: None,

@@ -1,0 +1,292 @@
+//! The engine thread's queue: who waits, who wins, who gives way.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use truefill_server::engine::{
+    Answer, CancelToken, Engine, EngineError, EngineHandle, EngineInfo, EngineKind, EngineRequest,
+    EngineState, EngineThread, Flow, Generated, Job, RenderedPrompt, Sampling, StopReason, Ticket,
+};
+
+/// An engine that reports what it begins and goes on only when it is told to.
+struct Gated {
+    begun: Sender<String>,
+    go: Mutex<Receiver<()>>,
+    warmed: Sender<String>,
+}
+
+impl Engine for Gated {
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            checkpoint: "gated".into(),
+            format: "none".into(),
+            format_version: 1,
+            device: "test".into(),
+            kind: EngineKind::Scripted,
+        }
+    }
+
+    fn complete(
+        &self,
+        request: &EngineRequest,
+        cancel: &CancelToken,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Generated, EngineError> {
+        assert_ne!(request.prefix, "panic", "asked to panic");
+        let seed = request.sampling.seed;
+        self.begun
+            .send(format!("{} {seed}", request.prefix))
+            .unwrap();
+        let go = self.go.lock().unwrap();
+        let mut stop = StopReason::StopToken(0);
+        while go.recv_timeout(Duration::from_millis(1)).is_err() {
+            if cancel.is_cancelled() {
+                stop = StopReason::Cancelled;
+                break;
+            }
+        }
+        on_text(&request.prefix);
+        Ok(Generated {
+            text: request.prefix.clone(),
+            tokens: Vec::new(),
+            logprobs: Vec::new(),
+            stop,
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            prefill: Duration::ZERO,
+            first_token: Duration::ZERO,
+            decode: Duration::ZERO,
+            prompt_sha256: String::new(),
+        })
+    }
+
+    fn warm(&self, request: &EngineRequest, cancel: &CancelToken) -> Result<(), EngineError> {
+        self.begun.send(format!("warm {}", request.prefix)).unwrap();
+        let go = self.go.lock().unwrap();
+        while go.recv_timeout(Duration::from_millis(1)).is_err() {
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+        }
+        self.warmed.send(request.prefix.clone()).unwrap();
+        Ok(())
+    }
+
+    fn render(&self, request: &EngineRequest) -> Result<RenderedPrompt, EngineError> {
+        let text = request.prefix.clone();
+        Ok(RenderedPrompt {
+            text,
+            tokens: 1,
+            sha256: String::new(),
+        })
+    }
+}
+
+struct Bench {
+    thread: EngineThread,
+    begun: Receiver<String>,
+    go: Sender<()>,
+    warmed: Receiver<String>,
+}
+
+fn bench() -> Bench {
+    let (begun_sender, begun) = channel();
+    let (go, go_receiver) = channel();
+    let (warmed_sender, warmed) = channel();
+    let engine = Gated {
+        begun: begun_sender,
+        go: Mutex::new(go_receiver),
+        warmed: warmed_sender,
+    };
+    let thread =
+        EngineThread::spawn(Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>))).unwrap();
+    Bench {
+        thread,
+        begun,
+        go,
+        warmed,
+    }
+}
+
+fn request(document: &str, prefix: &str) -> EngineRequest {
+    EngineRequest {
+        document: document.into(),
+        prefix: prefix.into(),
+        suffix: String::new(),
+        path: None,
+        repo: None,
+        chunks: Vec::new(),
+        window_tokens: 64,
+        suffix_share: 0.25,
+        max_new_tokens: 8,
+        sampling: Sampling::GREEDY,
+        deadline: None,
+    }
+}
+
+fn submit(handle: &EngineHandle, sequence: u64, document: &str, prefix: &str) -> Ticket {
+    handle.submit(Job {
+        sequence,
+        request: request(document, prefix),
+        alternatives: Vec::new(),
+        make_stop: Box::new(|| Box::new(|_| Flow::Continue)),
+    })
+}
+
+impl Bench {
+    fn handle(&self) -> EngineHandle {
+        self.thread.handle()
+    }
+
+    fn next(&self) -> String {
+        self.begun
+            .recv_timeout(Duration::from_secs(10))
+            .expect("the engine begins something")
+    }
+
+    fn go(&self) {
+        self.go.send(()).unwrap();
+    }
+}
+
+fn done(ticket: Ticket) -> String {
+    match ticket.wait_blocking() {
+        Answer::Done { samples, .. } => samples
+            .iter()
+            .map(|sample| sample.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_newest_request_of_a_document_wins() {
+    let bench = bench();
+    let handle = bench.handle();
+    let running = submit(&handle, 1, "a", "one");
+    assert_eq!(bench.next(), "one 0");
+    let waiting = submit(&handle, 2, "a", "two");
+    let other = submit(&handle, 3, "b", "other");
+    let newest = submit(&handle, 4, "a", "three");
+    assert_eq!(done(running), "Superseded");
+    assert_eq!(done(waiting), "Superseded");
+    assert_eq!(bench.next(), "other 0");
+    bench.go();
+    assert_eq!(done(other), "other");
+    assert_eq!(bench.next(), "three 0");
+    bench.go();
+    assert_eq!(done(newest), "three");
+}
+
+#[test]
+fn an_older_request_that_comes_late_does_not_take_the_place_of_a_newer() {
+    let bench = bench();
+    let handle = bench.handle();
+    let newer = submit(&handle, 2, "a", "newer");
+    assert_eq!(bench.next(), "newer 0");
+    assert_eq!(done(submit(&handle, 1, "a", "older")), "Superseded");
+    bench.go();
+    assert_eq!(done(newer), "newer");
+}
+
+#[test]
+fn a_dropped_ticket_stops_the_work() {
+    let bench = bench();
+    let handle = bench.handle();
+    let ticket = submit(&handle, 1, "a", "one");
+    assert_eq!(bench.next(), "one 0");
+    drop(ticket);
+    let next = submit(&handle, 2, "b", "two");
+    assert_eq!(bench.next(), "two 0");
+    bench.go();
+    assert_eq!(done(next), "two");
+}
+
+#[test]
+fn warming_gives_way_and_the_last_document_comes_first() {
+    let bench = bench();
+    let handle = bench.handle();
+    handle.warm(request("a", "first"));
+    assert_eq!(bench.next(), "warm first");
+    handle.warm(request("b", "old"));
+    handle.warm(request("c", "second"));
+    handle.warm(request("b", "new"));
+    let ticket = submit(&handle, 1, "d", "asked");
+    assert_eq!(bench.next(), "asked 0");
+    bench.go();
+    assert_eq!(done(ticket), "asked");
+    assert_eq!(bench.next(), "warm new");
+    bench.go();
+    assert_eq!(bench.next(), "warm second");
+    bench.go();
+    let warmed: Vec<String> = bench.warmed.iter().take(2).collect();
+    assert_eq!(warmed, ["new", "second"]);
+}
+
+#[test]
+fn alternatives_follow_the_first_sample_and_stop_with_the_job() {
+    let bench = bench();
+    let handle = bench.handle();
+    let sampled = |seed| Sampling {
+        temperature: 0.5,
+        top_p: 0.9,
+        seed,
+    };
+    let ticket = handle.submit(Job {
+        sequence: 1,
+        request: request("a", "x"),
+        alternatives: vec![sampled(7), sampled(8)],
+        make_stop: Box::new(|| Box::new(|_| Flow::Continue)),
+    });
+    for expected in ["x 0", "x 7", "x 8"] {
+        assert_eq!(bench.next(), expected);
+        bench.go();
+    }
+    assert_eq!(done(ticket), "x x x");
+}
+
+#[test]
+fn a_panic_is_an_answer_and_the_thread_goes_on() {
+    let bench = bench();
+    let handle = bench.handle();
+    assert_eq!(done(submit(&handle, 1, "a", "panic")), "Failed(Panicked)");
+    let ticket = submit(&handle, 2, "a", "fine");
+    assert_eq!(bench.next(), "fine 0");
+    bench.go();
+    assert_eq!(done(ticket), "fine");
+}
+
+#[test]
+fn closing_answers_everyone() {
+    let bench = bench();
+    let handle = bench.handle();
+    let running = submit(&handle, 1, "a", "one");
+    assert_eq!(bench.next(), "one 0");
+    let waiting = submit(&handle, 2, "b", "two");
+    handle.close();
+    assert_eq!(done(waiting), "Cancelled");
+    assert_eq!(done(running), "Cancelled");
+    assert_eq!(done(submit(&handle, 3, "a", "late")), "Cancelled");
+}
+
+#[test]
+fn an_engine_that_cannot_be_opened_refuses_with_its_reason() {
+    let reason = EngineError::Load("no such model".into());
+    let refuse = reason.clone();
+    let thread = EngineThread::spawn(Box::new(move || Err(refuse))).unwrap();
+    let handle = thread.handle();
+    assert_eq!(
+        done(submit(&handle, 1, "a", "x")),
+        format!("Failed({reason:?})")
+    );
+    assert_eq!(handle.state(), EngineState::Failed("no such model".into()));
+    let panicking = EngineThread::spawn(Box::new(|| panic!("while loading"))).unwrap();
+    assert_eq!(
+        done(submit(&panicking.handle(), 1, "a", "x")),
+        "Failed(Panicked)"
+    );
+}
