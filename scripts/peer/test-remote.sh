@@ -8,7 +8,7 @@
 # sentinels of its own (as the default model) is given three spare tokens for
 # them: the tests are about the protocol, not about what is suggested.
 #
-# Environment: PORT (default 18080), THREADS (default: all cores).
+# Environment: PORT (default: a free one), THREADS (default: all cores).
 set -euo pipefail
 
 if [[ $# -ne 2 || $1 == -* ]]; then
@@ -17,7 +17,7 @@ if [[ $# -ne 2 || $1 == -* ]]; then
 fi
 DIR=$1
 MODEL=$2
-PORT=${PORT:-18080}
+PORT=${PORT:-$(python3 -c 'import socket as s; k = s.socket(); k.bind(("127.0.0.1", 0)); print(k.getsockname()[1])')}
 THREADS=${THREADS:-$(nproc)}
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 URL=http://127.0.0.1:$PORT

@@ -249,6 +249,29 @@ async fn the_caller_can_end_it_and_the_server_learns() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_closed_in_spite_of_a_promise_costs_nothing() {
+    let server = Server::start(|_, _| {
+        let body = format!("data: {STOP}\n\n");
+        let length = body.len().to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Type: text/event-stream\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        // Long enough for the next request to arrive on it, unread.
+        vec![
+            Step::Send(head.into_bytes()),
+            Step::Wait(Duration::from_millis(50)),
+        ]
+    })
+    .await;
+    let backend = backend(&server, open_ai());
+    for _ in 0..3 {
+        complete(&backend).await.unwrap();
+    }
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
 async fn dropping_the_future_closes_the_connection() {
     for sent in [vec![], events(&[&text("one")])] {
         let server = Server::start(move |_, _| {

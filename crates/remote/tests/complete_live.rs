@@ -39,12 +39,13 @@ fn request(prompt: Prompt, max_tokens: u32) -> CompletionRequest {
     }
 }
 
-fn infill(typed: &str) -> Prompt {
+// Counting is what every model can go on with, whatever its sentinels mean to it.
+fn infill() -> Prompt {
     Prompt::Infill {
-        prefix: "def add(a, b):\n    ".into(),
-        suffix: "\n\nprint(add(1, 2))\n".into(),
+        prefix: "numbers = [1, 2, 3, 4, 5, 6, 7,".into(),
+        suffix: "\n".into(),
         extra: Vec::new(),
-        typed: typed.into(),
+        typed: " 8, 9, 10, 11, 12, 13,".into(),
     }
 }
 
@@ -90,7 +91,7 @@ async fn it_is_healthy() {
 #[ignore = "needs a server: scripts/peer/test-remote.sh"]
 async fn infill_streams_and_its_cache_holds() {
     let backend = backend(Protocol::LlamaCpp { slot: Some(0) });
-    let (first, pieces) = run(&backend, &request(infill(""), 12)).await;
+    let (first, pieces) = run(&backend, &request(infill(), 12)).await;
     assert_eq!(pieces.concat(), first.text);
     assert!(pieces.len() > 3, "{pieces:?}");
     assert_eq!(
@@ -99,7 +100,7 @@ async fn infill_streams_and_its_cache_holds() {
     );
     let prompt = first.prompt_tokens.unwrap();
 
-    let (again, _) = run(&backend, &request(infill(""), 12)).await;
+    let (again, _) = run(&backend, &request(infill(), 12)).await;
     assert_eq!(again.text, first.text, "greedy decoding repeats itself");
     let cached = again.cached_tokens.unwrap();
     assert!(
@@ -114,34 +115,37 @@ async fn a_raw_prompt_is_completed_as_open_ai_has_it() {
     let backend = backend(Protocol::OpenAi {
         model: "any".into(),
     });
-    let prompt = Prompt::Raw("def fibonacci(n):\n    if n < 2:\n        return n\n".into());
+    let prompt = Prompt::Raw("1\n2\n3\n4\n5\n6\n7\n".into());
     let mut request = request(prompt, 24);
     let (completed, pieces) = run(&backend, &request).await;
-    assert!(completed.text.contains("return"), "{:?}", completed.text);
+    assert!(completed.text.starts_with("8\n9\n"), "{:?}", completed.text);
     assert!(pieces.len() > 3);
-    request.stop = vec!["return".into()];
+    request.stop = vec!["9".into()];
     let (stopped, _) = run(&backend, &request).await;
-    assert_eq!(stopped.finish, Finish::Stop);
-    assert!(completed.text.starts_with(&stopped.text) && !stopped.text.contains("return"));
+    assert_eq!(
+        (stopped.text.as_str(), stopped.finish),
+        ("8\n", Finish::Stop)
+    );
 }
 
 #[tokio::test]
 #[ignore = "needs a server: scripts/peer/test-remote.sh"]
 async fn a_dropped_request_frees_the_server() {
     let backend = backend(Protocol::LlamaCpp { slot: Some(0) });
-    let long = request(infill(""), 4000);
+    let long = request(infill(), 4000);
     let wait = Duration::from_millis(500);
     let cut = tokio::time::timeout(wait, run(&backend, &long)).await;
     assert!(
         cut.is_err(),
         "4,000 tokens were generated within half a second"
     );
-    // The slot is the same: the next request waits for as long as the server goes on.
+    // The slot is the same: the next request waits for as long as the server goes on, which for
+    // 4,000 tokens is half a minute on a fast machine.
     let started = Instant::now();
-    run(&backend, &request(infill(""), 1)).await;
+    run(&backend, &request(infill(), 1)).await;
     let waited = started.elapsed();
     assert!(
-        waited < Duration::from_secs(2),
+        waited < Duration::from_secs(10),
         "the server went on for {waited:?}"
     );
     println!("free after {waited:?}");

@@ -59,10 +59,22 @@ impl CompletionBackend {
         request: RequestBuilder,
         deadline: Instant,
     ) -> Result<Response, BackendError> {
-        let waited = tokio::time::timeout_at(deadline, request.send()).await;
-        let response = waited
-            .map_err(|_| self.timed_out(Wait::FirstPiece, self.limits.first_piece))?
-            .map_err(|error| self.network(&error))?;
+        let again = request.try_clone();
+        let response = match (self.sent(request, deadline).await?, again) {
+            (Ok(response), _) => response,
+            // llama.cpp promises to keep a connection and closes it after a stream: what is sent
+            // meanwhile is lost. Nothing was answered, so it may be sent once more.
+            (Err(error), Some(again)) if error.is_request() && !error.is_connect() => {
+                tracing::debug!(
+                    host = self.host(),
+                    "a kept connection was closed, asking again"
+                );
+                self.sent(again, deadline)
+                    .await?
+                    .map_err(|error| self.network(&error))?
+            }
+            (Err(error), _) => return Err(self.network(&error)),
+        };
         if response.status().is_success() {
             return Ok(response);
         }
@@ -73,6 +85,16 @@ impl CompletionBackend {
             status,
             excerpt,
         })
+    }
+
+    async fn sent(
+        &self,
+        request: RequestBuilder,
+        deadline: Instant,
+    ) -> Result<reqwest::Result<Response>, BackendError> {
+        tokio::time::timeout_at(deadline, request.send())
+            .await
+            .map_err(|_| self.timed_out(Wait::FirstPiece, self.limits.first_piece))
     }
 
     fn network(&self, error: &reqwest::Error) -> BackendError {
