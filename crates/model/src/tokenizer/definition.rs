@@ -1,6 +1,6 @@
 //! What a tokenizer is, whichever file it came from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -112,9 +112,10 @@ impl Definition {
     /// Marks tokens that are written like sentinels and that no merge makes. Older files give
     /// them the type of ordinary text.
     pub fn find_sentinels(&mut self) {
-        let made: std::collections::HashSet<String> = self
-            .merges
-            .iter()
+        // Most merges are passed over by their first character.
+        let may_be = |left: &str| left.starts_with(['<', '[', '\u{2581}']);
+        let merges = self.merges.iter().filter(|(left, _)| may_be(left));
+        let made: HashSet<String> = merges
             .map(|(left, right)| format!("{left}{right}"))
             .collect();
         for row in &mut self.rows {

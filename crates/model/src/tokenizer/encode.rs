@@ -1,6 +1,6 @@
 //! From text to ids: literals, then pieces, then merges.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokenizers::Model;
 use tokenizers::models::bpe::BPE;
@@ -37,7 +37,7 @@ struct Spelling {
     /// Whether all bytes of UTF-8 have one, so that every text can be written.
     complete: bool,
     /// Characters that are tokens by themselves, where bytes are only a fallback.
-    characters: std::collections::HashSet<char>,
+    characters: HashSet<char>,
     /// The three byte tokens of U+2581, which otherwise means a space.
     space: Option<[u32; 3]>,
 }
@@ -178,7 +178,7 @@ impl Spelling {
     fn new(definition: &Definition, vocabulary: &HashMap<&str, u32>) -> Self {
         let mut bytes = [false; 256];
         let mut byte_ids = [0; 256];
-        let mut characters = std::collections::HashSet::new();
+        let mut characters = HashSet::new();
         match definition.scheme {
             Scheme::ByteLevel { .. } => {
                 for byte in 0..=255u8 {
@@ -226,4 +226,49 @@ impl Spelling {
 fn single(text: &str) -> Option<char> {
     let mut characters = text.chars();
     characters.next().filter(|_| characters.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::gguf::GgufVocabulary;
+    use super::*;
+
+    fn sentencepiece() -> Encoder {
+        let data = include_str!("../../tests/data/tokenizer/sentencepiece.json");
+        let data: serde_json::Value = serde_json::from_str(data).unwrap();
+        let mut vocabulary = GgufVocabulary {
+            model: "llama".into(),
+            ..Default::default()
+        };
+        for piece in data["pieces"].as_array().unwrap() {
+            vocabulary
+                .tokens
+                .push(piece[0].as_str().unwrap().to_owned());
+            vocabulary.scores.push(piece[1].as_f64().unwrap() as f32);
+            vocabulary
+                .token_types
+                .push(piece[2].as_u64().unwrap() as u32);
+        }
+        Encoder::new(vocabulary.into_definition().unwrap()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn words_give_the_same_ids_as_the_whole_text(text in "([a-z_.(]{1,6}| {1,5}|\n|\t|▁|é|[ -~]{1,8}){0,40}") {
+            thread_local! {
+                static ENCODERS: (Encoder, Encoder) = {
+                    let mut whole = sentencepiece();
+                    whole.pieces = Pieces::Sentence { words: false };
+                    (sentencepiece(), whole)
+                };
+            }
+            ENCODERS.with(|(words, whole)| {
+                prop_assert!(matches!(words.pieces, Pieces::Sentence { words: true }));
+                prop_assert_eq!(words.encode(&text).unwrap(), whole.encode(&text).unwrap());
+                Ok(())
+            })?;
+        }
+    }
 }

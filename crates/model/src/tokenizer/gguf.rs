@@ -152,7 +152,8 @@ fn parse_merges(merges: &[String]) -> Result<Vec<(String, String)>, TokenizerErr
 }
 
 /// SentencePiece has no list of merges: two pieces merge where their union is a piece, the best
-/// score first. Ties go to the longer left half, as the published conversions list them.
+/// score first. Among the halves of one piece the lower ids come first, as in the published
+/// conversions.
 fn merges_by_score(rows: &[Row], scores: &[f32]) -> Vec<(String, String)> {
     let mergeable = |row: &Row| matches!(row.kind, Kind::Text | Kind::Literal);
     let mut ids: HashMap<&str, u32> = HashMap::with_capacity(rows.len());
@@ -178,10 +179,8 @@ fn merges_by_score(rows: &[Row], scores: &[f32]) -> Vec<(String, String)> {
                 .map(|(_, _, left, right)| (score, left, right)),
         );
     }
-    merges.sort_by(|a, b| {
-        let key = |merge: &(f32, &str, &str)| (merge.1.chars().count(), merge.2.chars().count());
-        b.0.total_cmp(&a.0).then_with(|| key(b).cmp(&key(a)))
-    });
+    // Stable: pieces of one score keep the order of their ids.
+    merges.sort_by(|a, b| b.0.total_cmp(&a.0));
     merges
         .into_iter()
         .map(|(_, left, right)| (left.to_owned(), right.to_owned()))
@@ -218,7 +217,7 @@ mod tests {
             })
             .collect();
         let merges = merges_by_score(&rows, &[0.0, 0.0, 0.0, -2.0, -1.0, -3.0]);
-        let expected = [("b", "c"), ("a", "b"), ("ab", "c"), ("a", "bc")];
+        let expected = [("b", "c"), ("a", "b"), ("a", "bc"), ("ab", "c")];
         let expected: Vec<_> = expected
             .iter()
             .map(|(l, r)| ((*l).to_owned(), (*r).to_owned()))
