@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::roles::{Path, Role, role, table, walk};
+use crate::{
+    language::Language,
+    roles::{Path, Role, role, table, walk},
+};
 
 use super::{Evidence, Finding, NameKind, imports, members, policy, scene::Scene};
 
@@ -31,7 +34,7 @@ fn check_name(scene: &Scene, path: &Path, range: Range<usize>) -> Option<Finding
     let word = &scene.text[range.clone()];
     let name = word.trim_start_matches(['@', '$', '#']);
     // `field__lookup` is made up by the libraries that read it.
-    let lookup = scene.language == crate::Language::Python && name.trim_matches('_').contains("__");
+    let lookup = scene.language == Language::Python && name.trim_matches('_').contains("__");
     if name.len() < 2 || name.starts_with("__") || lookup {
         return None;
     }
@@ -53,6 +56,11 @@ fn check_name(scene: &Scene, path: &Path, range: Range<usize>) -> Option<Finding
 }
 
 fn bare(scene: &Scene, kind: NameKind, name: &str) -> Option<(NameKind, Evidence, String)> {
+    // C# has one kind of identifier for types and variables.
+    let csharp_type = scene.language == Language::CSharp
+        && kind == NameKind::Identifier
+        && name.starts_with(|c: char| c.is_uppercase());
+    let kind = if csharp_type { NameKind::Type } else { kind };
     let (evidence, what) = match kind {
         NameKind::Call => (Evidence::Call, "function"),
         NameKind::Type => (Evidence::Type, "type"),
@@ -67,7 +75,15 @@ fn bare(scene: &Scene, kind: NameKind, name: &str) -> Option<(NameKind, Evidence
     let opaque = foreign
         .into_iter()
         .any(|import| imports::is_opaque(scene, import));
-    if opaque && scene.language == crate::Language::Python {
+    if opaque && scene.language == Language::Python {
+        return None;
+    }
+    let is_class = |import: &&crate::Import| {
+        let last = import.module.rsplit('.').next().unwrap_or("");
+        import.wildcard && last.starts_with(|c: char| c.is_uppercase())
+    };
+    let all_static = scene.symbols.imports.iter().find(is_class);
+    if kind == NameKind::Call && scene.language == Language::Java && all_static.is_some() {
         return None;
     }
     let reason = format!(

@@ -116,8 +116,15 @@ fn check_foreign(scene: &Scene, import: &Import) -> Option<Finding> {
             format!("nothing in the workspace is called `{name}`"),
         )
     } else {
+        // A module that other files import has shown what it offers; a new one has not.
+        let seen = unknown_name.is_some() && unknown_part.is_none() && !module.is_empty();
+        let evidence = if seen {
+            Evidence::ImportFromSeen
+        } else {
+            Evidence::ImportFromForeign
+        };
         (
-            Evidence::ImportFromForeign,
+            evidence,
             format!("nothing in the workspace uses `{name}` of `{module}`"),
         )
     };

@@ -188,7 +188,10 @@ fn takes_keyword(scene: &Scene, function: &str, name: &str) -> Option<bool> {
     if let Some(parameters) = scene.table.parameters(function) {
         known |= parameters.functions > 0;
         if parameters.open || parameters.names.contains(name) {
-            return parameters.names.contains(name).then_some(true);
+            return Some(true);
+        }
+        if parameters.inherited {
+            return None;
         }
     }
     known.then_some(false)

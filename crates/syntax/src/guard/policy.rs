@@ -48,37 +48,48 @@ pub enum Evidence {
     ImportFromWorkspace,
     /// A module of the standard library that does not exist, or lacks the name.
     ImportFromStandard,
-    /// A module or a name from outside of the workspace that nothing else uses.
+    /// A name that nothing else uses, of an outside module that is in use.
+    ImportFromSeen,
+    /// A module from outside of the workspace that nothing else uses.
     ImportFromForeign,
 }
 
 /// Whether the evidence is rare enough in real code to block a suggestion.
 ///
-/// What comes from outside of the workspace is never blocked: that nobody has used a library's
-/// name yet says nothing about the library. The other limits come from measurements with the
-/// example `guard_rate` on packages of each language.
+/// That nobody has used a library's name yet says little about the library, so what comes from
+/// outside counts in a large workspace only, and a library's first use never. The limits come from
+/// measurements with the example `guard_rate`, on packages of each language and on small programs
+/// that lean on large libraries.
 pub(super) fn blocks(language: Language, evidence: Evidence, workspace_files: usize) -> bool {
-    let large = workspace_files >= SMALL_WORKSPACE;
+    use Language::{CSharp, Cpp, Go, Java, Ruby};
+    let large = workspace_files >= LARGE_WORKSPACE;
     match evidence {
-        Evidence::MemberOfForeign | Evidence::KeywordOfForeign | Evidence::ImportFromForeign => {
-            false
-        }
-        // A value of unknown type may come from a library; in a workspace of some size the members
-        // that are in use have been seen. A base class may come from one, too.
+        Evidence::ImportFromForeign => false,
+        // Two in a hundred real uses in Go and C# are the workspace's first use of that name.
+        Evidence::MemberOfForeign => large && !matches!(language, Go | CSharp | Ruby),
+        Evidence::KeywordOfForeign => false,
+        Evidence::ImportFromSeen => large && !language.is_ecmascript(),
+        // A value of unknown type may come from a library, and so may a base class.
         Evidence::MemberOfLocal
         | Evidence::MemberOfExpression
         | Evidence::MemberOfChain
         | Evidence::MemberOfSelf
         | Evidence::KeywordOfUnknown
         | Evidence::FieldOfUnknown => large,
+        // A method of a type of the workspace may come from what the type is built on.
+        Evidence::MemberOfWorkspace | Evidence::KeywordOfKnown => {
+            workspace_files >= SMALL_WORKSPACE
+        }
         // Inherited members, headers and frameworks bring in names without a receiver.
         Evidence::Call | Evidence::Variable | Evidence::Type => {
-            use Language::{CSharp, Cpp, Java, Ruby};
-            large || !matches!(language, Cpp | CSharp | Java | Ruby)
+            workspace_files >= SMALL_WORKSPACE || !matches!(language, Cpp | CSharp | Java | Ruby)
         }
         _ => true,
     }
 }
 
-/// Workspaces with fewer files of the language have not shown what they use.
+/// Workspaces with fewer files of the language have hardly shown what they use.
 const SMALL_WORKSPACE: usize = 25;
+
+/// From here on, what a workspace uses of its libraries has mostly been seen.
+const LARGE_WORKSPACE: usize = 100;

@@ -54,6 +54,13 @@ fn leftmost<'tree>(object: Node<'tree>) -> (Node<'tree>, bool) {
         let inner = INNER
             .iter()
             .find_map(|field| node.child_by_field_name(field));
+        // A call without an object comes from where its function comes from.
+        let inner = inner.or_else(|| match node.kind() {
+            "method_invocation" => node.child_by_field_name("name"),
+            "call" => node.child_by_field_name("method"),
+            _ => None,
+        });
+
         let inner = match inner {
             Some(inner) => inner,
             None if is_wrapper(node.kind()) => match node.named_child(0) {

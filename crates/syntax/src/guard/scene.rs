@@ -9,12 +9,13 @@ use crate::{
     index::{Table, key},
     language::Language,
     parse::parse,
+    roles::SymbolKind,
     symbols::{Import, Symbols, symbols_in, symbols_of},
     text::{floor_boundary, line_end, line_start},
 };
 
 /// Larger files are parsed in a window around the completion, in bytes to each side.
-const WINDOW: usize = 192 << 10;
+const WINDOW: usize = 96 << 10;
 
 pub(super) struct Scene<'a> {
     pub language: Language,
@@ -101,12 +102,19 @@ impl<'a> Scene<'a> {
             .find(|import| import.local_name() == name)
     }
 
-    /// The imports of the file by what they are called in it.
+    /// The file defines a class, function, constant or module of that name. A variable says nothing
+    /// about where its value comes from.
     pub(super) fn is_defined_here(&self, name: &str) -> bool {
+        let value = |kind| {
+            matches!(
+                kind,
+                SymbolKind::Variable | SymbolKind::Field | SymbolKind::Parameter
+            )
+        };
         self.symbols
             .definitions
             .iter()
-            .any(|definition| definition.name == name && !definition.local)
+            .any(|found| found.name == name && !found.local && !value(found.kind))
     }
 
     /// The place of `range` of the text in the completion.

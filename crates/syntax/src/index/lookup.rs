@@ -23,6 +23,8 @@ pub(crate) struct Parameters {
     pub names: HashSet<String>,
     /// One of the functions takes any name.
     pub open: bool,
+    /// A class of that name has no constructor of its own (a data class, a subclass).
+    pub inherited: bool,
     /// Functions of that name.
     pub functions: usize,
 }
@@ -121,8 +123,7 @@ impl Table {
                 }
             }
         }
-        // Without a constructor of its own (a data class, a subclass) nothing is certain.
-        parameters.open |= !found;
+        parameters.inherited |= !found;
         parameters.functions += 1;
     }
 }

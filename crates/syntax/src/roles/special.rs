@@ -148,12 +148,21 @@ fn rust<'tree>(
     // `name = value` names an argument of a format string; a closure's or a block's own names
     // are not told apart from their uses, so a macro with such code is left alone.
     let named = after == Some("=");
-    let code = path
+    let trees = path
         .ancestors()
-        .filter(|frame| frame.node.kind() == "token_tree")
-        .any(|frame| text[frame.node.byte_range()].contains(['|', '{']));
+        .filter(|frame| frame.node.kind() == "token_tree");
+    let code = trees.into_iter().any(|frame| has_code(text, frame.node));
     let judged = EXPRESSION_MACROS.contains(&name) && !named && !code;
     Some(if judged { Role::Variable } else { Role::Ignore })
+}
+
+/// A closure or a block among the tokens.
+fn has_code(text: &str, tokens: Node) -> bool {
+    let mut cursor = tokens.walk();
+    tokens.children(&mut cursor).any(|child| {
+        matches!(child.kind(), "|" | "||")
+            || (child.kind() == "token_tree" && text[child.byte_range()].starts_with('{'))
+    })
 }
 
 fn php<'tree>(path: &Path<'tree>, parent: Node<'tree>, leaf: Node<'tree>) -> Option<Role<'tree>> {
