@@ -265,7 +265,8 @@ mod tests {
                 };
             }
             ENCODERS.with(|(words, whole)| {
-                prop_assert!(matches!(words.pieces, Pieces::Sentence { words: true }));
+                let by_words = matches!(words.pieces, Pieces::Sentence { words: true });
+                prop_assert!(by_words);
                 prop_assert_eq!(words.encode(&text).unwrap(), whole.encode(&text).unwrap());
                 Ok(())
             })?;
