@@ -72,7 +72,10 @@ fn a_length_within_the_limit_is_allocated_as_it_comes() {
     server.send_raw(b"Content-Length: 67108864\r\n\r\n{");
     std::thread::sleep(std::time::Duration::from_millis(200));
     let after = peak_memory_kib(server.process()).unwrap_or_default();
-    assert!(after < before + 16 * 1024, "{before} KiB became {after} KiB");
+    assert!(
+        after < before + 16 * 1024,
+        "{before} KiB became {after} KiB"
+    );
     server.close_stdin();
     let error = server.null_answer();
     assert!(error.message.contains("ended inside"), "{}", error.message);

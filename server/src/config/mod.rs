@@ -70,7 +70,7 @@ settings! {
         window delay_min_ms: u64 = 20,
         /// Longest delay of an automatic suggestion after a key, in milliseconds.
         window delay_max_ms: u64 = 400,
-        /// Time for an automatic suggestion from the request on, in milliseconds.
+        /// Time for an automatic suggestion from the end of the delay on, in milliseconds.
         window automatic_budget_ms: u64 = 2000,
         /// Time for a suggestion that was asked for, in milliseconds.
         window invoked_budget_ms: u64 = 8000,

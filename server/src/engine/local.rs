@@ -211,14 +211,19 @@ impl Engine for LocalEngine {
             sampling,
             &limits,
             &Instant::now,
-            &|| cancel.is_cancelled(),
+            &|| cancel.is_cancelled() || over(request.deadline),
             &mut |text| match on_text(text) {
                 Flow::Continue => generate::Flow::Continue,
                 Flow::Stop { keep_bytes } => generate::Flow::Stop { keep_bytes },
             },
         )
         .map_err(compute)?;
-        Ok(self.generated(generation, &prompt.tokens))
+        let mut generated = self.generated(generation, &prompt.tokens);
+        if generated.stop == StopReason::Cancelled && !cancel.is_cancelled() {
+            // What was read of the prompt stays in the cache, so the next request gets further.
+            generated.stop = StopReason::Deadline;
+        }
+        Ok(generated)
     }
 
     fn warm(&self, request: &EngineRequest, cancel: &CancelToken) -> Result<(), EngineError> {
@@ -275,6 +280,10 @@ fn bind(
     format
         .bind(tokenizer)
         .map_err(|error| EngineError::Load(format!("{}: {error}", path.display())))
+}
+
+fn over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
 fn compute(error: truefill_model::error::ModelError) -> EngineError {

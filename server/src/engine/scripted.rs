@@ -160,9 +160,10 @@ impl ScriptedEngine {
     }
 }
 
-/// Sleeps and says whether it was cancelled meanwhile.
-fn sleep(duration: Duration, cancel: &CancelToken) -> bool {
+/// Sleeps, at most until the deadline, and says whether it was cancelled meanwhile.
+fn sleep(duration: Duration, deadline: Option<Instant>, cancel: &CancelToken) -> bool {
     let end = Instant::now() + duration;
+    let end = deadline.map_or(end, |deadline| deadline.min(end));
     while !cancel.is_cancelled() {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -230,18 +231,16 @@ impl Engine for ScriptedEngine {
         let mut stop = StopReason::StopToken(0);
         let mut kept = 0;
         let mut tokens = 0;
-        let mut cancelled = sleep(Duration::from_millis(answer.prefill_ms), cancel);
+        let deadline = request.deadline;
+        let mut cancelled = sleep(Duration::from_millis(answer.prefill_ms), deadline, cancel);
         let first_token = start.elapsed();
         for end in token_ends(text) {
-            cancelled =
-                cancelled || (tokens > 0 && sleep(Duration::from_millis(answer.token_ms), cancel));
+            cancelled = cancelled
+                || (tokens > 0 && sleep(Duration::from_millis(answer.token_ms), deadline, cancel));
             if cancelled {
                 break;
             }
-            if request
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-            {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 stop = StopReason::Deadline;
                 break;
             }

@@ -26,8 +26,8 @@ pub struct Order<'a> {
     pub max_new_tokens: usize,
     /// Makes the watcher of a growing text.
     pub make_stop: Box<dyn Fn() -> StopFn + Send>,
-    /// When the editor asked.
-    pub asked: Instant,
+    /// When the delay was over: the budget counts from here.
+    pub begun: Instant,
     /// The order of asking, for which of two requests is newer.
     pub sequence: u64,
 }
@@ -77,7 +77,7 @@ pub fn request(config: &Config, order: &Order<'_>) -> EngineRequest {
         suffix_share: config.context.suffix_share,
         max_new_tokens: order.max_new_tokens,
         sampling: Sampling::GREEDY,
-        deadline: Some(order.asked + budget(config, order.trigger)),
+        deadline: Some(order.begun + budget(config, order.trigger)),
     }
 }
 

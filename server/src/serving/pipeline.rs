@@ -196,7 +196,7 @@ impl Run<'_> {
             trigger: self.ask.trigger,
             max_new_tokens: plan.max_new_tokens,
             make_stop: plan.make_stop(),
-            asked: self.trail.asked,
+            begun: Instant::now(),
             sequence,
         };
         let started = Instant::now();

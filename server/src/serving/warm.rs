@@ -79,7 +79,7 @@ impl Serving {
             trigger: ask.trigger,
             max_new_tokens: config.suggest.line_tokens,
             make_stop: never(),
-            asked: Instant::now(),
+            begun: Instant::now(),
             sequence: 0,
         };
         Ok(EngineRequest {

