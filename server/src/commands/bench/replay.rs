@@ -118,8 +118,12 @@ pub fn play(
     };
     replay.peer.open(&replay.buffer)?;
     let mut due = Instant::now();
-    while let Some(stroke) = replay.player.next_stroke() {
+    loop {
+        // An accepted suggestion changes what the next stroke is.
         replay.until(due)?;
+        let Some(stroke) = replay.player.next_stroke() else {
+            break;
+        };
         if let Pace::Every(interval) = pace {
             due = Instant::now() + interval;
         }
