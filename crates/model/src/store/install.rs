@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A folder in the store's file system in which a checkpoint is put together. Dropped without
-/// an install, it is removed; after a crash, [`Store::prune`] removes it.
+/// an install, it is removed; after a crash, the next install or [`Store::prune`] removes it.
 pub struct Staging {
     folder: PathBuf,
     lock_path: PathBuf,
@@ -109,7 +109,7 @@ impl Drop for Staging {
 }
 
 impl Store {
-    /// Starts a checkpoint.
+    /// Starts a checkpoint, and removes the remains of installs that crashed.
     ///
     /// # Errors
     /// Where the folder cannot be created.
@@ -119,6 +119,7 @@ impl Store {
         let lock_path = self.staging().join(format!("{name}.lock"));
         // Under the store's lock, or a prune could meet the file before it is locked.
         let _guard = self.lock()?;
+        self.remove_abandoned()?;
         let lock = disk::lock_file(&lock_path)?;
         std::fs::create_dir(&folder).map_err(|error| io_error(&folder, "create", error))?;
         Ok(Staging {

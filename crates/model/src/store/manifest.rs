@@ -90,15 +90,15 @@ pub struct Manifest {
     files: Vec<FileEntry>,
 }
 
-/// What the id depends on: everything that changes what is served, and nothing else. So the
-/// same model from two places is one checkpoint.
+/// What the id depends on: everything that changes what is served, and nothing else, so that the
+/// same model from two places is one checkpoint. The tokenizer's hash is not in it: the files
+/// determine it, and how it is computed may change with a release of this program.
 #[derive(Serialize)]
 struct Content<'a> {
     kind: Kind,
     base: Option<&'a CheckpointId>,
     architecture: &'a str,
     format: &'a FormatName,
-    tokenizer_sha256: &'a Sha256Hex,
     files: &'a [FileEntry],
 }
 
@@ -230,7 +230,6 @@ fn content_hash(about: &Draft, files: &[FileEntry]) -> Result<Sha256Hex> {
         base: about.base.as_ref(),
         architecture: &about.architecture,
         format: &about.format,
-        tokenizer_sha256: &about.tokenizer_sha256,
         files,
     };
     let bytes = serde_json::to_vec(&content)

@@ -110,7 +110,8 @@ impl Store {
             .map_err(|error| io_error(&folder, "remove", error))
     }
 
-    fn remove_abandoned(&self) -> Result<usize> {
+    /// Removes what nobody is putting together any more. The caller holds the store's lock.
+    pub(super) fn remove_abandoned(&self) -> Result<usize> {
         let staging = self.staging();
         let mut removed = 0;
         for name in super::entries(&staging)? {

@@ -226,6 +226,10 @@ fn an_install_under_way_is_not_taken_for_an_abandoned_one() {
     std::fs::write(abandoned.join("part"), b"w").unwrap();
     assert_eq!(store.prune(&[], false).unwrap().abandoned, 1);
     assert!(!abandoned.exists());
+    std::fs::create_dir(&abandoned).unwrap();
+    let staging = store.stage().unwrap();
+    assert!(!abandoned.exists());
+    assert!(staging.folder().is_dir());
 }
 
 #[test]

