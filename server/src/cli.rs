@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
 use crate::commands::bench::BenchArgs;
@@ -12,11 +12,8 @@ use crate::commands::demo::DemoArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::models::ModelsArgs;
 
-/// Exit code of a job that failed.
+/// Exit code of a job that failed; wrong usage exits with 2, which clap does itself.
 const FAILED: u8 = 1;
-
-/// Exit code of wrong usage; clap itself exits with the same.
-const WRONG_USAGE: u8 = 2;
 
 /// A language server that fills in the middle from a local model.
 #[derive(Debug, Parser)]
@@ -86,15 +83,6 @@ pub fn run() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(error) if error.is::<clap::Error>() => {
-            // Found wrong while running, but wrong usage all the same.
-            error
-                .downcast::<clap::Error>()
-                .map_or(FAILED.into(), |error| {
-                    let _ = error.format(&mut Cli::command()).print();
-                    ExitCode::from(WRONG_USAGE)
-                })
-        }
         Err(error) => {
             // The stream may be closed; there is nobody left to tell then.
             let _ = std::io::Write::write_all(
@@ -108,6 +96,8 @@ pub fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -25,8 +25,8 @@ use crate::workspace::file_uri;
 #[derive(Debug, Args)]
 pub struct CompleteArgs {
     /// Where to complete: a file, a line and a column, both from 1, the column in characters
-    #[arg(value_name = "FILE:LINE:COL")]
-    place: String,
+    #[arg(value_name = "FILE:LINE:COL", value_parser = parse)]
+    place: Target,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -57,7 +57,7 @@ struct Target {
 /// # Errors
 /// Where the place, the file, the configuration or the model cannot be used.
 pub fn run(args: &CompleteArgs) -> Result<ExitCode> {
-    let target = parse(&args.place)?;
+    let target = &args.place;
     let paths = Paths::from_env()?;
     let mut config = match &args.config {
         Some(file) => Config::from_file(file)?,
@@ -71,7 +71,7 @@ pub fn run(args: &CompleteArgs) -> Result<ExitCode> {
         config.model.id.clone_from(model);
     }
     let runtime = tokio::runtime::Runtime::new().context("no threads to work with")?;
-    let code = runtime.block_on(complete(args, &target, &paths, config))?;
+    let code = runtime.block_on(complete(args, target, &paths, config))?;
     runtime.shutdown_background();
     Ok(code)
 }
@@ -154,24 +154,16 @@ fn refused(silence: &Silence) -> anyhow::Error {
     )
 }
 
-fn parse(place: &str) -> Result<Target> {
-    let usage = "expected `FILE:LINE:COL` with line and column from 1";
+fn parse(place: &str) -> Result<Target, String> {
     let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).filter(|n| *n > 0);
     let mut parts = place.rsplitn(3, ':');
     let (column, line) = (number(parts.next()), number(parts.next()));
     match (parts.next().filter(|file| !file.is_empty()), line, column) {
-        (Some(file), Some(line), Some(column)) => Ok(Target {
-            file: file.into(),
-            line,
-            column,
-        }),
-        _ => {
-            let error = clap::Error::raw(
-                clap::error::ErrorKind::ValueValidation,
-                format!("{usage}, found `{place}`\n"),
-            );
-            Err(error.into())
+        (Some(file), Some(line), Some(column)) => {
+            let file = file.into();
+            Ok(Target { file, line, column })
         }
+        _ => Err("expected `FILE:LINE:COL` with line and column from 1".to_owned()),
     }
 }
 
@@ -296,10 +288,7 @@ mod tests {
             "a.rs:-1:1",
         ] {
             assert!(
-                parse(wrong)
-                    .unwrap_err()
-                    .to_string()
-                    .contains("FILE:LINE:COL"),
+                parse(wrong).unwrap_err().contains("FILE:LINE:COL"),
                 "{wrong}"
             );
         }

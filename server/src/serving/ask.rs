@@ -1,15 +1,7 @@
 //! What is asked of the pipeline and what it answers, without a protocol's types.
 
 use crate::documents::{Encoding, Position, Range};
-
-/// What made the editor ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// The user asked.
-    Invoked,
-    /// The user typed.
-    Automatic,
-}
+pub use crate::suggest::surroundings::Trigger;
 
 /// The item that is selected in the editor's completion menu.
 #[derive(Debug, Clone, PartialEq, Eq)]

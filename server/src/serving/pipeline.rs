@@ -154,11 +154,7 @@ impl Run<'_> {
             before: &around.prefix,
             after: &around.suffix,
         };
-        let trigger = match self.ask.trigger {
-            Trigger::Invoked => surroundings::Trigger::Invoked,
-            Trigger::Automatic => surroundings::Trigger::Automatic,
-        };
-        let rests = self.serving.cache().rest(&source, trigger, place);
+        let rests = self.serving.cache().rest(&source, self.ask.trigger, place);
         rests
             .into_iter()
             .map(|rest| {
@@ -276,10 +272,6 @@ impl Run<'_> {
             id: suggestion.id.clone(),
             text: suggestion.text[around.selected.len()..].to_owned(),
         });
-        let trigger = match self.ask.trigger {
-            Trigger::Invoked => surroundings::Trigger::Invoked,
-            Trigger::Automatic => surroundings::Trigger::Automatic,
-        };
         let place = Place {
             before: &around.prefix,
             after: &around.suffix,
@@ -287,7 +279,7 @@ impl Run<'_> {
         let source = source(info, &self.ask.uri);
         self.serving
             .cache()
-            .remember(&source, trigger, place, offers.collect());
+            .remember(&source, self.ask.trigger, place, offers.collect());
     }
 
     fn suggestion(&self, id: String, text: &str, around: &Around) -> Suggestion {

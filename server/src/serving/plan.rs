@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use truefill_syntax::{Language, completion_shape, syntactic_end};
 
-use super::ask::Trigger;
 use super::text::Around;
 use crate::config::Config;
 use crate::documents::Snapshot;
 use crate::engine::{Flow, StopFn};
 use crate::suggest::facts::LanguageFacts;
 use crate::suggest::stops::{Limits, StopPlan, SyntacticEnd, no_grammar};
-use crate::suggest::surroundings::{self, Shape, Surroundings};
+use crate::suggest::surroundings::{Shape, Surroundings, Trigger};
 
 /// What was decided about a request before a model is asked.
 pub struct Plan {
@@ -25,7 +24,7 @@ pub struct Plan {
     /// Tokens at most.
     pub max_new_tokens: usize,
     facts: &'static LanguageFacts,
-    trigger: surroundings::Trigger,
+    trigger: Trigger,
     stops: Arc<StopPlan>,
     /// The near text, for the grammar's rules on a growing completion.
     near: Arc<(String, String)>,
@@ -57,13 +56,9 @@ impl Plan {
             Some(language) => {
                 let text = [prefix, suffix].concat();
                 let decision = completion_shape(language, &text, prefix.len(), invoked);
-                (own_shape(decision.shape), decision.reason)
+                (decision.shape, decision.reason)
             }
             None => shape_without_grammar(prefix, suffix, invoked),
-        };
-        let trigger = match trigger {
-            Trigger::Invoked => surroundings::Trigger::Invoked,
-            Trigger::Automatic => surroundings::Trigger::Automatic,
         };
         let mut surroundings = Surroundings::new(&around.prefix, &around.suffix, facts, shape);
         surroundings.trigger = trigger;
@@ -106,7 +101,7 @@ impl Plan {
         let stops = Arc::clone(&self.stops);
         let near = Arc::clone(&self.near);
         let stopped_by = self.stopped_by.clone();
-        let (language, shape) = (self.language, syntax_shape(self.shape));
+        let (language, shape) = (self.language, self.shape);
         Box::new(move || {
             let end: SyntacticEnd = match language {
                 Some(language) => {
@@ -151,20 +146,6 @@ impl StoppedBy {
         if let Some(slot) = self.lock().get_mut(sample) {
             *slot = Some(rule);
         }
-    }
-}
-
-fn own_shape(shape: truefill_syntax::Shape) -> Shape {
-    match shape {
-        truefill_syntax::Shape::OneLine => Shape::OneLine,
-        truefill_syntax::Shape::Block => Shape::Block,
-    }
-}
-
-fn syntax_shape(shape: Shape) -> truefill_syntax::Shape {
-    match shape {
-        Shape::OneLine => truefill_syntax::Shape::OneLine,
-        Shape::Block => truefill_syntax::Shape::Block,
     }
 }
 
