@@ -4,12 +4,16 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use truefill_server::engine::{
     Answer, CancelToken, Engine, EngineError, EngineHandle, EngineInfo, EngineKind, EngineRequest,
     EngineState, EngineThread, Flow, Generated, Job, RenderedPrompt, Sampling, StopReason, Ticket,
 };
+
+/// Seed of a sample that fails, and of one that panics.
+const FAILS: u64 = 98;
+const PANICS: u64 = 99;
 
 /// An engine that reports what it begins and goes on only when it is told to.
 struct Gated {
@@ -37,6 +41,10 @@ impl Engine for Gated {
     ) -> Result<Generated, EngineError> {
         assert_ne!(request.prefix, "panic", "asked to panic");
         let seed = request.sampling.seed;
+        assert_ne!(seed, PANICS, "asked to panic");
+        if seed == FAILS {
+            return Err(EngineError::Backend("too many requests".into()));
+        }
         self.begun
             .send(format!("{} {seed}", request.prefix))
             .unwrap();
@@ -45,6 +53,10 @@ impl Engine for Gated {
         while go.recv_timeout(Duration::from_millis(1)).is_err() {
             if cancel.is_cancelled() {
                 stop = StopReason::Cancelled;
+                break;
+            }
+            if request.deadline.is_some_and(|end| Instant::now() >= end) {
+                stop = StopReason::Deadline;
                 break;
             }
         }
@@ -56,6 +68,7 @@ impl Engine for Gated {
             stop,
             prompt_tokens: 0,
             cached_tokens: 0,
+            render: Duration::ZERO,
             prefill: Duration::ZERO,
             first_token: Duration::ZERO,
             decode: Duration::ZERO,
@@ -132,6 +145,7 @@ fn submit(handle: &EngineHandle, sequence: u64, document: &str, prefix: &str) ->
         sequence,
         request: request(document, prefix),
         alternatives: Vec::new(),
+        alternatives_within: Duration::ZERO,
         make_stop: Box::new(|| Box::new(|_| Flow::Continue)),
     })
 }
@@ -227,26 +241,50 @@ fn warming_gives_way_and_the_last_document_comes_first() {
     assert_eq!(warmed, ["new", "second"]);
 }
 
+fn with_alternatives(bench: &Bench, seeds: &[u64], within: Duration) -> Ticket {
+    let sampled = |seed: &u64| Sampling {
+        temperature: 0.5,
+        top_p: 0.9,
+        seed: *seed,
+    };
+    bench.handle().submit(Job {
+        sequence: 1,
+        request: request("a", "x"),
+        alternatives: seeds.iter().map(sampled).collect(),
+        alternatives_within: within,
+        make_stop: Box::new(|| Box::new(|_| Flow::Continue)),
+    })
+}
+
 #[test]
 fn alternatives_follow_the_first_sample_and_stop_with_the_job() {
     let bench = bench();
-    let handle = bench.handle();
-    let sampled = |seed| Sampling {
-        temperature: 0.5,
-        top_p: 0.9,
-        seed,
-    };
-    let ticket = handle.submit(Job {
-        sequence: 1,
-        request: request("a", "x"),
-        alternatives: vec![sampled(7), sampled(8)],
-        make_stop: Box::new(|| Box::new(|_| Flow::Continue)),
-    });
+    let ticket = with_alternatives(&bench, &[7, 8], Duration::from_secs(60));
     for expected in ["x 0", "x 7", "x 8"] {
         assert_eq!(bench.next(), expected);
         bench.go();
     }
     assert_eq!(done(ticket), "x x x");
+}
+
+#[test]
+fn an_alternative_that_goes_wrong_or_comes_late_costs_the_alternatives_alone() {
+    for (seeds, within, begun) in [
+        ([FAILS, 7], 60_000, vec!["x 0"]),
+        ([PANICS, 7], 60_000, vec!["x 0"]),
+        ([7, 8], 5, vec!["x 0", "x 7"]),
+    ] {
+        let bench = bench();
+        let ticket = with_alternatives(&bench, &seeds, Duration::from_millis(within));
+        for (index, expected) in begun.into_iter().enumerate() {
+            assert_eq!(bench.next(), expected);
+            // The late one is not let go: it ends by its deadline.
+            if index == 0 {
+                bench.go();
+            }
+        }
+        assert_eq!(done(ticket), "x", "{seeds:?}");
+    }
 }
 
 #[test]

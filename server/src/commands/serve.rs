@@ -8,12 +8,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::ServeArgs;
 use crate::config::Config;
+use crate::engine::EngineFactory;
 use crate::engine::scripted::ScriptedEngine;
 use crate::engine::{Engine, Loader};
 use crate::logging;
 use crate::lsp::{self, End, Options};
 use crate::paths::Paths;
-use crate::serving::EngineFactory;
 
 /// Threads that handlers run on; the engine has its own.
 const WORKERS: usize = 2;

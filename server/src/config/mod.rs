@@ -80,6 +80,8 @@ settings! {
         window block_tokens: usize = 160,
         /// Suggestions to choose from when they are asked for, 1 to 3.
         window alternatives: usize = 3,
+        /// Time for the second and third of them after the first is there, in milliseconds.
+        window alternatives_ms: u64 = 600,
         /// What happens to a suggestion that names something that neither the file, its imports
         /// nor the workspace knows: `"off"`, `"flag"` (show and record) or `"block"`.
         window guard: GuardMode = GuardMode::Flag,

@@ -83,10 +83,11 @@ impl Document {
         let mut rope = self.rope.clone();
         let mut typing = self.typing;
         let mut edited = self.edited;
+        let mut last = None;
         for change in &changes[full.unwrap_or(0)..] {
             match edit::apply(&mut rope, change, encoding) {
                 Ok(Some((kind, end))) => {
-                    typing.note(kind, now);
+                    last = Some(kind);
                     edited = Some(end);
                 }
                 Ok(None) => {}
@@ -95,6 +96,10 @@ impl Document {
                     return Err(error);
                 }
             }
+        }
+        // Several changes in one message are one key, with several cursors or by a closing bracket.
+        if let Some(kind) = last {
+            typing.note(kind, now);
         }
         self.rope = rope;
         self.typing = typing;

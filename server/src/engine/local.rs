@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use truefill_model::checkpoint::Checkpoint;
@@ -142,7 +142,7 @@ impl LocalEngine {
             .map_err(|error| EngineError::Prompt(error.to_string()))
     }
 
-    fn generated(&self, generation: Generation, prompt: &[TokenId]) -> Generated {
+    fn generated(&self, generation: Generation, prompt: &[TokenId], render: Duration) -> Generated {
         Generated {
             text: generation.text,
             tokens: generation.tokens.iter().map(|token| token.0).collect(),
@@ -156,8 +156,9 @@ impl LocalEngine {
             },
             prompt_tokens: generation.prompt_tokens,
             cached_tokens: generation.cached_tokens,
+            render,
             prefill: generation.prefill,
-            first_token: generation.first_token,
+            first_token: render + generation.first_token,
             decode: generation.decode,
             prompt_sha256: hash(prompt),
         }
@@ -185,7 +186,9 @@ impl Engine for LocalEngine {
         cancel: &CancelToken,
         on_text: &mut dyn FnMut(&str) -> Flow,
     ) -> Result<Generated, EngineError> {
+        let begin = Instant::now();
         let prompt = self.prompt(request)?;
+        let render = begin.elapsed();
         let limits = Limits {
             max_new_tokens: request.max_new_tokens,
             stop_tokens: self.format.stop_tokens(),
@@ -218,7 +221,7 @@ impl Engine for LocalEngine {
             },
         )
         .map_err(compute)?;
-        let mut generated = self.generated(generation, &prompt.tokens);
+        let mut generated = self.generated(generation, &prompt.tokens, render);
         if generated.stop == StopReason::Cancelled && !cancel.is_cancelled() {
             // What was read of the prompt stays in the cache, so the next request gets further.
             generated.stop = StopReason::Deadline;

@@ -12,10 +12,16 @@ pub mod scripted;
 mod sessions;
 mod thread;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use cancel::{CancelGuard, CancelToken};
 pub use thread::{Answer, EngineHandle, EngineState, EngineThread, Job, Loader, StopFn, Ticket};
+
+use crate::config::Config;
+
+/// Makes what opens the engine of a configuration.
+pub type EngineFactory = Arc<dyn Fn(&Config) -> Loader + Send + Sync>;
 
 /// Text of another file that may help, rendered before the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,9 +124,11 @@ pub struct Generated {
     pub prompt_tokens: usize,
     /// Tokens of the prompt that were in the KV cache already.
     pub cached_tokens: usize,
+    /// Time to render the prompt and its tokens.
+    pub render: Duration,
     /// Time to run the rest of the prompt.
     pub prefill: Duration,
-    /// From the call to the first token.
+    /// From the call to the first token, rendering included.
     pub first_token: Duration,
     /// From the first token to the last.
     pub decode: Duration,

@@ -8,10 +8,9 @@ use sha2::{Digest, Sha256};
 use truefill_model::store::{Resolved, Store};
 
 use super::local::{LocalEngine, LocalOptions};
-use super::{Engine, EngineError, Loader};
+use super::{Engine, EngineError, EngineFactory, Loader};
 use crate::config::{Config, RemoteKind};
 use crate::paths::Paths;
-use crate::serving::EngineFactory;
 
 /// Opens what a configuration names, with the store of these paths.
 pub fn factory(paths: Paths) -> EngineFactory {

@@ -288,6 +288,7 @@ impl Engine for RemoteEngine {
             stop,
             prompt_tokens: count(|completed| completed.prompt_tokens),
             cached_tokens: count(|completed| completed.cached_tokens),
+            render: Duration::ZERO,
             prefill: first,
             first_token: first,
             decode: begin.elapsed().saturating_sub(first),

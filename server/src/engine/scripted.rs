@@ -271,6 +271,7 @@ impl Engine for ScriptedEngine {
             },
             prompt_tokens: token_ends(&prompt).len(),
             cached_tokens: 0,
+            render: Duration::ZERO,
             prefill: Duration::from_millis(answer.prefill_ms),
             first_token,
             decode: start.elapsed().saturating_sub(first_token),

@@ -32,6 +32,8 @@ pub struct Job {
     pub request: EngineRequest,
     /// Further samples, made only while the deadline allows.
     pub alternatives: Vec<Sampling>,
+    /// Time for them after the first sample; one that is not finished by then is dropped.
+    pub alternatives_within: Duration,
     /// Makes the watcher of each sample.
     pub make_stop: Box<dyn Fn() -> StopFn + Send>,
 }
@@ -441,8 +443,7 @@ fn refuse_all(shared: &Shared, error: &EngineError) {
 
 fn complete(shared: &Shared, engine: &dyn Engine, waiting: Waiting) {
     let queued = waiting.submitted.elapsed();
-    let result = catch_unwind(AssertUnwindSafe(|| samples(engine, &waiting)))
-        .unwrap_or(Err(EngineError::Panicked));
+    let result = samples(engine, &waiting);
     let superseded = shared
         .lock()
         .running
@@ -457,25 +458,46 @@ fn complete(shared: &Shared, engine: &dyn Engine, waiting: Waiting) {
     let _ = waiting.reply.send(answer);
 }
 
+/// The first sample, and the alternatives that came in time. What goes wrong with an
+/// alternative costs the alternatives alone.
 fn samples(engine: &dyn Engine, waiting: &Waiting) -> Result<Vec<Generated>, EngineError> {
-    let Waiting { job, cancel, .. } = waiting;
-    let mut samples = Vec::with_capacity(1 + job.alternatives.len());
-    let mut request = job.request.clone();
-    let samplings = std::iter::once(request.sampling).chain(job.alternatives.iter().copied());
-    for sampling in samplings {
-        let late = request
+    let mut request = waiting.job.request.clone();
+    let first = sample(engine, waiting, &request)?;
+    if first.stop == StopReason::Cancelled {
+        return Ok(Vec::new());
+    }
+    let mut samples = vec![first];
+    let until = Instant::now() + waiting.job.alternatives_within;
+    request.deadline = Some(
+        request
             .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline);
-        if cancel.is_cancelled() || (late && !samples.is_empty()) {
-            break;
+            .map_or(until, |deadline| deadline.min(until)),
+    );
+    for sampling in &waiting.job.alternatives {
+        request.sampling = *sampling;
+        match sample(engine, waiting, &request) {
+            Ok(next) if !matches!(next.stop, StopReason::Cancelled | StopReason::Deadline) => {
+                samples.push(next);
+            }
+            Ok(_) => break,
+            Err(error) => {
+                tracing::warn!(%error, "an alternative failed");
+                break;
+            }
         }
-        request.sampling = sampling;
-        let mut stop = (job.make_stop)();
-        let sample = engine.complete(&request, cancel, &mut *stop)?;
-        if sample.stop == StopReason::Cancelled {
-            break;
-        }
-        samples.push(sample);
     }
     Ok(samples)
+}
+
+/// One sample; a panic is an error like any other.
+fn sample(
+    engine: &dyn Engine,
+    waiting: &Waiting,
+    request: &EngineRequest,
+) -> Result<Generated, EngineError> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut stop = (waiting.job.make_stop)();
+        engine.complete(request, &waiting.cancel, &mut *stop)
+    }))
+    .unwrap_or(Err(EngineError::Panicked))
 }

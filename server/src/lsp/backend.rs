@@ -19,7 +19,8 @@ use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
 use super::{notices, outcomes, testing};
 use crate::config::Config;
 use crate::documents::Encoding;
-use crate::serving::{EngineFactory, Serving};
+use crate::engine::EngineFactory;
+use crate::serving::Serving;
 
 /// What a server is made of.
 pub struct Options {

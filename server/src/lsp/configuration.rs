@@ -17,13 +17,13 @@ impl Backend {
         let settings = settings.get("truefill").cloned().unwrap_or(settings);
         let serving = &self.session.serving;
         match self.layered(&settings) {
-            Ok(config) => {
-                if let Err(error) = serving.configure(config) {
-                    serving.warn(format!(
-                        "The engine's thread could not be started: {error}."
-                    ));
-                }
-            }
+            Ok(config) => match serving.configure(config) {
+                Ok(true) => serving.warm_all(),
+                Ok(false) => {}
+                Err(error) => serving.warn(format!(
+                    "The engine's thread could not be started: {error}."
+                )),
+            },
             Err(error) => serving.warn(format!("The settings were not taken: {error}.")),
         }
     }

@@ -35,9 +35,32 @@ pub struct Order<'a> {
 /// What the engine wrote.
 pub struct Written {
     /// The first sample and its alternatives, none empty.
-    pub samples: Vec<Generated>,
+    pub samples: Vec<Sampled>,
     /// Time in the engine's queue.
     pub queued: Duration,
+}
+
+/// One sample.
+pub struct Sampled {
+    /// Its place in the order of asking: 0 is the greedy one.
+    pub number: usize,
+    /// What came of it.
+    pub generated: Generated,
+}
+
+impl Sampled {
+    /// The seed that it can be drawn with again; the greedy one has none.
+    pub fn seed(&self) -> Option<u64> {
+        (self.number > 0).then_some(self.number as u64)
+    }
+}
+
+impl Written {
+    /// What one suggestion takes: without the queue, and without alternatives.
+    pub fn latency(&self) -> Duration {
+        let first = self.samples.first().map(|sampled| &sampled.generated);
+        first.map_or(Duration::ZERO, |first| first.first_token + first.decode)
+    }
 }
 
 /// Temperature of alternatives: enough to differ, little enough to make sense.
@@ -99,20 +122,27 @@ pub async fn generate(
         sequence: order.sequence,
         request,
         alternatives,
+        alternatives_within: Duration::from_millis(config.suggest.alternatives_ms),
         make_stop: order.make_stop,
     };
     let milliseconds = u64::try_from(budget(config, order.trigger).as_millis()).unwrap_or(u64::MAX);
     match engine.submit(job).wait().await {
         Answer::Done { samples, queued } => {
-            let late = samples
-                .iter()
-                .any(|sample| sample.stop == StopReason::Deadline);
-            let mut samples = samples;
-            samples.retain(|sample| !sample.text.is_empty());
-            match samples.is_empty() {
+            let late = samples.iter().any(is_torn);
+            let kept: Vec<Sampled> = samples
+                .into_iter()
+                .enumerate()
+                .map(|(number, generated)| Sampled { number, generated })
+                .filter(|sampled| !sampled.generated.text.is_empty())
+                .filter(|sampled| !is_torn(&sampled.generated))
+                .collect();
+            match kept.is_empty() {
                 true if late => Err(Silence::BudgetExceeded { milliseconds }),
                 true => Err(Silence::NothingGenerated),
-                false => Ok(Written { samples, queued }),
+                false => Ok(Written {
+                    samples: kept,
+                    queued,
+                }),
             }
         }
         Answer::Superseded => Err(Silence::Superseded),
@@ -120,6 +150,11 @@ pub async fn generate(
         Answer::Failed(EngineError::Panicked) => Err(Silence::EnginePanicked),
         Answer::Failed(error) => Err(Silence::EngineFailed(error.to_string())),
     }
+}
+
+/// Whether the time was over before the first line was complete: half a line is no suggestion.
+fn is_torn(sample: &Generated) -> bool {
+    sample.stop == StopReason::Deadline && !sample.text.trim_start().contains('\n')
 }
 
 fn alternative(number: usize) -> Sampling {

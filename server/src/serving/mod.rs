@@ -21,6 +21,7 @@ mod warm;
 pub mod why;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ use truefill_journal::Journal;
 
 use crate::config::Config;
 use crate::documents::{Change, Documents, EditError, Encoding};
-use crate::engine::{EngineHandle, EngineState, EngineThread, Loader};
+use crate::engine::{EngineFactory, EngineHandle, EngineState, EngineThread};
 use crate::silence::Silence;
 use crate::suggest::delay::Mean;
 use crate::suggest::typed_through::TypedThrough;
@@ -39,9 +40,6 @@ use served::ServedLast;
 use status::{Notice, Status};
 use turns::Turns;
 use why::{Verdict, Why};
-
-/// Makes what opens the engine of a configuration.
-pub type EngineFactory = Arc<dyn Fn(&Config) -> Loader + Send + Sync>;
 
 /// What all requests share.
 pub struct Serving {
@@ -53,6 +51,8 @@ pub struct Serving {
     config: RwLock<Arc<Config>>,
     engine: RwLock<Option<EngineThread>>,
     factory: EngineFactory,
+    /// Engines opened so far.
+    engines: Arc<AtomicU64>,
     why: Why,
     notices: UnboundedSender<Notice>,
     turns: Turns,
@@ -85,6 +85,7 @@ impl Serving {
             config: RwLock::default(),
             engine: RwLock::default(),
             factory,
+            engines: Arc::default(),
             why: Why::default(),
             notices,
             turns: Turns::default(),
@@ -97,11 +98,12 @@ impl Serving {
         }
     }
 
-    /// Takes over a configuration, and opens another engine where it asks for one.
+    /// Takes over a configuration, and opens another engine where it asks for one; says
+    /// whether it did.
     ///
     /// # Errors
     /// Where the system gives no thread for the engine.
-    pub fn configure(&self, config: Config) -> std::io::Result<()> {
+    pub fn configure(&self, config: Config) -> std::io::Result<bool> {
         self.workspace.configure(&config.files);
         let config = Arc::new(config);
         let before = {
@@ -111,7 +113,7 @@ impl Serving {
         self.configure_journal(&before, &config);
         self.configure_index(&before, &config);
         if self.engine().is_some() && !before.engine_differs(&config) {
-            return Ok(());
+            return Ok(false);
         }
         let thread = EngineThread::spawn((self.factory)(&config))?;
         self.tell_states(&thread.handle());
@@ -120,16 +122,22 @@ impl Serving {
         drop(engine);
         // Stopping the old one waits for its token in hand; nobody here should.
         std::thread::spawn(move || drop(old));
-        Ok(())
+        Ok(true)
     }
 
-    /// Sends the engine's states to the client until the engine is gone.
+    /// Sends the engine's states to the client until the engine is gone or another one is
+    /// configured: an old engine that is ready at last says nothing about the new one.
     fn tell_states(&self, handle: &EngineHandle) {
         let mut states = handle.watch();
         let notices = self.notices.clone();
+        let newest = Arc::clone(&self.engines);
+        let number = newest.fetch_add(1, Ordering::Relaxed) + 1;
         tokio::spawn(async move {
             loop {
                 let status = Status::of_engine(&states.borrow_and_update().clone());
+                if newest.load(Ordering::Relaxed) != number {
+                    return;
+                }
                 if notices.send(Notice::Status(status)).is_err() || states.changed().await.is_err()
                 {
                     return;

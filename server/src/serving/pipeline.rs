@@ -114,9 +114,13 @@ impl Run<'_> {
         turn.check_newest()?;
         self.trail.stages.delay = Some(micros(self.trail.asked.elapsed()));
         self.trail.engine = Some(info.clone());
-        let (plan, written) = self
-            .written(&engine, &snapshot, &around, turn.number())
-            .await?;
+        let number = turn.number();
+        let (plan, written) = tokio::select! {
+            // Asked first: what comes back for an old text must not be shown.
+            biased;
+            silence = turn.superseded() => return Err(silence),
+            written = self.written(&engine, &snapshot, &around, number) => written?,
+        };
         self.polished(&info, &plan, &around, &written)
     }
 
@@ -196,8 +200,13 @@ impl Run<'_> {
             sequence,
         };
         let started = Instant::now();
-        let written = generate(&self.config, engine, order).await?;
-        self.serving.add_latency(started.elapsed());
+        let result = generate(&self.config, engine, order).await;
+        match &result {
+            Ok(written) => self.serving.add_latency(written.latency()),
+            Err(Silence::BudgetExceeded { .. }) => self.serving.add_latency(started.elapsed()),
+            Err(_) => {}
+        }
+        let written = result?;
         self.trail.generated(&plan, &written);
         Ok((plan, written))
     }
@@ -303,16 +312,16 @@ impl Run<'_> {
         self.serving
             .served
             .remember(&id.to_string(), &polished.text);
-        let Some(generated) = written.samples.get(polished.sample) else {
+        let Some(sampled) = written.samples.get(polished.sample) else {
             return;
         };
-        let sample = Sample::new(plan, generated, polished.sample);
+        let sample = Sample::new(plan, sampled);
         let shown = super::trail::Shown {
             id,
             text: &polished.text,
             line_before: lines::last(&around.prefix),
             sample: &sample,
-            seed: (polished.sample > 0).then_some(polished.sample as u64),
+            seed: sampled.seed(),
             guard: Some(guarded.guard),
         };
         self.serving

@@ -2,12 +2,14 @@
 
 use truefill_model::fim::FimFormat;
 
+use super::generate::Sampled;
 use super::plan::Plan;
 use super::text::Around;
-use crate::engine::{EngineInfo, Generated, StopReason};
+use crate::engine::{EngineInfo, StopReason};
 use crate::silence::Silence;
 use crate::suggest::alternatives::distinct;
 use crate::suggest::cleanup::{Outcome, clean};
+use crate::suggest::torn::whole_part;
 
 /// A sample that is worth showing.
 #[derive(Debug)]
@@ -26,17 +28,22 @@ pub fn polish(
     info: &EngineInfo,
     plan: &Plan,
     around: &Around,
-    samples: &[Generated],
+    samples: &[Sampled],
 ) -> Result<Vec<Polished>, Silence> {
     let sentinels: Vec<&str> = FimFormat::builtin(&info.format)
         .map(|format| format.sentinels().collect())
         .unwrap_or_default();
     let mut kept = Vec::new();
     let mut dropped = None;
-    for (index, sample) in samples.iter().enumerate() {
+    for (index, sampled) in samples.iter().enumerate() {
+        let sample = &sampled.generated;
         let truncated = matches!(sample.stop, StopReason::Limit | StopReason::Deadline);
         let surroundings = plan.surroundings(around, truncated, &sentinels);
-        match clean(&sample.text, &surroundings) {
+        let text = match truncated {
+            true => whole_part(&sample.text),
+            false => &sample.text,
+        };
+        match clean(text, &surroundings) {
             Outcome::Kept { text, .. } => kept.push(Polished {
                 text,
                 sample: index,

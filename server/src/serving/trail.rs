@@ -8,9 +8,9 @@ use truefill_journal::{
 };
 
 use super::ask::{self, Ask};
-use super::generate::Written;
+use super::generate::{Sampled, Written};
 use super::plan::Plan;
-use crate::engine::{EngineInfo, Generated, StopReason};
+use crate::engine::{EngineInfo, StopReason};
 use crate::suggest::surroundings;
 
 /// The arm of every request as long as there is only one.
@@ -75,10 +75,12 @@ impl Trail {
     pub fn generated(&mut self, plan: &Plan, written: &Written) {
         self.stages.queue = Some(micros(written.queued));
         if let Some(first) = written.samples.first() {
-            self.stages.prefill = Some(micros(first.prefill));
-            self.stages.first_token = Some(micros(first.first_token));
-            self.stages.decode = Some(micros(first.decode));
-            self.first = Some(Sample::new(plan, first, 0));
+            let generated = &first.generated;
+            self.stages.render = Some(micros(generated.render));
+            self.stages.prefill = Some(micros(generated.prefill));
+            self.stages.first_token = Some(micros(generated.first_token));
+            self.stages.decode = Some(micros(generated.decode));
+            self.first = Some(Sample::new(plan, first));
         }
     }
 
@@ -146,7 +148,8 @@ impl Trail {
 
 impl Sample {
     /// The figures of a generated text.
-    pub fn new(plan: &Plan, generated: &Generated, index: usize) -> Self {
+    pub fn new(plan: &Plan, sampled: &Sampled) -> Self {
+        let generated = &sampled.generated;
         Self {
             prompt_sha256: generated.prompt_sha256.clone(),
             prompt_tokens: generated.prompt_tokens,
@@ -155,7 +158,7 @@ impl Sample {
             stop: match generated.stop {
                 StopReason::StopToken(_) => "stop_token",
                 StopReason::Limit => "limit",
-                StopReason::Condition => plan.stopped_by(index).unwrap_or("condition"),
+                StopReason::Condition => plan.stopped_by(sampled.number).unwrap_or("condition"),
                 StopReason::Cancelled => "cancelled",
                 StopReason::Deadline => "deadline",
                 StopReason::Unknown => "unknown",

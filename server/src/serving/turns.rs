@@ -86,6 +86,18 @@ impl Turn {
         }
     }
 
+    /// Waits until a newer request comes; what was begun for this one is then of no use.
+    pub async fn superseded(&mut self) -> Silence {
+        loop {
+            if let Err(silence) = self.check_newest() {
+                return silence;
+            }
+            if self.happened.changed().await.is_err() {
+                return Silence::NotOpen;
+            }
+        }
+    }
+
     /// Waits so long.
     ///
     /// # Errors
@@ -125,7 +137,12 @@ mod tests {
         assert_eq!(newer.check_newest(), Ok(()));
         assert_eq!(turn.check_newest(), Err(Silence::Superseded));
         assert_eq!(turn.wait(LONG).await, Err(Silence::Superseded));
+        assert_eq!(turn.superseded().await, Silence::Superseded);
+        turns.edited("a");
+        let edited = tokio::time::timeout(Duration::from_millis(20), newer.superseded());
+        assert!(edited.await.is_err(), "an edit alone ends no work");
         turns.forget("a");
+        assert_eq!(newer.superseded().await, Silence::NotOpen);
         assert_eq!(newer.wait(LONG).await, Err(Silence::NotOpen));
     }
 }

@@ -25,6 +25,13 @@ impl Serving {
         self.warm_later(uri, REST);
     }
 
+    /// Warms every open document: another engine has no session of any.
+    pub fn warm_all(self: &Arc<Self>) {
+        for uri in self.documents.uris() {
+            self.warm_later(&uri, Duration::ZERO);
+        }
+    }
+
     fn warm_later(self: &Arc<Self>, uri: &str, rest: Duration) {
         let serving = Arc::clone(self);
         let uri = uri.to_owned();

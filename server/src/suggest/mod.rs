@@ -12,4 +12,5 @@ pub mod lexer;
 pub mod lines;
 pub mod stops;
 pub mod surroundings;
+pub mod torn;
 pub mod typed_through;
