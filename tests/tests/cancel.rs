@@ -57,17 +57,36 @@ fn a_newer_request_takes_the_place_of_an_older_one() {
     let first = server.ask(URI, at(2), true);
     server.event(is("start"));
     let before = micros_now();
-    let second = server.ask(URI, at(1), true);
-    assert!(server.items(second).is_empty(), "the cursor in a word");
-    let third = server.ask(URI, at(2), true);
+    let second = server.ask(URI, at(2), true);
     let event = server.event(is("cancelled"));
     assert!(
         milliseconds_since(before, &event) < SOON,
         "{event:?} after {before}"
     );
     assert!(server.items(first).is_empty());
-    server.cancel(third);
-    assert_eq!(server.answer(third).unwrap_err().code, -32800);
+    server.cancel(second);
+    assert_eq!(server.answer(second).unwrap_err().code, -32800);
+    server.shut_down();
+}
+
+/// An editor that never cancels still asks anew after each key, and what it asks may be a place
+/// where nothing is suggested. The older text is of no use then either.
+#[test]
+fn a_newer_request_that_stays_silent_stops_the_older_one_too() {
+    let mut server = Server::start(&endless());
+    server.wait_ready();
+    server.open(URI, "rust", "xy");
+    let first = server.ask(URI, at(2), true);
+    server.event(is("start"));
+    let before = micros_now();
+    let second = server.ask(URI, at(1), true);
+    assert!(server.items(second).is_empty(), "the cursor in a word");
+    assert!(server.items(first).is_empty());
+    let event = server.event(is("cancelled"));
+    assert!(
+        milliseconds_since(before, &event) < SOON,
+        "{event:?} after {before}"
+    );
     server.shut_down();
 }
 

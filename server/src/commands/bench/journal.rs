@@ -11,20 +11,32 @@ use super::report::ServerFigures;
 /// A prompt of which fewer tokens had to be computed says little about the prefill's speed.
 const PREFILL: u32 = 32;
 
-/// The engine's figures from the journal under `home`; `requests` were sent.
+/// What the server wrote so far into the journal under `home`.
 ///
 /// # Errors
 /// Where the journal cannot be read.
-pub fn figures(home: &Path, requests: usize) -> Result<ServerFigures> {
+pub fn rows(home: &Path) -> Result<Vec<SuggestionRow>> {
     let path = home.join("journal.sqlite3");
     let reader = Reader::open(&path).context("the server's journal")?;
-    let rows = reader
+    Ok(reader
         .suggestions(Query::default())?
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(summary(&rows, requests))
+        .collect::<Result<Vec<_>, _>>()?)
 }
 
-fn summary(rows: &[SuggestionRow], requests: usize) -> ServerFigures {
+/// From the request to the first token of each request that reached the model, in milliseconds.
+pub fn first_tokens(rows: &[SuggestionRow]) -> Vec<f64> {
+    let stages = rows.iter().map(|row| &row.stages);
+    stages
+        .filter_map(|stages| {
+            let engine = stages.first_token?;
+            let before = stages.delay.unwrap_or(0) + stages.queue.unwrap_or(0);
+            Some((before + engine) as f64 / 1e3)
+        })
+        .collect()
+}
+
+/// The engine's figures; `requests` were sent.
+pub fn summary(rows: &[SuggestionRow], requests: usize) -> ServerFigures {
     let asked: Vec<&SuggestionRow> = rows
         .iter()
         .filter(|row| row.stages.first_token.is_some())
@@ -57,6 +69,7 @@ fn summary(rows: &[SuggestionRow], requests: usize) -> ServerFigures {
         .count();
     ServerFigures {
         engine_first_token_ms: milliseconds(first_token),
+        delay_ms: milliseconds(|row| row.stages.delay.unwrap_or(0)),
         engine_total_ms: milliseconds(|row| first_token(row) + row.stages.decode.unwrap_or(0)),
         prefill_tokens_per_second: per_second(computed, prefill),
         decode_tokens_per_second: per_second(written, decode),
@@ -73,7 +86,7 @@ fn summary(rows: &[SuggestionRow], requests: usize) -> ServerFigures {
 }
 
 fn first_token(row: &SuggestionRow) -> u64 {
-    row.stages.render.unwrap_or(0) + row.stages.first_token.unwrap_or(0)
+    row.stages.first_token.unwrap_or(0)
 }
 
 fn per_second(count: u64, micros: u64) -> f64 {

@@ -68,6 +68,12 @@ impl LlamaPeer {
         })
     }
 
+    fn cancel(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+
     fn prompt(&self, buffer: &Buffer) -> Result<String> {
         let (prefix, suffix) = buffer.text.split_at(buffer.cursor);
         let parts = PromptParts {
@@ -93,13 +99,12 @@ impl Peer for LlamaPeer {
     }
 
     fn change(&mut self, _before: &str, _edit: &Edit) -> Result<()> {
+        self.cancel();
         Ok(())
     }
 
     fn ask(&mut self, buffer: &Buffer) -> Result<()> {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
+        self.cancel();
         self.newest += 1;
         let request = CompletionRequest {
             prompt: Prompt::Raw(self.prompt(buffer)?),
@@ -134,9 +139,7 @@ impl Peer for LlamaPeer {
     }
 
     fn close(&mut self) -> Result<()> {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
+        self.cancel();
         Ok(())
     }
 }

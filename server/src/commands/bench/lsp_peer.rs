@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::replay::{Answer, Buffer, Edit, Peer};
@@ -45,6 +45,32 @@ impl<'a> LspPeer<'a> {
             json!({ "command": "truefill.why", "arguments": [self.uri] }),
         )?;
         self.client.wait(id, Duration::from_secs(10)).map(|_| ())
+    }
+
+    /// Asks the server whether a suggestion is possible at a place of this text.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn must_answer(&mut self, text: &str, cursor: usize) -> Result<()> {
+        let buffer = Buffer {
+            text: text.to_owned(),
+            cursor,
+        };
+        self.open(&buffer)?;
+        let id = self.client.request(
+            "workspace/executeCommand",
+            json!({ "command": "truefill.why", "arguments": [self.uri, position(text, cursor)] }),
+        )?;
+        let why = self.client.wait(id, Duration::from_secs(10))?;
+        self.close()?;
+        if why.pointer("/here/eligible").and_then(Value::as_bool) == Some(false) {
+            let message = why.pointer("/here/message").and_then(Value::as_str);
+            bail!(
+                "nothing is suggested here: {}",
+                message.unwrap_or("no reason given")
+            );
+        }
+        Ok(())
     }
 
     fn cancel(&mut self) -> Result<()> {
@@ -95,7 +121,8 @@ impl Peer for LspPeer<'_> {
                 "textDocument": { "uri": self.uri, "version": self.version },
                 "contentChanges": [change],
             }),
-        )
+        )?;
+        self.cancel()
     }
 
     fn ask(&mut self, buffer: &Buffer) -> Result<()> {

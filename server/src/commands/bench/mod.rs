@@ -20,6 +20,7 @@ use truefill_syntax::Language;
 
 use crate::client::Client;
 use crate::paths::Paths;
+use crate::workspace::file_uri;
 use figures::Percentiles;
 use llama_peer::LlamaPeer;
 use lsp_peer::LspPeer;
@@ -59,13 +60,20 @@ pub struct KeystrokeArgs {
     /// Lines to type of each file
     #[arg(long, default_value_t = 12)]
     lines: usize,
-    /// Milliseconds between keys; 0 waits for each answer instead
-    #[arg(long, default_value_t = 0)]
+    /// Milliseconds from key to key within a word; 0 waits for each answer instead
+    #[arg(long, value_name = "MS", default_value_t = 0)]
     cadence: u64,
+    /// Whether a person's pauses after words, marks and lines are added to the cadence
+    #[arg(long, value_enum, default_value_t = Rhythm::Human)]
+    rhythm: Rhythm,
+    /// Whether the server waits for a pause in the typing, as it does in an editor, or asks the
+    /// model at every key, as the llama.cpp server is asked
+    #[arg(long, value_enum, default_value_t = Delay::None)]
+    delay: Delay,
     /// Ask as an editor does while typing, or as a person does by a key
     #[arg(long, value_enum, default_value_t = Trigger::Automatic)]
     trigger: Trigger,
-    /// Type straight on, or also delete, jump and paste
+    /// Type straight on, or also delete, jump, edit elsewhere and paste
     #[arg(long, value_enum, default_value_t = HabitArg::Append)]
     habit: HabitArg,
     /// Seed of the habits
@@ -90,6 +98,22 @@ enum Trigger {
     Invoked,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Delay {
+    /// The model is asked at once
+    None,
+    /// As in an editor
+    Adaptive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rhythm {
+    /// A key every so many milliseconds
+    Even,
+    /// Longer after words, marks and lines
+    Human,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum HabitArg {
     /// From the first character to the last
@@ -99,6 +123,7 @@ enum HabitArg {
 }
 
 struct Job {
+    file: PathBuf,
     language: &'static str,
     session: Session,
 }
@@ -145,14 +170,27 @@ fn job(file: &Path, args: &KeystrokeArgs) -> Result<Job> {
             file.display()
         );
     };
-    let language = Language::from_path(file).map_or("plaintext", |language| language.name());
-    Ok(Job { language, session })
+    let language = match Language::from_path(file) {
+        Some(Language::Tsx) => "typescriptreact",
+        Some(language) => language.name(),
+        None => "plaintext",
+    };
+    let file = std::fs::canonicalize(file)
+        .with_context(|| format!("{}: cannot be resolved", file.display()))?;
+    Ok(Job {
+        file,
+        language,
+        session,
+    })
 }
 
 fn pace(args: &KeystrokeArgs) -> Pace {
     match args.cadence {
         0 => Pace::Answered,
-        milliseconds => Pace::Every(Duration::from_millis(milliseconds)),
+        milliseconds => Pace::Every {
+            interval: Duration::from_millis(milliseconds),
+            human: args.rhythm == Rhythm::Human,
+        },
     }
 }
 
@@ -166,35 +204,30 @@ fn habit(args: &KeystrokeArgs) -> Habit {
 fn setting(args: &KeystrokeArgs) -> String {
     let pace = match args.cadence {
         0 => "each answer awaited".to_owned(),
-        milliseconds => format!("a key every {milliseconds} ms"),
+        milliseconds => format!("a key every {milliseconds} ms ({:?} rhythm)", args.rhythm),
     };
     let files = args.files.len();
     format!(
-        "{pace}, {:?}, {:?}, seed {}, {files} files",
-        args.trigger, args.habit, args.seed
+        "{pace}, {:?}, delay {:?}, {:?}, seed {}, {files} files",
+        args.trigger, args.delay, args.habit, args.seed
     )
     .to_lowercase()
 }
 
 fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
     let home = tempfile::tempdir().context("no temporary folder")?;
-    let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
-    let options = json!({
-        "model": { "id": model.path, "format": model.format },
-        "suggest": { "automatic_budget_ms": 10_000 },
-        "index": { "enabled": false },
-    });
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("serve").env("TRUEFILL_HOME", home.path());
     let begin = Instant::now();
-    let mut client = Client::start(command, None, options)?;
+    let mut client = start(args, home.path(), &jobs[0].file)?;
     client.wait_ready(Duration::from_secs(120))?;
     let ready_ms = begin.elapsed().as_secs_f64() * 1e3;
-    let invoked = args.trigger == Trigger::Invoked;
+    probes::wait_for_index(&mut client, &uri(&jobs[0].file)?)?;
     let mut played = Vec::new();
-    for (index, job) in jobs.iter().enumerate() {
-        let uri = format!("file:///bench/{index}.{}", job.language);
+    for job in jobs {
+        let uri = uri(&job.file)?;
+        let invoked = args.trigger == Trigger::Invoked;
         let mut peer = LspPeer::new(&mut client, &uri, job.language, invoked);
+        peer.must_answer(&job.session.start_text, job.session.cursor)
+            .with_context(|| format!("{}", job.file.display()))?;
         played.push(play(
             &mut peer,
             &job.session,
@@ -203,20 +236,47 @@ fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
             pace(args),
         )?);
     }
-    let mut report = Report::of(format!("truefill, {}", args.model), setting(args), &played);
+    // The journal commits within 200 ms; the probes' own requests are not to be counted.
+    std::thread::sleep(Duration::from_millis(500));
+    let rows = journal::rows(home.path())?;
     let memory = probes::peak_memory(client.process_id());
     let (language, text) = (jobs[0].language, &jobs[0].session.start_text);
     let edits = probes::edits_while_busy(&mut client, language, text)?;
     let rest = probes::rest_after_cancel(&mut client, language, text)?;
     client.shutdown()?;
+    let name = format!("truefill, {}", args.model);
+    let mut report = Report::of(name, setting(args), args.cadence > 0, &played);
+    report.first_token_ms = Percentiles::of(&journal::first_tokens(&rows));
     report.server = Some(ServerFigures {
         ready_ms,
         peak_memory_mb: memory.map(|bytes| bytes as f64 / 1e6),
         edit_while_busy_ms: Percentiles::of(&edits),
         rest_after_cancel_ms: rest.map(|values| Percentiles::of(&values)),
-        ..journal::figures(home.path(), played.iter().map(|p| p.keys.len()).sum())?
+        ..journal::summary(&rows, report.requests)
     });
     Ok(report)
+}
+
+/// The server on the folder of `file`, with a journal of its own under `home`.
+fn start(args: &KeystrokeArgs, home: &Path, file: &Path) -> Result<Client> {
+    let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
+    let mut suggest = json!({ "automatic_budget_ms": 10_000, "alternatives": 1 });
+    if args.delay == Delay::None {
+        suggest["delay_min_ms"] = json!(0);
+        suggest["delay_max_ms"] = json!(0);
+    }
+    let options = json!({
+        "model": { "id": model.path, "format": model.format },
+        "suggest": suggest,
+    });
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("serve").env("TRUEFILL_HOME", home);
+    let folder = file.parent().map(uri).transpose()?;
+    Client::start(command, folder.as_deref(), options)
+}
+
+fn uri(path: &Path) -> Result<String> {
+    file_uri(path).with_context(|| format!("{}: has no URI", path.display()))
 }
 
 fn theirs(args: &KeystrokeArgs, url: &str, jobs: &[Job]) -> Result<Report> {
@@ -235,6 +295,7 @@ fn theirs(args: &KeystrokeArgs, url: &str, jobs: &[Job]) -> Result<Report> {
     Ok(Report::of(
         format!("llama.cpp server at {url}"),
         setting(args),
+        args.cadence > 0,
         &played,
     ))
 }

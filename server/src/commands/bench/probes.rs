@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::lsp_peer::LspPeer;
 use super::replay::{Buffer, Edit, Peer};
@@ -95,6 +95,26 @@ fn until_rest(process: u32, start: Instant) -> Duration {
         before = now;
     }
     last_busy
+}
+
+/// Waits until the index of the workspace is complete, so that its building is not measured.
+///
+/// # Errors
+/// Where the server is gone.
+pub fn wait_for_index(client: &mut Client, uri: &str) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        let id = client.request(
+            "workspace/executeCommand",
+            json!({ "command": "truefill.why", "arguments": [uri] }),
+        )?;
+        let why = client.wait(id, Duration::from_secs(10))?;
+        if why.pointer("/index/complete").and_then(Value::as_bool) == Some(true) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// Processor time of all threads of a process.

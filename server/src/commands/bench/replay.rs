@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::trace::{Habit, Player, Session, Stroke, typed_in};
 
@@ -41,7 +43,8 @@ pub struct Answer {
 pub trait Peer {
     /// The document as it is before the first key.
     fn open(&mut self, buffer: &Buffer) -> Result<()>;
-    /// The buffer changed: `before` is the text that `edit` applies to.
+    /// The buffer changed: `before` is the text that `edit` applies to. An open request is
+    /// cancelled.
     fn change(&mut self, before: &str, edit: &Edit) -> Result<()>;
     /// Asks for a suggestion at the cursor; an older request is cancelled.
     fn ask(&mut self, buffer: &Buffer) -> Result<()>;
@@ -57,7 +60,12 @@ pub trait Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// A key every so often, whether there is an answer or not.
-    Every(Duration),
+    Every {
+        /// The mean time from key to key within a word.
+        interval: Duration,
+        /// Uneven as a person's: longer after a word, a mark and above all a line.
+        human: bool,
+    },
     /// The next key waits for the answer, so that each request is answered.
     Answered,
 }
@@ -117,6 +125,7 @@ pub fn play(
         asked: None,
     };
     replay.peer.open(&replay.buffer)?;
+    let mut rhythm = Rhythm::new(seed);
     let mut due = Instant::now();
     loop {
         // An accepted suggestion changes what the next stroke is.
@@ -124,14 +133,40 @@ pub fn play(
         let Some(stroke) = replay.player.next_stroke() else {
             break;
         };
-        if let Pace::Every(interval) = pace {
-            due = Instant::now() + interval;
+        if let Pace::Every { interval, human } = pace {
+            let times = if human { rhythm.next(&stroke) } else { 1.0 };
+            due = Instant::now() + interval.mul_f64(times);
         }
         replay.stroke(stroke)?;
     }
     replay.until(due)?;
     replay.peer.close()?;
     Ok(replay.played)
+}
+
+/// How long a person takes to the next key, in multiples of the pace.
+struct Rhythm(ChaCha8Rng);
+
+impl Rhythm {
+    fn new(seed: u64) -> Self {
+        // A stream of its own: the same keys come at every pace.
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(1);
+        Self(random)
+    }
+
+    fn next(&mut self, stroke: &Stroke) -> f64 {
+        let steady = self.0.random_range(0.6..1.4);
+        let pause = match stroke {
+            Stroke::Insert { text } if text.contains('\n') => self.0.random_range(3.0..8.0),
+            Stroke::Insert { text } if text.ends_with(|c: char| !c.is_alphanumeric()) => {
+                self.0.random_range(1.0..3.0)
+            }
+            Stroke::Jump { .. } => 4.0,
+            Stroke::Insert { .. } | Stroke::Delete { .. } => 1.0,
+        };
+        steady * pause
+    }
 }
 
 struct Replay<'a> {
@@ -149,7 +184,7 @@ impl Replay<'_> {
     fn until(&mut self, due: Instant) -> Result<()> {
         while let Some(struck) = self.asked.take() {
             let wait = match self.pace {
-                Pace::Every(_) => due.saturating_duration_since(Instant::now()),
+                Pace::Every { .. } => due.saturating_duration_since(Instant::now()),
                 Pace::Answered => PATIENCE,
             };
             let Some(answer) = self.peer.answer(wait)? else {
@@ -167,7 +202,7 @@ impl Replay<'_> {
             }
         }
         let left = due.saturating_duration_since(Instant::now());
-        if matches!(self.pace, Pace::Every(_)) && !left.is_zero() {
+        if matches!(self.pace, Pace::Every { .. }) && !left.is_zero() {
             std::thread::sleep(left);
         }
         Ok(())
@@ -191,11 +226,9 @@ impl Replay<'_> {
         let struck = Instant::now();
         match stroke {
             Stroke::Jump { to } => self.buffer.cursor = to,
-            Stroke::Insert { text, asks, .. } => {
+            Stroke::Insert { text } => {
                 self.insert(&text)?;
-                if asks {
-                    self.ask(struck)?;
-                }
+                self.ask(struck)?;
             }
             Stroke::Delete { bytes } => {
                 let start = self.buffer.cursor - bytes;

@@ -20,8 +20,8 @@ pub struct Report {
     pub reply_ms: Percentiles,
     /// From a key to the first token, over the requests where one was seen.
     pub first_token_ms: Percentiles,
-    /// Requests answered before the next key.
-    pub answered_before_next: Share,
+    /// Requests answered before the next key; without a pace of keys there is no such share.
+    pub answered_before_next: Option<Share>,
     /// Answers that had a suggestion.
     pub suggested: Share,
     /// Suggestions whose whole text equalled the next characters of the file.
@@ -44,6 +44,8 @@ pub struct ServerFigures {
     pub ready_ms: f64,
     /// Largest memory of the process, MB.
     pub peak_memory_mb: Option<f64>,
+    /// The server's own waiting before it asks the model, over the requests that reached it.
+    pub delay_ms: Percentiles,
     /// In the engine, prompt and first token, over the requests that reached the model.
     pub engine_first_token_ms: Percentiles,
     /// In the engine, a whole suggestion.
@@ -64,7 +66,7 @@ pub struct ServerFigures {
 
 impl Report {
     /// Adds up what was played.
-    pub fn of(peer: String, setting: String, played: &[Played]) -> Self {
+    pub fn of(peer: String, setting: String, paced: bool, played: &[Played]) -> Self {
         let keys: Vec<_> = played.iter().flat_map(|played| &played.keys).collect();
         let replies: Vec<f64> = keys.iter().filter_map(|key| key.reply_ms).collect();
         let first: Vec<f64> = keys.iter().filter_map(|key| key.first_token_ms).collect();
@@ -77,10 +79,10 @@ impl Report {
             requests: keys.len(),
             reply_ms: Percentiles::of(&replies),
             first_token_ms: Percentiles::of(&first),
-            answered_before_next: Share {
+            answered_before_next: paced.then_some(Share {
                 part: replies.len(),
                 of: keys.len(),
-            },
+            }),
             suggested: Share {
                 part: keys.iter().filter(|key| key.suggested).count(),
                 of: replies.len(),
@@ -102,11 +104,9 @@ impl Report {
         if self.first_token_ms.count > 0 {
             line(&mut out, "key to first token, ms", &self.first_token_ms);
         }
-        entry(
-            &mut out,
-            "answered before the next key",
-            &self.answered_before_next,
-        );
+        if let Some(share) = &self.answered_before_next {
+            entry(&mut out, "answered before the next key", share);
+        }
         entry(&mut out, "answers with a suggestion", &self.suggested);
         entry(
             &mut out,
@@ -132,6 +132,7 @@ impl ServerFigures {
         if let Some(memory) = self.peak_memory_mb {
             entry(out, "peak memory, MB", &format!("{memory:.0}"));
         }
+        line(out, "delay before the model is asked, ms", &self.delay_ms);
         line(out, "engine: first token, ms", &self.engine_first_token_ms);
         line(out, "engine: whole suggestion, ms", &self.engine_total_ms);
         entry(
@@ -204,9 +205,9 @@ mod tests {
             accepted_characters: 22,
             accepts: 2,
         };
-        let report = Report::of("a".into(), "b".into(), &[played.clone(), played]);
+        let report = Report::of("a".into(), "b".into(), true, &[played.clone(), played]);
         assert_eq!(report.requests, 6);
-        assert_eq!(report.answered_before_next, Share { part: 4, of: 6 });
+        assert_eq!(report.answered_before_next, Some(Share { part: 4, of: 6 }));
         assert_eq!(report.suggested, Share { part: 2, of: 4 });
         assert!((report.saved - 0.2).abs() < 1e-9);
         let table = report.table();
