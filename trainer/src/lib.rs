@@ -2,3 +2,4 @@
 //! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
 
 pub mod cli;
+pub mod rows;

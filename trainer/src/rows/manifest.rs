@@ -1,0 +1,92 @@
+//! What a step read, what it wrote, and how much of each.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::jsonl::Written;
+
+/// A file that a step read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// `<step>.manifest.json`: beside every output, how it came about. The same inputs, recipe and
+/// seed give the same manifest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The command.
+    pub step: String,
+    /// The program's version.
+    pub version: String,
+    /// Everything that was set, with defaults filled in.
+    pub recipe: serde_json::Value,
+    /// What was read.
+    pub inputs: Vec<Input>,
+    /// What was written.
+    pub outputs: Vec<Written>,
+    /// Counts by name; the denominators stand beside the parts.
+    pub counts: BTreeMap<String, u64>,
+    /// Tables, each a list of rows.
+    pub tables: BTreeMap<String, serde_json::Value>,
+}
+
+impl Manifest {
+    /// A manifest of a step that ran with `recipe`.
+    ///
+    /// # Errors
+    /// Where the recipe cannot be written as JSON.
+    pub fn new(step: &str, recipe: &impl Serialize) -> Result<Self> {
+        Ok(Self {
+            step: step.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            recipe: serde_json::to_value(recipe)?,
+            ..Self::default()
+        })
+    }
+
+    /// Adds to a count.
+    pub fn count(&mut self, name: impl Into<String>, more: u64) {
+        *self.counts.entry(name.into()).or_default() += more;
+    }
+
+    /// Where the manifest of an output stands: `contexts.jsonl` has `contexts.manifest.json`.
+    pub fn path_for(output: &Path) -> PathBuf {
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.split('.').next().unwrap_or_default();
+        output.with_file_name(format!("{stem}.manifest.json"))
+    }
+
+    /// Writes it beside `output`.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_beside(&self, output: &Path) -> Result<PathBuf> {
+        let path = Self::path_for(output);
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        super::jsonl::write_whole(&path, text.as_bytes())
+            .with_context(|| format!("{}: cannot be written", path.display()))?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_stands_beside_its_output() {
+        for (output, expected) in [
+            ("d/contexts.jsonl.zst", "d/contexts.manifest.json"),
+            ("sft.jsonl", "sft.manifest.json"),
+        ] {
+            assert_eq!(Manifest::path_for(Path::new(output)), Path::new(expected));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What a judge said.
+
+use serde::{Deserialize, Serialize};
+
+/// What a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A negative: a judge that calls it correct was fooled.
+    Rejected,
+    /// A golden completion: a judge that calls it wrong rejects good code.
+    Golden,
+}
+
+/// How the judge was asked. Verdicts of the two kinds are never averaged together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictKind {
+    /// One candidate, without a word that it may be wrong: 1 is "correct".
+    Blind,
+    /// Two candidates: 1 is a preference for the negative.
+    Preference,
+}
+
+/// A row of `verdicts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// The negative's id, or for a golden completion the context's.
+    pub row: String,
+    /// What was judged.
+    pub subject: Subject,
+    /// How the judge was asked.
+    pub kind: VerdictKind,
+    /// The judge's name in the recipe.
+    pub judge: String,
+    /// Version of the judge's prompt.
+    pub prompt_version: String,
+    /// 0 or 1; nothing where there is no verdict.
+    pub verdict: Option<u8>,
+    /// Why there is none: a blocked or unreadable answer is missing, never 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
