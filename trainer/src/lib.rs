@@ -2,4 +2,5 @@
 //! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
 
 pub mod cli;
+pub mod panel;
 pub mod rows;

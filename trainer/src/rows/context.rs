@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use truefill_syntax::Language;
 pub use truefill_syntax::HoleKind;
+use truefill_syntax::Language;
 
 /// A row of `contexts`: a file, or a window of one, with a hole in it.
 ///

@@ -270,7 +270,10 @@ fn put(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     // The new name is on the disk only when its folder is.
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
@@ -341,10 +344,22 @@ mod tests {
         std::fs::write(&path, format!("{good}\n\n{{\"row\": 1}}\n")).expect("written");
         let mut reader = RowReader::<Verdict>::open(&path, "verdicts").expect("there");
         assert!(reader.next().expect("a row").is_ok());
-        let error = reader.next().expect("a row").expect_err("wrong").to_string();
-        assert!(error.contains("verdicts.jsonl:3") && error.contains("`verdicts`"), "{error}");
+        let error = reader
+            .next()
+            .expect("a row")
+            .expect_err("wrong")
+            .to_string();
+        assert!(
+            error.contains("verdicts.jsonl:3") && error.contains("`verdicts`"),
+            "{error}"
+        );
         let gone = RowReader::<Verdict>::open(Path::new("/nowhere.jsonl"), "verdicts");
-        assert!(gone.err().expect("refused").to_string().contains("/nowhere.jsonl"));
+        assert!(
+            gone.err()
+                .expect("refused")
+                .to_string()
+                .contains("/nowhere.jsonl")
+        );
     }
 
     #[test]
