@@ -12,6 +12,8 @@ use crate::client::Client;
 
 /// How often each probe is made.
 const ROUNDS: usize = 12;
+/// What the journal calls its writer's thread.
+const JOURNAL_THREAD: &str = "journal";
 /// Edits sent while one request runs.
 const EDITS: usize = 10;
 
@@ -117,12 +119,20 @@ pub fn wait_for_index(client: &mut Client, uri: &str) -> Result<()> {
     Ok(())
 }
 
-/// Processor time of all threads of a process.
+/// Processor time of all threads of a process but the journal's, which writes down the
+/// cancellation 50 ms later and has nothing to do with the request's own work.
 fn busy_time(process: u32) -> Option<Duration> {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let mut total = 0;
     for task in tasks.flatten() {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        // A thread that has ended meanwhile has no files any more.
+        let read = |file| std::fs::read_to_string(task.path().join(file));
+        let (Ok(name), Ok(text)) = (read("comm"), read("schedstat")) else {
+            continue;
+        };
+        if name.trim_end() == JOURNAL_THREAD {
+            continue;
+        }
         total += text.split_whitespace().next()?.parse::<u64>().ok()?;
     }
     Some(Duration::from_nanos(total))
