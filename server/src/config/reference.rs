@@ -38,8 +38,9 @@ key has a default; an unknown key is an error that names the nearest one. `truef
 what is wrong with a file.
 
 Nothing is read from a file of the workspace, except that `.gitignore` and `.truefillignore` can
-exclude files. Keys of the scope *machine* can run a program, open a connection or name a file
-outside the workspace; an editor's plugin must not take them from a workspace's settings.
+exclude files. Keys of the scope *machine* can run a program, open a connection, name a file
+outside the workspace or take away a protection; an editor's plugin must not take them from a
+workspace's settings.
 ";
 
 /// The page in Markdown.

@@ -1,5 +1,6 @@
 //! The folders that the editor has open, and which of their files may be read.
 
+mod deny;
 mod ignored;
 pub mod index;
 mod rules;
@@ -12,66 +13,13 @@ use tower_lsp::ls_types::Uri;
 
 use crate::config::Files;
 use crate::silence::Silence;
-use ignored::Ignored;
-use rules::DenyList;
+pub use rules::Rules;
 
 /// The workspace's folders and the rules for their files.
 #[derive(Default)]
 pub struct Workspace {
     folders: RwLock<Vec<PathBuf>>,
     rules: RwLock<Arc<Rules>>,
-}
-
-/// Which files are left alone. Cheap to share with a thread that walks the folders.
-#[derive(Default)]
-pub struct Rules {
-    deny: DenyList,
-    ignored: Option<Ignored>,
-}
-
-impl Rules {
-    /// The rules of a configuration.
-    pub fn new(files: &Files) -> Self {
-        let ignored = files.respect_ignore_files.then(Ignored::default);
-        Self {
-            deny: DenyList::new(&files.deny),
-            ignored,
-        }
-    }
-
-    /// Whether a file may be read, seen from the folder that it belongs to.
-    ///
-    /// # Errors
-    /// [`Silence::Denied`] or [`Silence::Ignored`].
-    pub fn check(&self, path: &Path, root: &Path) -> Result<(), Silence> {
-        self.check_denied(path, root)?;
-        match &self.ignored {
-            Some(ignored) if ignored.excludes(path, root) => Err(Silence::Ignored),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether an ignore file excludes a folder.
-    pub fn ignores_folder(&self, path: &Path, root: &Path) -> bool {
-        self.ignored
-            .as_ref()
-            .is_some_and(|ignored| ignored.excludes_folder(path, root))
-    }
-
-    /// As [`Rules::check`] without the ignore files, for who walks by them.
-    ///
-    /// # Errors
-    /// [`Silence::Denied`].
-    pub fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
-        // A link must not be a way around the list, so both ends of it are checked.
-        let target = path.canonicalize().ok().filter(|target| target != path);
-        for path in std::iter::once(path).chain(target.as_deref()) {
-            if let Some(pattern) = self.deny.matching(path, root) {
-                return Err(Silence::Denied { pattern });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Workspace {
@@ -119,14 +67,15 @@ impl Workspace {
         repository.unwrap_or(parent).to_owned()
     }
 
-    /// Whether the document of a URI may be read. A document without a file may.
+    /// Whether the document of a URI may be read. One that is no file here is judged by the
+    /// path in its URI.
     ///
     /// # Errors
     /// As [`Rules::check`].
     pub fn check(&self, uri: &str) -> Result<(), Silence> {
         match file_path(uri) {
             Some(path) => self.rules().check(&path, &self.root_of(&path)),
-            None => Ok(()),
+            None => self.rules().check_elsewhere(&path_in(uri)),
         }
     }
 
@@ -150,7 +99,46 @@ pub fn file_path(uri: &str) -> Option<PathBuf> {
         .flatten()
 }
 
+/// The path in a URI of any scheme; what is no URI is its own path.
+fn path_in(uri: &str) -> PathBuf {
+    match Uri::from_str(uri) {
+        Ok(parsed) => PathBuf::from(&*parsed.path().decode().to_string_lossy()),
+        Err(_) => PathBuf::from(uri),
+    }
+}
+
 /// The `file:` URI of an absolute path.
 pub fn file_uri(path: &Path) -> Option<String> {
     Uri::from_file_path(path).map(|uri| uri.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn documents_of_every_scheme_are_checked() {
+        let workspace = Workspace::default();
+        workspace.configure(&Config::default().files);
+        for denied in [
+            "file:///w/.env",
+            "file:///w/%2Eenv",
+            "vscode-remote://ssh-remote%2Bhost/home/u/w/.env",
+            "vscode-remote://host/w/%2Essh/config",
+            "git:/w/prod.env?%7B%22ref%22%3A%22HEAD%22%7D",
+            "untitled:.env",
+            "zipfile:/w/a.zip::.env",
+        ] {
+            assert_eq!(workspace.check(denied), Err(Silence::Secret), "{denied}");
+        }
+        for allowed in [
+            "file:///w/a.py",
+            "untitled:Untitled-1",
+            "vscode-remote://host/w/a.py",
+            "git:/w/a.py?x=.env",
+        ] {
+            assert_eq!(workspace.check(allowed), Ok(()), "{allowed}");
+        }
+    }
 }

@@ -1,70 +1,90 @@
-//! The deny list: files that are never read, whatever the editor opens.
+//! Which files are left alone: one object that everyone asks who suggests in a file or reads one.
 
 use std::path::Path;
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use truefill_journal::redact;
 
-/// Patterns on file names, and on paths where they hold a `/`. Case does not matter:
-/// `SERVER.KEY` is a key as well.
+use super::deny::DenyList;
+use super::ignored::Ignored;
+use crate::config::Files;
+use crate::silence::Silence;
+
+/// Which files are left alone. Cheap to share with a thread that walks the folders.
 #[derive(Default)]
-pub struct DenyList {
-    patterns: Vec<String>,
-    names: GlobSet,
-    paths: GlobSet,
-    /// Which pattern the n-th of each set is.
-    name_index: Vec<usize>,
-    path_index: Vec<usize>,
+pub struct Rules {
+    secrets: bool,
+    deny: DenyList,
+    ignored: Option<Ignored>,
 }
 
-impl DenyList {
-    /// A list of patterns. Malformed ones were refused with the configuration and match
-    /// nothing here.
-    pub fn new(patterns: &[String]) -> Self {
-        let mut list = Self {
-            patterns: patterns.to_vec(),
-            ..Self::default()
-        };
-        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for (index, pattern) in patterns.iter().enumerate() {
-            let Some(glob) = glob(pattern) else { continue };
-            if pattern.contains('/') {
-                paths.add(glob);
-                list.path_index.push(index);
-            } else {
-                names.add(glob);
-                list.name_index.push(index);
-            }
+impl Rules {
+    /// The rules of a configuration.
+    pub fn new(files: &Files) -> Self {
+        let ignored = files.respect_ignore_files.then(Ignored::default);
+        Self {
+            secrets: files.deny_secrets,
+            deny: DenyList::new(&files.deny),
+            ignored,
         }
-        list.names = names.build().unwrap_or_default();
-        list.paths = paths.build().unwrap_or_default();
-        list
     }
 
-    /// The pattern that a file matches, by its name or by its path from `root`.
-    pub fn matching(&self, path: &Path, root: &Path) -> Option<String> {
-        let name = path.file_name().map(Path::new).unwrap_or(path);
-        let by_name = self
-            .names
-            .matches(name)
-            .into_iter()
-            .map(|at| self.name_index[at]);
-        let relative = path.strip_prefix(root).unwrap_or(path);
-        let by_path = self
-            .paths
-            .matches(relative)
-            .into_iter()
-            .map(|at| self.path_index[at]);
-        let first = by_name.chain(by_path).min()?;
-        self.patterns.get(first).cloned()
+    /// Whether a file may be read, seen from the folder that it belongs to.
+    ///
+    /// # Errors
+    /// [`Silence::Secret`], [`Silence::Denied`] or [`Silence::Ignored`].
+    pub fn check(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        self.check_denied(path, root)?;
+        match &self.ignored {
+            Some(ignored) if ignored.excludes(path, root) => Err(Silence::Ignored),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a document may be read that is no file here, by the path in its URI. No folder
+    /// is known that it belongs to, so a pattern of paths may begin at any.
+    ///
+    /// # Errors
+    /// [`Silence::Secret`] or [`Silence::Denied`].
+    pub fn check_elsewhere(&self, path: &Path) -> Result<(), Silence> {
+        path.ancestors()
+            .try_for_each(|root| self.check_name(path, root))
+    }
+
+    /// Whether an ignore file excludes a folder.
+    pub fn ignores_folder(&self, path: &Path, root: &Path) -> bool {
+        self.ignored
+            .as_ref()
+            .is_some_and(|ignored| ignored.excludes_folder(path, root))
+    }
+
+    /// As [`Rules::check`] without the ignore files, for who walks by them.
+    ///
+    /// # Errors
+    /// [`Silence::Secret`] or [`Silence::Denied`].
+    pub fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        self.check_name(path, root)?;
+        // A link must not be a way around the list, so both ends of it are checked.
+        match path.canonicalize() {
+            Ok(target) if target != path => self.check_name(&target, root),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_name(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        if self.secrets && holds_secrets(path) {
+            return Err(Silence::Secret);
+        }
+        match self.deny.matching(path, root) {
+            Some(pattern) => Err(Silence::Denied { pattern }),
+            None => Ok(()),
+        }
     }
 }
 
-fn glob(pattern: &str) -> Option<Glob> {
-    GlobBuilder::new(pattern)
-        .case_insensitive(true)
-        .literal_separator(true)
-        .build()
-        .ok()
+/// The journal's list, so that no suggestion is made of what the journal would not keep.
+fn holds_secrets(path: &Path) -> bool {
+    // The list takes URIs as well, whose path ends at these characters; a file's does not.
+    redact::is_denied_path(&path.to_string_lossy().replace(['?', '#'], "_"))
 }
 
 #[cfg(test)]
@@ -72,44 +92,82 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn matching(list: &DenyList, path: &str) -> Option<String> {
-        list.matching(Path::new(path), Path::new("/w"))
+    fn code(result: Result<(), Silence>) -> Option<&'static str> {
+        result.err().map(|silence| silence.code())
     }
 
     #[test]
-    fn the_default_list_names_secrets_and_nothing_else() {
-        let list = DenyList::new(&Config::default().files.deny);
+    fn files_that_hold_secrets_are_denied_and_others_are_not() {
+        let rules = Rules::new(&Config::default().files);
+        let check = |path: &str| code(rules.check_denied(Path::new(path), Path::new("/w")));
         for denied in [
             "/w/.env",
             "/w/a/.env.local",
+            "/w/prod.env",
             "/w/server.pem",
             "/w/SERVER.KEY",
             "/w/x.crt",
+            "/w/x.der",
+            "/w/AuthKey.p8",
+            "/w/putty.ppk",
+            "/w/kubeconfig",
+            "/w/.git-credentials",
             "/w/secrets.yml",
+            "/w/secrets.rs",
+            "/w/prod.tfvars.json",
+            "/w/.ssh/config",
             "/w/.ssh/id_rsa",
             "/w/.ssh/id_ed25519.pub",
+            "/w/C#/.env",
             "/elsewhere/.netrc",
         ] {
-            assert!(matching(&list, denied).is_some(), "{denied}");
+            assert_eq!(check(denied), Some("denied"), "{denied}");
         }
         for allowed in [
             "/w/env.rs",
             "/w/key.rs",
             "/w/environment.ts",
             "/w/secret_sharing.py",
+            "/w/credentials.rs",
         ] {
-            assert_eq!(matching(&list, allowed), None, "{allowed}");
+            assert_eq!(check(allowed), None, "{allowed}");
         }
     }
 
     #[test]
-    fn patterns_with_a_slash_match_the_path() {
-        let list = DenyList::new(&["vendor/**".into(), "*.lock".into(), "a{".into()]);
-        assert_eq!(
-            matching(&list, "/w/vendor/x/y.go"),
-            Some("vendor/**".into())
-        );
-        assert_eq!(matching(&list, "/w/x/vendor/y.go"), None);
-        assert_eq!(matching(&list, "/w/x/Cargo.lock"), Some("*.lock".into()));
+    fn the_list_of_secrets_can_be_switched_off() {
+        let mut files = Config::default().files;
+        files.deny_secrets = false;
+        files.deny = vec!["*.pem".into()];
+        let rules = Rules::new(&files);
+        let check = |path: &str| code(rules.check_denied(Path::new(path), Path::new("/w")));
+        assert_eq!(check("/w/.env"), None);
+        assert_eq!(check("/w/x.pem"), Some("denied"));
+    }
+
+    #[test]
+    fn a_document_elsewhere_is_denied_by_its_path() {
+        let mut files = Config::default().files;
+        files.deny = vec!["private/**".into()];
+        let rules = Rules::new(&files);
+        let check = |path: &str| code(rules.check_elsewhere(Path::new(path)));
+        for denied in [".env", "/home/u/w/private/x/y.py", "private/y.py"] {
+            assert_eq!(check(denied), Some("denied"), "{denied}");
+        }
+        for allowed in ["Untitled-1", "/home/u/w/a.py", ""] {
+            assert_eq!(check(allowed), None, "{allowed}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_no_way_around_the_list() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::write(root.join(".env"), "KEY=1").unwrap();
+        std::os::unix::fs::symlink(root.join(".env"), root.join("settings.py")).unwrap();
+        let rules = Rules::new(&Config::default().files);
+        let denied = rules.check_denied(&root.join("settings.py"), &root);
+        assert_eq!(denied, Err(Silence::Secret));
     }
 }
