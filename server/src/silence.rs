@@ -147,7 +147,7 @@ impl Silence {
             Self::Denied { pattern } => {
                 format!("The file matches `{pattern}` in `files.deny`, so it is never read.")
             }
-            Self::Ignored => "`.gitignore` or `.truefillignore` excludes this file \
+            Self::Ignored => "Git's ignore files or `.truefillignore` exclude this file \
                  (`files.respect_ignore_files`)."
                 .into(),
             Self::Binary => "This is a binary file.".into(),

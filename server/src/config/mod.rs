@@ -98,7 +98,8 @@ settings! {
         /// Patterns of more file names, and of paths where they hold a `/`, in which nothing is
         /// suggested and which are never read. A list of your own replaces this one.
         window deny: Vec<String> = default_deny(),
-        /// Leave alone what `.gitignore` and `.truefillignore` exclude.
+        /// Leave alone what git ignores (`.gitignore`, `.git/info/exclude` and the user's own file
+        /// of that kind) and what `.truefillignore` excludes, which is written the same way.
         window respect_ignore_files: bool = true,
         /// Bytes of a document at most.
         window max_bytes: usize = 1 << 20,

@@ -4,6 +4,7 @@ mod deny;
 mod ignored;
 pub mod index;
 mod rules;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use tower_lsp::ls_types::Uri;
 use crate::config::Files;
 use crate::silence::Silence;
 pub use rules::Rules;
+use rules::is_hidden_below;
 
 /// The workspace's folders and the rules for their files.
 #[derive(Default)]
@@ -52,13 +54,27 @@ impl Workspace {
         }
     }
 
+    /// The innermost folder that holds a file.
+    fn folder_of(&self, path: &Path) -> Option<PathBuf> {
+        let folders = self.folders();
+        let holding = folders
+            .into_iter()
+            .filter(|folder| path.starts_with(folder));
+        holding.max_by_key(|folder| folder.components().count())
+    }
+
+    /// Whether the index takes in what is beside a file, so that a name of a file next to it is
+    /// in there.
+    pub fn indexes_around(&self, path: &Path) -> bool {
+        let folder = self.folder_of(path);
+        folder.is_some_and(|folder| !is_hidden_below(path, &folder))
+    }
+
     /// The innermost folder that holds a file; a file outside all of them belongs to the
     /// repository around it, else to its own folder.
     pub fn root_of(&self, path: &Path) -> PathBuf {
-        let folders = self.folders();
-        let innermost = folders.iter().filter(|folder| path.starts_with(folder));
-        if let Some(folder) = innermost.max_by_key(|folder| folder.components().count()) {
-            return folder.clone();
+        if let Some(folder) = self.folder_of(path) {
+            return folder;
         }
         let parent = path.parent().unwrap_or(path);
         let repository = parent
@@ -116,6 +132,28 @@ pub fn file_uri(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn the_index_is_asked_only_where_it_looks() {
+        let workspace = Workspace::default();
+        assert!(!workspace.indexes_around(Path::new("/w/a.py")), "no folder");
+        let folders = vec!["/w".into(), "/w/.inner".into()];
+        workspace.change_folders(folders, &[]);
+        for (path, looked_at) in [
+            ("/w/a.py", true),
+            ("/w/sub/a.py", true),
+            ("/w/.github/a.py", false),
+            ("/w/.inner/a.py", true),
+            ("/elsewhere/a.py", false),
+            ("untitled", false),
+        ] {
+            assert_eq!(
+                workspace.indexes_around(Path::new(path)),
+                looked_at,
+                "{path}"
+            );
+        }
+    }
 
     #[test]
     fn documents_of_every_scheme_are_checked() {

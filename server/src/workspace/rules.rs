@@ -35,7 +35,7 @@ impl Rules {
     pub fn check(&self, path: &Path, root: &Path) -> Result<(), Silence> {
         self.check_denied(path, root)?;
         match &self.ignored {
-            Some(ignored) if ignored.excludes(path, root) => Err(Silence::Ignored),
+            Some(ignored) if ignored.excludes(path, false, root) => Err(Silence::Ignored),
             _ => Ok(()),
         }
     }
@@ -50,18 +50,35 @@ impl Rules {
             .try_for_each(|root| self.check_name(path, root))
     }
 
-    /// Whether an ignore file excludes a folder.
-    pub fn ignores_folder(&self, path: &Path, root: &Path) -> bool {
-        self.ignored
-            .as_ref()
-            .is_some_and(|ignored| ignored.excludes_folder(path, root))
+    /// Whether the index takes a file in: one that may be read and is not hidden.
+    pub fn indexes_file(&self, path: &Path, root: &Path) -> bool {
+        !is_hidden_below(path, root) && self.check(path, root).is_ok()
     }
 
-    /// As [`Rules::check`] without the ignore files, for who walks by them.
-    ///
-    /// # Errors
-    /// [`Silence::Secret`] or [`Silence::Denied`].
-    pub fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+    /// Whether the index looks into a folder.
+    pub fn indexes_folder(&self, path: &Path, root: &Path) -> bool {
+        let ignored = self.ignored.as_ref();
+        !is_hidden_below(path, root)
+            && !ignored.is_some_and(|ignored| ignored.excludes(path, true, root))
+    }
+
+    /// As [`Rules::indexes_file`] and [`Rules::indexes_folder`] for an entry of a folder that
+    /// passed already, as a walk meets them. `top` is the repository around `root`.
+    pub fn indexes_entry(&self, entry: &Path, is_dir: bool, root: &Path, top: &Path) -> bool {
+        let ignored = self.ignored.as_ref();
+        !is_hidden(entry)
+            && !ignored.is_some_and(|ignored| ignored.excludes_entry(entry, is_dir, top))
+            && (is_dir || self.check_denied(entry, root).is_ok())
+    }
+
+    /// A folder's ignore files changed.
+    pub fn forget(&self, folder: &Path) {
+        if let Some(ignored) = &self.ignored {
+            ignored.forget(folder);
+        }
+    }
+
+    fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
         self.check_name(path, root)?;
         // A link must not be a way around the list, so both ends of it are checked.
         match path.canonicalize() {
@@ -79,6 +96,18 @@ impl Rules {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a path is hidden or in a hidden folder, seen from `root`.
+pub fn is_hidden_below(path: &Path, root: &Path) -> bool {
+    path.ancestors()
+        .take_while(|above| *above != root)
+        .any(is_hidden)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// The journal's list, so that no suggestion is made of what the journal would not keep.
@@ -157,6 +186,37 @@ mod tests {
         for allowed in ["Untitled-1", "/home/u/w/a.py", ""] {
             assert_eq!(check(allowed), None, "{allowed}");
         }
+    }
+
+    #[test]
+    fn the_index_takes_in_what_may_be_read_and_is_not_hidden() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap().join(".work");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join(".gitignore"), "generated/\nlocal.py\n").unwrap();
+        let rules = Rules::new(&Config::default().files);
+        for (name, taken) in [
+            ("a.py", true),
+            ("sub/a.py", true),
+            ("local.py", false),
+            ("generated/a.py", false),
+            (".hidden.py", false),
+            (".venv/a.py", false),
+            ("sub/.venv/lib/a.py", false),
+            ("prod.env", false),
+        ] {
+            let path = root.join(name);
+            assert_eq!(rules.indexes_file(&path, &root), taken, "{name}");
+            // A walk comes to the same: it meets what is on the way first.
+            let on_the_way: Vec<_> = path.ancestors().take_while(|at| *at != root).collect();
+            let met = on_the_way
+                .iter()
+                .rev()
+                .all(|entry| rules.indexes_entry(entry, *entry != path, &root, &root));
+            assert_eq!(met, taken, "{name}, walking");
+        }
+        assert!(rules.indexes_folder(&root, &root));
+        assert!(!rules.indexes_folder(&root.join("generated"), &root));
     }
 
     #[cfg(unix)]
