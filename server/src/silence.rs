@@ -23,7 +23,9 @@ pub enum Silence {
     AutomaticOff,
     /// The language is switched off.
     DisabledLanguage(String),
-    /// The path matches a pattern of the deny list.
+    /// The path names a file that holds secrets by its purpose.
+    Secret,
+    /// The path matches a pattern of the user's.
     Denied {
         /// The pattern.
         pattern: String,
@@ -99,7 +101,7 @@ impl Silence {
             Self::OtherVersion { .. } => "other_version",
             Self::AutomaticOff => "automatic_off",
             Self::DisabledLanguage(_) => "disabled_language",
-            Self::Denied { .. } => "denied",
+            Self::Secret | Self::Denied { .. } => "denied",
             Self::Ignored => "ignored",
             Self::Binary => "binary",
             Self::TooLarge { .. } => "too_large",
@@ -139,10 +141,13 @@ impl Silence {
             Self::DisabledLanguage(language) => {
                 format!("The language `{language}` is in `suggest.disabled_languages`.")
             }
+            Self::Secret => "Files of this name hold secrets, so it is never read \
+                 (`files.deny_secrets`)."
+                .into(),
             Self::Denied { pattern } => {
                 format!("The file matches `{pattern}` in `files.deny`, so it is never read.")
             }
-            Self::Ignored => "`.gitignore` or `.truefillignore` excludes this file \
+            Self::Ignored => "Git's ignore files or `.truefillignore` exclude this file \
                  (`files.respect_ignore_files`)."
                 .into(),
             Self::Binary => "This is a binary file.".into(),

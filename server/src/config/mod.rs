@@ -91,10 +91,17 @@ settings! {
 
     /// Which files are left alone.
     files: Files {
-        /// Patterns of file names and paths in which nothing is suggested and which are never
-        /// read. A list of your own replaces this one.
+        /// Suggest nothing in files that hold secrets by their purpose, and never read them:
+        /// `.env*` and `*.env`, private keys, certificates and key stores, credentials of git,
+        /// package registries, databases and clouds, the state of Terraform, and everything in
+        /// `.ssh`, `.gnupg`, `.aws`, `.azure`, `.docker` and `.kube`. The journal keeps no text of
+        /// these in any case.
+        machine deny_secrets: bool = true,
+        /// Patterns of more file names, and of paths where they hold a `/`, in which nothing is
+        /// suggested and which are never read. A list of your own replaces this one.
         window deny: Vec<String> = default_deny(),
-        /// Leave alone what `.gitignore` and `.truefillignore` exclude.
+        /// Leave alone what git ignores (`.gitignore`, `.git/info/exclude` and the user's own file
+        /// of that kind) and what `.truefillignore` excludes, which is written the same way.
         window respect_ignore_files: bool = true,
         /// Bytes of a document at most.
         window max_bytes: usize = 1 << 20,
@@ -134,41 +141,11 @@ settings! {
     }
 }
 
+/// What the list of secrets lets pass because its rows are whole names.
 fn default_deny() -> Vec<String> {
-    [
-        ".env*",
-        "*.pem",
-        "*.key",
-        "*.cert",
-        "*.crt",
-        "*.cer",
-        "*.p12",
-        "*.pfx",
-        "*.jks",
-        "*.keystore",
-        "*.kdbx",
-        "*.asc",
-        "*.gpg",
-        "id_rsa*",
-        "id_ed25519*",
-        "id_ecdsa*",
-        "id_dsa*",
-        ".dev.vars",
-        "secrets.*",
-        "*.secrets",
-        ".netrc",
-        ".npmrc",
-        ".pypirc",
-        ".pgpass",
-        ".htpasswd",
-        "credentials",
-        "credentials.json",
-        "*.tfstate",
-        "*.tfvars",
-        "*.tfvars.json",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    ["secrets.*", "*.secrets", "*.tfvars.json"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 impl Config {

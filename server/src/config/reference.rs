@@ -37,9 +37,10 @@ or the folder that `TRUEFILL_HOME` names). An editor passes the same keys as
 key has a default; an unknown key is an error that names the nearest one. `truefill doctor` says
 what is wrong with a file.
 
-Nothing is read from a file of the workspace, except that `.gitignore` and `.truefillignore` can
-exclude files. Keys of the scope *machine* can run a program, open a connection or name a file
-outside the workspace; an editor's plugin must not take them from a workspace's settings.
+Nothing is read from a file of the workspace, except that git's ignore files and `.truefillignore` can
+exclude files. Keys of the scope *machine* can run a program, open a connection, name a file
+outside the workspace or take away a protection; an editor's plugin must not take them from a
+workspace's settings.
 ";
 
 /// The page in Markdown.

@@ -20,7 +20,7 @@ mod turns;
 mod warm;
 pub mod why;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -225,6 +225,13 @@ impl Serving {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The index to judge a file's names by. A half-built one, or one of other folders, would
+    /// miss names that exist.
+    fn index_for(&self, path: &Path) -> Option<Arc<WorkspaceIndex>> {
+        let index = self.index().filter(|index| index.is_complete());
+        index.filter(|_| self.workspace.indexes_around(path))
     }
 
     /// Starts the index, and again where its rules or settings changed.

@@ -244,11 +244,10 @@ impl Run<'_> {
     ) -> Result<Vec<(Polished, Guarded)>, Silence> {
         let started = Instant::now();
         let path = file_path(&self.ask.uri).unwrap_or_else(|| PathBuf::from("untitled"));
-        let index = self.serving.index().filter(|index| index.is_complete());
+        let index = self.serving.index_for(&path);
         let mut kept = Vec::new();
         let mut blocked = None;
         for polished in polished {
-            // A half-built index would miss names that exist.
             let (mode, symbols) = match &index {
                 Some(index) => (self.config.suggest.guard, index.index()),
                 None => (GuardMode::Off, &Index::new()),

@@ -1,8 +1,8 @@
-//! What `.gitignore` and `.truefillignore` exclude, file by file, without walking.
+//! What git's ignore files and `.truefillignore` exclude, entry by entry, without walking.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ignore::Match;
@@ -18,10 +18,18 @@ const LIMIT: usize = 10_000;
 /// The files of a folder that exclude, the stronger one first.
 const NAMES: [&str; 2] = [".truefillignore", ".gitignore"];
 
+/// Whether a path names a file that excludes others.
+pub fn is_ignore_file(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| NAMES.iter().any(|ignore_file| name == *ignore_file))
+}
+
 /// Ignore files, read once and again when they change.
 #[derive(Default)]
 pub struct Ignored {
     folders: Mutex<HashMap<PathBuf, Folder>>,
+    /// The user's own, for all repositories; the weakest.
+    user: OnceLock<Gitignore>,
 }
 
 struct Folder {
@@ -31,18 +39,9 @@ struct Folder {
 }
 
 impl Ignored {
-    /// Whether a file of `root` is excluded, by itself or by a folder on the way to it.
-    /// Files outside `root` are not excluded.
-    pub fn excludes(&self, path: &Path, root: &Path) -> bool {
-        self.excludes_any(path, root, false)
-    }
-
-    /// As [`Ignored::excludes`], for a folder.
-    pub fn excludes_folder(&self, path: &Path, root: &Path) -> bool {
-        self.excludes_any(path, root, true)
-    }
-
-    fn excludes_any(&self, path: &Path, root: &Path, is_dir: bool) -> bool {
+    /// Whether an entry of `root` is excluded, by itself or by a folder on the way to it.
+    /// What is outside of `root` is not excluded, nor is `root` itself.
+    pub fn excludes(&self, path: &Path, is_dir: bool, root: &Path) -> bool {
         let Ok(relative) = path.strip_prefix(root) else {
             return false;
         };
@@ -54,54 +53,73 @@ impl Ignored {
         })
     }
 
-    /// Whether the rules of the folders from `top` down exclude this one entry. The
-    /// nearest rule decides, and `.truefillignore` before `.gitignore`.
-    fn excludes_entry(&self, entry: &Path, is_dir: bool, top: &Path) -> bool {
-        let folders = || {
-            entry
-                .ancestors()
-                .skip(1)
-                .take_while(|folder| folder.starts_with(top))
-        };
-        for kind in 0..NAMES.len() {
-            for folder in folders() {
-                let rules = self.rules(folder);
-                match rules[kind].matched(entry, is_dir) {
-                    Match::Ignore(_) => return true,
-                    Match::Whitelist(_) => return false,
-                    Match::None => {}
-                }
+    /// Whether the rules of the folders from `top` down exclude this one entry, for who knows
+    /// that the folders on the way to it are not excluded. The nearest rule decides, and
+    /// `.truefillignore` before `.gitignore`.
+    pub fn excludes_entry(&self, entry: &Path, is_dir: bool, top: &Path) -> bool {
+        let above = entry.ancestors().skip(1);
+        let folders: Vec<_> = above
+            .take_while(|folder| folder.starts_with(top))
+            .map(|folder| self.rules(folder))
+            .collect();
+        let rules = (0..NAMES.len()).flat_map(|kind| folders.iter().map(move |of| &*of[kind]));
+        for rules in rules.chain(std::iter::once(self.user())) {
+            match rules.matched(entry, is_dir) {
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
+                Match::None => {}
             }
         }
         false
     }
 
+    /// Reads a folder's ignore files again when they are asked for next.
+    pub fn forget(&self, folder: &Path) {
+        self.lock().remove(folder);
+    }
+
+    /// Files are read without the lock: a file system that hangs must not stop who asks about
+    /// another one.
     fn rules(&self, folder: &Path) -> [Arc<Gitignore>; 2] {
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if let Some(known) = folders.get_mut(folder) {
+        let known = self.lock().get(folder).map(|known| {
             let fresh = now.saturating_duration_since(known.looked) < FRESH;
-            if fresh || known.modified == modified(folder) {
-                known.looked = if fresh { known.looked } else { now };
-                return known.rules.clone();
-            }
-        }
+            (fresh, known.modified, known.rules.clone())
+        });
+        let found = match known {
+            Some((true, _, rules)) => return rules,
+            known => (modified(folder), known),
+        };
+        let (modified, rules) = match found {
+            (now, Some((_, before, rules))) if now == before => (now, rules),
+            (now, _) => (now, NAMES.map(|name| Arc::new(read(folder, name)))),
+        };
+        let mut folders = self.lock();
         if folders.len() >= LIMIT {
             folders.clear();
         }
-        let rules = NAMES.map(|name| Arc::new(read(folder, name)));
         let known = Folder {
             looked: now,
-            modified: modified(folder),
+            modified,
             rules: rules.clone(),
         };
         folders.insert(folder.to_owned(), known);
         rules
     }
+
+    fn user(&self) -> &Gitignore {
+        // Its patterns have no folder that they begin at, so that no absolute path is cut.
+        self.user
+            .get_or_init(|| GitignoreBuilder::new("").build_global().0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Folder>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The repository around a workspace folder, whose ignore files hold for it as well.
-fn repository(root: &Path) -> PathBuf {
+pub fn repository(root: &Path) -> PathBuf {
     root.ancestors()
         .find(|folder| folder.join(".git").exists())
         .unwrap_or(root)
@@ -146,7 +164,7 @@ mod tests {
         write(".truefillignore", "!api.gen.rs\nprivate/\n");
         write(".git/info/exclude", "scratch.rs\n");
         let ignored = Ignored::default();
-        let excluded = |name: &str| ignored.excludes(&root.join(name), &root);
+        let excluded = |name: &str| ignored.excludes(&root.join(name), false, &root);
         for name in [
             "a.log",
             "sub/b.log",
@@ -169,9 +187,21 @@ mod tests {
         ] {
             assert!(!excluded(name), "{name}");
         }
-        assert!(ignored.excludes_folder(&root.join("build"), &root));
-        assert!(!ignored.excludes_folder(&root.join("sub"), &root));
-        assert!(!ignored.excludes(Path::new("/elsewhere/a.log"), &root));
+        assert!(ignored.excludes(&root.join("build"), true, &root));
+        assert!(!ignored.excludes(&root.join("sub"), true, &root));
+        assert!(!ignored.excludes(&root, true, &root));
+        assert!(!ignored.excludes(Path::new("/elsewhere/a.log"), false, &root));
+    }
+
+    #[test]
+    fn a_changed_file_is_read_again_at_once_where_it_was_forgotten() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let ignored = Ignored::default();
+        assert!(!ignored.excludes(&root.join("a.log"), false, &root));
+        std::fs::write(root.join(".gitignore"), "*.log\n").unwrap();
+        ignored.forget(&root);
+        assert!(ignored.excludes(&root.join("a.log"), false, &root));
     }
 
     #[test]
@@ -182,6 +212,7 @@ mod tests {
         std::fs::create_dir_all(repository.join("app")).unwrap();
         std::fs::write(repository.join(".gitignore"), "*.log\n").unwrap();
         let ignored = Ignored::default();
-        assert!(ignored.excludes(&repository.join("app/a.log"), &repository.join("app")));
+        let file = repository.join("app/a.log");
+        assert!(ignored.excludes(&file, false, &repository.join("app")));
     }
 }

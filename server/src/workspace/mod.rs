@@ -1,8 +1,10 @@
 //! The folders that the editor has open, and which of their files may be read.
 
+mod deny;
 mod ignored;
 pub mod index;
 mod rules;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,66 +14,14 @@ use tower_lsp::ls_types::Uri;
 
 use crate::config::Files;
 use crate::silence::Silence;
-use ignored::Ignored;
-use rules::DenyList;
+pub use rules::Rules;
+use rules::is_hidden_below;
 
 /// The workspace's folders and the rules for their files.
 #[derive(Default)]
 pub struct Workspace {
     folders: RwLock<Vec<PathBuf>>,
     rules: RwLock<Arc<Rules>>,
-}
-
-/// Which files are left alone. Cheap to share with a thread that walks the folders.
-#[derive(Default)]
-pub struct Rules {
-    deny: DenyList,
-    ignored: Option<Ignored>,
-}
-
-impl Rules {
-    /// The rules of a configuration.
-    pub fn new(files: &Files) -> Self {
-        let ignored = files.respect_ignore_files.then(Ignored::default);
-        Self {
-            deny: DenyList::new(&files.deny),
-            ignored,
-        }
-    }
-
-    /// Whether a file may be read, seen from the folder that it belongs to.
-    ///
-    /// # Errors
-    /// [`Silence::Denied`] or [`Silence::Ignored`].
-    pub fn check(&self, path: &Path, root: &Path) -> Result<(), Silence> {
-        self.check_denied(path, root)?;
-        match &self.ignored {
-            Some(ignored) if ignored.excludes(path, root) => Err(Silence::Ignored),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether an ignore file excludes a folder.
-    pub fn ignores_folder(&self, path: &Path, root: &Path) -> bool {
-        self.ignored
-            .as_ref()
-            .is_some_and(|ignored| ignored.excludes_folder(path, root))
-    }
-
-    /// As [`Rules::check`] without the ignore files, for who walks by them.
-    ///
-    /// # Errors
-    /// [`Silence::Denied`].
-    pub fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
-        // A link must not be a way around the list, so both ends of it are checked.
-        let target = path.canonicalize().ok().filter(|target| target != path);
-        for path in std::iter::once(path).chain(target.as_deref()) {
-            if let Some(pattern) = self.deny.matching(path, root) {
-                return Err(Silence::Denied { pattern });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Workspace {
@@ -104,13 +54,27 @@ impl Workspace {
         }
     }
 
+    /// The innermost folder that holds a file.
+    fn folder_of(&self, path: &Path) -> Option<PathBuf> {
+        let folders = self.folders();
+        let holding = folders
+            .into_iter()
+            .filter(|folder| path.starts_with(folder));
+        holding.max_by_key(|folder| folder.components().count())
+    }
+
+    /// Whether the index takes in what is beside a file, so that a name of a file next to it is
+    /// in there.
+    pub fn indexes_around(&self, path: &Path) -> bool {
+        let folder = self.folder_of(path);
+        folder.is_some_and(|folder| !is_hidden_below(path, &folder))
+    }
+
     /// The innermost folder that holds a file; a file outside all of them belongs to the
     /// repository around it, else to its own folder.
     pub fn root_of(&self, path: &Path) -> PathBuf {
-        let folders = self.folders();
-        let innermost = folders.iter().filter(|folder| path.starts_with(folder));
-        if let Some(folder) = innermost.max_by_key(|folder| folder.components().count()) {
-            return folder.clone();
+        if let Some(folder) = self.folder_of(path) {
+            return folder;
         }
         let parent = path.parent().unwrap_or(path);
         let repository = parent
@@ -119,14 +83,15 @@ impl Workspace {
         repository.unwrap_or(parent).to_owned()
     }
 
-    /// Whether the document of a URI may be read. A document without a file may.
+    /// Whether the document of a URI may be read. One that is no file here is judged by the
+    /// path in its URI.
     ///
     /// # Errors
     /// As [`Rules::check`].
     pub fn check(&self, uri: &str) -> Result<(), Silence> {
         match file_path(uri) {
             Some(path) => self.rules().check(&path, &self.root_of(&path)),
-            None => Ok(()),
+            None => self.rules().check_elsewhere(&path_in(uri)),
         }
     }
 
@@ -150,7 +115,68 @@ pub fn file_path(uri: &str) -> Option<PathBuf> {
         .flatten()
 }
 
+/// The path in a URI of any scheme; what is no URI is its own path.
+fn path_in(uri: &str) -> PathBuf {
+    match Uri::from_str(uri) {
+        Ok(parsed) => PathBuf::from(&*parsed.path().decode().to_string_lossy()),
+        Err(_) => PathBuf::from(uri),
+    }
+}
+
 /// The `file:` URI of an absolute path.
 pub fn file_uri(path: &Path) -> Option<String> {
     Uri::from_file_path(path).map(|uri| uri.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_index_is_asked_only_where_it_looks() {
+        let workspace = Workspace::default();
+        assert!(!workspace.indexes_around(Path::new("/w/a.py")), "no folder");
+        let folders = vec!["/w".into(), "/w/.inner".into()];
+        workspace.change_folders(folders, &[]);
+        for (path, looked_at) in [
+            ("/w/a.py", true),
+            ("/w/sub/a.py", true),
+            ("/w/.github/a.py", false),
+            ("/w/.inner/a.py", true),
+            ("/elsewhere/a.py", false),
+            ("untitled", false),
+        ] {
+            assert_eq!(
+                workspace.indexes_around(Path::new(path)),
+                looked_at,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn documents_of_every_scheme_are_checked() {
+        let workspace = Workspace::default();
+        workspace.configure(&Config::default().files);
+        for denied in [
+            "file:///w/.env",
+            "file:///w/%2Eenv",
+            "vscode-remote://ssh-remote%2Bhost/home/u/w/.env",
+            "vscode-remote://host/w/%2Essh/config",
+            "git:/w/prod.env?%7B%22ref%22%3A%22HEAD%22%7D",
+            "untitled:.env",
+            "zipfile:/w/a.zip::.env",
+        ] {
+            assert_eq!(workspace.check(denied), Err(Silence::Secret), "{denied}");
+        }
+        for allowed in [
+            "file:///w/a.py",
+            "untitled:Untitled-1",
+            "vscode-remote://host/w/a.py",
+            "git:/w/a.py?x=.env",
+        ] {
+            assert_eq!(workspace.check(allowed), Ok(()), "{allowed}");
+        }
+    }
 }

@@ -1,70 +1,119 @@
-//! The deny list: files that are never read, whatever the editor opens.
+//! Which files are left alone: one object that everyone asks who suggests in a file or reads one.
 
 use std::path::Path;
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use truefill_journal::redact;
 
-/// Patterns on file names, and on paths where they hold a `/`. Case does not matter:
-/// `SERVER.KEY` is a key as well.
+use super::deny::DenyList;
+use super::ignored::Ignored;
+use crate::config::Files;
+use crate::silence::Silence;
+
+/// Which files are left alone. Cheap to share with a thread that walks the folders.
 #[derive(Default)]
-pub struct DenyList {
-    patterns: Vec<String>,
-    names: GlobSet,
-    paths: GlobSet,
-    /// Which pattern the n-th of each set is.
-    name_index: Vec<usize>,
-    path_index: Vec<usize>,
+pub struct Rules {
+    secrets: bool,
+    deny: DenyList,
+    ignored: Option<Ignored>,
 }
 
-impl DenyList {
-    /// A list of patterns. Malformed ones were refused with the configuration and match
-    /// nothing here.
-    pub fn new(patterns: &[String]) -> Self {
-        let mut list = Self {
-            patterns: patterns.to_vec(),
-            ..Self::default()
-        };
-        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for (index, pattern) in patterns.iter().enumerate() {
-            let Some(glob) = glob(pattern) else { continue };
-            if pattern.contains('/') {
-                paths.add(glob);
-                list.path_index.push(index);
-            } else {
-                names.add(glob);
-                list.name_index.push(index);
-            }
+impl Rules {
+    /// The rules of a configuration.
+    pub fn new(files: &Files) -> Self {
+        let ignored = files.respect_ignore_files.then(Ignored::default);
+        Self {
+            secrets: files.deny_secrets,
+            deny: DenyList::new(&files.deny),
+            ignored,
         }
-        list.names = names.build().unwrap_or_default();
-        list.paths = paths.build().unwrap_or_default();
-        list
     }
 
-    /// The pattern that a file matches, by its name or by its path from `root`.
-    pub fn matching(&self, path: &Path, root: &Path) -> Option<String> {
-        let name = path.file_name().map(Path::new).unwrap_or(path);
-        let by_name = self
-            .names
-            .matches(name)
-            .into_iter()
-            .map(|at| self.name_index[at]);
-        let relative = path.strip_prefix(root).unwrap_or(path);
-        let by_path = self
-            .paths
-            .matches(relative)
-            .into_iter()
-            .map(|at| self.path_index[at]);
-        let first = by_name.chain(by_path).min()?;
-        self.patterns.get(first).cloned()
+    /// Whether a file may be read, seen from the folder that it belongs to.
+    ///
+    /// # Errors
+    /// [`Silence::Secret`], [`Silence::Denied`] or [`Silence::Ignored`].
+    pub fn check(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        self.check_denied(path, root)?;
+        match &self.ignored {
+            Some(ignored) if ignored.excludes(path, false, root) => Err(Silence::Ignored),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a document may be read that is no file here, by the path in its URI. No folder
+    /// is known that it belongs to, so a pattern of paths may begin at any.
+    ///
+    /// # Errors
+    /// [`Silence::Secret`] or [`Silence::Denied`].
+    pub fn check_elsewhere(&self, path: &Path) -> Result<(), Silence> {
+        path.ancestors()
+            .try_for_each(|root| self.check_name(path, root))
+    }
+
+    /// Whether the index takes a file in: one that may be read and is not hidden.
+    pub fn indexes_file(&self, path: &Path, root: &Path) -> bool {
+        !is_hidden_below(path, root) && self.check(path, root).is_ok()
+    }
+
+    /// Whether the index looks into a folder.
+    pub fn indexes_folder(&self, path: &Path, root: &Path) -> bool {
+        let ignored = self.ignored.as_ref();
+        !is_hidden_below(path, root)
+            && !ignored.is_some_and(|ignored| ignored.excludes(path, true, root))
+    }
+
+    /// As [`Rules::indexes_file`] and [`Rules::indexes_folder`] for an entry of a folder that
+    /// passed already, as a walk meets them. `top` is the repository around `root`.
+    pub fn indexes_entry(&self, entry: &Path, is_dir: bool, root: &Path, top: &Path) -> bool {
+        let ignored = self.ignored.as_ref();
+        !is_hidden(entry)
+            && !ignored.is_some_and(|ignored| ignored.excludes_entry(entry, is_dir, top))
+            && (is_dir || self.check_denied(entry, root).is_ok())
+    }
+
+    /// A folder's ignore files changed.
+    pub fn forget(&self, folder: &Path) {
+        if let Some(ignored) = &self.ignored {
+            ignored.forget(folder);
+        }
+    }
+
+    fn check_denied(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        self.check_name(path, root)?;
+        // A link must not be a way around the list, so both ends of it are checked.
+        match path.canonicalize() {
+            Ok(target) if target != path => self.check_name(&target, root),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_name(&self, path: &Path, root: &Path) -> Result<(), Silence> {
+        if self.secrets && holds_secrets(path) {
+            return Err(Silence::Secret);
+        }
+        match self.deny.matching(path, root) {
+            Some(pattern) => Err(Silence::Denied { pattern }),
+            None => Ok(()),
+        }
     }
 }
 
-fn glob(pattern: &str) -> Option<Glob> {
-    GlobBuilder::new(pattern)
-        .case_insensitive(true)
-        .literal_separator(true)
-        .build()
-        .ok()
+/// Whether a path is hidden or in a hidden folder, seen from `root`.
+pub fn is_hidden_below(path: &Path, root: &Path) -> bool {
+    path.ancestors()
+        .take_while(|above| *above != root)
+        .any(is_hidden)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// The journal's list, so that no suggestion is made of what the journal would not keep.
+fn holds_secrets(path: &Path) -> bool {
+    // The list takes URIs as well, whose path ends at these characters; a file's does not.
+    redact::is_denied_path(&path.to_string_lossy().replace(['?', '#'], "_"))
 }
 
 #[cfg(test)]
@@ -72,44 +121,113 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn matching(list: &DenyList, path: &str) -> Option<String> {
-        list.matching(Path::new(path), Path::new("/w"))
+    fn code(result: Result<(), Silence>) -> Option<&'static str> {
+        result.err().map(|silence| silence.code())
     }
 
     #[test]
-    fn the_default_list_names_secrets_and_nothing_else() {
-        let list = DenyList::new(&Config::default().files.deny);
+    fn files_that_hold_secrets_are_denied_and_others_are_not() {
+        let rules = Rules::new(&Config::default().files);
+        let check = |path: &str| code(rules.check_denied(Path::new(path), Path::new("/w")));
         for denied in [
             "/w/.env",
             "/w/a/.env.local",
+            "/w/prod.env",
             "/w/server.pem",
             "/w/SERVER.KEY",
             "/w/x.crt",
+            "/w/x.der",
+            "/w/AuthKey.p8",
+            "/w/putty.ppk",
+            "/w/kubeconfig",
+            "/w/.git-credentials",
             "/w/secrets.yml",
+            "/w/secrets.rs",
+            "/w/prod.tfvars.json",
+            "/w/.ssh/config",
             "/w/.ssh/id_rsa",
             "/w/.ssh/id_ed25519.pub",
+            "/w/C#/.env",
             "/elsewhere/.netrc",
         ] {
-            assert!(matching(&list, denied).is_some(), "{denied}");
+            assert_eq!(check(denied), Some("denied"), "{denied}");
         }
         for allowed in [
             "/w/env.rs",
             "/w/key.rs",
             "/w/environment.ts",
             "/w/secret_sharing.py",
+            "/w/credentials.rs",
         ] {
-            assert_eq!(matching(&list, allowed), None, "{allowed}");
+            assert_eq!(check(allowed), None, "{allowed}");
         }
     }
 
     #[test]
-    fn patterns_with_a_slash_match_the_path() {
-        let list = DenyList::new(&["vendor/**".into(), "*.lock".into(), "a{".into()]);
-        assert_eq!(
-            matching(&list, "/w/vendor/x/y.go"),
-            Some("vendor/**".into())
-        );
-        assert_eq!(matching(&list, "/w/x/vendor/y.go"), None);
-        assert_eq!(matching(&list, "/w/x/Cargo.lock"), Some("*.lock".into()));
+    fn the_list_of_secrets_can_be_switched_off() {
+        let mut files = Config::default().files;
+        files.deny_secrets = false;
+        files.deny = vec!["*.pem".into()];
+        let rules = Rules::new(&files);
+        let check = |path: &str| code(rules.check_denied(Path::new(path), Path::new("/w")));
+        assert_eq!(check("/w/.env"), None);
+        assert_eq!(check("/w/x.pem"), Some("denied"));
+    }
+
+    #[test]
+    fn a_document_elsewhere_is_denied_by_its_path() {
+        let mut files = Config::default().files;
+        files.deny = vec!["private/**".into()];
+        let rules = Rules::new(&files);
+        let check = |path: &str| code(rules.check_elsewhere(Path::new(path)));
+        for denied in [".env", "/home/u/w/private/x/y.py", "private/y.py"] {
+            assert_eq!(check(denied), Some("denied"), "{denied}");
+        }
+        for allowed in ["Untitled-1", "/home/u/w/a.py", ""] {
+            assert_eq!(check(allowed), None, "{allowed}");
+        }
+    }
+
+    #[test]
+    fn the_index_takes_in_what_may_be_read_and_is_not_hidden() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap().join(".work");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join(".gitignore"), "generated/\nlocal.py\n").unwrap();
+        let rules = Rules::new(&Config::default().files);
+        for (name, taken) in [
+            ("a.py", true),
+            ("sub/a.py", true),
+            ("local.py", false),
+            ("generated/a.py", false),
+            (".hidden.py", false),
+            (".venv/a.py", false),
+            ("sub/.venv/lib/a.py", false),
+            ("prod.env", false),
+        ] {
+            let path = root.join(name);
+            assert_eq!(rules.indexes_file(&path, &root), taken, "{name}");
+            // A walk comes to the same: it meets what is on the way first.
+            let on_the_way: Vec<_> = path.ancestors().take_while(|at| *at != root).collect();
+            let met = on_the_way
+                .iter()
+                .rev()
+                .all(|entry| rules.indexes_entry(entry, *entry != path, &root, &root));
+            assert_eq!(met, taken, "{name}, walking");
+        }
+        assert!(rules.indexes_folder(&root, &root));
+        assert!(!rules.indexes_folder(&root.join("generated"), &root));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_no_way_around_the_list() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::write(root.join(".env"), "KEY=1").unwrap();
+        std::os::unix::fs::symlink(root.join(".env"), root.join("settings.py")).unwrap();
+        let rules = Rules::new(&Config::default().files);
+        let denied = rules.check_denied(&root.join("settings.py"), &root);
+        assert_eq!(denied, Err(Silence::Secret));
     }
 }

@@ -12,6 +12,7 @@ mod line_rest;
 mod noise;
 mod repetition;
 mod sentinels;
+mod unprintable;
 mod whitespace;
 
 use super::brackets::Balance;
@@ -23,6 +24,8 @@ use super::surroundings::Surroundings;
 pub enum RuleName {
     /// A sentinel or special token stands in the text: what follows it is no code.
     SentinelLeak,
+    /// A character that cannot be seen for what it is.
+    Unprintable,
     /// Carriage returns: the editor writes the document's own line breaks.
     CarriageReturn,
     /// A Markdown fence around or after the code.
@@ -78,6 +81,7 @@ impl RuleName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SentinelLeak => "sentinel_leak",
+            Self::Unprintable => "unprintable",
             Self::CarriageReturn => "carriage_return",
             Self::Fence => "fence",
             Self::ForeignMarker => "foreign_marker",
@@ -109,6 +113,7 @@ impl RuleName {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::SentinelLeak => "the model wrote a control token instead of code",
+            Self::Unprintable => "the model wrote a character that cannot be shown",
             Self::CarriageReturn | Self::TrailingSpace | Self::DoubleSpace | Self::Blank => {
                 "the model suggested nothing but whitespace"
             }
@@ -217,6 +222,7 @@ type Rule = fn(&str, &Scene<'_>) -> Change;
 /// is there already, then form, then whether the rest is worth showing.
 const RULES: &[(RuleName, Rule)] = &[
     (RuleName::SentinelLeak, sentinels::sentinel_leak),
+    (RuleName::Unprintable, unprintable::unprintable),
     (RuleName::CarriageReturn, whitespace::carriage_return),
     (RuleName::Fence, sentinels::fence),
     (RuleName::ForeignMarker, sentinels::foreign_marker),

@@ -47,6 +47,7 @@ fn says_why_nothing_is_left() {
     let table = [
         ("python", "x = |\n", "  \n", RuleName::Blank),
         ("python", "x = |\n", "<|endoftext|>", RuleName::SentinelLeak),
+        ("python", "x = |\n", " \u{FFFD}y", RuleName::Unprintable),
         (
             "python",
             "|\nreturn x\n",
@@ -143,6 +144,7 @@ fn code() -> impl Strategy<Value = String> {
         "世界",
         "😀",
         "\u{2028}",
+        "\u{FFFD}",
         "\r\n",
         "<|end|>",
         "<fim_x>",

@@ -1,0 +1,54 @@
+//! The folders and files under a folder that the index takes in.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ignore::{DirEntry, WalkBuilder};
+use truefill_syntax::Language;
+
+use super::Rules;
+use super::ignored::repository;
+
+/// What a walk comes by.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A folder, before what is in it.
+    Folder(PathBuf),
+    /// A file of a language with a grammar.
+    File(PathBuf, Language),
+}
+
+/// What is under `from`, which belongs to `root` and is looked into. The folders `others` are
+/// passed over, and links are not followed.
+pub fn walk(
+    rules: &Arc<Rules>,
+    from: &Path,
+    root: &Path,
+    others: BTreeSet<PathBuf>,
+) -> impl Iterator<Item = Found> + use<> {
+    let rules = Arc::clone(rules);
+    let (root, top) = (root.to_owned(), repository(root));
+    let is_dir = |entry: &DirEntry| entry.file_type().is_some_and(|kind| kind.is_dir());
+    let wanted = move |entry: &DirEntry| {
+        let path = entry.path();
+        let passed_over = is_dir(entry) && others.contains(path);
+        !passed_over && rules.indexes_entry(path, is_dir(entry), &root, &top)
+    };
+    let mut builder = WalkBuilder::new(from);
+    // The rules are ours, so that they are the same for a file that changes later.
+    builder.standard_filters(false).filter_entry(wanted);
+    builder.build().filter_map(Result::ok).filter_map(found)
+}
+
+fn found(entry: DirEntry) -> Option<Found> {
+    // The folder that a walk begins at may be a link; others are what they are.
+    if entry.depth() == 0 || entry.file_type()?.is_dir() {
+        return Some(Found::Folder(entry.into_path()));
+    }
+    let language = Language::from_path(entry.path())?;
+    entry
+        .file_type()?
+        .is_file()
+        .then(|| Found::File(entry.into_path(), language))
+}
