@@ -245,17 +245,10 @@ pub enum Outcome {
         /// Why, as a code.
         reason: Option<String>,
     },
-    /// A newer suggestion took its place.
-    Superseded,
     /// The user typed what it said, and its rest was served again.
     TypedThrough {
         /// Characters (Unicode scalar values) of it that stand in the document.
         chars: u32,
-    },
-    /// It was not shown after all.
-    NotShown {
-        /// Why, as a code.
-        reason: String,
     },
 }
 
@@ -267,9 +260,7 @@ impl Outcome {
             Self::Shown => "shown",
             Self::Accepted { .. } => "accepted",
             Self::Rejected { .. } => "rejected",
-            Self::Superseded => "superseded",
             Self::TypedThrough { .. } => "typed_through",
-            Self::NotShown { .. } => "not_shown",
         }
     }
 
@@ -290,7 +281,6 @@ impl Outcome {
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Rejected { reason } => reason.as_deref(),
-            Self::NotShown { reason } => Some(reason),
             _ => None,
         }
     }

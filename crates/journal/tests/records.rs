@@ -31,14 +31,6 @@ fn suggestions_come_back_with_their_outcomes() {
             reason: Some(reason),
         },
     ));
-    journal.record(outcome(
-        id(1, 1),
-        0,
-        Outcome::NotShown {
-            reason: "late".to_owned(),
-        },
-    ));
-    journal.record(outcome(id(1, 1), 0, Outcome::Superseded));
     journal.close(PATIENCE).unwrap();
 
     let rows = rows(&path);
@@ -75,8 +67,6 @@ fn suggestions_come_back_with_their_outcomes() {
             ("accepted", 1, Some("whole"), Some(10), None),
             ("typed_through", 0, None, Some(2), None),
             ("rejected", 0, None, None, Some("user")),
-            ("not_shown", 0, None, None, Some("late")),
-            ("superseded", 0, None, None, None),
         ]
     );
 }
