@@ -19,8 +19,10 @@ impl Event {
         let text = match self {
             Self::Suggestion(record) => {
                 let completion = record.completion.as_ref();
+                let detail = record.guard.as_ref().and_then(|g| g.detail.as_ref());
                 record.document.path.len()
                     + completion.map_or(0, |c| c.text.len() + c.line_before.len())
+                    + detail.map_or(0, String::len)
                     + size_of::<SuggestionRecord>()
             }
             Self::Outcome(_) => 0,
@@ -140,9 +142,12 @@ pub struct Completion {
 pub struct Guard {
     /// What it said.
     pub verdict: GuardVerdict,
-    /// The kind of the reason, without names from the code: always written.
+    /// The kind of the name that is unknown, as a code: always written.
     pub kind: Option<String>,
-    /// The reason with the names it speaks of: written as the completion's text is.
+    /// What speaks against the name, as a code: always written.
+    pub reason: Option<String>,
+    /// The reason as a sentence, with names from the code: written where text of the
+    /// document may be, whether or not there is a completion, and without a secret in it.
     pub detail: Option<String>,
 }
 

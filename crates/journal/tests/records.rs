@@ -162,6 +162,51 @@ fn text_is_kept_only_where_it_may_be() {
     assert_eq!(kept(true, text(&"x ".repeat(40_000), "")), why("too_long"));
 }
 
+/// What is written of the guard's reason for a suggestion that was held back.
+fn blocked(context: bool, path: &str, detail: &str) -> SuggestionRow {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal.db");
+    let options = Options {
+        context,
+        ..options()
+    };
+    let journal = open(&file, options);
+    let mut record = record(id(1, 1));
+    record.document.path = path.to_owned();
+    record.completion = None;
+    record.silence = Some("guard_blocked".to_owned());
+    record.guard = Some(Guard {
+        verdict: GuardVerdict::Block,
+        kind: Some("call".to_owned()),
+        reason: Some("member-of-standard".to_owned()),
+        detail: Some(detail.to_owned()),
+    });
+    journal.record(Event::Suggestion(Box::new(record)));
+    journal.close(PATIENCE).unwrap();
+    rows(&file).remove(0)
+}
+
+#[test]
+fn the_guards_reason_is_kept_for_what_it_held_back() {
+    let sentence = "`json.lode`: the standard library's `json` has no `lode`";
+    let token = format!("`gh{}_{}`: no such name", "p", "a1B2c3D4e5".repeat(4));
+    let table = [
+        (true, "/p/a.py", sentence, Some(sentence)),
+        (false, "/p/a.py", sentence, None),
+        (true, "/p/.env", sentence, None),
+        (true, "/p/a.py", &token, None),
+    ];
+    for (context, path, detail, kept) in table {
+        let row = blocked(context, path, detail);
+        let code = |text: &Option<String>| text.clone().unwrap();
+        assert_eq!(code(&row.guard), "block");
+        assert_eq!(code(&row.guard_kind), "call");
+        assert_eq!(code(&row.guard_reason), "member-of-standard");
+        assert_eq!(code(&row.silence), "guard_blocked");
+        assert_eq!(row.guard_detail.as_deref(), kept, "{context} {path}");
+    }
+}
+
 #[test]
 fn paths_are_written_as_salted_hashes() {
     let dir = tempfile::tempdir().unwrap();
