@@ -31,8 +31,9 @@ pub struct RemoteEngine {
     runtime: Runtime,
     /// The format of raw prompts; without one the server makes the prompt.
     format: Option<&'static FimFormat>,
-    model: String,
-    host: String,
+    /// The model's name there and the server's address: two servers must never pass for one.
+    checkpoint: String,
+    address: String,
 }
 
 /// Opens the backend that the user's configuration names. Nothing is sent yet.
@@ -64,6 +65,11 @@ impl RemoteEngine {
         };
         let backend =
             CompletionBackend::new(&backend_config, lookup).map_err(|error| load(&error))?;
+        let model = match remote.model.as_str() {
+            "" => "remote",
+            named => named,
+        };
+        let address = backend.address();
         Ok(Self {
             backend,
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -71,12 +77,8 @@ impl RemoteEngine {
                 .build()
                 .map_err(|error| load(&error))?,
             format: raw_format(config)?,
-            model: if remote.model.is_empty() {
-                "remote".into()
-            } else {
-                remote.model.clone()
-            },
-            host: remote.url.clone(),
+            checkpoint: format!("{model}@{address}"),
+            address,
         })
     }
 
@@ -206,13 +208,13 @@ impl RemoteEngine {
 impl Engine for RemoteEngine {
     fn info(&self) -> EngineInfo {
         EngineInfo {
-            checkpoint: self.model.clone(),
+            checkpoint: self.checkpoint.clone(),
             format: self
                 .format
                 .map_or("server", |format| format.name())
                 .to_owned(),
             format_version: self.format.map_or(0, FimFormat::version),
-            device: self.host.clone(),
+            device: self.address.clone(),
             kind: EngineKind::Remote,
         }
     }
@@ -246,7 +248,6 @@ impl Engine for RemoteEngine {
             counts
                 .and_then(of)
                 .and_then(|count| usize::try_from(count).ok())
-                .unwrap_or(0)
         };
         Ok(Generated {
             text: watch.text,
@@ -255,6 +256,7 @@ impl Engine for RemoteEngine {
             stop,
             prompt_tokens: count(|completed| completed.prompt_tokens),
             cached_tokens: count(|completed| completed.cached_tokens),
+            completion_tokens: count(|completed| completed.generated_tokens),
             prefill: first,
             first_token: first,
             decode: begin.elapsed().saturating_sub(first),

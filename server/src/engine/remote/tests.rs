@@ -1,3 +1,5 @@
+use std::io::{BufRead, BufReader, Read, Write};
+
 use super::*;
 use crate::engine::Sampling;
 
@@ -61,4 +63,91 @@ fn a_cancelled_request_returns_at_once() {
     cancel.cancel();
     let result = engine.complete(&request("a", "b"), &cancel, &mut |_| Flow::Continue);
     assert_eq!(result.expect("no error").stop, StopReason::Cancelled);
+}
+
+#[test]
+fn two_servers_never_pass_for_one() {
+    let checkpoint = |model: &str, url: &str| {
+        let mut config = Config::default();
+        config.remote.kind = RemoteKind::OpenAi;
+        config.remote.url = url.into();
+        config.remote.model = model.into();
+        RemoteEngine::new(&config, &|_| None).map(|engine| engine.info())
+    };
+    let table = [
+        ("", "http://localhost:8080", "remote@localhost:8080"),
+        ("", "http://localhost:8081/v1", "remote@localhost:8081"),
+        (
+            "coder",
+            "https://models.example",
+            "coder@models.example:443",
+        ),
+    ];
+    for (model, url, expected) in table {
+        let info = checkpoint(model, url).expect("opens");
+        assert_eq!(info.checkpoint, expected);
+        assert_eq!(
+            expected.split_once('@').map(|it| it.1),
+            Some(info.device.as_str())
+        );
+    }
+    let error = checkpoint("", "http://me:hunter22@localhost").expect_err("holds a password");
+    assert!(!error.to_string().contains("hunter22"), "{error}");
+}
+
+/// A server that gives one answer; its address, and what it was asked.
+fn answering(body: &'static str) -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("a header");
+            let line = line.trim().to_lowercase();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.parse().expect("a length");
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut request = vec![0; length];
+        reader.read_exact(&mut request).expect("the body");
+        sender
+            .send(String::from_utf8_lossy(&request).into_owned())
+            .expect("the test waits");
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+        let reply = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(reply.as_bytes()).expect("sent");
+    });
+    (url, asked)
+}
+
+#[test]
+fn counts_are_what_the_server_tells() {
+    let told = r#"{"content":"1","stop":true,"tokens_evaluated":9,"tokens_predicted":1,
+        "timings":{"cache_n":0}}"#;
+    let untold = r#"{"content":"1","stop":true}"#;
+    for (body, expected) in [
+        (told, (Some(9), Some(0), Some(1))),
+        (untold, (None, None, None)),
+    ] {
+        let (url, _asked) = answering(body);
+        let engine = engine(RemoteKind::LlamaCpp, "auto", &url);
+        let made = engine
+            .complete(&request("a", "b"), &CancelToken::new(), &mut |_| {
+                Flow::Continue
+            })
+            .expect("answers");
+        let counts = (
+            made.prompt_tokens,
+            made.cached_tokens,
+            made.completion_tokens,
+        );
+        assert_eq!(counts, expected, "{body}");
+    }
 }
