@@ -242,7 +242,8 @@ pub enum Outcome {
     Accepted {
         /// How much one command took.
         extent: Extent,
-        /// Characters (Unicode scalar values) accepted so far, from its beginning.
+        /// Characters (Unicode scalar values) accepted so far, from its beginning: those
+        /// that were typed through before the command are among them.
         chars: u32,
     },
     /// The user turned it down.

@@ -158,7 +158,7 @@ impl Run<'_> {
         rests
             .into_iter()
             .map(|rest| {
-                self.serving.typed_through(&rest.id, rest.typed_bytes);
+                self.serving.typed_through(&rest, &around.selected);
                 self.suggestion(rest.id, &rest.text, around)
             })
             .collect()
@@ -302,7 +302,7 @@ impl Run<'_> {
     ) {
         self.serving
             .served
-            .remember(&id.to_string(), &polished.text);
+            .remember(&id.to_string(), &polished.text, &around.selected);
         let Some(generated) = written.samples.get(polished.sample) else {
             return;
         };
