@@ -378,6 +378,8 @@ fn the_menu_gets_the_suggestion_in_an_editor_without_ghost_text() {
     assert_eq!(item["filterText"], "sum(values)");
     assert_eq!(item["textEdit"]["newText"], "(values)");
     assert_eq!(item["command"]["command"], "truefill.accept");
+    let as_is = 1;
+    assert_eq!(item["insertTextMode"], as_is, "indented once, by the model");
     server.shut_down();
 }
 

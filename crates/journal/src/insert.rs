@@ -35,14 +35,14 @@ const SUGGESTION: &str = "
         id, at, session, document, path_policy, language, checkpoint, arm, format, format_version,
         prompt_sha256, trigger, shape, prompt_tokens, cached_tokens, completion_tokens, delay_us,
         queue_us, render_us, prefill_us, first_token_us, decode_us, clean_up_us, guard_us, total_us,
-        completion, withheld, completion_bytes, stop_reason, guard, guard_kind, guard_detail, seed,
-        silence
+        completion, withheld, completion_bytes, stop_reason, guard, guard_kind, guard_reason,
+        guard_detail, seed, silence
     ) VALUES (
         :id, :at, :session, :document, :path_policy, :language, :checkpoint, :arm, :format,
         :format_version, :prompt_sha256, :trigger, :shape, :prompt_tokens, :cached_tokens,
         :completion_tokens, :delay_us, :queue_us, :render_us, :prefill_us, :first_token_us,
         :decode_us, :clean_up_us, :guard_us, :total_us, :completion, :withheld, :completion_bytes,
-        :stop_reason, :guard, :guard_kind, :guard_detail, :seed, :silence
+        :stop_reason, :guard, :guard_kind, :guard_reason, :guard_detail, :seed, :silence
     ) ON CONFLICT DO NOTHING";
 
 const OUTCOME: &str = "
@@ -62,11 +62,10 @@ fn suggestion(
         .as_ref()
         .map(|completion| completion.text.as_str());
     let kept = text.filter(|_| judgement.text == Some(Ok(())));
-    // The guard's reason names identifiers of the code: it goes with the text.
     let guard = record.guard.as_ref();
     let detail = guard
         .and_then(|guard| guard.detail.as_deref())
-        .filter(|_| kept.is_some());
+        .filter(|_| judgement.detail);
     let stages = &record.stages;
     db.prepare_cached(SUGGESTION)?.execute(named_params! {
         ":id": record.id.to_string(),
@@ -100,6 +99,7 @@ fn suggestion(
         ":stop_reason": record.stop_reason,
         ":guard": guard.map(|guard| guard.verdict.as_str()),
         ":guard_kind": guard.and_then(|guard| guard.kind.as_deref()),
+        ":guard_reason": guard.and_then(|guard| guard.reason.as_deref()),
         ":guard_detail": detail,
         ":seed": record.seed.map(u64::cast_signed),
         ":silence": record.silence,

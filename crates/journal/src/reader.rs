@@ -223,6 +223,7 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
         stop_reason: row.get("stop_reason")?,
         guard: row.get("guard")?,
         guard_kind: row.get("guard_kind")?,
+        guard_reason: row.get("guard_reason")?,
         guard_detail: row.get("guard_detail")?,
         seed: row.get::<_, Option<i64>>("seed")?.map(i64::cast_unsigned),
         silence: row.get("silence")?,

@@ -19,8 +19,10 @@ impl Event {
         let text = match self {
             Self::Suggestion(record) => {
                 let completion = record.completion.as_ref();
+                let detail = record.guard.as_ref().and_then(|g| g.detail.as_ref());
                 record.document.path.len()
                     + completion.map_or(0, |c| c.text.len() + c.line_before.len())
+                    + detail.map_or(0, String::len)
                     + size_of::<SuggestionRecord>()
             }
             Self::Outcome(_) => 0,
@@ -140,9 +142,12 @@ pub struct Completion {
 pub struct Guard {
     /// What it said.
     pub verdict: GuardVerdict,
-    /// The kind of the reason, without names from the code: always written.
+    /// The kind of the name that is unknown, as a code: always written.
     pub kind: Option<String>,
-    /// The reason with the names it speaks of: written as the completion's text is.
+    /// What speaks against the name, as a code: always written.
+    pub reason: Option<String>,
+    /// The reason as a sentence, with names from the code: written where text of the
+    /// document may be, whether or not there is a completion, and without a secret in it.
     pub detail: Option<String>,
 }
 
@@ -237,7 +242,8 @@ pub enum Outcome {
     Accepted {
         /// How much one command took.
         extent: Extent,
-        /// Characters (Unicode scalar values) accepted so far, from its beginning.
+        /// Characters (Unicode scalar values) accepted so far, from its beginning: those
+        /// that were typed through before the command are among them.
         chars: u32,
     },
     /// The user turned it down.
@@ -245,17 +251,10 @@ pub enum Outcome {
         /// Why, as a code.
         reason: Option<String>,
     },
-    /// A newer suggestion took its place.
-    Superseded,
     /// The user typed what it said, and its rest was served again.
     TypedThrough {
         /// Characters (Unicode scalar values) of it that stand in the document.
         chars: u32,
-    },
-    /// It was not shown after all.
-    NotShown {
-        /// Why, as a code.
-        reason: String,
     },
 }
 
@@ -267,9 +266,7 @@ impl Outcome {
             Self::Shown => "shown",
             Self::Accepted { .. } => "accepted",
             Self::Rejected { .. } => "rejected",
-            Self::Superseded => "superseded",
             Self::TypedThrough { .. } => "typed_through",
-            Self::NotShown { .. } => "not_shown",
         }
     }
 
@@ -290,7 +287,6 @@ impl Outcome {
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Rejected { reason } => reason.as_deref(),
-            Self::NotShown { reason } => Some(reason),
             _ => None,
         }
     }

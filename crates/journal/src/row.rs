@@ -56,9 +56,11 @@ pub struct SuggestionRow {
     pub stop_reason: Option<String>,
     /// [`crate::GuardVerdict`].
     pub guard: Option<String>,
-    /// The kind of the guard's reason.
+    /// The kind of the name that the guard does not know.
     pub guard_kind: Option<String>,
-    /// The guard's reason, where text may be kept.
+    /// What speaks against the name, as a code.
+    pub guard_reason: Option<String>,
+    /// The guard's reason as a sentence, where text may be kept.
     pub guard_detail: Option<String>,
     /// The seed of the sampling.
     pub seed: Option<u64>,

@@ -41,6 +41,8 @@ pub struct Judgement {
     pub denied: bool,
     /// For a completion, whether its text may be written.
     pub text: Option<Result<(), Withheld>>,
+    /// Whether the guard's sentence, which names identifiers of the code, may be written.
+    pub detail: bool,
 }
 
 /// Judges an event's text.
@@ -49,12 +51,15 @@ pub fn judge(context: bool, event: &Event) -> Judgement {
         return Judgement::default();
     };
     let policy = text_policy(context, &record.document);
+    let text = record.completion.as_ref();
+    let text = text.map(|text| completion(policy, text));
+    let sentence = record.guard.as_ref().and_then(|g| g.detail.as_deref());
     Judgement {
         denied: policy == Err(Withheld::Path),
-        text: record
-            .completion
-            .as_ref()
-            .map(|text| completion(policy, text)),
+        text,
+        // A blocked suggestion has no text here, but its reason counts all the same.
+        detail: text.unwrap_or(policy).is_ok()
+            && sentence.is_some_and(|s| s.len() <= LONGEST_TEXT && !redact::holds_secret(s)),
     }
 }
 

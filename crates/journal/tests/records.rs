@@ -31,14 +31,6 @@ fn suggestions_come_back_with_their_outcomes() {
             reason: Some(reason),
         },
     ));
-    journal.record(outcome(
-        id(1, 1),
-        0,
-        Outcome::NotShown {
-            reason: "late".to_owned(),
-        },
-    ));
-    journal.record(outcome(id(1, 1), 0, Outcome::Superseded));
     journal.close(PATIENCE).unwrap();
 
     let rows = rows(&path);
@@ -75,8 +67,6 @@ fn suggestions_come_back_with_their_outcomes() {
             ("accepted", 1, Some("whole"), Some(10), None),
             ("typed_through", 0, None, Some(2), None),
             ("rejected", 0, None, None, Some("user")),
-            ("not_shown", 0, None, None, Some("late")),
-            ("superseded", 0, None, None, None),
         ]
     );
 }
@@ -170,6 +160,51 @@ fn text_is_kept_only_where_it_may_be() {
     let token = format!("gh{}_{}", "p", "a1B2c3D4e5".repeat(4));
     assert_eq!(kept(true, text(&token, "")), why("secret"));
     assert_eq!(kept(true, text(&"x ".repeat(40_000), "")), why("too_long"));
+}
+
+/// What is written of the guard's reason for a suggestion that was held back.
+fn blocked(context: bool, path: &str, detail: &str) -> SuggestionRow {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal.db");
+    let options = Options {
+        context,
+        ..options()
+    };
+    let journal = open(&file, options);
+    let mut record = record(id(1, 1));
+    record.document.path = path.to_owned();
+    record.completion = None;
+    record.silence = Some("guard_blocked".to_owned());
+    record.guard = Some(Guard {
+        verdict: GuardVerdict::Block,
+        kind: Some("call".to_owned()),
+        reason: Some("member-of-standard".to_owned()),
+        detail: Some(detail.to_owned()),
+    });
+    journal.record(Event::Suggestion(Box::new(record)));
+    journal.close(PATIENCE).unwrap();
+    rows(&file).remove(0)
+}
+
+#[test]
+fn the_guards_reason_is_kept_for_what_it_held_back() {
+    let sentence = "`json.lode`: the standard library's `json` has no `lode`";
+    let token = format!("`gh{}_{}`: no such name", "p", "a1B2c3D4e5".repeat(4));
+    let table = [
+        (true, "/p/a.py", sentence, Some(sentence)),
+        (false, "/p/a.py", sentence, None),
+        (true, "/p/.env", sentence, None),
+        (true, "/p/a.py", &token, None),
+    ];
+    for (context, path, detail, kept) in table {
+        let row = blocked(context, path, detail);
+        let code = |text: &Option<String>| text.clone().unwrap();
+        assert_eq!(code(&row.guard), "block");
+        assert_eq!(code(&row.guard_kind), "call");
+        assert_eq!(code(&row.guard_reason), "member-of-standard");
+        assert_eq!(code(&row.silence), "guard_blocked");
+        assert_eq!(row.guard_detail.as_deref(), kept, "{context} {path}");
+    }
 }
 
 #[test]

@@ -120,10 +120,12 @@ pub struct Generated {
     pub logprobs: Vec<f32>,
     /// Why it ended.
     pub stop: StopReason,
-    /// Tokens of the prompt.
-    pub prompt_tokens: usize,
-    /// Tokens of the prompt that were in the KV cache already.
-    pub cached_tokens: usize,
+    /// Tokens of the prompt, where they are known: a remote backend need not tell.
+    pub prompt_tokens: Option<usize>,
+    /// Tokens of the prompt that were in the KV cache already, where that is known.
+    pub cached_tokens: Option<usize>,
+    /// Tokens written, where that is known.
+    pub completion_tokens: Option<usize>,
     /// Time to render the prompt and its tokens.
     pub render: Duration,
     /// Time to run the rest of the prompt.
@@ -150,13 +152,13 @@ pub enum EngineKind {
 /// What is being served; the journal's rows and the caches are keyed by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineInfo {
-    /// Id of the checkpoint, or the model's name at a remote backend.
+    /// Id of the checkpoint; of a remote backend the model's name and the server's address.
     pub checkpoint: String,
     /// Name of the FIM format.
     pub format: String,
     /// Version of the FIM format.
     pub format_version: u32,
-    /// Device in words: `cpu (2 threads)`, `cuda:0`, a host name.
+    /// Device in words: `cpu (2 threads)`, `cuda:0`, a server's address.
     pub device: String,
     /// Where it computes.
     pub kind: EngineKind,

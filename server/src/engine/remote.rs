@@ -1,5 +1,7 @@
 //! A completion backend behind the engine trait: an OpenAI-compatible server or llama.cpp's.
 
+mod window;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,13 +20,10 @@ use super::{
     RenderedPrompt, StopReason,
 };
 use crate::config::{Config, RemoteKind};
+use window::window;
 
 /// How often a waiting request looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(5);
-/// Code has about this many bytes a token; the server's tokenizer is not known here.
-const BYTES_A_TOKEN: usize = 3;
-/// The prefix's start moves in steps of this many bytes, so that the server's cache holds.
-const STEP: usize = 2048;
 
 /// A backend and the runtime that its requests run on.
 pub struct RemoteEngine {
@@ -32,8 +31,9 @@ pub struct RemoteEngine {
     runtime: Runtime,
     /// The format of raw prompts; without one the server makes the prompt.
     format: Option<&'static FimFormat>,
-    model: String,
-    host: String,
+    /// The model's name there and the server's address: two servers must never pass for one.
+    checkpoint: String,
+    address: String,
 }
 
 /// Opens the backend that the user's configuration names. Nothing is sent yet.
@@ -65,6 +65,11 @@ impl RemoteEngine {
         };
         let backend =
             CompletionBackend::new(&backend_config, lookup).map_err(|error| load(&error))?;
+        let model = match remote.model.as_str() {
+            "" => "remote",
+            named => named,
+        };
+        let address = backend.address();
         Ok(Self {
             backend,
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -72,12 +77,8 @@ impl RemoteEngine {
                 .build()
                 .map_err(|error| load(&error))?,
             format: raw_format(config)?,
-            model: if remote.model.is_empty() {
-                "remote".into()
-            } else {
-                remote.model.clone()
-            },
-            host: remote.url.clone(),
+            checkpoint: format!("{model}@{address}"),
+            address,
         })
     }
 
@@ -125,38 +126,6 @@ fn raw_format(config: &Config) -> Result<Option<&'static FimFormat>, EngineError
         .ok_or_else(|| EngineError::Load(format!("`model.format`: unknown FIM format `{name}`")))
 }
 
-/// Text around the cursor, within the budget in bytes; the prefix starts at a line.
-fn window(request: &EngineRequest) -> (&str, &str) {
-    let total = request.window_tokens * BYTES_A_TOKEN;
-    let for_suffix = (total as f32 * request.suffix_share) as usize;
-    let suffix = head(&request.suffix, for_suffix);
-    let surplus = request.prefix.len().saturating_sub(total - suffix.len());
-    let start = surplus.next_multiple_of(STEP).min(request.prefix.len());
-    let start = match start {
-        0 => 0,
-        _ => {
-            let from = boundary(&request.prefix, start);
-            let line = request.prefix[from..].find('\n').map(|at| from + at + 1);
-            line.filter(|line| *line < request.prefix.len())
-                .unwrap_or(from)
-        }
-    };
-    (&request.prefix[start..], suffix)
-}
-
-fn head(text: &str, bytes: usize) -> &str {
-    &text[..boundary(text, bytes)]
-}
-
-/// The last character's border at or before `at`.
-fn boundary(text: &str, at: usize) -> usize {
-    let at = at.min(text.len());
-    (0..=at)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0)
-}
-
 /// Text so far, and how the watcher ended it.
 struct Watch<'a> {
     text: String,
@@ -172,7 +141,7 @@ impl Watch<'_> {
         match (self.on_text)(&self.text) {
             Flow::Continue => ControlFlow::Continue(()),
             Flow::Stop { keep_bytes } => {
-                self.cut = Some(boundary(&self.text, keep_bytes));
+                self.cut = Some(self.text.floor_char_boundary(keep_bytes));
                 ControlFlow::Break(())
             }
         }
@@ -239,13 +208,13 @@ impl RemoteEngine {
 impl Engine for RemoteEngine {
     fn info(&self) -> EngineInfo {
         EngineInfo {
-            checkpoint: self.model.clone(),
+            checkpoint: self.checkpoint.clone(),
             format: self
                 .format
                 .map_or("server", |format| format.name())
                 .to_owned(),
             format_version: self.format.map_or(0, FimFormat::version),
-            device: self.host.clone(),
+            device: self.address.clone(),
             kind: EngineKind::Remote,
         }
     }
@@ -279,7 +248,6 @@ impl Engine for RemoteEngine {
             counts
                 .and_then(of)
                 .and_then(|count| usize::try_from(count).ok())
-                .unwrap_or(0)
         };
         Ok(Generated {
             text: watch.text,
@@ -288,6 +256,7 @@ impl Engine for RemoteEngine {
             stop,
             prompt_tokens: count(|completed| completed.prompt_tokens),
             cached_tokens: count(|completed| completed.cached_tokens),
+            completion_tokens: count(|completed| completed.generated_tokens),
             render: Duration::ZERO,
             prefill: first,
             first_token: first,
@@ -342,88 +311,4 @@ fn hash(prompt: &Prompt) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Sampling;
-
-    fn request(prefix: &str, suffix: &str) -> EngineRequest {
-        EngineRequest {
-            document: "file:///a.py".into(),
-            prefix: prefix.into(),
-            suffix: suffix.into(),
-            path: None,
-            repo: None,
-            chunks: Vec::new(),
-            window_tokens: 1024,
-            suffix_share: 0.25,
-            max_new_tokens: 16,
-            sampling: Sampling::GREEDY,
-            deadline: None,
-        }
-    }
-
-    fn engine(kind: RemoteKind, format: &str, url: &str) -> RemoteEngine {
-        let mut config = Config::default();
-        config.remote.kind = kind;
-        config.remote.url = url.into();
-        config.model.format = format.into();
-        RemoteEngine::new(&config, &|_| None).expect("opens")
-    }
-
-    #[test]
-    fn the_window_moves_in_steps_and_starts_at_a_line() {
-        let line = "x = compute(x, 1)\n";
-        let text = line.repeat(1000);
-        let mut starts = std::collections::BTreeSet::new();
-        for extra in 0..STEP {
-            let prefix = &text[..12_000 + extra];
-            let request = request(prefix, "");
-            let (window, _) = window(&request);
-            assert!(window.len() <= 1024 * BYTES_A_TOKEN);
-            let start = prefix.len() - window.len();
-            assert_eq!(start % line.len(), 0, "at a line");
-            starts.insert(start);
-        }
-        assert!(starts.len() <= 2, "{starts:?}");
-        let short = request("é\nb", "ü");
-        assert_eq!(window(&short), ("é\nb", "ü"));
-    }
-
-    #[test]
-    fn prompts_are_made_here_only_where_a_format_is_named() {
-        let made = engine(RemoteKind::OpenAi, "qwen2.5-coder", "http://127.0.0.1:9");
-        let asked = made.request(&request("a", "b")).expect("renders");
-        let text = "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>";
-        assert_eq!(asked.prompt, Prompt::Raw(text.into()));
-        for (kind, format) in [
-            (RemoteKind::OpenAi, "auto"),
-            (RemoteKind::LlamaCpp, "qwen2.5-coder"),
-        ] {
-            let left = engine(kind, format, "http://127.0.0.1:9");
-            let asked = left.request(&request("a", "b")).expect("renders");
-            assert!(matches!(asked.prompt, Prompt::Infill { .. }), "{format}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_is_not_there_is_an_error_in_a_sentence() {
-        let engine = engine(RemoteKind::LlamaCpp, "auto", "http://127.0.0.1:9");
-        let cancel = CancelToken::new();
-        let error = engine
-            .complete(&request("a", "b"), &cancel, &mut |_| Flow::Continue)
-            .expect_err("nobody listens there");
-        assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
-    }
-
-    #[test]
-    fn a_cancelled_request_returns_at_once() {
-        // It accepts the connection and never answers.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let engine = engine(RemoteKind::LlamaCpp, "auto", &url);
-        let cancel = CancelToken::new();
-        cancel.cancel();
-        let result = engine.complete(&request("a", "b"), &cancel, &mut |_| Flow::Continue);
-        assert_eq!(result.expect("no error").stop, StopReason::Cancelled);
-    }
-}
+mod tests;

@@ -269,8 +269,9 @@ impl Engine for ScriptedEngine {
             } else {
                 stop
             },
-            prompt_tokens: token_ends(&prompt).len(),
-            cached_tokens: 0,
+            prompt_tokens: Some(token_ends(&prompt).len()),
+            cached_tokens: Some(0),
+            completion_tokens: Some(tokens),
             render: Duration::ZERO,
             prefill: Duration::from_millis(answer.prefill_ms),
             first_token,

@@ -4,7 +4,7 @@
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{
     CompletionItem, CompletionItemKind, CompletionList, CompletionParams, CompletionResponse,
-    CompletionTextEdit, Documentation, TextEdit,
+    CompletionTextEdit, Documentation, InsertTextMode, TextEdit,
 };
 
 use super::backend::Backend;
@@ -75,6 +75,8 @@ fn item(suggestion: &Suggestion, word: &str) -> CompletionItem {
         documentation: Some(Documentation::String(format!("{word}{}", suggestion.text))),
         filter_text: Some(format!("{word}{first}")),
         text_edit: Some(CompletionTextEdit::Edit(edit)),
+        // The text has its indentation already; by default editors add that of the line.
+        insert_text_mode: Some(InsertTextMode::AS_IS),
         command: Some(convert::accept_command(suggestion)),
         ..CompletionItem::default()
     }

@@ -11,10 +11,14 @@ pub const PARTIALLY_ACCEPTED: &str = "textDocument/didPartiallyAcceptCompletion"
 /// `truefill/didReject`.
 pub const REJECTED: &str = "truefill/didReject";
 
-/// An item as it was sent; only its command, which holds the id, matters.
+/// An item as it was sent: its command holds the id, its text tells which of the times it was
+/// that a suggestion was sent.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Item {
     command: ItemCommand,
+    #[serde(default)]
+    insert_text: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,9 +64,8 @@ impl Backend {
 
     pub(super) async fn did_partially_accept_completion(&self, params: PartiallyAccepted) {
         if let Some(id) = params.item.id() {
-            self.session
-                .serving
-                .partially_accepted(id, params.accepted_length);
+            let (inserts, length) = (params.item.insert_text.as_str(), params.accepted_length);
+            self.session.serving.partially_accepted(id, inserts, length);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use truefill_journal::{Guard, GuardVerdict};
-use truefill_syntax::{Index, Judgement, NameKind, judge};
+use truefill_syntax::{Evidence, Index, Judgement, NameKind, judge};
 
 use super::plan::Plan;
 use super::text::Around;
@@ -55,35 +55,51 @@ pub fn guard(
 ) -> Guarded {
     let language = plan.language.filter(|_| mode != GuardMode::Off);
     let Some(language) = language else {
-        return verdict(GuardVerdict::Off, None);
+        return nothing(GuardVerdict::Off);
     };
     match judge(language, path, &around.prefix, text, &around.suffix, index) {
-        Judgement::Known => verdict(GuardVerdict::Pass, None),
+        Judgement::Known => nothing(GuardVerdict::Pass),
         Judgement::Unknown {
-            name, kind, reason, ..
+            name,
+            kind,
+            evidence,
+            reason,
+            ..
         } => {
             let verdict_of_mode = match mode {
                 GuardMode::Block => GuardVerdict::Block,
                 GuardMode::Flag | GuardMode::Off => GuardVerdict::Flag,
             };
-            verdict(verdict_of_mode, Some((kind, Found { name, reason })))
+            unknown(verdict_of_mode, kind, evidence, Found { name, reason })
         }
     }
 }
 
-fn verdict(verdict: GuardVerdict, found: Option<(NameKind, Found)>) -> Guarded {
-    let kind = found.as_ref().map(|(kind, _)| kind_name(*kind).to_owned());
-    let detail = found
-        .as_ref()
-        .map(|(_, found)| format!("{}: {}", found.name, found.reason));
-    Guarded {
-        guard: Guard {
-            verdict,
-            kind,
-            detail,
-        },
-        found: found.map(|(_, found)| found),
-    }
+fn nothing(verdict: GuardVerdict) -> Guarded {
+    let guard = Guard {
+        verdict,
+        kind: None,
+        reason: None,
+        detail: None,
+    };
+    Guarded { guard, found: None }
+}
+
+fn unknown(verdict: GuardVerdict, kind: NameKind, evidence: Evidence, found: Found) -> Guarded {
+    let guard = Guard {
+        verdict,
+        kind: Some(kind_name(kind).to_owned()),
+        reason: code(evidence),
+        detail: Some(format!("`{}`: {}", found.name, found.reason)),
+    };
+    let found = Some(found);
+    Guarded { guard, found }
+}
+
+/// The evidence by the name that the syntax crate gives it.
+fn code(evidence: Evidence) -> Option<String> {
+    let value = serde_json::to_value(evidence).ok()?;
+    value.as_str().map(str::to_owned)
 }
 
 fn kind_name(kind: NameKind) -> &'static str {

@@ -9,9 +9,10 @@ use truefill_journal::{
 
 use super::Serving;
 use super::ask::Ask;
-use super::served::{Served, chars_in_units};
+use super::served::{Accepted, Served};
 use super::trail::{Shown, Trail};
 use crate::config::Config;
+use crate::suggest::typed_through::Rest;
 use crate::workspace::file_path;
 
 /// How long the end of the server waits for the journal's last events.
@@ -23,31 +24,14 @@ impl Serving {
         self.outcome(id, |_| Outcome::Shown);
     }
 
-    /// The user took a suggestion.
+    /// The user took a suggestion, or what was left of it.
     pub fn accepted(&self, id: &str) {
-        self.outcome(id, |served| Outcome::Accepted {
-            extent: Extent::Whole,
-            chars: narrow(served.text.chars().count()),
-        });
+        self.outcome(id, |served| accepted(served.whole()));
     }
 
-    /// The user took the first `length` UTF-16 units of a suggestion.
-    pub fn partially_accepted(&self, id: &str, length: usize) {
-        self.outcome(id, |served| {
-            let chars = chars_in_units(&served.text, length);
-            let taken: String = served.text.chars().take(chars).collect();
-            let whole = taken.len() == served.text.len();
-            let line = taken.ends_with('\n') || served.text[taken.len()..].starts_with('\n');
-            let extent = match (whole, line) {
-                (true, _) => Extent::Whole,
-                (false, true) => Extent::Line,
-                (false, false) => Extent::Word,
-            };
-            Outcome::Accepted {
-                extent,
-                chars: narrow(chars),
-            }
-        });
+    /// The user took the first `length` UTF-16 units of an item; `inserts` is its text.
+    pub fn partially_accepted(&self, id: &str, inserts: Option<&str>, length: usize) {
+        self.outcome(id, |served| accepted(served.part(inserts, length)));
     }
 
     /// The user turned a suggestion down: it does not come back with the next key.
@@ -59,13 +43,12 @@ impl Serving {
         self.outcome(id, |_| Outcome::Rejected { reason });
     }
 
-    /// The user typed the first bytes of a suggestion, and its rest is served.
-    pub(super) fn typed_through(&self, id: &str, bytes: usize) {
-        self.outcome(id, |served| {
-            let typed = served.text.get(..bytes).unwrap_or_default();
-            Outcome::TypedThrough {
-                chars: narrow(typed.chars().count()),
-            }
+    /// The user typed the beginning of a suggestion, and its rest is served.
+    pub(super) fn typed_through(&self, rest: &Rest, selected: &str) {
+        self.served
+            .rest(&rest.id, rest.typed_bytes, rest.text.len(), selected);
+        self.outcome(&rest.id, |served| Outcome::TypedThrough {
+            chars: narrow(served.chars(rest.typed_bytes)),
         });
     }
 
@@ -167,6 +150,18 @@ impl Serving {
         if let Some(Err(error)) = journal.map(|journal| journal.flush(LAST_EVENTS)) {
             tracing::warn!(%error, "the journal's last events may be lost");
         }
+    }
+}
+
+fn accepted(part: Accepted) -> Outcome {
+    let extent = match (part.whole, part.line) {
+        (true, _) => Extent::Whole,
+        (false, true) => Extent::Line,
+        (false, false) => Extent::Word,
+    };
+    Outcome::Accepted {
+        extent,
+        chars: narrow(part.chars),
     }
 }
 

@@ -162,7 +162,7 @@ impl Run<'_> {
         rests
             .into_iter()
             .map(|rest| {
-                self.serving.typed_through(&rest.id, rest.typed_bytes);
+                self.serving.typed_through(&rest, &around.selected);
                 self.suggestion(rest.id, &rest.text, around)
             })
             .collect()
@@ -310,7 +310,7 @@ impl Run<'_> {
     ) {
         self.serving
             .served
-            .remember(&id.to_string(), &polished.text);
+            .remember(&id.to_string(), &polished.text, &around.selected);
         let Some(sampled) = written.samples.get(polished.sample) else {
             return;
         };

@@ -36,9 +36,9 @@ pub struct Trail {
 #[derive(Debug, Clone)]
 pub struct Sample {
     prompt_sha256: String,
-    prompt_tokens: usize,
-    cached_tokens: usize,
-    tokens: usize,
+    prompt_tokens: Option<usize>,
+    cached_tokens: Option<usize>,
+    tokens: Option<usize>,
     stop: String,
 }
 
@@ -128,9 +128,9 @@ impl Trail {
                 surroundings::Shape::OneLine => Shape::OneLine,
                 surroundings::Shape::Block => Shape::Block,
             }),
-            prompt_tokens: sample.map(|sample| narrow(sample.prompt_tokens)),
-            cached_tokens: sample.map(|sample| narrow(sample.cached_tokens)),
-            completion_tokens: sample.map(|sample| narrow(sample.tokens)),
+            prompt_tokens: sample.and_then(|sample| sample.prompt_tokens).map(narrow),
+            cached_tokens: sample.and_then(|sample| sample.cached_tokens).map(narrow),
+            completion_tokens: sample.and_then(|sample| sample.tokens).map(narrow),
             stages,
             completion: shown.as_ref().map(|shown| Completion {
                 text: shown.text.to_owned(),
@@ -154,7 +154,7 @@ impl Sample {
             prompt_sha256: generated.prompt_sha256.clone(),
             prompt_tokens: generated.prompt_tokens,
             cached_tokens: generated.cached_tokens,
-            tokens: generated.tokens.len(),
+            tokens: generated.completion_tokens,
             stop: match generated.stop {
                 StopReason::StopToken(_) => "stop_token",
                 StopReason::Limit => "limit",

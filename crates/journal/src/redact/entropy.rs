@@ -8,6 +8,9 @@ const SHORTEST: usize = 20;
 /// Shortest hexadecimal secret, in bytes.
 const SHORTEST_HEX: usize = 32;
 
+/// Shortest random word and shortest hexadecimal one while they are typed, in bytes.
+const SHORTEST_BEGUN: (usize, usize) = (12, 8);
+
 /// The least entropy of a random word's characters, in bits each.
 const LEAST_BITS: f64 = 3.5;
 
@@ -45,9 +48,28 @@ pub fn find(text: &str) -> impl Iterator<Item = Secret> {
         })
 }
 
+/// The random word that a line ends in, perhaps half typed.
+pub fn begun(line: &str) -> Option<Secret> {
+    let word = line.rsplit(|c| !is_part(c) || "_-/".contains(c)).next()?;
+    let start = line.len() - word.len();
+    let (shortest, hex) = SHORTEST_BEGUN;
+    let found = if is_hex(word) {
+        word.len() >= hex && line_speaks_of_secrets(line, start)
+    } else {
+        word.len() >= shortest && is_random(word)
+    };
+    found.then(|| Secret {
+        kind: SecretKind::Random,
+        range: start..line.len(),
+    })
+}
+
+fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-')
+}
+
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
-    text.split(move |c| !is_part(c))
+    text.split(|c| !is_part(c))
         .filter(|word| word.len() >= SHORTEST)
         .map(move |word| (word.as_ptr() as usize - text.as_ptr() as usize, word))
 }

@@ -5,7 +5,9 @@
 //! towards withholding: a false alarm costs a row its text, a miss costs a
 //! secret.
 
+mod armour;
 mod assignment;
+mod begun;
 mod entropy;
 mod paths;
 mod patterns;
@@ -66,7 +68,8 @@ pub fn holds_secret(text: &str) -> bool {
 
 /// Compiles the patterns, which the first use would do otherwise: tens of milliseconds.
 pub fn warm() {
-    holds_secret("nothing = \"to see here\"");
+    secrets("nothing = \"to see here\"");
+    begun("nothing = \"to see here", false);
 }
 
 /// The secrets of a text, in their order, none overlapping.
@@ -76,13 +79,23 @@ pub fn secrets(text: &str) -> Vec<Secret> {
         .chain(entropy::find(text))
         .collect();
     found.sort_by_key(|secret| (secret.range.start, std::cmp::Reverse(secret.range.end)));
-    let mut end = 0;
-    found.retain(|secret| {
-        let apart = secret.range.start >= end;
-        end = end.max(secret.range.end);
-        apart
-    });
-    found
+    let mut apart: Vec<Secret> = Vec::with_capacity(found.len());
+    for secret in found {
+        match apart.last_mut() {
+            Some(last) if secret.range.start < last.range.end => {
+                last.range.end = last.range.end.max(secret.range.end);
+            }
+            _ => apart.push(secret),
+        }
+    }
+    apart
+}
+
+/// The secret that a text ends in, also if only its beginning is there: what stands before a
+/// cursor. `code` tells that the text is a program's, whose secrets stand in quotes; elsewhere
+/// `name=value` counts too.
+pub fn begun(text: &str, code: bool) -> Option<Secret> {
+    begun::find(text, code)
 }
 
 /// The text with each secret replaced by its kind in angle brackets.

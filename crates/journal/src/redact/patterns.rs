@@ -4,16 +4,20 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use super::{Secret, SecretKind};
+use super::{Secret, SecretKind, armour};
 
-/// The shapes, in ASCII. Each is linear in the text: the engine has no backtracking.
+/// The shapes, in ASCII. Each is linear in the text: the engine has no backtracking. None
+/// begins on one line and ends on another, so that what is typed below leaves a line as it is.
 pub const PATTERNS: &[(SecretKind, &str)] = &[
-    // Also without its end: a window may have cut it off.
+    // The lines that follow are found by `armour`.
     (
         SecretKind::PrivateKey,
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\z)",
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
     ),
-    (SecretKind::PrivateKey, r"\bPuTTY-User-Key-File-[23]:"),
+    (
+        SecretKind::PrivateKey,
+        r"\bPuTTY-User-Key-File-[23]:[ \t]*[0-9A-Za-z-]*",
+    ),
     (SecretKind::PrivateKey, r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}"),
     // Amazon, Google, Azure, DigitalOcean, Alibaba.
     (
@@ -113,11 +117,11 @@ pub const PATTERNS: &[(SecretKind, &str)] = &[
     ),
     (
         SecretKind::Connection,
-        r#"(?i);\s*(?:password|pwd)=[^;\s"'{}$<>%]{4,}"#,
+        r#"(?i);[ \t]*(?:password|pwd)=[^;\s"'{}$<>%]{4,}"#,
     ),
     (
         SecretKind::Header,
-        r"(?i)\b(?:bearer|basic)\s+[0-9A-Za-z+/_.~-]{20,}={0,2}",
+        r"(?i)\b(?:bearer|basic)[ \t]+[0-9A-Za-z+/_.~-]{20,}={0,2}",
     ),
 ];
 
@@ -151,15 +155,21 @@ pub fn find(text: &str) -> impl Iterator<Item = Secret> {
     let there: Vec<usize> = SET
         .as_ref()
         .map_or_else(Vec::new, |set| set.matches(text).iter().collect());
-    there.into_iter().flat_map(|index| {
+    there.into_iter().flat_map(move |index| {
         let kind = PATTERNS[index].0;
         let matches = EACH[index]
             .as_ref()
             .into_iter()
             .flat_map(|regex| regex.find_iter(text));
-        matches.map(move |found| Secret {
-            kind,
-            range: found.range(),
+        matches.map(move |found| {
+            let end = match kind {
+                SecretKind::PrivateKey if !found.as_str().starts_with("AGE") => {
+                    armour::end(text, found.end())
+                }
+                _ => found.end(),
+            };
+            let range = found.start()..end;
+            Secret { kind, range }
         })
     })
 }

@@ -171,4 +171,52 @@ proptest! {
         let text = format!("{before}{secret}{after}");
         prop_assert!(holds_secret(&text), "{}", text);
     }
+
+    #[test]
+    fn what_is_typed_below_leaves_a_scrubbed_line_as_it_is(
+        lines in proptest::collection::vec((0usize..40, "[a-z =:\"]{0,20}"), 1..12), cut in 0usize..12,
+    ) {
+        let samples = samples();
+        let line = |(index, code): &(usize, String)| match samples.get(*index) {
+            Some((_, secret)) => format!("{secret}\n"),
+            None => format!("{code}\n"),
+        };
+        let cut = cut.min(lines.len());
+        let above: String = lines[..cut].iter().map(line).collect();
+        let whole: String = lines.iter().map(line).collect();
+        prop_assert!(scrub(&whole).starts_with(&scrub(&above)), "{}", whole);
+    }
+}
+
+#[test]
+fn all_of_a_value_is_scrubbed() {
+    let table = [
+        (
+            "password = \"correct horse battery\"; x",
+            "password = \"<secret value>\"; x",
+        ),
+        (
+            "password = \"hunter's 22\"\ny",
+            "password = \"<secret value>\"\ny",
+        ),
+        (
+            "password = \"hunter\\\"22\"\ny",
+            "password = \"<secret value>\"\ny",
+        ),
+        (
+            "const PASSWORD: &'static str = \"hunter22\";",
+            "const PASSWORD: &'static str = \"<secret value>\";",
+        ),
+        (
+            "'password': 'hunter22'\n: \"x",
+            "'password': '<secret value>'\n: \"x",
+        ),
+        (
+            "password = 'hunter22\ny = 1",
+            "password = '<secret value>\ny = 1",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(scrub(text), expected);
+    }
 }

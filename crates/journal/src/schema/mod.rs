@@ -9,7 +9,11 @@ pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 pub const APPLICATION_ID: u32 = 0x5446_6a6c;
 
 /// Step `n` leads from version `n` to version `n + 1`. A published step never changes.
-pub const STEPS: &[&str] = &[include_str!("1_tables.sql"), include_str!("2_indexes.sql")];
+pub const STEPS: &[&str] = &[
+    include_str!("1_tables.sql"),
+    include_str!("2_indexes.sql"),
+    include_str!("3_guard_reason.sql"),
+];
 
 /// Why a database cannot be brought to this program's version.
 #[derive(Debug, thiserror::Error)]

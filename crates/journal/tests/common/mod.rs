@@ -72,6 +72,7 @@ pub fn record(id: SuggestionId) -> SuggestionRecord {
         guard: Some(Guard {
             verdict: GuardVerdict::Pass,
             kind: None,
+            reason: None,
             detail: Some("every name is known".to_owned()),
         }),
         seed: Some(u64::MAX),

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION};
 use reqwest::{Client, RequestBuilder, Url, redirect};
+use sha2::{Digest, Sha256};
 
 use crate::{Secret, message};
 
@@ -219,6 +220,20 @@ impl CompletionBackend {
         })
     }
 
+    /// What tells this server from others: its host and port. Where its address has a path, a
+    /// hash of that follows, because a path may hold what is nobody's business.
+    pub fn address(&self) -> String {
+        let host = self.base.host_str().unwrap_or("?");
+        let port = self.base.port_or_known_default().unwrap_or(0);
+        match self.base.path().trim_matches('/') {
+            "" => format!("{host}:{port}"),
+            path => {
+                let hash = hex::encode(&Sha256::digest(path)[..4]);
+                format!("{host}:{port}/{hash}")
+            }
+        }
+    }
+
     /// Completes, handing over the text as it comes.
     ///
     /// # Errors
@@ -289,4 +304,38 @@ fn is_local(url: &Url) -> bool {
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str) -> String {
+        let config = BackendConfig {
+            url: url.to_owned(),
+            protocol: Protocol::LlamaCpp { slot: None },
+            api_key_env: None,
+            limits: Limits::default(),
+        };
+        CompletionBackend::new(&config, &|_| None)
+            .unwrap()
+            .address()
+    }
+
+    #[test]
+    fn servers_are_told_apart_by_host_port_and_path() {
+        let table = [
+            ("http://localhost:8080", "localhost:8080"),
+            ("http://localhost:8080/v1/", "localhost:8080"),
+            ("http://localhost", "localhost:80"),
+            ("https://Models.Example", "models.example:443"),
+            ("http://[::1]:9", "[::1]:9"),
+        ];
+        for (url, expected) in table {
+            assert_eq!(address(url), expected, "{url}");
+        }
+        let [one, other] = ["one", "other"].map(|team| address(&format!("http://a/{team}/v1")));
+        assert_ne!(one, other);
+        assert!(one.starts_with("a:80/") && !one.contains("one"), "{one}");
+    }
 }

@@ -51,6 +51,8 @@ pub enum Judgement {
         name: String,
         /// What it is used as.
         kind: NameKind,
+        /// What is known about the place where it stands.
+        evidence: Evidence,
         /// Why it cannot exist, as a sentence without its period.
         reason: String,
         /// Its place in the completion, in bytes.
@@ -91,12 +93,14 @@ pub fn judge(
         Some(Finding {
             name,
             kind,
+            evidence,
             reason,
             range,
             ..
         }) => Judgement::Unknown {
             name,
             kind,
+            evidence,
             reason,
             range,
         },

@@ -231,20 +231,24 @@ fn available_memory() -> Option<u64> {
 /// What the configuration says of the backend; it is not contacted, because that would
 /// send something.
 fn remote(config: &Config) -> Check {
-    let remote = &config.remote;
-    let key = &remote.api_key_env;
+    let key = &config.remote.api_key_env;
     if !key.is_empty() && std::env::var_os(key).is_none() {
-        let found = format!("`{}` needs a key, and `{key}` is not set", remote.url);
         return Check::fail(
             "remote",
-            found,
+            format!("the backend needs a key, and `{key}` is not set"),
             format!("set `{key}` in the editor's environment"),
         );
     }
-    Check::ok(
-        "remote",
-        format!("`{}` is asked instead of a local model", remote.url),
-    )
+    match crate::engine::remote::open(config) {
+        Ok(engine) => Check::ok(
+            "remote",
+            format!(
+                "`{}` is asked instead of a local model",
+                engine.info().checkpoint
+            ),
+        ),
+        Err(error) => Check::fail("remote", error.to_string(), "correct `remote.url`"),
+    }
 }
 
 fn journal(paths: &Paths, config: &Config) -> Check {
