@@ -49,7 +49,8 @@ impl Checkpoint {
     fn open_gguf(path: &Path) -> Result<Self> {
         let file = GgufFile::open(path)?;
         let config = ModelConfig::from_gguf(&file)?;
-        let tokenizer = Tokenizer::from_gguf(file.vocabulary()?)?;
+        let tokenizer = Tokenizer::from_gguf(file.vocabulary()?)
+            .map_err(|error| problem(path, &error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             config,
@@ -61,7 +62,7 @@ impl Checkpoint {
     fn open_folder(path: &Path) -> Result<Self> {
         let config_path = path.join("config.json");
         let config_json = read_limited(&config_path, CONFIG_LIMIT)?;
-        let config = ModelConfig::from_hub_file(&config_path)?;
+        let config = ModelConfig::from_hub_bytes(&config_path, &config_json)?;
         let (bos, eos) = ends(&config_json);
         let tokenizer_path = path.join("tokenizer.json");
         let tokenizer = tokenizer_path
@@ -69,7 +70,8 @@ impl Checkpoint {
             .then(|| read_limited(&tokenizer_path, TOKENIZER_LIMIT))
             .transpose()?
             .map(|bytes| Tokenizer::from_json(&bytes))
-            .transpose()?
+            .transpose()
+            .map_err(|error| problem(&tokenizer_path, &error.to_string()))?
             .map(|tokenizer| tokenizer.with_ends(bos, eos));
         let weights = SafetensorsFiles::open(path)?;
         Ok(Self {

@@ -34,6 +34,21 @@ pub enum ModelError {
         /// In the file.
         found: Vec<usize>,
     },
+    /// A bias that the model's configuration does not name.
+    #[error(
+        "tensor `{name}`: expected none, because the model's configuration names no such bias, \
+         found one"
+    )]
+    UnexpectedBias {
+        /// Its name in the file.
+        name: String,
+    },
+    /// A matrix with NaN, infinity or values beyond its blocks' scales.
+    #[error("tensor `{name}`: expected finite values, found NaN, infinity or values beyond 8e6")]
+    WeightNotFinite {
+        /// Its name in the file.
+        name: String,
+    },
     /// The logits hold NaN or infinity: the weights are damaged or overflow their type.
     #[error("the model gave logits that are not finite; its weights are damaged or overflow")]
     NotFinite,

@@ -260,6 +260,83 @@ fn codellama_encodes_the_suffix_as_its_training_did() {
     assert_eq!(prompt.tokens, expected);
 }
 
+/// `enc("")` is empty in the reference, and so is what stands for it here.
+#[test]
+fn no_space_stands_for_an_empty_prefix() {
+    for name in ["codellama-spm", "codellama-psm"] {
+        let bound = FimFormat::builtin(name).unwrap();
+        let bound = bound.bind(&tokenizer(name)).unwrap();
+        for layout in [Layout::Psm, Layout::PsmLine, Layout::Spm] {
+            let bound = bound.clone().with_layout(layout).unwrap();
+            let parts = PromptParts {
+                suffix: "value",
+                ..PromptParts::default()
+            };
+            let prompt = bound.render(&parts, &BUDGET).unwrap();
+            let expected = "<s> <PRE> <SUF>value <MID>";
+            assert_eq!(bound.show(&prompt), expected, "{name} {layout}");
+        }
+    }
+}
+
+/// As the publisher's library does: `[SUFFIX]` and the suffix without SentencePiece's space,
+/// `[PREFIX]` and the prefix with it.
+#[test]
+fn codestral_leads_the_prefix_with_its_tokenizers_space() {
+    let format = FimFormat::builtin("codestral").unwrap();
+    let pieces = sentencepiece(&["[PREFIX]", "[MIDDLE]", "[SUFFIX]"]);
+    let pieces = Tokenizer::from_gguf(pieces).unwrap();
+    assert!(pieces.lead_space());
+    let bytes = tokenizer("codestral");
+    for (tokenizer, prefix, expected) in [
+        (&pieces, "return", "<s>[SUFFIX]value[PREFIX] return"),
+        (&pieces, "", "<s>[SUFFIX]value[PREFIX]"),
+        (&bytes, "return", "<s>[SUFFIX]value[PREFIX]return"),
+    ] {
+        let bound = format.bind(tokenizer).unwrap();
+        let parts = PromptParts {
+            prefix,
+            suffix: "value",
+            ..PromptParts::default()
+        };
+        let prompt = bound.render(&parts, &BUDGET).unwrap();
+        assert_eq!(bound.show(&prompt), expected);
+    }
+}
+
+/// The example of the paper: the path is the beginning of the file, behind `<fim_prefix>`.
+#[test]
+fn starcoder2_has_the_path_in_the_prefix() {
+    let bound = FimFormat::builtin("starcoder2").unwrap();
+    let bound = bound.bind(&tokenizer("starcoder2")).unwrap();
+    let other = [ContextChunk {
+        path: "filepath0".into(),
+        text: "code0".into(),
+    }];
+    let parts = PromptParts {
+        prefix: "code1_pre",
+        suffix: "code1_suf",
+        path: Some("filepath1"),
+        repo: Some("reponame"),
+        chunks: &other,
+    };
+    let context = "<repo_name>reponame<file_sep>filepath0\ncode0<file_sep>";
+    for (layout, file) in [
+        (
+            Layout::Psm,
+            "<fim_prefix>filepath1\ncode1_pre<fim_suffix>code1_suf<fim_middle>",
+        ),
+        (
+            Layout::Spm,
+            "<fim_prefix><fim_suffix>code1_suf<fim_middle>filepath1\ncode1_pre",
+        ),
+    ] {
+        let bound = bound.clone().with_layout(layout).unwrap();
+        let prompt = bound.render(&parts, &BUDGET).unwrap();
+        assert_eq!(bound.show(&prompt), format!("{context}{file}"), "{layout}");
+    }
+}
+
 #[test]
 fn chunks_and_headers_stay_within_their_share() {
     let bound = FimFormat::builtin("qwen2.5-coder")

@@ -110,7 +110,8 @@ impl RemoteEngine {
             temperature: request.sampling.temperature,
             top_p: request.sampling.top_p,
             seed: (request.sampling.temperature > 0.0).then_some(request.sampling.seed),
-            stop: Vec::new(),
+            // Where the server makes the prompt, it knows how its model ends.
+            stop: self.format.map_or_else(Vec::new, FimFormat::stop_texts),
         })
     }
 }

@@ -115,8 +115,8 @@ impl Reader<'_> {
                 .origin
                 .unsupported("a mixture of experts", "use a dense model"));
         }
-        let gate_bias = TensorName::bias(0, LayerPart::Gate);
-        let ffn_bias = [gate_bias, TensorName::bias(0, LayerPart::Down)];
+        let ffn_bias =
+            [LayerPart::Gate, LayerPart::Up, LayerPart::Down].map(|part| TensorName::bias(0, part));
         if self.family != Family::StarCoder2 && ffn_bias.into_iter().any(|name| self.has(name)) {
             return Err(self.origin.unsupported(
                 format!(

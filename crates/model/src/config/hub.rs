@@ -78,6 +78,11 @@ impl ModelConfig {
         Self::from_json(&bytes, &Origin::file(path))
     }
 
+    /// As [`ModelConfig::from_hub_file`], from the bytes of the file at `path`.
+    pub(crate) fn from_hub_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ConfigError> {
+        Self::from_json(bytes, &Origin::file(path))
+    }
+
     /// As [`ModelConfig::from_hub_file`], from the file's bytes.
     ///
     /// # Errors

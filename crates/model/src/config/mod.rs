@@ -104,7 +104,7 @@ pub enum RopeLayout {
     /// Feature `i` of a head turns with `i + head_dim / 2`.
     HalfSplit,
     /// Feature `2i` turns with `2i + 1`: GGUF files of the llama architecture. See
-    /// [`crate::weights::unpermute_rows`].
+    /// [`crate::ops::NamedWeight::source_row`].
     Interleaved,
 }
 

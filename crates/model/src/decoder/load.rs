@@ -1,12 +1,16 @@
 //! From a source's tensors to a decoder's weights, every shape checked against the configuration.
 
-use crate::config::{Family, ModelConfig, RopeLayout};
+use crate::config::{Family, ModelConfig, NormKind, RopeLayout};
 use crate::decoder::network::{DecoderWeights, FeedForward, LayerWeights};
 use crate::error::{ModelError, Result};
 use crate::ops::{Loader, NamedWeight};
 use crate::weights::{LayerPart, RawTensor, TensorName, WeightSource};
 
 /// Loads every weight of the decoder through `loader`.
+///
+/// # Errors
+/// Where a tensor is missing or of another shape than the configuration says, a bias is there that
+/// it does not name, or the loader refuses the values.
 pub fn load_weights<L: Loader>(
     loader: &mut L,
     config: &ModelConfig,
@@ -18,10 +22,9 @@ pub fn load_weights<L: Loader>(
     let layers = (0..config.layers)
         .map(|index| reader.layer(loader, index))
         .collect::<Result<Vec<_>>>()?;
-    let (norm, bias) = [false, true]
-        .map(|bias| TensorName::OutputNorm { bias })
-        .into();
-    let output_norm = loader.norm(reader.named(norm, bias, &[config.hidden])?)?;
+    let [norm, bias] = [false, true].map(|bias| TensorName::OutputNorm { bias });
+    let biased = config.norm == NormKind::Layer;
+    let output_norm = loader.norm(reader.named(norm, bias, biased, &[config.hidden])?)?;
     let head = if config.tied_head {
         loader.tied_head(&embedding, reader.plain(TensorName::Embedding, &shape)?)?
     } else {
@@ -80,13 +83,28 @@ impl<'a> Reader<'a> {
         let mut named = self.named(
             TensorName::weight(index, part),
             TensorName::bias(index, part),
+            self.biased(part),
             shape,
         )?;
         let turned = matches!(part, LayerPart::Q | LayerPart::K);
         if turned && self.config.rope_layout == RopeLayout::Interleaved {
             named.interleaved = Some(self.config.head_dim);
+            if let Some(stored) = named.bias.take() {
+                let rows = (0..stored.len()).map(|row| stored[named.source_row(row)]);
+                named.bias = Some(rows.collect());
+            }
         }
         Ok(named)
+    }
+
+    /// Whether the configuration names a bias for this part.
+    fn biased(&self, part: LayerPart) -> bool {
+        match part {
+            LayerPart::AttnNorm | LayerPart::FfnNorm => self.config.norm == NormKind::Layer,
+            LayerPart::Q | LayerPart::K | LayerPart::V => self.config.attention_bias,
+            LayerPart::O => self.config.output_bias,
+            LayerPart::Gate | LayerPart::Up | LayerPart::Down => self.config.mlp_bias,
+        }
     }
 
     fn plain(&self, name: TensorName, shape: &[usize]) -> Result<NamedWeight<'a>> {
@@ -99,17 +117,21 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A weight and, where the file has it, the bias of its output features.
+    /// A weight and, where the configuration says so, the bias of its output features. A bias that
+    /// is there against the configuration is refused: one of the two is not this model's.
     fn named(
         &self,
         weight: TensorName,
         bias: TensorName,
+        biased: bool,
         shape: &[usize],
     ) -> Result<NamedWeight<'a>> {
         let mut named = self.plain(weight, shape)?;
         let bias = self.spell(bias)?;
-        if self.source.has(&bias) {
+        if biased {
             named.bias = Some(self.checked(&bias, &shape[..1])?.to_f32());
+        } else if self.source.has(&bias) {
+            return Err(ModelError::UnexpectedBias { name: bias });
         }
         Ok(named)
     }

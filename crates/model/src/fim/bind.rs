@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::format::{FimFormat, Item, Layout, Slot};
+use super::format::{FimFormat, Item, Layout, Lead, Slot};
 use super::memo::Memo;
 use super::{FimError, Prompt};
 use crate::tokenizer::Tokenizer;
@@ -35,6 +35,7 @@ pub(super) struct BoundContext {
     pub repo: Vec<BoundItem>,
     pub chunk: Vec<BoundItem>,
     pub current: Vec<BoundItem>,
+    pub file: Vec<BoundItem>,
     pub always: bool,
 }
 
@@ -170,9 +171,13 @@ fn bind_item(
             (None, Some(bos)) if tokenizer.add_bos() => BoundItem::Token(bos),
             (None, _) => BoundItem::Text(String::new()),
         },
-        Item::Slot { slot, lead_space } => BoundItem::Slot {
+        Item::Slot { slot, lead } => BoundItem::Slot {
             slot: *slot,
-            lead_space: *lead_space,
+            lead_space: match lead {
+                Lead::None => false,
+                Lead::Space => true,
+                Lead::Tokenizer => tokenizer.lead_space(),
+            },
         },
         Item::Text(template) => BoundItem::Text(template.clone()),
         Item::Token(token) => BoundItem::Token(find(token)?),
@@ -192,6 +197,7 @@ fn bind_context(format: &FimFormat, tokenizer: &Tokenizer) -> BoundContext {
         repo: bind(&style.repo),
         chunk: bind(&style.chunk),
         current: bind(&style.current),
+        file: bind(&style.file),
         always: style.always,
     }
 }

@@ -10,6 +10,8 @@ use crate::tokens::TokenId;
 /// The context's tokens and how many chunks are in it.
 pub(super) struct Rendered {
     pub tokens: Vec<TokenId>,
+    /// What of this file's header stands elsewhere.
+    pub file: Vec<TokenId>,
     pub chunks: usize,
 }
 
@@ -39,11 +41,7 @@ pub(super) fn render(
         path: parts.path.unwrap_or(""),
         text: "",
     };
-    let current = |writer: &mut Writer<'_>| match parts.path {
-        Some(_) => writer.fixed(&context.current, &values, path_budget),
-        None => Ok(Vec::new()),
-    };
-    let mut chunks = 0;
+    let (mut file, mut chunks) = (Vec::new(), 0);
     if chunk_budget > 0 && !parts.chunks.is_empty() && !context.chunk.is_empty() {
         if parts.repo.is_some() {
             let repo = writer.fixed(&context.repo, &values, chunk_budget / 4)?;
@@ -62,12 +60,14 @@ pub(super) fn render(
             writer.lead_space = lead_space;
         }
     }
-    if chunks > 0 || context.always {
-        let current = current(&mut writer)?;
+    if parts.path.is_some() && (chunks > 0 || context.always) {
+        let current = writer.fixed(&context.current, &values, path_budget)?;
+        file = writer.fixed(&context.file, &values, path_budget - current.len())?;
         writer.tokens.extend(current);
     }
     Ok(Rendered {
         tokens: writer.tokens,
+        file,
         chunks,
     })
 }

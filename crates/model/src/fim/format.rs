@@ -76,16 +76,26 @@ pub(super) enum Item {
     /// A text of the request, perhaps with a space before it.
     Slot {
         slot: Slot,
-        lead_space: bool,
+        lead: Lead,
     },
     /// Text with placeholders; in context headers only.
     Text(String),
+}
+
+/// Whether a space is encoded with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    None,
+    Space,
+    /// As the tokenizer does before a text that stands alone.
+    Tokenizer,
 }
 
 /// The texts of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Context,
+    File,
     Prefix,
     Head,
     Line,
@@ -98,6 +108,7 @@ pub(super) struct ContextStyle {
     pub repo: Vec<Item>,
     pub chunk: Vec<Item>,
     pub current: Vec<Item>,
+    pub file: Vec<Item>,
     pub always: bool,
 }
 
@@ -159,16 +170,24 @@ impl FimFormat {
             &self.context.repo,
             &self.context.chunk,
             &self.context.current,
+            &self.context.file,
         ];
-        self.layouts
-            .values()
-            .chain(context)
-            .flatten()
-            .filter_map(|item| match item {
-                Item::Token(token) => Some(token.as_str()),
-                _ => None,
-            })
+        tokens(self.layouts.values().chain(context))
     }
+
+    /// The literal spelling of the tokens that context headers place: what a model writes where it
+    /// goes on with another file.
+    pub(super) fn context_sentinels(&self) -> impl Iterator<Item = &str> {
+        let style = &self.context;
+        tokens([&style.repo, &style.chunk, &style.current])
+    }
+}
+
+fn tokens<'f>(lists: impl IntoIterator<Item = &'f Vec<Item>>) -> impl Iterator<Item = &'f str> {
+    lists.into_iter().flatten().filter_map(|item| match item {
+        Item::Token(token) => Some(token.as_str()),
+        _ => None,
+    })
 }
 
 #[derive(Deserialize)]
@@ -200,6 +219,7 @@ struct ContextEntry {
     repo: Vec<String>,
     chunk: Vec<String>,
     current: Vec<String>,
+    file: Vec<String>,
     always: bool,
 }
 
@@ -258,6 +278,7 @@ impl Entry {
             repo: header(context.repo),
             chunk: header(context.chunk),
             current: header(context.current),
+            file: header(context.file),
             always: context.always,
         });
         Ok(FimFormat {
@@ -295,13 +316,15 @@ impl Entry {
 }
 
 fn layout_item(text: &str) -> Result<Item, String> {
-    let (lead_space, inner) = match text.strip_prefix(' ') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+    let (lead, inner) = match (text.strip_prefix(' '), text.strip_prefix('\u{2581}')) {
+        (Some(rest), _) => (Lead::Space, rest),
+        (None, Some(rest)) => (Lead::Tokenizer, rest),
+        (None, None) => (Lead::None, text),
     };
     let slot = match inner {
         "{bos}" => return Ok(Item::Bos),
         "{context}" => Slot::Context,
+        "{file}" => Slot::File,
         "{prefix}" => Slot::Prefix,
         "{head}" => Slot::Head,
         "{line}" => Slot::Line,
@@ -309,7 +332,7 @@ fn layout_item(text: &str) -> Result<Item, String> {
         other if other.contains('{') => return Err(format!("unknown item `{other}`")),
         _ => return Ok(Item::Token(text.to_owned())),
     };
-    Ok(Item::Slot { slot, lead_space })
+    Ok(Item::Slot { slot, lead })
 }
 
 #[cfg(test)]
@@ -335,6 +358,8 @@ mod tests {
                 let count = |slot| slots.iter().filter(|s| **s == slot).count();
                 let name = &format.name;
                 assert_eq!(count(Slot::Context), 1, "{name} {layout}");
+                let file = usize::from(!format.context.file.is_empty());
+                assert_eq!(count(Slot::File), file, "{name} {layout}");
                 assert_eq!(
                     count(Slot::Suffix),
                     usize::from(*layout != Layout::Causal),

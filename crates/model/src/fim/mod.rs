@@ -114,7 +114,7 @@ pub enum FimError {
         /// From [`Budget::total`].
         total: usize,
     },
-    /// The code spells a sentinel itself, in a prompt that is text.
+    /// The code spells a sentinel or an end token itself, in a prompt that is text.
     #[error("the code spells the sentinel `{sentinel}`, which a server would take for its own")]
     SentinelInText {
         /// Its literal spelling.

@@ -48,7 +48,7 @@ impl BoundFormat {
             chunks,
             context_space,
         )?;
-        left -= context.tokens.len();
+        left -= context.tokens.len() + context.file.len();
 
         let suffix_room = if self.has(Slot::Suffix) {
             share(budget.suffix_share).min(left)
@@ -64,6 +64,7 @@ impl BoundFormat {
         let prefix = self.fit_prefix(parts.prefix, left, block(budget), space)?;
         let prompt = Parts {
             context: context.tokens,
+            file: context.file,
             prefix: &prefix,
             suffix: suffix.1,
         };
@@ -119,7 +120,8 @@ impl BoundFormat {
             _ => text.len(),
         };
         let encode = |text: &str| Ok(self.memo.encode(&self.tokenizer, text)?);
-        let encode_head = |text: &str| match lead_space {
+        // The libraries that a space comes from put none before nothing.
+        let encode_head = |text: &str| match lead_space && !text.is_empty() {
             true => encode(&format!(" {text}")),
             false => encode(text),
         };
@@ -140,6 +142,7 @@ impl BoundFormat {
                 BoundItem::Text(_) => {}
                 BoundItem::Slot { slot, .. } => tokens.extend_from_slice(match slot {
                     Slot::Context => &parts.context,
+                    Slot::File => &parts.file,
                     Slot::Prefix | Slot::Head => &parts.prefix.head,
                     Slot::Line => &parts.prefix.line,
                     Slot::Suffix => &parts.suffix,
@@ -185,6 +188,7 @@ impl BoundFormat {
 
 struct Parts<'a> {
     context: Vec<TokenId>,
+    file: Vec<TokenId>,
     prefix: &'a PrefixWindow,
     suffix: Vec<TokenId>,
 }

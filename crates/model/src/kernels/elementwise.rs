@@ -4,14 +4,16 @@ use super::{fused, parallel};
 
 /// `exp(x)` within 2 units in the last place, written so that the compiler vectorises it.
 ///
-/// Below -87.3 it gives 0 (where the result would be denormal), NaN stays NaN.
+/// Below -86.9 it gives 0 (the result would be nearly denormal), above 88.73 infinity; NaN stays
+/// NaN.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
+    const LOWEST: f32 = -86.9;
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts: the first has trailing zeros, so the product with a small integer is exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    let clamped = x.clamp(-87.3, 88.7);
+    let clamped = x.clamp(LOWEST, 88.73);
     let power = (clamped * LOG2_E).round_ties_even();
     let rest = fused(power, -LN2_LOW, fused(power, -LN2_HIGH, clamped));
     let mut series = fused(1.987_569_1e-4, rest, 1.398_2e-3);
@@ -20,9 +22,10 @@ pub fn exp(x: f32) -> f32 {
     series = fused(series, rest, 1.666_666_5e-1);
     series = fused(series, rest, 0.5);
     let value = fused(series * rest, rest, rest) + 1.0;
-    // SAFETY of the cast: `power` lies in -126..=128 after the clamp; NaN casts to 0.
-    let scaled = value * f32::from_bits((((power as i32) + 127).clamp(1, 254) as u32) << 23);
-    if x < -87.3 { 0.0 } else { scaled }
+    // `power` lies in -125..=128 after the clamp, and NaN casts to 0. The largest power of two is
+    // no `f32`, so one factor of two comes last.
+    let scale = f32::from_bits(((power as i32 + 126) as u32) << 23);
+    if x < LOWEST { 0.0 } else { value * scale * 2.0 }
 }
 
 /// `x / (1 + exp(-x))`.
@@ -132,12 +135,14 @@ mod tests {
 
     #[test]
     fn exp_is_close_over_its_range() {
-        for step in -8700..8800 {
+        for step in -8690..=8872 {
             let x = step as f32 / 100.0;
             let (ours, exact) = (f64::from(exp(x)), f64::from(x).exp());
             assert!((ours - exact).abs() <= 3e-7 * exact, "{x}: {ours} {exact}");
         }
         assert_eq!(exp(-1e9), 0.0);
+        assert_eq!(exp(89.0), f32::INFINITY);
+        assert_eq!(exp(f32::INFINITY), f32::INFINITY);
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
         assert!(exp(f32::NAN).is_nan());
     }

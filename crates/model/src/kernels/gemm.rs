@@ -57,7 +57,12 @@ fn round_block(block: &[f32], quants: &mut [i8]) -> (f32, i32) {
     } else {
         f32::NAN
     };
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    // The inverse of a denormal scale would be infinite; such a block is as good as zero.
+    let inverse = if scale >= f32::MIN_POSITIVE {
+        1.0 / scale
+    } else {
+        0.0
+    };
     let mut sum = 0;
     for (quant, value) in quants.iter_mut().zip(block) {
         let rounded = (value * inverse).round_ties_even() as i32;
@@ -76,12 +81,13 @@ pub struct Part<'a> {
 }
 
 /// Multiplies the same activations with several matrices, whose results stand side by side in
-/// `out`, `[rows, stride]`. The parts must not overlap.
+/// `out`, `[rows, stride]`, in the order of the parts.
 ///
 /// # Panics
-/// Where the shapes do not fit: callers check them when they load the weights.
+/// Where the shapes do not fit or the parts overlap: callers check them when they load the weights.
 pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: usize) {
     assert!(out.len() >= x.rows * stride, "the output holds every row");
+    let mut taken = 0;
     for part in parts {
         assert_eq!(
             part.matrix.cols(),
@@ -89,9 +95,10 @@ pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: u
             "the weight's columns are the input features"
         );
         assert!(
-            part.column + part.matrix.rows() <= stride,
-            "a part fits into the output's row"
+            part.column >= taken && part.column + part.matrix.rows() <= stride,
+            "a part fits into the output's row, behind the part before it"
         );
+        taken = part.column + part.matrix.rows();
     }
     let panels: usize = parts.iter().map(|part| part.matrix.panels()).sum();
     let shared = SharedOutput::new(out);
@@ -101,7 +108,7 @@ pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: u
         for part in parts {
             let end = first + part.matrix.panels();
             for panel in range.start.max(first)..range.end.min(end) {
-                // SAFETY: the shapes were checked above; every panel writes rows of its own.
+                // SAFETY: the shapes were checked above; every panel writes columns of its own.
                 unsafe { kernel(part.matrix, panel - first, x, shared, part.column, stride) };
             }
             first = end;
@@ -114,20 +121,26 @@ type Kernel = unsafe fn(&PackedMatrix, usize, &QuantisedRows, SharedOutput, usiz
 fn kernel() -> Kernel {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512vnni")
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vnni")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl")
         {
             return super::gemm_avx512::panel;
         }
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("f16c")
-        {
+        if has_avx2() {
             return super::gemm_avx2::panel;
         }
     }
     portable_panel
+}
+
+/// Whether the processor has all that the AVX2 kernel uses.
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
 }
 
 /// Instruction set that the products run on, for `doctor` and reports.
@@ -213,7 +226,8 @@ unsafe fn portable_panel(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::{RawTensor, WeightDtype, quantise};
+    use crate::kernels::packed::tests::encoded;
+    use crate::weights::{RawTensor, WeightDtype};
 
     fn noise(count: usize, seed: u64) -> Vec<f32> {
         use rand::{RngExt, SeedableRng};
@@ -237,29 +251,28 @@ mod tests {
     /// The kernels at hand agree with the portable one on every type and on ragged shapes.
     #[test]
     fn kernels_agree() {
-        for dtype in [
-            WeightDtype::Q8_0,
-            WeightDtype::Q4_0,
-            WeightDtype::Q4_1,
-            WeightDtype::F32,
-        ] {
-            for (tokens, rows, cols) in [(1, 16, 32), (3, 50, 96), (8, 7, 64), (17, 33, 576)] {
-                let raw = noise(rows * cols, 1);
-                let data = match dtype {
-                    WeightDtype::F32 => bytemuck::cast_slice(&raw).to_vec(),
-                    _ => quantise(dtype, &raw).expect("quantises"),
-                };
+        let shapes = [
+            (1, 16, 32),
+            (3, 50, 96),
+            (8, 7, 64),
+            (17, 33, 576),
+            (5, 20, 512),
+        ];
+        for dtype in WeightDtype::ALL {
+            let whole = |(.., cols): &(_, _, usize)| cols.is_multiple_of(dtype.block_size());
+            for (tokens, rows, cols) in shapes.into_iter().filter(whole) {
+                let data = encoded(dtype, &noise(rows * cols, 1));
                 let weight = RawTensor {
                     dtype,
                     shape: vec![rows, cols],
                     data: &data,
                 };
-                let matrix = PackedMatrix::pack(&weight, |row| row);
+                let matrix = PackedMatrix::pack(&weight, |row| row).expect("finite");
                 let x = QuantisedRows::new(&noise(tokens * cols, 2), cols);
                 let expected = run(portable_panel, &matrix, &x);
                 let mut kernels: Vec<Kernel> = vec![kernel()];
                 #[cfg(target_arch = "x86_64")]
-                if is_x86_feature_detected!("avx2") {
+                if has_avx2() {
                     kernels.push(super::super::gemm_avx2::panel);
                 }
                 for chosen in kernels {
@@ -286,7 +299,7 @@ mod tests {
                 shape: vec![rows, cols],
                 data,
             };
-            PackedMatrix::pack(&weight, |row| row)
+            PackedMatrix::pack(&weight, |row| row).expect("finite")
         };
         let (a, b) = (pack(&first, 20), pack(&second, 9));
         let input = noise(5 * cols, 5);
@@ -320,6 +333,33 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "behind the part before it")]
+    fn parts_that_overlap_are_refused() {
+        let data = vec![0; 16 * 32 * 4];
+        let weight = RawTensor {
+            dtype: WeightDtype::F32,
+            shape: vec![16, 32],
+            data: &data,
+        };
+        let matrix = PackedMatrix::pack(&weight, |row| row).expect("finite");
+        let parts = [0, 15].map(|column| Part {
+            matrix: &matrix,
+            column,
+        });
+        let x = QuantisedRows::new(&[0.0; 32], 32);
+        product(&x, &parts, &mut [0.0; 32], 32);
+    }
+
+    #[test]
+    fn a_block_of_denormals_counts_as_zero() {
+        let mut input = vec![1e-42; 32];
+        input[3] = -2e-42;
+        let x = QuantisedRows::new(&input, 32);
+        assert!(x.quants.iter().all(|quant| *quant == 0));
+        assert_eq!(x.sums, [0]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use half::vec::HalfBitsVecExt;
 
 use super::attention::Pass;
 use super::parallel::SharedOutput;
@@ -83,20 +84,25 @@ pub(super) struct Arrays<T> {
 impl<T: Stored> Arrays<T> {
     fn new(size: usize) -> Self {
         Self {
-            keys: vec![T::default(); size],
-            values: vec![T::default(); size],
+            keys: T::zeros(size),
+            values: T::zeros(size),
         }
     }
 }
 
 /// A number as the cache stores it.
-pub(super) trait Stored: Copy + Default + Send + Sync {
+pub(super) trait Stored: Copy + Send + Sync {
+    /// Zeros from the allocator, not written here: pages come from the system as they are used.
+    fn zeros(count: usize) -> Vec<Self>;
     fn narrow(value: f32) -> Self;
     /// The same numbers as `f32`; `scratch` is at least as long.
     fn widen<'a>(stored: &'a [Self], scratch: &'a mut [f32]) -> &'a [f32];
 }
 
 impl Stored for f32 {
+    fn zeros(count: usize) -> Vec<Self> {
+        vec![0.0; count]
+    }
     fn narrow(value: f32) -> Self {
         value
     }
@@ -107,6 +113,10 @@ impl Stored for f32 {
 }
 
 impl Stored for f16 {
+    /// Of `f16` itself the standard library does not know that zero is all bits zero.
+    fn zeros(count: usize) -> Vec<Self> {
+        vec![0u16; count].reinterpret_into()
+    }
     fn narrow(value: f32) -> Self {
         f16::from_f32(value)
     }
@@ -218,6 +228,37 @@ fn write<T: Stored>(
             for (stored, value) in stored.iter_mut().zip(&values[head * head_dim..]) {
                 *stored = T::narrow(*value);
             }
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Bytes of this process that are in memory.
+    fn resident() -> usize {
+        let pages = std::fs::read_to_string("/proc/self/statm").expect("procfs");
+        let pages = pages.split_whitespace().nth(1).and_then(|n| n.parse().ok());
+        let pages: usize = pages.expect("a number");
+        pages * 4096
+    }
+
+    #[test]
+    fn an_empty_layer_takes_no_memory_yet() {
+        let shape = HeadShape {
+            heads: 8,
+            kv_heads: 8,
+            head_dim: 128,
+        };
+        for precision in [KvPrecision::Half, KvPrecision::Full] {
+            let capacity = (256 << 20) / (2 * shape.kv_width() * precision.bytes());
+            let before = resident();
+            let layer = LayerKv::new(shape, capacity, precision);
+            let taken = resident().saturating_sub(before);
+            // Other tests of this program run beside it, and take less than this.
+            assert!(taken < 128 << 20, "{precision:?}: {taken} bytes");
+            drop(layer);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! build's baseline are chosen at run time.
 
 pub mod attention;
+mod block;
 pub mod elementwise;
 pub mod gemm;
 #[cfg(target_arch = "x86_64")]

@@ -8,7 +8,8 @@
 
 use half::f16;
 
-use crate::weights::{RawTensor, WeightDtype, dequantise};
+use super::block::{BlockRow, for_each_block};
+use crate::weights::{RawTensor, WeightDtype};
 
 /// Rows in a panel.
 pub const PANEL: usize = 16;
@@ -49,13 +50,6 @@ pub struct PackedMatrix {
     minima: Vec<[f16; PANEL]>,
 }
 
-/// One row's run of [`BLOCK`] columns: quants, scale, minimum.
-struct BlockRow {
-    quants: [u8; BLOCK],
-    scale: f32,
-    minimum: f32,
-}
-
 impl PackedMatrix {
     /// True where [`PackedMatrix::pack`] can hold this matrix.
     pub fn fits(weight: &RawTensor<'_>) -> bool {
@@ -66,7 +60,10 @@ impl PackedMatrix {
     /// others, and those with blocks narrower than [`BLOCK`] (Q6_K), are rounded to eight bits.
     ///
     /// `order(i)` is the row of `weight` that becomes row `i`.
-    pub fn pack(weight: &RawTensor<'_>, order: impl Fn(usize) -> usize + Sync) -> Self {
+    ///
+    /// `None` where a value is not finite, or too large for a block's scale: rounding would make a
+    /// number of it that nobody trained.
+    pub fn pack(weight: &RawTensor<'_>, order: impl Fn(usize) -> usize + Sync) -> Option<Self> {
         let (rows, cols) = (weight.shape[0], weight.shape[1]);
         let (bits, zero_point) = layout_of(weight.dtype);
         let (panels, blocks) = (rows.div_ceil(PANEL), cols / BLOCK);
@@ -84,11 +81,11 @@ impl PackedMatrix {
                 Vec::new()
             },
         };
-        packed.fill(weight, &order);
-        packed
+        packed.fill(weight, &order).then_some(packed)
     }
 
-    fn fill(&mut self, weight: &RawTensor<'_>, order: &(impl Fn(usize) -> usize + Sync)) {
+    /// True where every value was finite.
+    fn fill(&mut self, weight: &RawTensor<'_>, order: &(impl Fn(usize) -> usize + Sync)) -> bool {
         use rayon::prelude::*;
         let (rows, blocks, bits) = (self.rows, self.cols / BLOCK, self.bits);
         let has_minimum = !self.minima.is_empty();
@@ -105,18 +102,24 @@ impl PackedMatrix {
             .zip(self.scales.par_chunks_mut(blocks))
             .zip(minima.par_chunks_mut(blocks))
             .enumerate()
-            .for_each(|(panel, ((quants, scales), minima))| {
+            .map(|(panel, ((quants, scales), minima))| {
+                let mut finite = true;
                 for lane in 0..PANEL.min(rows - panel * PANEL) {
                     let source = order(panel * PANEL + lane) * row_bytes;
                     let row = &weight.data[source..source + row_bytes];
                     for_each_block(weight.dtype, row, |block, content| {
                         let lines = &mut quants[block * bits.lines()..][..bits.lines()];
                         store(bits, lines, lane, &content.quants);
-                        scales[block][lane] = f16::from_f32(content.scale);
-                        minima[block][lane] = f16::from_f32(content.minimum);
+                        let BlockRow { scale, minimum, .. } = content;
+                        let (scale, minimum) = (f16::from_f32(scale), f16::from_f32(minimum));
+                        finite &= scale.is_finite() && minimum.is_finite();
+                        scales[block][lane] = scale;
+                        minima[block][lane] = minimum;
                     });
                 }
-            });
+                finite
+            })
+            .reduce(|| true, |a, b| a & b)
     }
 
     /// Output features.
@@ -216,130 +219,35 @@ fn quant_at(bits: Bits, lines: &[Line], lane: usize, column: usize) -> u8 {
     }
 }
 
-fn for_each_block(dtype: WeightDtype, row: &[u8], mut visit: impl FnMut(usize, BlockRow)) {
-    match dtype {
-        WeightDtype::Q4_0
-        | WeightDtype::Q4_1
-        | WeightDtype::Q5_0
-        | WeightDtype::Q5_1
-        | WeightDtype::Q8_0 => {
-            for (index, block) in row.chunks_exact(dtype.block_bytes()).enumerate() {
-                visit(index, simple_block(dtype, block));
-            }
-        }
-        WeightDtype::Q4K | WeightDtype::Q5K => {
-            for (index, block) in row.chunks_exact(dtype.block_bytes()).enumerate() {
-                for part in 0..8 {
-                    visit(index * 8 + part, k_block(dtype, block, part));
-                }
-            }
-        }
-        _ => {
-            let mut values = vec![0.0; row.len() / dtype.block_bytes() * dtype.block_size()];
-            dequantise(dtype, row, &mut values);
-            for (index, block) in values.chunks_exact(BLOCK).enumerate() {
-                visit(index, rounded_block(block));
-            }
-        }
-    }
-}
-
-fn half_at(bytes: &[u8], at: usize) -> f32 {
-    f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
-}
-
-/// Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0: one scale, perhaps a minimum, for 32 quants.
-fn simple_block(dtype: WeightDtype, block: &[u8]) -> BlockRow {
-    let with_minimum = matches!(dtype, WeightDtype::Q4_1 | WeightDtype::Q5_1);
-    let body = &block[if with_minimum { 4 } else { 2 }..];
-    let mut quants = [0u8; BLOCK];
-    match dtype {
-        WeightDtype::Q8_0 => {
-            for (quant, byte) in quants.iter_mut().zip(body) {
-                *quant = byte.wrapping_add(128);
-            }
-        }
-        WeightDtype::Q5_0 | WeightDtype::Q5_1 => {
-            let high = u32::from_le_bytes([body[0], body[1], body[2], body[3]]);
-            split_nibbles(&body[4..], &mut quants);
-            for (bit, quant) in quants.iter_mut().enumerate() {
-                *quant |= ((high >> bit) as u8 & 1) << 4;
-            }
-        }
-        _ => split_nibbles(body, &mut quants),
-    }
-    let minimum = if with_minimum { half_at(block, 2) } else { 0.0 };
-    BlockRow {
-        quants,
-        scale: half_at(block, 0),
-        minimum,
-    }
-}
-
-fn split_nibbles(bytes: &[u8], quants: &mut [u8; BLOCK]) {
-    for (index, byte) in bytes[..BLOCK / 2].iter().enumerate() {
-        quants[index] = byte & 15;
-        quants[index + BLOCK / 2] = byte >> 4;
-    }
-}
-
-/// Part `0..8` of a Q4_K or Q5_K super-block of 256: scales and minima are six-bit multiples of
-/// the super-block's own.
-fn k_block(dtype: WeightDtype, block: &[u8], part: usize) -> BlockRow {
-    let packed = &block[4..16];
-    let (scale, minimum) = if part < 4 {
-        (packed[part] & 63, packed[part + 4] & 63)
-    } else {
-        (
-            (packed[part + 4] & 15) | ((packed[part - 4] >> 6) << 4),
-            (packed[part + 4] >> 4) | ((packed[part] >> 6) << 4),
-        )
-    };
-    let (high, low) = match dtype {
-        WeightDtype::Q5K => (&block[16..48], &block[48..176]),
-        _ => (&[][..], &block[16..144]),
-    };
-    let mut quants = [0u8; BLOCK];
-    for (index, quant) in quants.iter_mut().enumerate() {
-        let byte = low[part / 2 * 32 + index];
-        *quant = if part.is_multiple_of(2) {
-            byte & 15
-        } else {
-            byte >> 4
-        };
-        if let Some(bits) = high.get(index) {
-            *quant |= ((bits >> part) & 1) << 4;
-        }
-    }
-    BlockRow {
-        quants,
-        scale: half_at(block, 0) * f32::from(scale),
-        minimum: -half_at(block, 2) * f32::from(minimum),
-    }
-}
-
-/// Rounds 32 values to eight bits around a zero point of 128.
-fn rounded_block(values: &[f32]) -> BlockRow {
-    let largest = values
-        .iter()
-        .fold(0.0f32, |max, value| max.max(value.abs()));
-    let scale = f16::from_f32(largest / 127.0).to_f32();
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    let mut quants = [128u8; BLOCK];
-    for (quant, value) in quants.iter_mut().zip(values) {
-        *quant = ((value * inverse).round().clamp(-127.0, 127.0) + 128.0) as u8;
-    }
-    BlockRow {
-        quants,
-        scale,
-        minimum: 0.0,
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::weights::quantise;
+    use crate::weights::{dequantise, quantise};
+
+    /// Blocks of any type. Those that cannot be encoded here are filled with bytes of the values'
+    /// own, and with scales that keep the numbers that they stand for below about 2.
+    pub fn encoded(dtype: WeightDtype, values: &[f32]) -> Vec<u8> {
+        let (scale, minimum, at) = match dtype {
+            WeightDtype::Q5_0 => (0.06, None, 0),
+            WeightDtype::Q5_1 => (0.03, Some(-0.5), 0),
+            WeightDtype::Q4K => (0.002, Some(0.015), 0),
+            WeightDtype::Q5K => (0.001, Some(0.015), 0),
+            WeightDtype::Q6K => (0.0005, None, 208),
+            _ => return quantise(dtype, values).expect("encodes"),
+        };
+        let blocks = values.len() / dtype.block_size();
+        let bytes = bytemuck::cast_slice::<f32, u8>(values).iter().copied();
+        // Of four bytes the first two are the noise of the fraction.
+        let noise = bytes.enumerate().filter(|(i, _)| i % 4 < 2).map(|(_, b)| b);
+        let mut data: Vec<u8> = noise.take(blocks * dtype.block_bytes()).collect();
+        for block in data.chunks_exact_mut(dtype.block_bytes()) {
+            block[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
+            if let Some(minimum) = minimum {
+                block[2..4].copy_from_slice(&f16::from_f32(minimum).to_le_bytes());
+            }
+        }
+        data
+    }
 
     fn values(count: usize) -> Vec<f32> {
         (0..count)
@@ -350,14 +258,20 @@ mod tests {
     #[test]
     fn quants_survive_packing() {
         let (rows, cols) = (21, 64);
-        for dtype in [WeightDtype::Q8_0, WeightDtype::Q4_0, WeightDtype::Q4_1] {
-            let data = quantise(dtype, &values(rows * cols)).expect("quantises");
+        for dtype in [
+            WeightDtype::Q8_0,
+            WeightDtype::Q4_0,
+            WeightDtype::Q4_1,
+            WeightDtype::Q5_0,
+            WeightDtype::Q5_1,
+        ] {
+            let data = encoded(dtype, &values(rows * cols));
             let weight = RawTensor {
                 dtype,
                 shape: vec![rows, cols],
                 data: &data,
             };
-            let packed = PackedMatrix::pack(&weight, |row| rows - 1 - row);
+            let packed = PackedMatrix::pack(&weight, |row| rows - 1 - row).expect("finite");
             let mut expected = vec![0.0; rows * cols];
             dequantise(dtype, &data, &mut expected);
             let mut row = vec![0.0; cols];
@@ -372,37 +286,18 @@ mod tests {
         }
     }
 
-    /// Super-blocks are made of arbitrary bytes: every bit pattern is a valid one.
+    /// What is rounded once more: the scales of blocks of 256, and all of Q6_K.
     #[test]
-    fn super_blocks_match_the_reference_dequantiser() {
-        for dtype in [
-            WeightDtype::Q4K,
-            WeightDtype::Q5K,
-            WeightDtype::Q6K,
-            WeightDtype::Q5_1,
-        ] {
+    fn rounded_blocks_match_the_reference_dequantiser() {
+        for dtype in [WeightDtype::Q4K, WeightDtype::Q5K, WeightDtype::Q6K] {
             let (rows, cols) = (16, 512);
-            let blocks = rows * cols / dtype.block_size();
-            let mut data: Vec<u8> = (0..blocks * dtype.block_bytes())
-                .map(|i| ((i * 2_654_435_761) >> 7) as u8)
-                .collect();
-            for block in data.chunks_exact_mut(dtype.block_bytes()) {
-                let scales = if dtype == WeightDtype::Q6K {
-                    dtype.block_bytes() - 2
-                } else {
-                    0
-                };
-                block[scales..scales + 2].copy_from_slice(&f16::from_f32(0.01).to_le_bytes());
-                if dtype != WeightDtype::Q6K {
-                    block[2..4].copy_from_slice(&f16::from_f32(0.02).to_le_bytes());
-                }
-            }
+            let data = encoded(dtype, &values(rows * cols));
             let weight = RawTensor {
                 dtype,
                 shape: vec![rows, cols],
                 data: &data,
             };
-            let packed = PackedMatrix::pack(&weight, |row| row);
+            let packed = PackedMatrix::pack(&weight, |row| row).expect("finite");
             let mut expected = vec![0.0; rows * cols];
             dequantise(dtype, &data, &mut expected);
             let mut row = vec![0.0; cols];
@@ -421,6 +316,35 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_refused() {
+        for dtype in WeightDtype::ALL {
+            for damage in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut values = values(2 * 256);
+                let mut data = encoded(dtype, &values);
+                let scale = match dtype {
+                    WeightDtype::F32 | WeightDtype::F16 | WeightDtype::BF16 => {
+                        values[300] = damage;
+                        data = encoded(dtype, &values);
+                        None
+                    }
+                    WeightDtype::Q6K => Some(208),
+                    _ => Some(0),
+                };
+                if let Some(at) = scale {
+                    data[at..at + 2].copy_from_slice(&f16::from_f32(damage).to_le_bytes());
+                }
+                let weight = RawTensor {
+                    dtype,
+                    shape: vec![2, 256],
+                    data: &data,
+                };
+                let packed = PackedMatrix::pack(&weight, |row| row);
+                assert!(packed.is_none(), "{dtype} {damage}");
             }
         }
     }

@@ -242,7 +242,10 @@ pub struct CpuLoader {
 impl CpuLoader {
     fn matrix(&mut self, part: &NamedWeight<'_>) -> Result<CpuMatrix> {
         let matrix = if !self.exact && PackedMatrix::fits(&part.weight) {
-            CpuMatrix::Packed(PackedMatrix::pack(&part.weight, |row| part.source_row(row)))
+            let packed = PackedMatrix::pack(&part.weight, |row| part.source_row(row));
+            CpuMatrix::Packed(packed.ok_or_else(|| ModelError::WeightNotFinite {
+                name: part.name.clone(),
+            })?)
         } else {
             let shape = part.weight.shape.clone();
             CpuMatrix::Dense(Tensor::from_vec(part.to_f32(), shape, &Device::Cpu)?)

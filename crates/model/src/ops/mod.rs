@@ -113,7 +113,7 @@ pub struct NamedWeight<'a> {
     pub name: String,
     /// `[out, in]`, or `[features]` of a norm.
     pub weight: crate::weights::RawTensor<'a>,
-    /// `[out]`, in `f32`.
+    /// `[out]`, in `f32`, in the decoder's order whatever `interleaved` says.
     pub bias: Option<Vec<f32>>,
     /// The head size whose rows the file stores interleaved; see [`NamedWeight::source_row`].
     pub interleaved: Option<usize>,

@@ -55,10 +55,11 @@ impl Disk for RealDisk {
     }
 
     fn sync_file(&self, path: &Path) -> std::io::Result<()> {
-        // Windows flushes only through a handle that may write.
+        // Windows flushes only through a handle that may write; elsewhere a file that may only be
+        // read is flushed as well.
         OpenOptions::new()
             .read(true)
-            .write(true)
+            .write(cfg!(windows))
             .open(path)?
             .sync_all()
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::error::{StoreError, io_error};
 use super::{
-    CheckpointId, Disk, Draft, FileEntry, FileName, Manifest, Result, Store, disk, manifest,
+    CheckpointId, Disk, Draft, FileEntry, FileName, Manifest, Result, Store, Verification, disk,
+    manifest,
 };
 
 /// A folder in the store's file system in which a checkpoint is put together. Dropped without
@@ -35,13 +36,15 @@ impl Staging {
         &self.folder
     }
 
-    /// Copies a file in.
+    /// Copies a file's contents in. Its permissions stay behind: the store's files are the store's.
     ///
     /// # Errors
     /// Where it cannot be read or written.
     pub fn copy(&self, name: &FileName, from: &Path) -> Result<()> {
         let to = self.folder.join(name.as_str());
-        std::fs::copy(from, &to).map_err(|error| io_error(from, "copy into the store", error))?;
+        let copied =
+            File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(&to)?));
+        copied.map_err(|error| io_error(from, "copy into the store", error))?;
         Ok(())
     }
 
@@ -132,21 +135,25 @@ impl Store {
 
     /// Installs what was staged: hashes and flushes every file, writes the manifest, renames
     /// the folder into place. Contents that are installed already are not installed again, but
-    /// if they are damaged there, they are replaced.
+    /// if they are damaged there, the damaged files are replaced.
     ///
     /// # Errors
     /// Where the draft is not valid, a base is not installed, or the disk refuses; the store is
-    /// then as it was.
+    /// then as it was, or as much of a damaged checkpoint is repaired as could be.
     pub fn install(&self, staging: Staging, about: Draft) -> Result<Installed> {
         let manifest = Manifest::new(about, staging.hash()?)?;
         staging.seal(&manifest)?;
+        // Gigabytes are hashed before the lock is taken: who holds it keeps all others waiting.
+        let verified = self.verify_same(&manifest)?;
         let _guard = self.lock()?;
         if let Some(base) = &manifest.about().base {
             self.get(base)?;
         }
         if let Some(id) = self.same_content(&manifest)? {
-            if !self.verify(&id, &mut |_| ())?.holds() {
-                self.repair(&id, &staging, &manifest)?;
+            // One that has come since was hashed by whoever installed it. One that was repaired
+            // since gets the same contents once more.
+            if let Some(damaged) = verified.filter(|found| found.id == id && !found.holds()) {
+                self.repair(&damaged, &staging)?;
             }
             return Ok(Installed { id, new: false });
         }
@@ -172,27 +179,40 @@ impl Store {
         })
     }
 
-    /// Puts what was staged in the place of a damaged checkpoint with the same contents, under
-    /// the id, the manifest and the evidence that it has.
-    fn repair(&self, id: &CheckpointId, staging: &Staging, staged: &Manifest) -> Result<()> {
-        let (folder, grave) = (self.folder(id), self.staging().join(disk::unique()));
+    /// The state of the checkpoint with the same contents, if there is one.
+    fn verify_same(&self, manifest: &Manifest) -> Result<Option<Verification>> {
+        let Some(id) = self.same_content(manifest)? else {
+            return Ok(None);
+        };
+        match self.verify(&id, &mut |_| ()) {
+            Ok(verification) => Ok(Some(verification)),
+            // Pruned meanwhile.
+            Err(StoreError::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the damaged files of a checkpoint by the staged ones, one after the other, and
+    /// removes what does not belong to it. Manifest and evidence stay where they are, so that a
+    /// crash in between leaves a checkpoint that is less damaged than before.
+    fn repair(&self, damaged: &Verification, staging: &Staging) -> Result<()> {
+        let folder = self.folder(&damaged.id);
         let swap = || {
-            // Names differ where the checkpoint was installed under another one first.
-            if staged.id() != id {
-                let manifest = staging.folder().join(manifest::FILE);
-                self.disk.remove(&manifest)?;
-                std::fs::copy(folder.join(manifest::FILE), &manifest)?;
-                self.disk.sync_file(&manifest)?;
+            for check in damaged.files.iter().filter(|check| !check.holds()) {
+                let name = check.expected.name.as_str();
+                let target = folder.join(name);
+                if target.is_dir() && !target.is_symlink() {
+                    self.disk.remove(&target)?;
+                }
+                self.disk.rename(&staging.folder().join(name), &target)?;
             }
-            if folder.join("evidence").is_dir() {
-                self.disk
-                    .rename(&folder.join("evidence"), &staging.folder().join("evidence"))?;
+            for name in &damaged.unlisted {
+                match self.disk.remove(&folder.join(name)) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
-            self.disk.sync_folder(staging.folder())?;
-            self.disk.rename(&folder, &grave)?;
-            self.disk.rename(staging.folder(), &folder)?;
-            self.disk.sync_folder(&self.checkpoints())?;
-            self.disk.remove(&grave)
+            self.disk.sync_folder(&folder)
         };
         swap().map_err(|error| io_error(&folder, "repair", error))
     }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::TokenizerError;
 use super::split::SplitRule;
+use crate::weights::shown;
 
 /// What a row of the vocabulary is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,8 @@ pub(super) struct Definition {
     pub add_bos: bool,
 }
 
-/// Rows that a vocabulary may have: twice the largest that is published.
-const MAX_ROWS: usize = 1 << 20;
+/// Rows that a vocabulary may have: over three times the largest that is published.
+pub(crate) const MAX_TOKENS: usize = 1 << 20;
 
 impl Definition {
     /// Text to id for the rows that text can yield, the lowest id where a text stands twice.
@@ -74,9 +75,9 @@ impl Definition {
 
     /// Refuses what the library would trip over.
     pub fn check(&self) -> Result<(), TokenizerError> {
-        if self.rows.is_empty() || self.rows.len() > MAX_ROWS {
+        if self.rows.is_empty() || self.rows.len() > MAX_TOKENS {
             return Err(TokenizerError::Vocabulary(format!(
-                "expected 1 to {MAX_ROWS} tokens, found {}",
+                "expected 1 to {MAX_TOKENS} tokens, found {}",
                 self.rows.len()
             )));
         }
@@ -84,7 +85,7 @@ impl Definition {
         for (name, id) in [("begin", self.bos), ("end", self.eos)] {
             if let Some(id) = id.filter(|id| *id >= rows) {
                 return Err(TokenizerError::Vocabulary(format!(
-                    "the {name} token's id is {id}, the vocabulary has {rows} tokens"
+                    "the {name} token's id: expected one below {rows}, found {id}"
                 )));
             }
         }
@@ -101,7 +102,10 @@ impl Definition {
             for token in [left, right, &whole] {
                 if !ids.contains_key(token.as_str()) {
                     return Err(TokenizerError::Vocabulary(format!(
-                        "merge {nth} is `{left}` + `{right}`, and `{token}` is no token"
+                        "merge {nth} is `{}` + `{}`: expected tokens, found that `{}` is no token",
+                        shown(left),
+                        shown(right),
+                        shown(token)
                     )));
                 }
             }

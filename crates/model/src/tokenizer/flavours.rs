@@ -3,6 +3,7 @@
 
 use super::error::TokenizerError;
 use super::split::{GPT2, SplitRule};
+use crate::weights::shown;
 
 const LLAMA3: &str = concat!(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
@@ -71,16 +72,10 @@ const FAMILIES: &[(&[&str], Family)] = &[
         Family::EachDigit,
     ),
     (
-        &[
-            "llama-bpe",
-            "llama3",
-            "llama-v3",
-            "dbrx",
-            "smaug-bpe",
-            "falcon3",
-        ],
+        &["llama-bpe", "llama3", "llama-v3", "falcon3"],
         Family::Llama3,
     ),
+    (&["dbrx", "smaug-bpe"], Family::Dbrx),
     (&["qwen2", "stablelm2", "deepseek-r1-qwen"], Family::Qwen2),
     (&["seed-coder"], Family::SeedCoder),
     (&["tekken"], Family::Tekken),
@@ -96,6 +91,8 @@ enum Family {
     Gpt2,
     EachDigit,
     Llama3,
+    /// Llama 3's pieces, which are merged from their parts whether they are tokens or not.
+    Dbrx,
     Qwen2,
     SeedCoder,
     Tekken,
@@ -113,7 +110,7 @@ pub(super) fn flavour(pre: &str) -> Result<(Vec<SplitRule>, bool), TokenizerErro
         .map(|(_, family)| *family);
     let Some(family) = family else {
         return Err(TokenizerError::UnknownPre {
-            found: pre.into(),
+            found: shown(pre),
             known: known(),
         });
     };
@@ -137,7 +134,7 @@ fn rules(family: Family) -> Vec<SplitRule> {
     match family {
         Family::Gpt2 => vec![regex(GPT2)],
         Family::EachDigit => vec![SplitRule::EachDigit, regex(GPT2)],
-        Family::Llama3 => vec![regex(LLAMA3)],
+        Family::Llama3 | Family::Dbrx => vec![regex(LLAMA3)],
         Family::Qwen2 => vec![regex(QWEN2)],
         Family::SeedCoder => vec![regex(SEED_CODER)],
         Family::Tekken => vec![regex(TEKKEN)],
@@ -199,6 +196,17 @@ mod tests {
             out.push_str(&format!("{}\n  {}\n", names.join(" "), cut(names[0], text)));
         }
         insta::assert_snapshot!(out);
+    }
+
+    #[test]
+    fn whole_pieces_skip_the_merges_where_the_converters_say_so() {
+        let skips = |pre: &str| flavour(pre).unwrap().1;
+        for pre in ["llama-bpe", "falcon3", "tekken"] {
+            assert!(skips(pre), "{pre}");
+        }
+        for pre in ["dbrx", "smaug-bpe", "qwen2", "smollm", "gpt-4o"] {
+            assert!(!skips(pre), "{pre}");
+        }
     }
 
     #[test]

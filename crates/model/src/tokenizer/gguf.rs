@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::definition::{Definition, Kind, Row, Scheme};
 use super::error::TokenizerError;
 use super::flavours::flavour;
+use crate::weights::shown;
 
 /// A GGUF file's `tokenizer.ggml.*` metadata, as it stands there.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,11 +33,20 @@ pub struct GgufVocabulary {
     pub add_space_prefix: Option<bool>,
 }
 
-/// Far longer than any published token, and short enough for work that grows with its square.
+/// Far longer than any published token, and short enough for work that grows with its length.
 const MAX_TOKEN_BYTES: usize = 4096;
+/// Bytes of a SentencePiece piece. Every way to cut one in two is looked at, so work grows with the
+/// square; the longest that is published, a run of 31 spaces, has 93.
+const MAX_PIECE_BYTES: usize = 256;
+/// What a merge takes in memory beside its text: two strings.
+const MERGE_BYTES: usize = 2 * size_of::<String>();
+/// Memory for the merges of a SentencePiece vocabulary: so much for each token, and in all. The
+/// published ones have two or three merges a token of some sixty bytes each.
+const MERGE_BYTES_PER_TOKEN: usize = 512;
+const MAX_MERGES_BYTES: usize = 256 << 20;
 
 impl GgufVocabulary {
-    pub(super) fn into_definition(self) -> Result<Definition, TokenizerError> {
+    pub(super) fn into_definition(mut self) -> Result<Definition, TokenizerError> {
         self.check_lengths()?;
         let sentence = match self.model.as_str() {
             "gpt2" => false,
@@ -44,17 +54,14 @@ impl GgufVocabulary {
             other => {
                 return Err(TokenizerError::Unsupported {
                     expected: "tokenizer.ggml.model `gpt2` or `llama`".into(),
-                    found: format!("`{other}`"),
+                    found: format!("`{}`", shown(other)),
                 });
             }
         };
-        let rows = self.rows()?;
+        let rows = self.take_rows()?;
         let (scheme, merges, ignore_merges) = if sentence {
-            (
-                Scheme::Sentence,
-                merges_by_score(&rows, &self.scores),
-                false,
-            )
+            let merges = merges_by_score(&rows, &self.scores)?;
+            (Scheme::Sentence, merges, false)
         } else {
             let (rules, ignore_merges) = flavour(self.pre.as_deref().unwrap_or("default"))?;
             (
@@ -92,38 +99,47 @@ impl GgufVocabulary {
         }
     }
 
-    fn rows(&self) -> Result<Vec<Row>, TokenizerError> {
-        let row = |(id, text): (usize, &String)| {
-            if text.len() > MAX_TOKEN_BYTES {
-                return Err(TokenizerError::Vocabulary(format!(
-                    "token {id}: expected at most {MAX_TOKEN_BYTES} bytes, found {} bytes",
-                    text.len()
-                )));
-            }
-            let kind = match self.token_types.get(id).copied().unwrap_or(1) {
-                0 | 1 => Kind::Text,
-                2 => Kind::Unknown,
-                3 => Kind::Control,
-                4 => Kind::Literal,
-                5 => Kind::Unused,
-                6 => Kind::Byte(parse_byte(text).ok_or_else(|| {
-                    TokenizerError::Vocabulary(format!(
-                        "token {id} is of the type byte: expected `<0x00>` to `<0xFF>`, found `{text}`"
-                    ))
-                })?),
-                other => {
-                    return Err(TokenizerError::Vocabulary(format!(
-                        "token {id} (`{text}`): expected a type from 0 to 6, found {other}"
-                    )));
-                }
-            };
-            Ok(Row {
-                text: text.clone(),
-                kind,
+    fn take_rows(&mut self) -> Result<Vec<Row>, TokenizerError> {
+        let tokens = std::mem::take(&mut self.tokens).into_iter().enumerate();
+        tokens
+            .map(|(id, text)| {
+                let kind = kind(id, &text, self.token_types.get(id).copied().unwrap_or(1))?;
+                Ok(Row { text, kind })
             })
-        };
-        self.tokens.iter().enumerate().map(row).collect()
+            .collect()
     }
+}
+
+fn kind(id: usize, text: &str, number: u32) -> Result<Kind, TokenizerError> {
+    let refuse = |problem: String| Err(TokenizerError::Vocabulary(format!("token {id}{problem}")));
+    if text.len() > MAX_TOKEN_BYTES {
+        return refuse(format!(
+            ": expected at most {MAX_TOKEN_BYTES} bytes, found {} bytes",
+            text.len()
+        ));
+    }
+    Ok(match number {
+        0 | 1 => Kind::Text,
+        2 => Kind::Unknown,
+        3 => Kind::Control,
+        4 => Kind::Literal,
+        5 => Kind::Unused,
+        6 => match parse_byte(text) {
+            Some(byte) => Kind::Byte(byte),
+            None => {
+                return refuse(format!(
+                    " is of the type byte: expected `<0x00>` to `<0xFF>`, found `{}`",
+                    shown(text)
+                ));
+            }
+        },
+        other => {
+            return refuse(format!(
+                " (`{}`): expected a type from 0 to 6, found {other}",
+                shown(text)
+            ));
+        }
+    })
 }
 
 /// `<0x0A>` is byte 10.
@@ -138,7 +154,8 @@ pub(super) fn parse_merge(nth: usize, merge: &str) -> Result<(String, String), T
     match merge.split_once(' ') {
         Some((left, right)) if !right.contains(' ') => Ok((left.into(), right.into())),
         _ => Err(TokenizerError::Vocabulary(format!(
-            "merge {nth}: expected two tokens with one space between, found {merge:?}"
+            "merge {nth}: expected two tokens with one space between, found \"{}\"",
+            shown(merge)
         ))),
     }
 }
@@ -151,40 +168,70 @@ fn parse_merges(merges: &[String]) -> Result<Vec<(String, String)>, TokenizerErr
         .collect()
 }
 
+/// Two pieces that make a third, by their ids.
+struct Merge {
+    score: f32,
+    left: u32,
+    right: u32,
+}
+
 /// SentencePiece has no list of merges: two pieces merge where their union is a piece, the best
 /// score first. Among the halves of one piece the lower ids come first, as in the published
 /// conversions.
-fn merges_by_score(rows: &[Row], scores: &[f32]) -> Vec<(String, String)> {
-    let mergeable = |row: &Row| matches!(row.kind, Kind::Text | Kind::Literal);
-    let mut ids: HashMap<&str, u32> = HashMap::with_capacity(rows.len());
+///
+/// # Errors
+/// Where a piece is too long, or the merges would take memory out of proportion to the tokens: of
+/// `a`, `aa`, `aaa` and so on every cut is a merge, and their number grows with the square.
+fn merges_by_score(rows: &[Row], scores: &[f32]) -> Result<Vec<(String, String)>, TokenizerError> {
+    let ids = piece_ids(rows)?;
+    let limit = (rows.len() * MERGE_BYTES_PER_TOKEN + (1 << 20)).min(MAX_MERGES_BYTES);
+    let mut taken = 0;
+    let mut merges = Vec::new();
     for (id, row) in rows.iter().enumerate().filter(|(_, row)| mergeable(row)) {
-        ids.entry(row.text.as_str()).or_insert(id as u32);
-    }
-    let mut merges: Vec<(f32, &str, &str)> = Vec::new();
-    for (id, row) in rows.iter().enumerate().filter(|(_, row)| mergeable(row)) {
+        let first = merges.len();
         // Files without scores keep the order of training, the first is the best.
         let score = scores.get(id).copied().unwrap_or(-(id as f32));
-        let halves = row
-            .text
-            .char_indices()
-            .skip(1)
-            .map(|(at, _)| row.text.split_at(at));
-        let mut found: Vec<_> = halves
-            .filter_map(|(left, right)| Some((*ids.get(left)?, *ids.get(right)?, left, right)))
-            .collect();
-        found.sort_unstable_by_key(|(left, right, ..)| (*left, *right));
-        merges.extend(
-            found
-                .into_iter()
-                .map(|(_, _, left, right)| (score, left, right)),
-        );
+        for (at, _) in row.text.char_indices().skip(1) {
+            let (left, right) = row.text.split_at(at);
+            if let (Some(&left), Some(&right)) = (ids.get(left), ids.get(right)) {
+                merges.push(Merge { score, left, right });
+                taken += MERGE_BYTES + row.text.len();
+            }
+        }
+        if taken > limit {
+            return Err(TokenizerError::Vocabulary(format!(
+                "expected merges of at most {limit} bytes for {} tokens, found more by token {id}",
+                rows.len()
+            )));
+        }
+        merges[first..].sort_unstable_by_key(|merge| (merge.left, merge.right));
     }
     // Stable: pieces of one score keep the order of their ids.
-    merges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    merges
-        .into_iter()
-        .map(|(_, left, right)| (left.to_owned(), right.to_owned()))
-        .collect()
+    merges.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let text = |id: u32| rows[id as usize].text.clone();
+    let texts = merges
+        .iter()
+        .map(|merge| (text(merge.left), text(merge.right)));
+    Ok(texts.collect())
+}
+
+fn mergeable(row: &Row) -> bool {
+    matches!(row.kind, Kind::Text | Kind::Literal)
+}
+
+/// The pieces that merges work on, the lowest id where one stands twice.
+fn piece_ids(rows: &[Row]) -> Result<HashMap<&str, u32>, TokenizerError> {
+    let mut ids: HashMap<&str, u32> = HashMap::with_capacity(rows.len());
+    for (id, row) in rows.iter().enumerate().filter(|(_, row)| mergeable(row)) {
+        if row.text.len() > MAX_PIECE_BYTES {
+            return Err(TokenizerError::Vocabulary(format!(
+                "piece {id}: expected at most {MAX_PIECE_BYTES} bytes, found {}",
+                row.text.len()
+            )));
+        }
+        ids.entry(row.text.as_str()).or_insert(id as u32);
+    }
+    Ok(ids)
 }
 
 #[cfg(test)]
@@ -216,7 +263,7 @@ mod tests {
                 kind: Kind::Text,
             })
             .collect();
-        let merges = merges_by_score(&rows, &[0.0, 0.0, 0.0, -2.0, -1.0, -3.0]);
+        let merges = merges_by_score(&rows, &[0.0, 0.0, 0.0, -2.0, -1.0, -3.0]).unwrap();
         let expected = [("b", "c"), ("a", "b"), ("a", "bc"), ("ab", "c")];
         let expected: Vec<_> = expected
             .iter()

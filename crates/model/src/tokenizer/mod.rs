@@ -29,6 +29,7 @@ use crate::tokens::TokenId;
 use definition::{Definition, Kind, Row, Scheme};
 use encode::Encoder;
 
+pub(crate) use definition::MAX_TOKENS;
 pub use error::TokenizerError;
 pub use gguf::GgufVocabulary;
 pub use stream::Utf8Stream;

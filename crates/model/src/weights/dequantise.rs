@@ -56,7 +56,8 @@ fn blocks<const BYTES: usize, const SIZE: usize>(
     }
 }
 
-fn half_at(bytes: &[u8], at: usize) -> f32 {
+/// The half-precision number at a byte.
+pub(crate) fn half_at(bytes: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
 }
 
@@ -68,7 +69,7 @@ fn q8_0(block: &[u8; 34], out: &mut [f32; 32]) {
 }
 
 /// The quants of a block of 32: the low halves of sixteen bytes, then their high halves.
-fn nibbles(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn nibbles(bytes: &[u8]) -> [u8; 32] {
     std::array::from_fn(|i| {
         if i < 16 {
             bytes[i] & 15
@@ -79,7 +80,7 @@ fn nibbles(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// As [`nibbles`], with a fifth bit from `high`.
-fn five_bits(high: &[u8], bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn five_bits(high: &[u8], bytes: &[u8]) -> [u8; 32] {
     let low = nibbles(bytes);
     std::array::from_fn(|i| low[i] | (high[i / 8] >> (i % 8) & 1) << 4)
 }
@@ -114,7 +115,7 @@ fn q5_1(block: &[u8; 24], out: &mut [f32; 32]) {
 
 /// Six-bit scale and minimum of part `0..8` of a block of 256. The first four parts have a byte
 /// each for both; the last four share their low bits in a byte and borrow the others' upper bits.
-fn scale_and_minimum(packed: &[u8], part: usize) -> (f32, f32) {
+pub(crate) fn scale_and_minimum(packed: &[u8], part: usize) -> (f32, f32) {
     let (scale, minimum) = if part < 4 {
         (packed[part] & 63, packed[part + 4] & 63)
     } else {

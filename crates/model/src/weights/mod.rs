@@ -5,7 +5,7 @@
 //! size before anything is allocated for it; what contradicts itself is refused with a message
 //! that names the file, what was expected and what was found.
 
-mod dequantise;
+pub(crate) mod dequantise;
 mod dtype;
 mod error;
 pub mod gguf;
@@ -13,7 +13,6 @@ mod mapping;
 mod memory;
 mod names;
 mod quantise;
-mod rows;
 mod safetensors;
 mod save;
 
@@ -25,7 +24,6 @@ pub use gguf::{GgufFile, GgufWriter};
 pub use memory::MemoryWeights;
 pub use names::{LayerPart, Naming, TensorName};
 pub use quantise::quantise;
-pub use rows::{permute_rows, unpermute_rows};
 pub use safetensors::{SafetensorsFiles, write_safetensors};
 
 /// A tensor's bytes as they lie in the file.

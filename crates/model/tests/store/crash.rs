@@ -104,6 +104,53 @@ fn an_install_is_complete_or_absent_wherever_it_stops() {
     assert!(outcomes.is_sorted(), "{outcomes:?}");
 }
 
+/// Two checkpoints' worth of damage: a changed file, one that has become a folder, a stranger.
+fn damage(folder: &Path) {
+    std::fs::write(folder.join("model.gguf"), b"weXghts").unwrap();
+    std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    std::fs::create_dir(folder.join("tokenizer.json")).unwrap();
+    std::fs::write(folder.join("stranger"), b"").unwrap();
+}
+
+#[test]
+fn a_repair_keeps_the_evidence_wherever_it_stops() {
+    for allowed in 0.. {
+        let root = TempDir::new().unwrap();
+        let healthy = Store::open(root.path()).unwrap();
+        try_install(&healthy).unwrap();
+        let id = healthy.find("m").unwrap();
+        healthy
+            .add_evidence(&id, &"gate.json".parse().unwrap(), b"{}")
+            .unwrap();
+        damage(&healthy.folder(&id));
+        let disk = Crashing::new(allowed);
+        let crashing = Store::with_disk(root.path(), disk.clone()).unwrap();
+        let finished = try_install(&crashing).is_ok();
+
+        // The next start sweeps the remains away before it repairs.
+        let after = Store::open(root.path()).unwrap();
+        after.prune(std::slice::from_ref(&id), false).unwrap();
+        assert_eq!(after.evidence(&id).unwrap().len(), 1, "after {allowed}");
+        assert_eq!(after.get(&id).unwrap().manifest.id(), &id);
+        let holds = after.verify(&id, &mut |_| ()).unwrap().holds();
+        assert!(holds || !finished, "after {allowed} steps");
+        try_install(&after).unwrap();
+        assert!(after.verify(&id, &mut |_| ()).unwrap().holds());
+        if finished && disk.done.lock().unwrap().len() < allowed {
+            break;
+        }
+    }
+}
+
+/// The program that runs cannot be opened for writing, whoever asks; others' files cannot by an
+/// ordinary user.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_may_only_be_read_is_flushed() {
+    let program = std::env::current_exe().unwrap();
+    RealDisk.sync_file(&program).unwrap();
+}
+
 #[test]
 fn everything_is_flushed_before_the_rename_and_the_parent_after_it() {
     let root = TempDir::new().unwrap();

@@ -60,6 +60,27 @@ fn what_is_installed_can_be_listed_resolved_and_verified() {
 }
 
 #[test]
+fn a_file_that_may_only_be_read_can_be_installed() {
+    let (root, store) = store();
+    let original = root.path().join("model.gguf");
+    std::fs::write(&original, b"weights").unwrap();
+    let mut permissions = std::fs::metadata(&original).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&original, permissions).unwrap();
+
+    let staging = store.stage().unwrap();
+    let name = "model.gguf".parse().unwrap();
+    staging.copy(&name, &original).unwrap();
+    let copied = staging.folder().join("model.gguf");
+    let permissions = std::fs::metadata(&copied).unwrap().permissions();
+    assert!(
+        !permissions.readonly(),
+        "an ordinary user could not flush it"
+    );
+    assert!(store.install(staging, draft("m")).unwrap().new);
+}
+
+#[test]
 fn the_same_contents_are_one_checkpoint_whatever_they_are_called() {
     let (_root, store) = store();
     let first = install(&store, &draft("one"), &[("model.gguf", b"weights")]);

@@ -4,11 +4,13 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use truefill_model::config::ModelConfig;
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::tokenizer::Tokenizer;
 use truefill_model::weights::gguf::MetadataValue;
 use truefill_model::weights::{GgufFile, GgufWriter, WeightDtype};
 
 use crate::allocation::peak_of;
-use crate::{LIES, check, read_all};
+use crate::{ALLOWANCE, LIES, check, read_all};
 
 /// Everything that a program does with a file, reading every byte that the file promises.
 fn use_gguf(name: &Path, bytes: Vec<u8>) -> Result<(), String> {
@@ -18,9 +20,13 @@ fn use_gguf(name: &Path, bytes: Vec<u8>) -> Result<(), String> {
         assert!(value.is_some(), "every key has a value");
     }
     read_all(&file)?;
-    file.vocabulary().map_err(|error| error.to_string())?;
-    ModelConfig::from_gguf(&file).map_err(|error| error.to_string())?;
-    Ok(())
+    // Whoever opens a checkpoint puts its name before these.
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", name.display());
+    let vocabulary = file.vocabulary().map_err(|error| error.to_string())?;
+    Tokenizer::from_gguf(vocabulary).map_err(|error| named(&error))?;
+    let config = ModelConfig::from_gguf(&file).map_err(|error| error.to_string())?;
+    let decoder = Decoder::on_cpu(config, &file, Precision::Serving, 64);
+    decoder.map(drop).map_err(|error| named(&error))
 }
 
 fn tiny_gguf() -> Vec<u8> {
@@ -62,17 +68,23 @@ fn tiny_gguf() -> Vec<u8> {
         .metadata("tokenizer.ggml.add_bos_token", MetadataValue::Bool(false));
     let values: Vec<f32> = (0..2048).map(|i| i as f32 / 1024.0 - 1.0).collect();
     for (name, dtype, shape) in [
-        ("token_embd.weight", WeightDtype::Q8_0, [4, 32]),
-        ("blk.0.ffn_up.weight", WeightDtype::Q4_1, [64, 32]),
-        ("blk.0.attn_q.weight", WeightDtype::F16, [32, 32]),
+        ("token_embd.weight", WeightDtype::Q8_0, &[4, 32][..]),
+        ("blk.0.attn_norm.weight", WeightDtype::F32, &[32]),
+        ("blk.0.attn_q.weight", WeightDtype::F16, &[32, 32]),
+        ("blk.0.attn_k.weight", WeightDtype::BF16, &[16, 32]),
+        ("blk.0.attn_v.weight", WeightDtype::Q4_0, &[16, 32]),
+        ("blk.0.attn_output.weight", WeightDtype::F32, &[32, 32]),
+        ("blk.0.ffn_norm.weight", WeightDtype::F32, &[32]),
+        ("blk.0.ffn_gate.weight", WeightDtype::Q8_0, &[64, 32]),
+        ("blk.0.ffn_up.weight", WeightDtype::Q4_1, &[64, 32]),
+        ("blk.0.ffn_down.weight", WeightDtype::Q8_0, &[32, 64]),
+        ("output_norm.weight", WeightDtype::F32, &[32]),
     ] {
+        let count = shape.iter().product();
         writer
-            .encode(name, dtype, &shape, &values[..shape[0] * shape[1]])
+            .encode(name, dtype, shape, &values[..count])
             .expect("encodes");
     }
-    writer
-        .encode("output_norm.weight", WeightDtype::F32, &[32], &values[..32])
-        .expect("encodes");
     let mut bytes = Vec::new();
     writer.write(&mut bytes).expect("writes");
     bytes
@@ -166,6 +178,80 @@ fn huge_counts_that_the_file_could_hold_are_refused() {
         assert!(result.is_err());
         assert!(peak < 1 << 20, "{peak}");
     }
+}
+
+fn vocabulary_file(model: &str, tokens: Vec<String>, merges: Option<Vec<String>>) -> Vec<u8> {
+    let mut writer = GgufWriter::new();
+    writer
+        .metadata(
+            "tokenizer.ggml.model",
+            MetadataValue::String(model.to_owned()),
+        )
+        .metadata("tokenizer.ggml.tokens", MetadataValue::Strings(tokens));
+    if let Some(merges) = merges {
+        writer.metadata("tokenizer.ggml.merges", MetadataValue::Strings(merges));
+    }
+    let mut bytes = Vec::new();
+    writer.write(&mut bytes).expect("writes");
+    bytes
+}
+
+/// `a`, `aa`, `aaa`, …: every way to cut one in two is a merge.
+fn ladder(longest: usize) -> Vec<String> {
+    let steps = (1..=longest).map(|length| "a".repeat(length));
+    std::iter::once("\u{2581}".to_owned())
+        .chain(steps)
+        .collect()
+}
+
+#[test]
+fn vocabularies_that_would_swell_in_memory() {
+    let words = |count: usize| (0..count).map(|nth| format!("{nth:06}"));
+    let pairs = |count: usize| Some(vec!["a a".to_owned(); count]);
+    for (file, refusal) in [
+        (
+            vocabulary_file("llama", ladder(1193), None),
+            "at most 256 bytes",
+        ),
+        (
+            vocabulary_file("llama", ladder(256), None),
+            "expected merges",
+        ),
+        (
+            vocabulary_file("gpt2", ladder(2), pairs(100_000)),
+            "at most 24 strings",
+        ),
+        (
+            vocabulary_file("gpt2", vec![String::new(); (1 << 20) + 1], None),
+            "at most 1048576 strings",
+        ),
+    ] {
+        let size = file.len();
+        let (result, peak) = peak_of(|| open_tokenizer(file));
+        let message = result.expect_err(refusal);
+        assert!(message.contains(refusal), "{message}");
+        assert!(
+            peak < ALLOWANCE + size,
+            "{peak} bytes for a file of {size}: {refusal}"
+        );
+    }
+    // What is accepted takes memory in proportion to its tokens.
+    let tokens = ladder(64).into_iter().chain(words(20_000)).collect();
+    let file = vocabulary_file("llama", tokens, None);
+    let size = file.len();
+    let (result, peak) = peak_of(|| open_tokenizer(file));
+    result.expect("a sound vocabulary");
+    assert!(
+        peak < ALLOWANCE + 40 * size,
+        "{peak} bytes for a file of {size}"
+    );
+}
+
+fn open_tokenizer(file: Vec<u8>) -> Result<(), String> {
+    let file = GgufFile::from_bytes("tiny.gguf", file).map_err(|error| error.to_string())?;
+    let vocabulary = file.vocabulary().map_err(|error| error.to_string())?;
+    let tokenizer = Tokenizer::from_gguf(vocabulary);
+    tokenizer.map(drop).map_err(|error| error.to_string())
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn prompts_are_made_here_only_where_a_format_is_named() {
     let asked = made.request(&request("a", "b")).expect("renders");
     let text = "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>";
     assert_eq!(asked.prompt, Prompt::Raw(text.into()));
+    assert!(asked.stop.iter().any(|stop| stop == "<|file_sep|>"));
     for (kind, format) in [
         (RemoteKind::OpenAi, "auto"),
         (RemoteKind::LlamaCpp, "qwen2.5-coder"),
@@ -40,6 +41,7 @@ fn prompts_are_made_here_only_where_a_format_is_named() {
         let left = engine(kind, format, "http://127.0.0.1:9");
         let asked = left.request(&request("a", "b")).expect("renders");
         assert!(matches!(asked.prompt, Prompt::Infill { .. }), "{format}");
+        assert!(asked.stop.is_empty(), "{format}");
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::super::WeightError;
 use super::GgufFile;
-use crate::tokenizer::GgufVocabulary;
+use crate::tokenizer::{GgufVocabulary, MAX_TOKENS};
 
-/// Far beyond any vocabulary: the largest have some 300,000 tokens.
-const MAX_TOKENS: usize = 1 << 22;
+/// Merges that a token may have part in on average; published vocabularies have one to three.
+const MERGES_PER_TOKEN: usize = 8;
 
 impl GgufFile {
     /// The vocabulary and merges under `tokenizer.ggml.`, copied out of the file.
@@ -13,18 +13,14 @@ impl GgufFile {
     /// `token_types` and `scores` have one entry a token, or none where the file has none.
     ///
     /// # Errors
-    /// [`WeightError::Damaged`] where the tokens are missing or no UTF-8, a list is not as long as
-    /// the tokens are many, or a token's id lies outside of them.
+    /// [`WeightError::Damaged`] where the tokens are missing, no UTF-8 or more than any vocabulary
+    /// has, a list is not as long as the tokens are many, or a token's id lies outside of them.
     pub fn vocabulary(&self) -> Result<GgufVocabulary, WeightError> {
         let tokens = self
-            .strings("tokenizer.ggml.tokens")?
+            .strings("tokenizer.ggml.tokens", MAX_TOKENS)?
             .ok_or_else(|| self.absent("tokenizer.ggml.tokens", "the vocabulary's tokens"))?;
-        if tokens.is_empty() || tokens.len() > MAX_TOKENS {
-            return Err(self.damaged_metadata(
-                "tokenizer.ggml.tokens",
-                format!("1 to {MAX_TOKENS} tokens"),
-                tokens.len().to_string(),
-            ));
+        if tokens.is_empty() {
+            return Err(self.absent("tokenizer.ggml.tokens", "at least one token"));
         }
         let count = tokens.len();
         let model = self
@@ -45,7 +41,9 @@ impl GgufFile {
                     .map(|score| score as f32)
                     .filter(|score| !score.is_nan())
             })?,
-            merges: self.strings("tokenizer.ggml.merges")?.unwrap_or_default(),
+            merges: self
+                .strings("tokenizer.ggml.merges", count * MERGES_PER_TOKEN)?
+                .unwrap_or_default(),
             bos: self.token("tokenizer.ggml.bos_token_id", count)?,
             eos: self.token("tokenizer.ggml.eos_token_id", count)?,
             add_bos: self.boolean("tokenizer.ggml.add_bos_token")?,
@@ -57,7 +55,8 @@ impl GgufFile {
         self.damaged_metadata(key, expected, "none")
     }
 
-    fn strings(&self, key: &str) -> Result<Option<Vec<String>>, WeightError> {
+    /// Copies an array of strings, refusing one of more than `most` before it copies any.
+    fn strings(&self, key: &str, most: usize) -> Result<Option<Vec<String>>, WeightError> {
         let Some(array) = self.array(key)? else {
             return Ok(None);
         };
@@ -65,6 +64,10 @@ impl GgufFile {
             let found = super::GgufValue::Array(array).describe();
             return Err(self.damaged_metadata(key, "an array of strings", found));
         };
+        if array.len() > most {
+            let expected = format!("at most {most} strings");
+            return Err(self.damaged_metadata(key, expected, array.len().to_string()));
+        }
         let mut owned = Vec::with_capacity(array.len());
         for bytes in strings {
             let text = std::str::from_utf8(bytes).map_err(|_| {
