@@ -66,15 +66,21 @@ impl Server {
     /// Where the process cannot be started.
     pub fn spawn(script: &Script) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
-        let file = home.path().join("script.json");
-        let json = script.to_json(&home.path().join("record.jsonl"));
-        std::fs::write(&file, json.to_string()).expect("the script can be written");
+        let file = write_script(home.path(), script);
         let mut command = Command::new(&binaries().truefill);
         command
             .arg("serve")
             .arg("--engine")
             .arg(format!("scripted:{}", file.display()));
         Self::run(command, home)
+    }
+
+    /// Gives the engine that is opened next another script.
+    ///
+    /// # Panics
+    /// Where it cannot be written.
+    pub fn rewrite(&self, script: &Script) {
+        write_script(self.home.path(), script);
     }
 
     pub(crate) fn run(mut command: Command, home: tempfile::TempDir) -> Self {
@@ -494,6 +500,13 @@ impl Drop for Server {
             self.check_at_end();
         }
     }
+}
+
+fn write_script(home: &Path, script: &Script) -> PathBuf {
+    let file = home.join("script.json");
+    let json = script.to_json(&home.join("record.jsonl"));
+    std::fs::write(&file, json.to_string()).expect("the script can be written");
+    file
 }
 
 fn error_object(error: &Value) -> ErrorObject {

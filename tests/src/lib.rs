@@ -7,6 +7,7 @@
 mod binaries;
 mod client;
 mod default_model;
+mod folder;
 mod oracle;
 mod process;
 mod script;
@@ -14,6 +15,7 @@ mod script;
 pub use binaries::{Binaries, binaries};
 pub use client::{ErrorObject, Exit, Server, frame};
 pub use default_model::default_model;
+pub use folder::{Folder, wait_indexed, why};
 pub use oracle::{Edit, Oracle, Units};
 pub use process::{alive, cpu_time, peak_memory_kib};
 pub use script::{Answer, Event, Script, micros_now};

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     answers: Vec<Value>,
+    checkpoint: &'static str,
     load_delay_ms: u64,
     load_error: Option<String>,
 }
@@ -70,6 +71,12 @@ impl Script {
         }
     }
 
+    /// The script with a model of this name.
+    pub fn named(mut self, checkpoint: &'static str) -> Self {
+        self.checkpoint = checkpoint;
+        self
+    }
+
     /// The script with a model that takes so long to open.
     pub fn loading_for(mut self, milliseconds: u64) -> Self {
         self.load_delay_ms = milliseconds;
@@ -86,7 +93,7 @@ impl Script {
     pub(crate) fn to_json(&self, record: &Path) -> Value {
         json!({
             "answers": self.answers, "load_delay_ms": self.load_delay_ms,
-            "load_error": self.load_error, "record": record,
+            "load_error": self.load_error, "record": record, "checkpoint": self.checkpoint,
         })
     }
 }

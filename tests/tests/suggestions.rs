@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use serde_json::{Value, json};
-use truefill_tests::{Answer, Script, Server};
+use truefill_tests::{Answer, Script, Server, why};
 
 const URI: &str = "file:///w/a.py";
 
@@ -14,11 +14,6 @@ fn at(line: u32, character: usize) -> Value {
 fn type_at(line: u32, character: usize, text: &str) -> Value {
     let place = at(line, character);
     json!({ "range": { "start": place, "end": place }, "text": text })
-}
-
-fn why(server: &mut Server, uri: &str) -> Value {
-    let params = json!({ "command": "truefill.why", "arguments": [uri] });
-    server.call("workspace/executeCommand", params).unwrap()
 }
 
 fn reason(server: &mut Server, uri: &str) -> String {
@@ -264,29 +259,6 @@ fn every_silence_has_its_reason() {
         .iter()
         .any(|event| event.prefix_tail.contains("password"));
     assert!(!denied, "a denied file never reaches the engine");
-    server.shut_down();
-}
-
-#[test]
-fn why_tells_whether_a_place_could_get_one() {
-    let mut server = with("x = value", [Answer::text("1")]);
-    let mut here = |place: Value| {
-        let params = json!({ "command": "truefill.why", "arguments": [URI, place] });
-        server.call("workspace/executeCommand", params).unwrap()["here"].clone()
-    };
-    assert_eq!(here(at(0, 9))["eligible"], true);
-    assert_eq!(here(at(0, 6))["reason"], "inside_word");
-    let wrong = json!({ "command": "truefill.why", "arguments": [URI, "here"] });
-    assert_eq!(
-        server
-            .call("workspace/executeCommand", wrong)
-            .unwrap_err()
-            .code,
-        -32602
-    );
-    let general = json!({ "command": "truefill.why" });
-    let status = server.call("workspace/executeCommand", general).unwrap();
-    assert_eq!(status["status"]["kind"], "Normal");
     server.shut_down();
 }
 

@@ -113,7 +113,8 @@ settings! {
     index: IndexSettings {
         /// Build it and keep it up.
         window enabled: bool = true,
-        /// Files in it at most.
+        /// Files in it at most. In a workspace with more, names may stand in files left out, so the
+        /// guard is not asked.
         window max_files: usize = 20_000,
         /// Bytes of a file in it at most.
         window max_file_bytes: usize = 512 << 10,

@@ -157,7 +157,7 @@ impl LanguageServer for Backend {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
-        self.on_command(params)
+        self.on_command(params).await
     }
 }
 

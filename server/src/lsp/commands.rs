@@ -1,5 +1,7 @@
 //! `workspace/executeCommand`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{self as lsp, ExecuteCommandParams};
@@ -8,6 +10,7 @@ use super::backend::{Backend, invalid_params};
 use super::convert;
 use crate::serving::ask::{Ask, Trigger};
 use crate::serving::status::Status;
+use crate::workspace::index::WorkspaceIndex;
 
 /// A suggestion was accepted; its argument is the id.
 pub const ACCEPT: &str = "truefill.accept";
@@ -17,10 +20,10 @@ pub const WHY: &str = "truefill.why";
 pub const NAMES: [&str; 2] = [ACCEPT, WHY];
 
 impl Backend {
-    pub(super) fn on_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+    pub(super) async fn on_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
         match params.command.as_str() {
             ACCEPT => self.accept(&params.arguments),
-            WHY => self.why(&params.arguments).map(Some),
+            WHY => self.why(&params.arguments).await.map(Some),
             other => {
                 let message = format!("there is no command `{other}`");
                 Err(Error {
@@ -44,7 +47,7 @@ impl Backend {
 
     /// The engine's status, whether a place could get a suggestion now, and what became
     /// of the document's last request.
-    fn why(&self, arguments: &[Value]) -> Result<Value> {
+    async fn why(&self, arguments: &[Value]) -> Result<Value> {
         let serving = &self.session.serving;
         let status = Status::of_engine(&serving.engine_state());
         let Some(uri) = arguments.first() else {
@@ -55,19 +58,20 @@ impl Backend {
                 "`{WHY}` expects the document's URI as its first argument"
             ))
         })?;
-        let index = serving
-            .index()
-            .map(|index| json!({ "complete": index.is_complete(), "size": index.index().size() }));
+        let last = serving.last_verdict(uri);
         let here = match arguments.get(1) {
-            Some(position) => Some(self.here(uri, position)?),
+            Some(position) => Some(self.here(uri, position).await?),
             None => None,
         };
-        Ok(
-            json!({ "status": status, "here": here, "last": serving.last_verdict(uri), "index": index }),
-        )
+        let index = match serving.index() {
+            Some(index) => Some(told(index).await),
+            None => None,
+        };
+        Ok(json!({ "status": status, "here": here, "last": last, "index": index }))
     }
 
-    fn here(&self, uri: &str, position: &Value) -> Result<Value> {
+    /// Takes the document as it is now: nothing is awaited before.
+    async fn here(&self, uri: &str, position: &Value) -> Result<Value> {
         let position: lsp::Position = serde::Deserialize::deserialize(position).map_err(|_| {
             invalid_params(format!("`{WHY}` expects a position as its second argument"))
         })?;
@@ -79,11 +83,22 @@ impl Backend {
             selected: None,
             version: None,
         };
-        Ok(match self.session.serving.eligible(&ask) {
+        Ok(match self.session.serving.eligible(&ask).await {
             Ok(()) => json!({ "eligible": true, "message": "A suggestion is possible here." }),
             Err(silence) => json!({
                 "eligible": false, "reason": silence.code(), "message": silence.sentence(),
             }),
         })
+    }
+}
+
+/// How far the index is. Its size is counted file by file, which the reader of messages must
+/// not wait for.
+async fn told(index: Arc<WorkspaceIndex>) -> Value {
+    let complete = index.is_complete();
+    let counted = tokio::task::spawn_blocking(move || index.index().size());
+    match counted.await {
+        Ok(size) => json!({ "complete": complete, "size": size }),
+        Err(_) => json!({ "complete": complete }),
     }
 }

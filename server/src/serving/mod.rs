@@ -12,6 +12,7 @@ mod outcomes;
 mod pipeline;
 mod plan;
 mod polish;
+mod prepare;
 mod served;
 pub mod status;
 mod text;
@@ -46,7 +47,7 @@ pub struct Serving {
     /// The open documents.
     pub documents: Documents,
     /// The open folders and the rules for their files.
-    pub workspace: Workspace,
+    pub workspace: Arc<Workspace>,
     index: RwLock<Option<Arc<WorkspaceIndex>>>,
     config: RwLock<Arc<Config>>,
     engine: RwLock<Option<EngineThread>>,
@@ -80,7 +81,7 @@ impl Serving {
     ) -> Self {
         Self {
             documents: Documents::default(),
-            workspace: Workspace::default(),
+            workspace: Arc::default(),
             index: RwLock::default(),
             config: RwLock::default(),
             engine: RwLock::default(),
@@ -166,6 +167,8 @@ impl Serving {
     /// A document was opened.
     pub fn opened(&self, uri: &str, language_id: &str, version: i32, text: &str) {
         self.documents.open(uri, language_id, version, text);
+        self.turns.opened(uri);
+        self.why.opened(uri, self.turns.number());
     }
 
     /// A document was changed.
@@ -189,7 +192,8 @@ impl Serving {
     fn poisoned(&self, uri: &str, error: EditError) {
         tracing::warn!(%error, "a change could not be applied");
         if error != EditError::NotOpen {
-            self.note(uri, Verdict::silent(&Silence::Poisoned(error)));
+            let number = self.turns.number();
+            self.note(uri, number, Verdict::silent(&Silence::Poisoned(error)));
         }
     }
 
@@ -248,9 +252,13 @@ impl Serving {
         }
     }
 
-    /// What became of the document's last request.
+    /// What became of the document's last request. Requests for a document that is not open
+    /// all end the same way and are not remembered.
     pub fn last_verdict(&self, uri: &str) -> Option<Verdict> {
-        self.why.last(uri)
+        match self.documents.version(uri) {
+            Some(_) => self.why.last(uri),
+            None => Some(Verdict::silent(&Silence::NotOpen)),
+        }
     }
 
     /// Tells the user.
@@ -277,8 +285,8 @@ impl Serving {
             .add(took);
     }
 
-    fn note(&self, uri: &str, verdict: Verdict) {
-        if let Some(notice) = self.why.note(uri, verdict) {
+    fn note(&self, uri: &str, number: u64, verdict: Verdict) {
+        if let Some(notice) = self.why.note(uri, number, verdict) {
             let _ = self.notices.send(notice);
         }
     }

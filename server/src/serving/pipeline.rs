@@ -8,31 +8,33 @@ use truefill_journal::SuggestionId;
 use truefill_syntax::Index;
 
 use crate::config::{Config, GuardMode};
-use crate::documents::{EditKind, PositionError, Snapshot};
+use crate::documents::Snapshot;
 use crate::engine::{EngineHandle, EngineInfo, EngineKind};
 use crate::silence::Silence;
-use crate::suggest::delay::{Bounds, Delay, Quiet, Site, delay};
 use crate::suggest::typed_through::{Offer, Place, Source};
 use crate::suggest::{lines, surroundings};
 use crate::workspace::file_path;
 
+use super::Serving;
 use super::ask::{Ask, Suggestion, Trigger};
 use super::generate::{Order, Written, generate, ready};
 use super::guard::{Guarded, guard};
 use super::plan::Plan;
 use super::polish::{Polished, polish};
-use super::text::{Around, around, cursor};
+use super::prepare::place;
+use super::text::Around;
 use super::trail::{Sample, Trail, micros};
 use super::why::Verdict;
-use super::{Serving, eligible};
 
 /// A request under way.
 struct Run<'a> {
     serving: &'a Serving,
     ask: &'a Ask,
     config: Arc<Config>,
+    turn: u64,
     trail: Trail,
     language: Arc<str>,
+    path: Option<String>,
     flagged: Option<String>,
     shape: Option<String>,
     finished: bool,
@@ -48,8 +50,10 @@ impl Serving {
             serving: self,
             ask,
             config: self.config(),
+            turn: 0,
             trail: Trail::new(Instant::now()),
             language: Arc::from(""),
+            path: None,
             flagged: None,
             shape: None,
             finished: false,
@@ -58,54 +62,28 @@ impl Serving {
         run.finish(result.as_ref());
         result
     }
-
-    /// Whether there could be a suggestion at a place now, for `truefill.why`.
-    ///
-    /// # Errors
-    /// The reason why not.
-    pub fn eligible(&self, ask: &Ask) -> Result<(), Silence> {
-        self.prepare(&self.config(), ask)?;
-        ready(self.engine()).map(|_| ())
-    }
-
-    /// The document and the text around the cursor, if a suggestion is possible there.
-    ///
-    /// # Errors
-    /// The reason why not.
-    pub(super) fn prepare(
-        &self,
-        config: &Config,
-        ask: &Ask,
-    ) -> Result<(Snapshot, Around), Silence> {
-        let snapshot = self.documents.snapshot(&ask.uri)?;
-        if let Some(asked) = ask.version.filter(|asked| *asked != snapshot.version) {
-            return Err(Silence::OtherVersion {
-                asked,
-                current: snapshot.version,
-            });
-        }
-        self.workspace.check(&ask.uri)?;
-        let nowhere = |error: PositionError| Silence::NoSuchPosition(error.to_string());
-        let cursor = cursor(&snapshot, ask).map_err(nowhere)?;
-        eligible::check(config, &snapshot, cursor)?;
-        let around = around(&snapshot, ask).map_err(nowhere)?;
-        Ok((snapshot, around))
-    }
 }
 
 impl Run<'_> {
     async fn suggest(&mut self) -> Result<Vec<Suggestion>, Silence> {
         let mut turn = self.serving.turns.asked(&self.ask.uri);
-        let (snapshot, around) = self.serving.prepare(&self.config, self.ask)?;
+        self.turn = turn.number();
+        let snapshot = self.serving.snapshot(self.ask)?;
         self.language = Arc::clone(&snapshot.language_id);
+        // From here on there is work to do, and the reader of messages should not wait for it.
+        tokio::task::yield_now().await;
+        let allowed = self.serving.allowed(&self.ask.uri, turn.file_lock());
+        self.path = turn.unless_newer(allowed).await?;
+        let around = place(&self.config, &snapshot, self.ask)?;
         let wait = match self.ask.trigger {
-            Trigger::Automatic => self.automatic(&snapshot, &around)?,
+            Trigger::Automatic => {
+                self.serving
+                    .automatic(&self.config, &snapshot, &around, Instant::now())?
+            }
             Trigger::Invoked => Duration::ZERO,
         };
         let engine = ready(self.serving.engine())?;
         let info = engine.info().ok_or(Silence::ModelLoading)?;
-        // From here on there is work to do, and the reader of messages should not wait for it.
-        tokio::task::yield_now().await;
         let rest = self.typed_through(&info, &around);
         if !rest.is_empty() {
             return Ok(rest);
@@ -122,33 +100,6 @@ impl Run<'_> {
             written = self.written(&engine, &snapshot, &around, number) => written?,
         };
         self.polished(&info, &plan, &around, &written)
-    }
-
-    /// The delay of a request that nobody made by hand.
-    fn automatic(&self, snapshot: &Snapshot, around: &Around) -> Result<Duration, Silence> {
-        let settings = &self.config.suggest;
-        if !settings.automatic {
-            return Err(Silence::AutomaticOff);
-        }
-        let site = Site {
-            before: &around.prefix,
-            after: &around.suffix,
-            after_deletion: snapshot.typing.last_kind() == Some(EditKind::Deletion),
-        };
-        let bounds = Bounds {
-            shortest: Duration::from_millis(settings.delay_min_ms),
-            longest: Duration::from_millis(settings.delay_max_ms),
-        };
-        let latency = self.serving.latency();
-        match delay(&site, snapshot.typing.interval(), latency, bounds) {
-            Delay::Never(Quiet::AfterDeletion) => Err(Silence::AfterDeletion),
-            Delay::Never(Quiet::InsideWord) => Err(Silence::InsideWord),
-            // Editors wait by themselves before they ask; that time counts.
-            Delay::Wait(wait) => Ok(match snapshot.typing.last_at() {
-                Some(at) => wait.saturating_sub(self.trail.asked.saturating_duration_since(at)),
-                None => wait,
-            }),
-        }
     }
 
     /// What is left of a suggestion that the user is typing, without asking the model.
@@ -192,7 +143,7 @@ impl Run<'_> {
         let order = Order {
             uri: &self.ask.uri,
             around,
-            path: self.serving.workspace.shown_path(&self.ask.uri),
+            path: self.path.take(),
             trigger: self.ask.trigger,
             max_new_tokens: plan.max_new_tokens,
             make_stop: plan.make_stop(),
@@ -340,7 +291,7 @@ impl Run<'_> {
             }
         };
         verdict.shape = self.shape.take();
-        self.serving.note(&self.ask.uri, verdict);
+        self.serving.note(&self.ask.uri, self.turn, verdict);
     }
 }
 

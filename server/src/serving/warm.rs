@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::Serving;
 use super::ask::{Ask, Trigger};
 use super::generate::{Order, never, ready, request};
-use crate::documents::{ByteOffset, CharOffset, Encoding};
+use super::prepare::place;
+use crate::documents::{ByteOffset, CharOffset, Encoding, Snapshot};
 use crate::engine::{EngineRequest, EngineState};
 use crate::silence::Silence;
 
@@ -46,19 +47,19 @@ impl Serving {
                     .await;
             }
             if serving.documents.version(&uri) == version {
-                serving.warm(&uri);
+                serving.warm(&uri, version).await;
             }
         });
     }
 
     /// Queues the warming, if a suggestion is possible at the place.
-    fn warm(&self, uri: &str) {
+    async fn warm(&self, uri: &str, version: Option<i32>) {
         let Ok(snapshot) = self.documents.snapshot(uri) else {
             return;
         };
         let end = CharOffset(snapshot.rope.len_chars());
-        let place = snapshot.edited.unwrap_or(end).0.min(end.0);
-        let byte = ByteOffset(snapshot.rope.char_to_byte(place));
+        let at = snapshot.edited.unwrap_or(end).0.min(end.0);
+        let byte = ByteOffset(snapshot.rope.char_to_byte(at));
         let ask = Ask {
             uri: uri.to_owned(),
             position: snapshot.position(byte, Encoding::Utf8),
@@ -67,7 +68,12 @@ impl Serving {
             selected: None,
             version: None,
         };
-        if let (Ok(request), Ok(engine)) = (self.engine_request(&ask), ready(self.engine())) {
+        let allowed = self.allowed(uri, self.turns.file_lock(uri)).await;
+        if self.documents.version(uri) != version {
+            return;
+        }
+        let request = allowed.and_then(|path| self.request_at(&ask, &snapshot, path));
+        if let (Ok(request), Ok(engine)) = (request, ready(self.engine())) {
             engine.warm(request);
         }
     }
@@ -77,12 +83,23 @@ impl Serving {
     /// # Errors
     /// The reason why nothing would be asked.
     pub fn engine_request(&self, ask: &Ask) -> Result<EngineRequest, Silence> {
+        let snapshot = self.snapshot(ask)?;
+        self.workspace.check(&ask.uri)?;
+        self.request_at(ask, &snapshot, self.workspace.shown_path(&ask.uri))
+    }
+
+    fn request_at(
+        &self,
+        ask: &Ask,
+        snapshot: &Snapshot,
+        path: Option<String>,
+    ) -> Result<EngineRequest, Silence> {
         let config = self.config();
-        let (_, around) = self.prepare(&config, ask)?;
+        let around = place(&config, snapshot, ask)?;
         let order = Order {
             uri: &ask.uri,
             around: &around,
-            path: self.workspace.shown_path(&ask.uri),
+            path,
             trigger: ask.trigger,
             max_new_tokens: config.suggest.line_tokens,
             make_stop: never(),

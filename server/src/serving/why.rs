@@ -1,7 +1,7 @@
 //! Remembers for each document what became of its last request.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -53,57 +53,78 @@ impl Verdict {
     }
 }
 
-/// The last verdict of each document.
+/// What is known about an open document.
+#[derive(Default)]
+struct Last {
+    /// The newest request, or other happening, whose verdict is known.
+    number: u64,
+    verdict: Option<Verdict>,
+    /// The lasting reason that the client knows of.
+    told: Option<&'static str>,
+}
+
+/// The last verdict of each open document.
 #[derive(Default)]
 pub struct Why {
-    last: Mutex<HashMap<String, Verdict>>,
+    documents: Mutex<HashMap<String, Last>>,
 }
 
 impl Why {
-    /// Takes note, and says what the client should hear: the status of a document whose
-    /// kind of verdict changed. Reasons that pass with the next key are not told.
-    pub fn note(&self, uri: &str, verdict: Verdict) -> Option<Notice> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = last.insert(uri.to_owned(), verdict.clone());
-        drop(last);
-        let lasting = |verdict: &Verdict| verdict.reason.filter(|reason| lasting(reason));
-        let was = before.as_ref().and_then(lasting);
-        let now = lasting(&verdict);
-        if was == now {
+    /// A document was opened. Opened again, what became of requests before says nothing any
+    /// more; what the client was told stays until something else is known.
+    pub fn opened(&self, uri: &str, number: u64) {
+        let mut documents = self.lock();
+        let last = documents.entry(uri.to_owned()).or_default();
+        (last.number, last.verdict) = (number, None);
+    }
+
+    /// Takes note of what became of a request, unless the document is closed or the verdict on
+    /// a newer one is known: requests end in any order.
+    ///
+    /// Says what the client should hear: the status of a document whose kind of verdict
+    /// changed. Reasons that pass with the next key are not told.
+    pub fn note(&self, uri: &str, number: u64, verdict: Verdict) -> Option<Notice> {
+        let mut documents = self.lock();
+        let last = documents.get_mut(uri)?;
+        if number < last.number {
             return None;
         }
-        let kind = if now.is_some() {
-            StatusKind::Inactive
-        } else {
-            StatusKind::Normal
-        };
+        last.number = number;
+        let now = verdict.reason.filter(|reason| lasting(reason));
+        let was = std::mem::replace(&mut last.told, now);
         let message = match now {
-            Some(_) => verdict.message,
+            Some(_) => verdict.message.clone(),
             None => "Suggestions are given here.".to_owned(),
         };
-        Some(Notice::Status(Status {
-            kind,
-            message,
-            uri: Some(uri.to_owned()),
-            reason: now,
-        }))
+        last.verdict = Some(verdict);
+        let kind = match now {
+            Some(_) => StatusKind::Inactive,
+            None => StatusKind::Normal,
+        };
+        (was != now).then(|| {
+            Notice::Status(Status {
+                kind,
+                message,
+                uri: Some(uri.to_owned()),
+                reason: now,
+            })
+        })
     }
 
     /// The document's last verdict.
     pub fn last(&self, uri: &str) -> Option<Verdict> {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(uri)
-            .cloned()
+        self.lock().get(uri)?.verdict.clone()
     }
 
     /// Forgets a closed document.
     pub fn forget(&self, uri: &str) {
-        self.last
+        self.lock().remove(uri);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Last>> {
+        self.documents
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(uri);
     }
 }
 
@@ -125,23 +146,64 @@ fn lasting(reason: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn note(
+        why: &Why,
+        number: u64,
+        silence: &Silence,
+    ) -> Option<(StatusKind, Option<&'static str>)> {
+        match why.note("a", number, Verdict::silent(silence)) {
+            Some(Notice::Status(status)) => Some((status.kind, status.reason)),
+            Some(notice) => panic!("{notice:?}"),
+            None => None,
+        }
+    }
+
+    fn last(why: &Why) -> Option<&'static str> {
+        why.last("a").and_then(|verdict| verdict.reason)
+    }
+
     #[test]
     fn only_changes_of_lasting_reasons_are_told() {
         let why = Why::default();
-        let note = |silence: &Silence| why.note("a", Verdict::silent(silence));
-        assert_eq!(note(&Silence::InsideWord), None);
-        let Some(Notice::Status(status)) = note(&Silence::Binary) else {
-            panic!("no status")
-        };
-        assert_eq!(
-            (status.kind, status.reason),
-            (StatusKind::Inactive, Some("binary"))
-        );
-        assert_eq!(note(&Silence::Binary), None);
-        let Some(Notice::Status(status)) = note(&Silence::AfterDeletion) else {
-            panic!("no status")
-        };
-        assert_eq!((status.kind, status.reason), (StatusKind::Normal, None));
-        assert_eq!(why.last("a").unwrap().reason, Some("after_deletion"));
+        why.opened("a", 0);
+        assert_eq!(note(&why, 1, &Silence::InsideWord), None);
+        let binary = Some((StatusKind::Inactive, Some("binary")));
+        assert_eq!(note(&why, 2, &Silence::Binary), binary);
+        assert_eq!(note(&why, 3, &Silence::Binary), None);
+        let normal = Some((StatusKind::Normal, None));
+        assert_eq!(note(&why, 4, &Silence::AfterDeletion), normal);
+        assert_eq!(last(&why), Some("after_deletion"));
+    }
+
+    #[test]
+    fn an_older_request_that_ends_later_changes_nothing() {
+        let why = Why::default();
+        why.opened("a", 0);
+        assert!(note(&why, 2, &Silence::Binary).is_some());
+        assert_eq!(note(&why, 1, &Silence::Superseded), None);
+        assert_eq!(last(&why), Some("binary"));
+    }
+
+    #[test]
+    fn a_document_opened_again_has_no_verdict_until_one_comes() {
+        let why = Why::default();
+        why.opened("a", 0);
+        assert!(note(&why, 1, &Silence::Binary).is_some());
+        why.opened("a", 3);
+        assert_eq!(last(&why), None);
+        assert_eq!(note(&why, 2, &Silence::Binary), None, "of the text before");
+        assert_eq!(last(&why), None);
+        let normal = Some((StatusKind::Normal, None));
+        assert_eq!(note(&why, 4, &Silence::TypedOn), normal);
+    }
+
+    #[test]
+    fn only_open_documents_are_remembered() {
+        let why = Why::default();
+        assert_eq!(note(&why, 1, &Silence::NotOpen), None);
+        why.opened("a", 2);
+        why.forget("a");
+        assert_eq!(note(&why, 3, &Silence::Cancelled), None);
+        assert!(why.lock().is_empty());
     }
 }

@@ -1,0 +1,90 @@
+//! What the server says when it is asked why there is no suggestion.
+
+use serde_json::{Value, json};
+use truefill_tests::{Answer, Script, Server, why};
+
+const URI: &str = "file:///w/a.py";
+
+fn at(line: u32, character: u32) -> Value {
+    json!({ "line": line, "character": character })
+}
+
+/// A ready server with these settings and one Python document.
+fn with(suggest: Value, text: &str, answer: Answer) -> Server {
+    let params = json!({ "initializationOptions": { "suggest": suggest } });
+    let mut server = Server::start_with(&Script::new([answer]), params);
+    server.wait_ready();
+    server.open(URI, "python", text);
+    server
+}
+
+fn at_once() -> Value {
+    json!({ "delay_min_ms": 0, "delay_max_ms": 0 })
+}
+
+/// What is said about a place.
+fn here(server: &mut Server, place: Value) -> Value {
+    let params = json!({ "command": "truefill.why", "arguments": [URI, place] });
+    let answer = server.call("workspace/executeCommand", params);
+    answer.expect("why is answered")["here"].clone()
+}
+
+fn code(server: &mut Server, arguments: Value) -> i64 {
+    let params = json!({ "command": "truefill.why", "arguments": arguments });
+    let answer = server.call("workspace/executeCommand", params);
+    answer.expect_err("the arguments are wrong").code
+}
+
+#[test]
+fn a_place_could_get_a_suggestion_or_not() {
+    let mut server = with(at_once(), "x = value", Answer::text("1"));
+    assert_eq!(here(&mut server, at(0, 9))["eligible"], true);
+    assert_eq!(here(&mut server, at(0, 6))["reason"], "inside_word");
+    assert_eq!(code(&mut server, json!([URI, "here"])), -32602);
+    assert_eq!(code(&mut server, json!([7])), -32602);
+    let general = json!({ "command": "truefill.why" });
+    let status = server.call("workspace/executeCommand", general);
+    assert_eq!(status.expect("why is answered")["status"]["kind"], "Normal");
+    let deletes = json!({ "range": { "start": at(0, 8), "end": at(0, 9) }, "text": "" });
+    server.change(URI, 2, &[deletes]);
+    assert_eq!(here(&mut server, at(0, 8))["reason"], "after_deletion");
+    server.shut_down();
+}
+
+#[test]
+fn where_suggestions_while_typing_are_off_it_says_so() {
+    let mut server = with(json!({ "automatic": false }), "x = ", Answer::text("1"));
+    assert_eq!(here(&mut server, at(0, 4))["reason"], "automatic_off");
+    // Asked for by hand there is one all the same.
+    let id = server.ask(URI, at(0, 4), true);
+    assert_eq!(server.items(id).len(), 1);
+    server.shut_down();
+}
+
+#[test]
+fn the_newest_request_decides_whichever_ends_last() {
+    let slow = Answer::text("1").slow(5000, 0);
+    let mut server = with(at_once(), "x = ", slow);
+    let older = server.ask(URI, at(0, 4), true);
+    server.event(|event| event.event == "start");
+    let newer = server.ask(URI, at(9, 9), true);
+    assert!(server.items(newer).is_empty());
+    server.cancel(older);
+    // The engine may have left it for the newer one already.
+    let _ = server.answer(older);
+    assert_eq!(why(&mut server, URI)["last"]["reason"], "no_such_position");
+    server.shut_down();
+}
+
+#[test]
+fn a_document_that_is_not_open_has_no_past() {
+    let mut server = with(at_once(), "x = ", Answer::text("1"));
+    let id = server.ask(URI, at(0, 4), true);
+    assert_eq!(server.items(id).len(), 1);
+    let params = json!({ "textDocument": { "uri": URI } });
+    server.notify("textDocument/didClose", params);
+    assert_eq!(why(&mut server, URI)["last"]["reason"], "not_open");
+    server.open(URI, "python", "x = ");
+    assert_eq!(why(&mut server, URI)["last"], Value::Null);
+    server.shut_down();
+}
