@@ -40,7 +40,10 @@ enum Command {
     Serve(ServeArgs),
     /// Complete at one place of a file, as the server would
     #[command(
-        after_help = "A place without a suggestion is no failure: the reason goes to stderr."
+        after_help = "A place without a suggestion is no failure: the reason goes to stderr. The \
+                      configuration holds as for the server; for the guard, the repository around \
+                      the file (else its folder) is read while the model is opened and at most 3 \
+                      seconds longer. What is not done is to write into the journal."
     )]
     Complete(CompleteArgs),
     /// See it work on a small project, then connect an editor

@@ -13,6 +13,7 @@ pub mod framing;
 pub mod logging;
 pub mod lsp;
 pub mod paths;
+pub mod redacted;
 pub mod serving;
 pub mod silence;
 pub mod suggest;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -20,6 +20,9 @@ use crate::serving::Serving;
 use crate::serving::ask::{Ask, Suggestion, Trigger};
 use crate::silence::Silence;
 use crate::workspace::file_uri;
+
+/// How long the guard's index of the file's folder is waited for once the model is open.
+const INDEXING: Duration = Duration::from_secs(3);
 
 /// Options of `truefill complete`.
 #[derive(Debug, Args)]
@@ -59,14 +62,10 @@ struct Target {
 pub fn run(args: &CompleteArgs) -> Result<ExitCode> {
     let target = &args.place;
     let paths = Paths::from_env()?;
-    let mut config = match &args.config {
-        Some(file) => Config::from_file(file)?,
-        None => Config::from_file(&paths.config_file())?,
-    };
+    let mut config = Config::of_command(args.config.as_deref(), &paths.config_file())?;
     config.suggest.alternatives = usize::from(args.alternatives);
-    // One completion is not worth reading a workspace for.
-    config.index.enabled = false;
-    config.suggest.guard = GuardMode::Off;
+    // The index is for the guard, which judges no prompt.
+    config.index.enabled &= !args.show_prompt && config.suggest.guard != GuardMode::Off;
     if let Some(model) = &args.model {
         config.model.id.clone_from(model);
     }
@@ -96,19 +95,43 @@ async fn complete(
         print_prompt(args.json, &prompt)?;
         return Ok(ExitCode::SUCCESS);
     }
+    indexed(&serving).await?;
     let started = Instant::now();
     let result = serving.suggest(&ask).await;
     let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    let guard = serving.last_verdict(&ask.uri).and_then(|last| last.guard);
     serving.shut_down();
     if args.json {
-        print_json(target, &info, &result, milliseconds)?;
+        print_json(target, &info, &result, guard.as_deref(), milliseconds)?;
     } else {
-        print_text(&result)?;
+        print_text(&result, guard.as_deref())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the file as an editor would, in the folder of its repository.
+/// Waits until the guard can judge by the folder that the file belongs to, within limits; the
+/// model was opened meanwhile.
+async fn indexed(serving: &Serving) -> Result<()> {
+    let Some(index) = serving.index() else {
+        return Ok(());
+    };
+    let end = Instant::now() + INDEXING;
+    while !index.is_complete() {
+        if Instant::now() >= end {
+            let seconds = INDEXING.as_secs();
+            let mut err = std::io::stderr().lock();
+            writeln!(
+                err,
+                "truefill: the folder was not read within {seconds} s, so the guard does not judge"
+            )?;
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// Opens the file as an editor would that has the folder of its repository open.
 fn open_document(serving: &Serving, target: &Target) -> Result<Ask> {
     let file = target.file.display();
     let path = std::path::absolute(&target.file).with_context(|| format!("`{file}`"))?;
@@ -118,6 +141,8 @@ fn open_document(serving: &Serving, target: &Target) -> Result<Ask> {
     };
     let uri = file_uri(&path).with_context(|| format!("`{file}` has no URI"))?;
     serving.documents.open(&uri, language_id(&path), 1, &text);
+    let folder = serving.workspace.root_of(&path);
+    serving.workspace.change_folders(vec![folder], &[]);
     let offset = offset(&text, target)?;
     let snapshot = serving.documents.snapshot(&uri)?;
     Ok(Ask {
@@ -222,7 +247,7 @@ fn print_prompt(as_json: bool, prompt: &RenderedPrompt) -> Result<()> {
     Ok(())
 }
 
-fn print_text(result: &Result<Vec<Suggestion>, Silence>) -> Result<()> {
+fn print_text(result: &Result<Vec<Suggestion>, Silence>, guard: Option<&str>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match result {
         Ok(suggestions) => {
@@ -235,6 +260,9 @@ fn print_text(result: &Result<Vec<Suggestion>, Silence>) -> Result<()> {
         }
         Err(silence) => writeln!(std::io::stderr().lock(), "{}", silence.sentence())?,
     }
+    if let Some(guard) = guard {
+        writeln!(std::io::stderr().lock(), "The guard doubts {guard}.")?;
+    }
     Ok(())
 }
 
@@ -242,6 +270,7 @@ fn print_json(
     target: &Target,
     info: &EngineInfo,
     result: &Result<Vec<Suggestion>, Silence>,
+    guard: Option<&str>,
     milliseconds: f64,
 ) -> Result<()> {
     let texts: Vec<&str> = match result {
@@ -257,7 +286,7 @@ fn print_json(
         .map(|silence| json!({ "reason": silence.code(), "message": silence.sentence() }));
     let value = json!({
         "file": target.file, "line": target.line, "column": target.column,
-        "suggestions": texts, "silence": silence, "milliseconds": milliseconds,
+        "suggestions": texts, "silence": silence, "guard": guard, "milliseconds": milliseconds,
         "checkpoint": info.checkpoint, "device": info.device,
         "format": { "name": info.format, "version": info.format_version },
     });

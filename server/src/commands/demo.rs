@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::commands::models;
 use crate::engine::open::locate;
 use crate::paths::Paths;
+use crate::workspace::file_uri;
 
 /// Time between two keys.
 const KEY: Duration = Duration::from_millis(60);
@@ -101,7 +102,7 @@ pub fn run(args: &DemoArgs) -> Result<ExitCode> {
     }
     let folder = tempfile::tempdir().context("no temporary folder")?;
     unpack(folder.path())?;
-    let root = format!("file://{}", folder.path().display());
+    let root = file_uri(folder.path()).context("the temporary folder has no URI")?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve");
     let begin = Instant::now();

@@ -25,11 +25,7 @@ const WORKERS: usize = 2;
 pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     logging::start();
     let paths = Paths::from_env()?;
-    let base = match &args.config {
-        Some(file) if !file.exists() => bail!("`{}` does not exist", file.display()),
-        Some(file) => Config::from_file(file)?,
-        None => Config::from_file(&paths.config_file())?,
-    };
+    let base = Config::of_command(args.config.as_deref(), &paths.config_file())?;
     let script = args.engine.as_deref().map(script).transpose()?;
     let testing = script.is_some();
     let journal = Some(paths.journal());

@@ -34,6 +34,21 @@ impl std::fmt::Display for Layer<'_> {
 pub struct ConfigError(String);
 
 impl Config {
+    /// What a command is to go by: the file that it was told, which must exist, else the user's.
+    ///
+    /// # Errors
+    /// As [`Config::from_file`], and where the named file does not exist: defaults in its place
+    /// would be a mistake that nobody sees.
+    pub fn of_command(named: Option<&Path>, users: &Path) -> Result<Self, ConfigError> {
+        match named {
+            Some(file) if !file.exists() => Err(ConfigError(format!(
+                "`{}` does not exist; `--config` expects a `truefill.toml`",
+                file.display()
+            ))),
+            named => Self::from_file(named.unwrap_or(users)),
+        }
+    }
+
     /// The defaults, overlaid by the user's file if it exists.
     ///
     /// # Errors
@@ -222,6 +237,14 @@ mod tests {
         std::fs::write(&path, "[suggest]\nautomatically = false\n").unwrap();
         let message = Config::from_file(&path).unwrap_err().to_string();
         assert!(message.contains("truefill.toml") && message.contains("`suggest.automatic`"));
+        assert!(Config::of_command(None, &path).is_err(), "the user's file");
+        let absent = folder.path().join("typo.toml");
+        assert_eq!(Config::of_command(None, &absent), Ok(Config::default()));
+        let message = Config::of_command(Some(&absent), &path).unwrap_err();
+        assert!(
+            message.to_string().contains("typo.toml` does not exist"),
+            "{message}"
+        );
         std::fs::write(&path, "[suggest\n").unwrap();
         assert!(
             Config::from_file(&path)

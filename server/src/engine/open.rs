@@ -25,6 +25,8 @@ pub fn factory(paths: Paths) -> EngineFactory {
 /// # Errors
 /// [`EngineError::Load`] with a sentence that says what is missing and what to do.
 pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
+    // Or the first prompt would wait until the patterns of secrets are compiled.
+    truefill_journal::redact::warm();
     if config.remote.kind != RemoteKind::None {
         return super::remote::open(config);
     }

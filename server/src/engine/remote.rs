@@ -3,27 +3,33 @@
 mod window;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
+use truefill_journal::redact;
 use truefill_model::fim::FimFormat;
 use truefill_remote::complete::{
     BackendConfig, Completed, CompletionBackend, CompletionRequest, ExtraFile, Finish, Limits,
     Prompt, Protocol,
 };
+use truefill_syntax::Language;
 
 use super::{
     CancelToken, Engine, EngineError, EngineInfo, EngineKind, EngineRequest, Flow, Generated,
     RenderedPrompt, StopReason,
 };
 use crate::config::{Config, RemoteKind};
+use crate::redacted::{self, CursorLine};
 use window::window;
 
 /// How often a waiting request looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(5);
+/// Bytes beside the window that are searched for secrets that reach into it.
+const MARGIN: usize = 16 << 10;
 
 /// A backend and the runtime that its requests run on.
 pub struct RemoteEngine {
@@ -83,22 +89,22 @@ impl RemoteEngine {
     }
 
     fn request(&self, request: &EngineRequest) -> Result<CompletionRequest, EngineError> {
-        let (prefix, suffix) = window(request);
+        let (prefix, suffix) = around(request);
         let prompt = match self.format {
             Some(format) => Prompt::Raw(
                 format
-                    .render_text(prefix, suffix)
+                    .render_text(&prefix, &suffix)
                     .map_err(|error| EngineError::Prompt(error.to_string()))?,
             ),
             None => Prompt::Infill {
-                prefix: prefix.to_owned(),
-                suffix: suffix.to_owned(),
+                prefix,
+                suffix,
                 extra: request
                     .chunks
                     .iter()
                     .map(|chunk| ExtraFile {
                         path: chunk.path.clone(),
-                        text: chunk.text.clone(),
+                        text: redact::scrub(&chunk.text),
                     })
                     .collect(),
                 typed: String::new(),
@@ -114,6 +120,23 @@ impl RemoteEngine {
             stop: self.format.map_or_else(Vec::new, FimFormat::stop_texts),
         })
     }
+}
+
+/// What is sent of the text around the cursor: never a secret, whatever was redacted before.
+fn around(request: &EngineRequest) -> (String, String) {
+    let (prefix, suffix) = window(request);
+    let start = request.prefix.len() - prefix.len();
+    let read = request
+        .prefix
+        .floor_char_boundary(start.saturating_sub(MARGIN));
+    let end = request.suffix.floor_char_boundary(suffix.len() + MARGIN);
+    let path = request.path.as_deref().map(Path::new);
+    let code = path.and_then(Language::from_path).is_some();
+    redacted::around(
+        (&request.prefix[read..], start - read),
+        (&request.suffix[..end], suffix.len()),
+        CursorLine::Hidden { code },
+    )
 }
 
 /// The named format where prompts are to be made here: `openai` servers without `suffix`.

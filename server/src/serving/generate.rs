@@ -7,6 +7,7 @@ use crate::engine::{
     Answer, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling,
     StopFn, StopReason,
 };
+use crate::redacted;
 use crate::silence::Silence;
 
 use super::ask::Trigger;
@@ -89,10 +90,13 @@ pub fn ready(engine: Option<EngineHandle>) -> Result<EngineHandle, Silence> {
 
 /// The request that an order becomes.
 pub fn request(config: &Config, order: &Order<'_>) -> EngineRequest {
+    let (window, share) = (config.context.window_tokens, config.context.suffix_share);
+    let around = order.around;
+    let (prefix, suffix) = redacted::near(&around.prefix, &around.suffix, window, share);
     EngineRequest {
         document: order.uri.to_owned(),
-        prefix: order.around.prefix.clone(),
-        suffix: order.around.suffix.clone(),
+        prefix,
+        suffix,
         path: order.path.clone(),
         repo: None,
         chunks: Vec::new(),

@@ -74,10 +74,14 @@ pub fn warm() {
 
 /// The secrets of a text, in their order, none overlapping.
 pub fn secrets(text: &str) -> Vec<Secret> {
-    let mut found: Vec<Secret> = patterns::find(text)
+    let found = patterns::find(text)
         .chain(assignment::find(text))
-        .chain(entropy::find(text))
-        .collect();
+        .chain(entropy::find(text));
+    merged(found.collect())
+}
+
+/// Secrets in the order of the text; those that overlap become one, of the first one's kind.
+pub fn merged(mut found: Vec<Secret>) -> Vec<Secret> {
     found.sort_by_key(|secret| (secret.range.start, std::cmp::Reverse(secret.range.end)));
     let mut apart: Vec<Secret> = Vec::with_capacity(found.len());
     for secret in found {

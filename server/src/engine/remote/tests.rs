@@ -153,3 +153,34 @@ fn counts_are_what_the_server_tells() {
         assert_eq!(counts, expected, "{body}");
     }
 }
+
+#[test]
+fn no_secret_is_sent_whatever_asks() {
+    let token = format!("gh{}_{}", "p", "a1B2c3D4e5".repeat(4));
+    let chunk = crate::engine::ContextChunk {
+        path: "b.py".into(),
+        text: format!("t = \"{token}\""),
+    };
+    let prefix = "password = \"hunter22\"\n".to_owned() + &"x = 1\n".repeat(600);
+    let request = EngineRequest {
+        chunks: vec![chunk],
+        path: Some("a.py".into()),
+        ..request(
+            &format!("{prefix}secret = \"half"),
+            "\"\napi_key = \"k3yvalue\"\n",
+        )
+    };
+    let (url, asked) = answering(r#"{"content":"1","stop":true}"#);
+    let llama = engine(RemoteKind::LlamaCpp, "auto", &url);
+    let done = llama.complete(&request, &CancelToken::new(), &mut |_| Flow::Continue);
+    done.expect("answers");
+    let body = asked.recv().expect("asked");
+    let raw = engine(RemoteKind::OpenAi, "qwen2.5-coder", "http://127.0.0.1:9");
+    let raw = shown(&raw.request(&request).expect("renders").prompt);
+    for sent in [body, raw] {
+        for secret in ["hunter22", "half", "k3yvalue", token.as_str()] {
+            assert!(!sent.contains(secret), "{secret}: {sent}");
+        }
+        assert!(sent.contains("<secret value>"), "{sent}");
+    }
+}
