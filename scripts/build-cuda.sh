@@ -5,7 +5,8 @@
 #   scripts/build-cuda.sh [CARGO BUILD OPTIONS]
 #
 # Without options it builds `truefill` (target-cuda/release/truefill); other things are
-# named as for cargo, e.g. `-p truefill-model --example speed`.
+# named as for cargo. Examples are truefill-model's where no package is named:
+# `--example speed` builds target-cuda/release/examples/speed.
 #
 # As published, candle names libcuda, libcublas, libcurand and libcudart as libraries that
 # a program cannot start without. So two of its crates are copied out of cargo's registry
@@ -126,13 +127,14 @@ patch candle-kernels build.rs '    println!("cargo:rustc-link-lib=dylib=cudart")
     '    println!("cargo:rustc-link-search=native={}/lib", env::var("CUDA_HOME").unwrap()); println!("cargo:rustc-link-lib=static=cudart_static");'
 mirror
 cd "$WORKSPACE"
-named=false
+named=false package=truefill-server
 for option in "$@"; do
     case $option in
     -p* | --package | --package=*) named=true ;;
+    --example | --example=* | --examples) package=truefill-model ;;
     esac
 done
-$named || set -- --package truefill-server "$@"
+$named || set -- --package "$package" "$@"
 say "building for compute capability $CUDA_COMPUTE_CAP; the first time takes about ten minutes"
 programs=$(build "$@")
 changed=$(diff "$TARGET/versions" <(versions Cargo.lock)) ||

@@ -18,6 +18,20 @@ pub(crate) fn plain(url: &Url) -> String {
     url.to_string()
 }
 
+/// What was meant to be an address, without what may be a user, a password or a query in it.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let kept = rest.rsplit('@').next().unwrap_or_default();
+    let end = kept.find(['?', '#']).unwrap_or(kept.len());
+    let mark = if kept.len() < rest.len() { "…@" } else { "" };
+    let scheme = if scheme.is_empty() {
+        String::new()
+    } else {
+        format!("{scheme}://")
+    };
+    excerpt(&format!("{scheme}{mark}{}", &kept[..end]))
+}
+
 /// The host of an address, with its port where it is not the usual one.
 pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
@@ -68,6 +82,20 @@ mod tests {
         let url = Url::parse("https://me:pw@host:8443/a/b?sig=1#x").unwrap();
         assert_eq!(plain(&url), "https://host:8443/a/b");
         assert_eq!(host(&url), "host:8443");
+    }
+
+    #[test]
+    fn what_is_no_address_loses_them_too() {
+        for (text, shown) in [
+            ("ftp://me:pw@host/a?sig=1", "ftp://…@host/a"),
+            ("http://me:p@w?x#@host", "http://…@host"),
+            ("me:pw@host", "…@host"),
+            ("mirror.example", "mirror.example"),
+            ("http://#x", "http://"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(text), shown, "{text}");
+        }
     }
 
     #[test]

@@ -341,13 +341,13 @@ fn the_environment_is_read_as_the_hubs_tools_read_it() {
     assert!(none.token.is_none() && none.cache.is_none());
     assert!(none.endpoint.starts_with("https://"));
     let bad = HubOptions {
-        endpoint: "ftp://x".into(),
+        endpoint: "ftp://me:pw@x?token=hf_1".into(),
         ..none
     };
+    let error = Hub::new(downloader(0), bad).unwrap_err().to_string();
     assert!(
-        Hub::new(downloader(0), bad)
-            .unwrap_err()
-            .to_string()
-            .contains("HF_ENDPOINT")
+        error.contains("HF_ENDPOINT") && error.contains("ftp://…@x"),
+        "{error}"
     );
+    assert!(!error.contains("pw") && !error.contains("hf_1"), "{error}");
 }

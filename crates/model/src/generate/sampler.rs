@@ -150,15 +150,19 @@ fn largest_of(run: &[f32]) -> f32 {
 
 /// `sum of exp(logit - largest)`. A lane adds no more than 64 numbers below 1, so `f32` is enough.
 fn sum_of_exp(run: &[f32], largest: f32) -> f64 {
-    let (chunks, rest) = run.as_chunks::<LANES>();
+    let mut powers = [0.0f32; RUN];
+    let powers = &mut powers[..run.len()];
+    for (power, logit) in powers.iter_mut().zip(run) {
+        *power = exp(logit - largest);
+    }
+    let (chunks, rest) = powers.as_chunks::<LANES>();
     let mut lanes = [0.0f32; LANES];
     for chunk in chunks {
-        for (lane, logit) in lanes.iter_mut().zip(chunk) {
-            *lane += exp(logit - largest);
+        for (lane, power) in lanes.iter_mut().zip(chunk) {
+            *lane += power;
         }
     }
-    let rest = rest.iter().map(|logit| f64::from(exp(logit - largest)));
-    lanes.iter().map(|lane| f64::from(*lane)).chain(rest).sum()
+    lanes.iter().chain(rest).map(|sum| f64::from(*sum)).sum()
 }
 
 #[cfg(test)]

@@ -13,8 +13,12 @@ pub fn exp(x: f32) -> f32 {
     // ln 2 in two parts: the first has trailing zeros, so the product with a small integer is exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
+    // Added to a number of its low bits' size, this leaves the nearest whole number there: neither
+    // rounding nor conversion to an integer, which the compiler does not vectorise.
+    const WHOLE: f32 = 12_582_912.0;
     let clamped = x.clamp(LOWEST, 88.73);
-    let power = (clamped * LOG2_E).round_ties_even();
+    let shifted = fused(clamped, LOG2_E, WHOLE);
+    let power = shifted - WHOLE;
     let rest = fused(power, -LN2_LOW, fused(power, -LN2_HIGH, clamped));
     let mut series = fused(1.987_569_1e-4, rest, 1.398_2e-3);
     series = fused(series, rest, 8.333_452e-3);
@@ -22,9 +26,9 @@ pub fn exp(x: f32) -> f32 {
     series = fused(series, rest, 1.666_666_5e-1);
     series = fused(series, rest, 0.5);
     let value = fused(series * rest, rest, rest) + 1.0;
-    // `power` lies in -125..=128 after the clamp, and NaN casts to 0. The largest power of two is
-    // no `f32`, so one factor of two comes last.
-    let scale = f32::from_bits(((power as i32 + 126) as u32) << 23);
+    // `power` lies in -125..=128 after the clamp. The largest power of two is no `f32`, so one
+    // factor of two comes last. NaN gives any scale, and stays NaN in the product.
+    let scale = f32::from_bits(shifted.to_bits().wrapping_add(126) << 23);
     if x < LOWEST { 0.0 } else { value * scale * 2.0 }
 }
 

@@ -1,7 +1,9 @@
 //! Completions from another machine: an OpenAI-compatible server, or llama.cpp's own.
 //!
-//! Plain data in, text out. Nothing is retried: the next keystroke asks anew. Dropping the future
-//! closes the connection, which is how these servers learn that nobody waits any more.
+//! Plain data in, text out. What fails is not tried again: the next keystroke asks anew. Only a
+//! request that was lost on a kept connection, which the server had closed without an answer, is
+//! sent once more. Dropping the future closes the connection, which is how these servers learn that
+//! nobody waits any more.
 
 mod error;
 mod health;

@@ -44,18 +44,7 @@ impl Part {
     pub(super) async fn open(to: &Path, url: &str) -> Result<Self, DownloadError> {
         let path = beside(to, ".part");
         let state_path = beside(to, ".part.json");
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|source| disk(&path, "open", source))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(DownloadError::Busy { path }),
-            Err(std::fs::TryLockError::Error(source)) => return Err(disk(&path, "lock", source)),
-        }
+        let file = open_alone(&path, &mut || ())?;
         let mut part = Self {
             file: File::from_std(file),
             path,
@@ -110,6 +99,12 @@ impl Part {
 
     pub(super) fn sha256(&self) -> String {
         hex::encode(self.hasher.clone().finalize())
+    }
+
+    /// Whether these are all bytes of the file, as far as the server has said: what a process
+    /// leaves that ended before it gave them their name.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state.total.is_some_and(|total| self.bytes == total)
     }
 
     /// What the server must still say about its file for these bytes to be its beginning;
@@ -191,6 +186,49 @@ impl Part {
     }
 }
 
+/// Opens a file and locks it. Between the two, whoever had it may have given it its name: the
+/// handle would then be of the finished file. `opened` is called there, for tests.
+fn open_alone(path: &Path, opened: &mut dyn FnMut()) -> Result<std::fs::File, DownloadError> {
+    loop {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|source| disk(path, "open", source))?;
+        opened();
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(DownloadError::Busy { path: path.into() });
+            }
+            Err(std::fs::TryLockError::Error(source)) => return Err(disk(path, "lock", source)),
+        }
+        if is_still_at(&file, path).map_err(|source| disk(path, "look at", source))? {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether the path still leads to this file.
+#[cfg(unix)]
+fn is_still_at(file: &std::fs::File, path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let own = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere the name alone can be asked for.
+#[cfg(not(unix))]
+fn is_still_at(_file: &std::fs::File, path: &Path) -> std::io::Result<bool> {
+    path.try_exists()
+}
+
 fn beside(to: &Path, ending: &str) -> PathBuf {
     let mut name = to.as_os_str().to_owned();
     name.push(ending);
@@ -202,5 +240,29 @@ fn disk(path: &Path, action: &'static str, source: std::io::Error) -> DownloadEr
         path: path.to_owned(),
         action,
         source,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_finished_while_it_was_opened_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, to) = (folder.path().join("x.part"), folder.path().join("x"));
+        std::fs::write(&part, b"complete").unwrap();
+        let mut times = 0;
+        let file = open_alone(&part, &mut || {
+            times += 1;
+            if times == 1 {
+                // The process that had it ends its work here.
+                std::fs::rename(&part, &to).unwrap();
+            }
+        });
+        file.unwrap().set_len(0).unwrap();
+        assert_eq!(times, 2);
+        assert_eq!(std::fs::read(&to).unwrap(), b"complete");
+        assert_eq!(std::fs::read(&part).unwrap(), b"");
     }
 }

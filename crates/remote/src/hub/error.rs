@@ -16,7 +16,7 @@ pub enum HubError {
     /// `HF_ENDPOINT` is not an address.
     #[error("expected an http or https address in `HF_ENDPOINT`, found `{found}`")]
     Endpoint {
-        /// What it holds.
+        /// What it holds, without a user, a password or a query.
         found: String,
     },
     /// There is no such thing, or it is hidden.

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
-use crate::Secret;
 use crate::download::{Downloaded, Downloader, Progress, Request};
+use crate::{Secret, message};
 
 use cache::HubCache;
 pub use error::HubError;
@@ -109,7 +109,7 @@ impl Hub {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| HubError::Endpoint {
-                found: options.endpoint.clone(),
+                found: message::without_secrets(&options.endpoint),
             })?;
         Ok(Self {
             downloader,
@@ -263,7 +263,7 @@ impl Hub {
 }
 
 fn push(url: &mut Url, segments: &[&str]) -> Result<(), HubError> {
-    let text = url.to_string();
+    let text = message::plain(url);
     url.path_segments_mut()
         .map_err(|()| HubError::Endpoint { found: text })?
         .pop_if_empty()
