@@ -210,7 +210,7 @@ impl Tally {
 fn alternatives_are_suggestions_too() {
     let sentinels = sentinels();
     let mut server = Server::with_default_model(json!({
-        "alternatives": 3, "line_tokens": 24, "block_tokens": 24, "invoked_budget_ms": 600_000,
+        "alternatives": 3, "alternatives_ms": 600_000, "line_tokens": 24, "block_tokens": 24, "invoked_budget_ms": 600_000,
     }));
     let (name, _, scenes) = files().swap_remove(0);
     let mut most = 0;

@@ -210,7 +210,8 @@ impl Replay<'_> {
 
     /// Accepts a suggestion that says exactly what comes next.
     fn take(&mut self, suggestion: &str) -> Result<()> {
-        if suggestion.is_empty() || !self.player.rest().starts_with(suggestion) {
+        let here = self.buffer.cursor == self.player.place();
+        if !here || suggestion.is_empty() || !self.player.rest().starts_with(suggestion) {
             return Ok(());
         }
         let fresh = self.player.fresh_part(suggestion);

@@ -144,6 +144,11 @@ impl Player {
         &self.target[self.done..]
     }
 
+    /// Where the next key belongs, in bytes of the text; after a jump the cursor stands elsewhere.
+    pub fn place(&self) -> usize {
+        self.home + self.done
+    }
+
     /// The part of what comes next that was not typed before.
     pub fn fresh_part<'a>(&self, next: &'a str) -> &'a str {
         let old = self.retype.saturating_sub(self.done).min(next.len());
@@ -206,7 +211,7 @@ impl Player {
     /// A key at the end of a line above, which is taken back, and then the jump back: the text
     /// above the cursor was another one for a moment.
     fn jump(&mut self) -> Stroke {
-        let here = self.home + self.done;
+        let here = self.place();
         if self.line_ends.is_empty() {
             return self.key().unwrap_or(Stroke::Jump { to: here });
         }
