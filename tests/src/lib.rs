@@ -4,15 +4,20 @@
 //! is strict: an answer that nobody asked for, a second answer, an answer that a test does
 //! not look at, and "panicked" on stderr fail the test.
 
+mod backend;
 mod binaries;
 mod client;
+mod command;
 mod default_model;
+mod journal;
 mod oracle;
 mod process;
 mod script;
 
+pub use backend::Backend;
 pub use binaries::{Binaries, binaries};
 pub use client::{ErrorObject, Exit, Server, frame};
+pub use command::{Output, User, tiny_model};
 pub use default_model::default_model;
 pub use oracle::{Edit, Oracle, Units};
 pub use process::{alive, cpu_time, peak_memory_kib};
