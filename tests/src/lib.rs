@@ -4,16 +4,21 @@
 //! is strict: an answer that nobody asked for, a second answer, an answer that a test does
 //! not look at, and "panicked" on stderr fail the test.
 
+mod backend;
 mod binaries;
 mod client;
+mod command;
 mod default_model;
 mod folder;
+mod journal;
 mod oracle;
 mod process;
 mod script;
 
+pub use backend::Backend;
 pub use binaries::{Binaries, binaries};
 pub use client::{ErrorObject, Exit, Server, frame};
+pub use command::{Output, User, tiny_model};
 pub use default_model::default_model;
 pub use folder::{Folder, wait_indexed, why};
 pub use oracle::{Edit, Oracle, Units};

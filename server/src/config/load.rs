@@ -102,6 +102,10 @@ impl Config {
         layer: Layer<'_>,
     ) -> Result<(), ConfigError> {
         let name = format!("{section}.{key}");
+        // Editors send `null` for a setting that nobody made.
+        if value.is_null() && known(section, key) {
+            return Ok(());
+        }
         match self.set(section, key, value.clone()) {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(ConfigError(format!("`{name}` in {layer}: {error}"))),
@@ -125,6 +129,13 @@ fn object<'a>(
             "`{name}` in {layer}: expected a section, found a value"
         ))),
     }
+}
+
+fn known(section: &str, key: &str) -> bool {
+    SECTIONS
+        .iter()
+        .filter(|known| known.name == section)
+        .any(|known| known.keys.iter().any(|known| known.name == key))
 }
 
 fn unknown(name: &str, layer: Layer<'_>) -> ConfigError {
@@ -167,7 +178,9 @@ mod tests {
 
     #[test]
     fn keys_are_set_and_others_keep_their_defaults() {
-        let values = json!({"model": {"threads": 3}, "suggest": {"guard": "block"}, "files": null});
+        let values = json!({
+            "model": {"threads": 3, "format": null}, "suggest": {"guard": "block"}, "files": null,
+        });
         let config = overlay(&values).unwrap();
         let mut expected = Config::default();
         expected.model.threads = 3;
@@ -181,6 +194,10 @@ mod tests {
         let cases = [
             (
                 json!({"model": {"thread": 3}}),
+                "the nearest key is `model.threads`",
+            ),
+            (
+                json!({"model": {"thread": null}}),
                 "the nearest key is `model.threads`",
             ),
             (json!({"modle": {}}), "the nearest key is `model`"),
