@@ -48,9 +48,10 @@ fn bench_gives_every_figure() {
     let report = &reports[0];
     let requests = report["requests"].as_u64().unwrap();
     assert!(requests > 0 && report["peer"].is_string() && report["setting"].is_string());
-    let (answered, asked) = share(&report["answered_before_next"]);
-    assert_eq!(asked, requests);
-    assert_eq!(percentiles(&report["reply_ms"]), answered);
+    // Each answer was awaited, so no key came first.
+    assert!(report["answered_before_next"].is_null());
+    let answered = percentiles(&report["reply_ms"]);
+    assert!(answered <= requests);
     assert!(percentiles(&report["first_token_ms"]) <= requests);
     let (suggested, of) = share(&report["suggested"]);
     assert_eq!(of, answered);

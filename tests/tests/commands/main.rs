@@ -102,7 +102,7 @@ fn complete_says_why_there_is_nothing() {
         ("a.py:3:4", "The cursor is inside a word.\n"),
         (
             "made/a.py:6:12",
-            "`.gitignore` or `.truefillignore` excludes this file",
+            "Git's ignore files or `.truefillignore` exclude this file",
         ),
     ] {
         let output = user.run(&["complete", place]);
