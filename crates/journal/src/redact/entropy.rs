@@ -58,7 +58,7 @@ pub fn begun(line: &str) -> Option<Secret> {
     } else {
         word.len() >= shortest && is_random(word)
     };
-    found.then(|| Secret {
+    found.then_some(Secret {
         kind: SecretKind::Random,
         range: start..line.len(),
     })
