@@ -296,7 +296,12 @@ fn print_json(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::engine::Loader;
+    use crate::engine::scripted::{Script, Scripted, ScriptedEngine};
+    use crate::serving::EngineFactory;
 
     #[test]
     fn places_are_files_lines_and_columns() {
@@ -347,5 +352,47 @@ mod tests {
                 .contains("has 3 characters")
         );
         assert!(at(3, 1).unwrap_err().to_string().contains("has 2 lines"));
+    }
+
+    /// What is suggested behind `x = ` where the model writes `text`.
+    async fn suggested(text: &str) -> Result<Vec<Suggestion>, Silence> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.py");
+        std::fs::write(
+            folder.path().join("shop.py"),
+            "def total(x):\n    return x\n",
+        )
+        .unwrap();
+        std::fs::write(&file, "import shop\nx = ").unwrap();
+        let answer = Scripted {
+            texts: vec![text.to_owned()],
+            ..Scripted::default()
+        };
+        let script = Script {
+            answers: vec![answer],
+            ..Script::default()
+        };
+        let factory: EngineFactory = Arc::new(move |_| -> Loader {
+            let script = script.clone();
+            Box::new(move || Ok(Arc::new(ScriptedEngine::new(script).unwrap())))
+        });
+        let (sender, _receiver) = unbounded_channel();
+        let serving = Serving::new(factory, sender, None);
+        let (line, column) = (2, 5);
+        let ask = open_document(&serving, &Target { file, line, column }).unwrap();
+        let mut config = Config::default();
+        config.suggest.guard = GuardMode::Block;
+        serving.configure(config).unwrap();
+        ready(&serving).await.unwrap();
+        indexed(&serving).await.unwrap();
+        serving.suggest(&ask).await
+    }
+
+    #[tokio::test]
+    async fn the_guard_judges_by_the_files_folder() {
+        let passed = suggested("shop.total(1)").await.unwrap();
+        assert_eq!(passed[0].text, "shop.total(1)");
+        let blocked = suggested("shop.totle(1)").await.unwrap_err();
+        assert_eq!(blocked.code(), "guard_blocked");
     }
 }
