@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use truefill_journal::{Guard, GuardVerdict};
-use truefill_syntax::{Index, Judgement, NameKind, judge};
+use truefill_syntax::{Index, Judge, Judgement, NameKind};
 
 use super::plan::Plan;
 use super::text::Around;
@@ -57,7 +57,8 @@ pub fn guard(
     let Some(language) = language else {
         return verdict(GuardVerdict::Off, None);
     };
-    match judge(language, path, &around.prefix, text, &around.suffix, index) {
+    let mut judge = Judge::new(language, path, &around.prefix, &around.suffix);
+    match judge.judge_with(text, index, &exists) {
         Judgement::Known => verdict(GuardVerdict::Pass, None),
         Judgement::Unknown {
             name, kind, reason, ..
@@ -69,6 +70,31 @@ pub fn guard(
             verdict(verdict_of_mode, Some((kind, Found { name, reason })))
         }
     }
+}
+
+/// Entries of a folder that are looked at before a module is taken for missing.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Whether a folder has anything by this name, with any extension or none: a module that version
+/// control ignores, one that a tool wrote, or a file of data.
+fn exists(place: &Path) -> bool {
+    let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else {
+        return true;
+    };
+    // A document without a place on disk says nothing about its neighbours.
+    if !place.is_absolute() {
+        return true;
+    }
+    let stem = stem.as_encoded_bytes();
+    let is_so_called = |name: &[u8]| {
+        let rest = name.strip_prefix(stem);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    let mut names = entries.take(MOST_ENTRIES).flatten();
+    names.any(|entry| is_so_called(entry.file_name().as_encoded_bytes()))
 }
 
 fn verdict(verdict: GuardVerdict, found: Option<(NameKind, Found)>) -> Guarded {
@@ -94,5 +120,29 @@ fn kind_name(kind: NameKind) -> &'static str {
         NameKind::Member => "member",
         NameKind::Keyword => "keyword",
         NameKind::Import => "import",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_exists_with_any_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["speedups.cpython-311.so", "data.json", "exact"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        for (name, expected) in [
+            ("speedups", true),
+            ("data", true),
+            ("exact", true),
+            ("dat", false),
+            ("gone", false),
+            ("below/data", false),
+        ] {
+            assert_eq!(exists(&folder.path().join(name)), expected, "{name}");
+        }
+        assert!(exists(Path::new("untitled")), "no place to look at");
     }
 }
