@@ -20,11 +20,11 @@ mod text;
 mod tree;
 
 pub use ending::{EndFinder, syntactic_end};
-pub use guard::{Evidence, Finding, Judgement, NameKind, findings, judge};
+pub use guard::{Evidence, Finding, Judge, Judgement, NameKind, findings, judge};
 pub use holes::{
     Draw, Hole, HoleKind, NameSite, holes, holes_in, invent_name, name_sites, sample_holes,
 };
-pub use index::{BuildLimits, BuildSummary, Index, IndexSize, build, indexable_files};
+pub use index::{Index, IndexSize, indexable_files};
 pub use language::{Indentation, Language};
 pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
 pub use roles::SymbolKind;

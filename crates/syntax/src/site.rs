@@ -35,6 +35,8 @@ pub(crate) struct Site<'a> {
     pub rest: &'a str,
     /// The text after the cursor that is read, from the cursor on.
     pub after: &'a str,
+    /// Nothing of the text after the cursor was cut off.
+    pub after_is_all: bool,
     /// The lexer's state at the start of the cursor's line.
     pub at_line: Lexer,
     /// The lexer's state at the cursor.
@@ -66,6 +68,7 @@ impl<'a> Site<'a> {
             line_prefix: &window[start..],
             rest,
             after,
+            after_is_all: after.len() == suffix.len(),
             at_line,
             at_cursor,
             opener: None,
@@ -214,7 +217,7 @@ impl<'a> Site<'a> {
         let class = self.language.word_class(first);
         // On the header's own line it is not known yet whether the header is complete.
         let complete = !on_cursor_line || lexer.last == Last::Close(b')');
-        let endless = class == WordClass::Function && statement.contains(" = ");
+        let endless = class == WordClass::Function && is_endless(statement);
         let header = !matches!(class, WordClass::Other | WordClass::Modifier);
         (header && complete && !endless && lexer.mode == Mode::Code).then_some(Opener {
             class,
@@ -222,4 +225,20 @@ impl<'a> Site<'a> {
             byte: b'd',
         })
     }
+}
+
+/// Ruby's `def f(a, b = 1) = a + b`, which has no `end`. A default value's `=` stands in brackets.
+fn is_endless(header: &str) -> bool {
+    let mut depth = 0;
+    let mut before = ' ';
+    for (at, character) in header.char_indices() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '=' if depth == 0 && before == ' ' => return header[at + 1..].starts_with([' ', '\n']),
+            _ => {}
+        }
+        before = character;
+    }
+    false
 }

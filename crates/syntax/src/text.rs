@@ -74,6 +74,22 @@ pub(crate) fn tail_window(text: &str, limit: usize) -> &str {
     &text[cut..]
 }
 
+/// The first part of `text` of at most `limit` bytes. Where something must be cut, it ends before
+/// a line without indentation when there is one, or else at a line break.
+pub(crate) fn whole_head(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let head = head_window(text, limit);
+    let starts = |line: &str| line.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let breaks = head.match_indices('\n').map(|(at, _)| at + 1);
+    let mut ends: Vec<usize> = breaks.filter(|&at| starts(&text[at..])).collect();
+    // A header's last line (`) -> u8 {`) or a lone name would make a short head of a long one.
+    let end = ends.pop().filter(|&at| at > limit / 2);
+    let end = end.or_else(|| head.rfind('\n').map(|at| at + 1));
+    end.map_or(head, |end| &text[..end])
+}
+
 /// The first part of `text` of at most `limit` bytes, cut at a character boundary.
 pub(crate) fn head_window(text: &str, limit: usize) -> &str {
     &text[..floor_boundary(text, limit)]
@@ -99,5 +115,11 @@ mod tests {
         let text = "def a():\n    long_body()\n    more()\ndef b():\n    x\n";
         assert_eq!(tail_window(text, 30), "def b():\n    x\n");
         assert_eq!(tail_window(text, 1000), text);
+        assert_eq!(
+            whole_head(text, 44),
+            "def a():\n    long_body()\n    more()\n"
+        );
+        assert_eq!(whole_head("a\n  b\n  c\n", 8), "a\n  b\n");
+        assert_eq!(whole_head(text, 1000), text);
     }
 }

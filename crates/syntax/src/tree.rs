@@ -37,7 +37,14 @@ impl SyntaxTree {
     /// which costs about as much as the edit is large. `text` is the text after the edit. Returns
     /// false when the parse ran out of time or `text` is too long: drop the tree then.
     #[must_use]
-    pub fn edit(&mut self, start: usize, removed: &str, inserted: &str, text: &str) -> bool {
+    pub fn edit(
+        &mut self,
+        start: usize,
+        removed: &str,
+        inserted: &str,
+        text: &str,
+        limit: Duration,
+    ) -> bool {
         let start = floor_boundary(text, start);
         let from = point_at(text, start);
         self.tree.edit(&InputEdit {
@@ -48,7 +55,7 @@ impl SyntaxTree {
             old_end_position: advance(from, removed),
             new_end_position: advance(from, inserted),
         });
-        match parse_within(self.language, text, Some(&self.tree), PARSE_TIME_LIMIT) {
+        match parse_within(self.language, text, Some(&self.tree), limit) {
             Some(tree) => {
                 self.tree = tree;
                 true
@@ -108,7 +115,7 @@ mod tests {
             (0, "", "\n\n"),
         ] {
             text.replace_range(start..start + removed.len(), inserted);
-            assert!(tree.edit(start, removed, inserted, &text));
+            assert!(tree.edit(start, removed, inserted, &text, PARSE_TIME_LIMIT));
             let fresh = SyntaxTree::parse(Language::Python, &text).unwrap();
             assert_eq!(
                 tree.tree().root_node().to_sexp(),

@@ -299,9 +299,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::engine::EngineFactory;
     use crate::engine::Loader;
     use crate::engine::scripted::{Script, Scripted, ScriptedEngine};
-    use crate::serving::EngineFactory;
 
     #[test]
     fn places_are_files_lines_and_columns() {

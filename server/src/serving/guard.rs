@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use truefill_journal::{Guard, GuardVerdict};
-use truefill_syntax::{Evidence, Index, Judgement, NameKind, judge};
+use truefill_syntax::{Evidence, Index, Judge, Judgement, NameKind};
 
 use super::plan::Plan;
 use super::text::Around;
@@ -44,20 +44,18 @@ impl From<Found> for Silence {
     }
 }
 
-/// Judges a suggestion. Without a grammar there is nothing to judge by.
-pub fn guard(
-    mode: GuardMode,
-    plan: &Plan,
-    path: &Path,
-    around: &Around,
-    text: &str,
-    index: &Index,
-) -> Guarded {
-    let language = plan.language.filter(|_| mode != GuardMode::Off);
-    let Some(language) = language else {
+/// What judges the suggestions of one request. Without a grammar there is nothing to judge by.
+pub fn judge<'a>(plan: &Plan, path: &Path, around: &'a Around) -> Option<Judge<'a>> {
+    let language = plan.language?;
+    Some(Judge::new(language, path, &around.prefix, &around.suffix))
+}
+
+/// Judges a suggestion.
+pub fn guard(mode: GuardMode, judge: Option<&mut Judge<'_>>, text: &str, index: &Index) -> Guarded {
+    let Some(judge) = judge.filter(|_| mode != GuardMode::Off) else {
         return nothing(GuardVerdict::Off);
     };
-    match judge(language, path, &around.prefix, text, &around.suffix, index) {
+    match judge.judge_with(text, index, &exists) {
         Judgement::Known => nothing(GuardVerdict::Pass),
         Judgement::Unknown {
             name,
@@ -102,6 +100,31 @@ fn code(evidence: Evidence) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
+/// Entries of a folder that are looked at before a module is taken for missing.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Whether a folder has anything by this name, with any extension or none: a module that version
+/// control ignores, one that a tool wrote, or a file of data.
+fn exists(place: &Path) -> bool {
+    let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else {
+        return true;
+    };
+    // A document without a place on disk says nothing about its neighbours.
+    if !place.is_absolute() {
+        return true;
+    }
+    let stem = stem.as_encoded_bytes();
+    let is_so_called = |name: &[u8]| {
+        let rest = name.strip_prefix(stem);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    let mut names = entries.take(MOST_ENTRIES).flatten();
+    names.any(|entry| is_so_called(entry.file_name().as_encoded_bytes()))
+}
+
 fn kind_name(kind: NameKind) -> &'static str {
     match kind {
         NameKind::Identifier => "identifier",
@@ -110,5 +133,29 @@ fn kind_name(kind: NameKind) -> &'static str {
         NameKind::Member => "member",
         NameKind::Keyword => "keyword",
         NameKind::Import => "import",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_exists_with_any_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["speedups.cpython-311.so", "data.json", "exact"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        for (name, expected) in [
+            ("speedups", true),
+            ("data", true),
+            ("exact", true),
+            ("dat", false),
+            ("gone", false),
+            ("below/data", false),
+        ] {
+            assert_eq!(exists(&folder.path().join(name)), expected, "{name}");
+        }
+        assert!(exists(Path::new("untitled")), "no place to look at");
     }
 }

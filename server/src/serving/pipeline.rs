@@ -18,7 +18,7 @@ use crate::workspace::file_path;
 use super::Serving;
 use super::ask::{Ask, Suggestion, Trigger};
 use super::generate::{Order, Written, generate, ready};
-use super::guard::{Guarded, guard};
+use super::guard::{Guarded, guard, judge};
 use super::plan::Plan;
 use super::polish::{Polished, polish};
 use super::prepare::place;
@@ -196,6 +196,7 @@ impl Run<'_> {
         let started = Instant::now();
         let path = file_path(&self.ask.uri).unwrap_or_else(|| PathBuf::from("untitled"));
         let index = self.serving.index_for(&path);
+        let mut judge = judge(plan, &path, around);
         let mut kept = Vec::new();
         let mut blocked = None;
         for polished in polished {
@@ -203,7 +204,7 @@ impl Run<'_> {
                 Some(index) => (self.config.suggest.guard, index.index()),
                 None => (GuardMode::Off, &Index::new()),
             };
-            let guarded = guard(mode, plan, &path, around, &polished.text, symbols);
+            let guarded = guard(mode, judge.as_mut(), &polished.text, symbols);
             match guarded.found.clone() {
                 Some(found) if guarded.blocks() => {
                     self.trail.blocked.get_or_insert(guarded.guard);

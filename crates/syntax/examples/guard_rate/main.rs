@@ -8,13 +8,15 @@
 //!   --language NAME  only files of this language
 //!   --json           the figures as JSON
 //!   --evidence       unresolved names by kind of evidence, blocked or not
+//!   --best-of N      time each judgement N times and keep the best (default 1)
 //!   --show           print each real completion that was blocked
 //! ```
 //!
-//! Each folder is a workspace of its own. A hole is cut into a file; the index holds the other
-//! files of the folder and the file as an editor has it, with the hole cut out. The golden
-//! completion is judged, and then a copy of it in which one name was replaced by a name that the
-//! workspace does not have.
+//! Each folder is a workspace of its own (`scripts/guard-corpus.sh` fetches some). A hole is cut
+//! into a file; the index holds the other files of the folder and the file as an editor has it, with
+//! the hole cut out. The golden completion is judged, and then a copy of it in which one name was
+//! replaced by a name that the workspace does not have. As in the server, a module is missing only
+//! where the disk has no file by its name.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -29,7 +31,7 @@ use std::{
 
 use report::{Figures, Options};
 use truefill_syntax::{
-    Draw, Hole, Index, Language, findings, holes, indexable_files, invent_name, name_sites,
+    Draw, Finding, Hole, Index, Judge, Language, holes, indexable_files, invent_name, name_sites,
     sample_holes,
 };
 
@@ -45,9 +47,41 @@ fn main() {
 }
 
 struct Source {
+    /// Where it lies, and where it would lie if its folder were the root.
+    file: PathBuf,
     path: PathBuf,
     language: Language,
     text: String,
+}
+
+impl Source {
+    fn findings(&self, [prefix, completion, suffix]: [&str; 3], index: &Index) -> Vec<Finding> {
+        let mut judge = Judge::new(self.language, &self.path, prefix, suffix);
+        let mut found = judge.findings(completion, index);
+        for finding in &mut found {
+            finding.blocks &= !finding.places.iter().any(|place| self.exists(place));
+        }
+        found
+    }
+
+    /// Anything has that name, with any extension.
+    fn exists(&self, place: &str) -> bool {
+        // Above the file's path stands its folder's.
+        let depth = self.path.components().count();
+        let Some(root) = self.file.ancestors().nth(depth) else {
+            return false;
+        };
+        let place = root.join(place);
+        let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else {
+            return false;
+        };
+        let stem = stem.to_string_lossy();
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names
+            .into_iter()
+            .any(|name| name.split('.').next() == Some(&stem))
+    }
 }
 
 fn measure(folder: &Path, options: &Options, figures: &mut Figures) -> std::io::Result<()> {
@@ -60,13 +94,11 @@ fn measure(folder: &Path, options: &Options, figures: &mut Figures) -> std::io::
         let minified = text.lines().any(|line| line.len() > 2_000);
         if text.len() < 400_000 && !minified {
             // Each folder is its own root: what stands above it says nothing.
-            let path = path
-                .strip_prefix(&folder)
-                .map(Path::to_path_buf)
-                .unwrap_or(path);
+            let inside = path.strip_prefix(&folder).unwrap_or(&path);
             let name = folder.file_name().map(PathBuf::from).unwrap_or_default();
             sources.push(Source {
-                path: name.join(path),
+                path: name.join(inside),
+                file: path.clone(),
                 language,
                 text,
             });
@@ -112,9 +144,14 @@ fn measure_file(
         let (prefix, rest) = source.text.split_at(hole.range.start);
         let (golden, suffix) = rest.split_at(hole.range.len());
         index.add_file(&source.path, language, &format!("{prefix}{suffix}"));
-        let started = Instant::now();
-        let found = findings(language, &source.path, prefix, golden, suffix, index);
-        figures.took(started.elapsed());
+        let mut found = Vec::new();
+        let mut best = Duration::MAX;
+        for _ in 0..options.best_of {
+            let started = Instant::now();
+            found = source.findings([prefix, golden, suffix], index);
+            best = best.min(started.elapsed());
+        }
+        figures.took(source.text.len(), best);
         figures.golden(options, language, &hole, &source.path, golden, &found);
         mutate(source, language, &hole, index, draw, figures);
     }
@@ -152,7 +189,7 @@ fn mutate(
             &source.text[hole.range.start..site.range.start],
             &source.text[site.range.end..hole.range.end]
         );
-        let found = findings(language, &source.path, prefix, &completion, suffix, index);
+        let found = source.findings([prefix, &completion, suffix], index);
         figures.mutated(language, site.kind, &invented, &found);
     }
 }

@@ -20,6 +20,7 @@ pub struct Options {
     pub json: bool,
     pub evidence: bool,
     pub show: bool,
+    pub best_of: u64,
 }
 
 impl Options {
@@ -33,6 +34,7 @@ impl Options {
             json: false,
             evidence: false,
             show: false,
+            best_of: 1,
         };
         let mut arguments = arguments.peekable();
         while let Some(argument) = arguments.next() {
@@ -41,6 +43,7 @@ impl Options {
                 "--seed" => options.seed = number().unwrap_or(1),
                 "--files" => options.files = number().map_or(40, |number: u64| number as usize),
                 "--holes" => options.holes = number().map_or(2, |number: u64| number as usize),
+                "--best-of" => options.best_of = number().unwrap_or(1).max(1),
                 "--language" => {
                     options.language = arguments.next().and_then(|name| name.parse().ok());
                 }
@@ -53,6 +56,9 @@ impl Options {
         options
     }
 }
+
+/// Classes of file sizes, in KiB.
+const SIZES: [usize; 3] = [10, 40, 100];
 
 /// So many of so many.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -98,7 +104,8 @@ pub struct Figures {
     goldens: BTreeMap<(Language, HoleKind), Share>,
     mutations: BTreeMap<(Language, NameKind), Share>,
     evidence: BTreeMap<(Language, Evidence), [u64; 2]>,
-    times: Vec<Duration>,
+    /// By the size of the file, in classes.
+    times: BTreeMap<usize, Vec<Duration>>,
     files: usize,
     bytes: usize,
 }
@@ -109,8 +116,9 @@ impl Figures {
         self.bytes += bytes;
     }
 
-    pub fn took(&mut self, time: Duration) {
-        self.times.push(time);
+    pub fn took(&mut self, bytes: usize, time: Duration) {
+        let class = SIZES.partition_point(|size| bytes > *size << 10);
+        self.times.entry(class).or_default().push(time);
     }
 
     pub fn golden(
@@ -186,15 +194,18 @@ impl Figures {
             }
         }
         let per_file = self.bytes / self.files.max(1);
-        let (half, most) = (
-            quantile(&mut self.times, 0.5),
-            quantile(&mut self.times, 0.99),
-        );
         println!("\nindex: {} files, {per_file} bytes a file", self.files);
-        println!(
-            "a judgement: {half:.1?} p50, {most:.1?} p99, {} measured",
-            self.times.len()
-        );
+        println!("a judgement, by the size of the file:");
+        for (class, times) in &mut self.times {
+            let size = SIZES
+                .get(*class)
+                .map_or_else(|| "beyond".to_owned(), |size| format!("up to {size} KiB"));
+            let [half, most] = [0.5, 0.99].map(|share| quantile(times, share));
+            println!(
+                "  {size:<14} {half:>8.1?} p50 {most:>8.1?} p99 {:>7} measured",
+                times.len()
+            );
+        }
     }
 
     fn json(&mut self) -> serde_json::Value {
@@ -208,6 +219,7 @@ impl Figures {
             .iter()
             .map(|((language, kind), share)| rows(format!("{language}/{kind:?}"), *share))
             .collect();
+        let mut times: Vec<Duration> = self.times.values().flatten().copied().collect();
         let mutations: Vec<_> = self
             .mutations
             .iter()
@@ -217,8 +229,8 @@ impl Figures {
             "goldens": goldens, "goldens_total": rows("all".to_owned(), total(&self.goldens)),
             "mutations": mutations, "mutations_total": rows("all".to_owned(), total(&self.mutations)),
             "index_bytes_per_file": self.bytes / self.files.max(1),
-            "judge_p50_us": quantile(&mut self.times, 0.5).as_micros() as u64,
-            "judge_p99_us": quantile(&mut self.times, 0.99).as_micros() as u64,
+            "judge_p50_us": quantile(&mut times, 0.5).as_micros() as u64,
+            "judge_p99_us": quantile(&mut times, 0.99).as_micros() as u64,
         })
     }
 }

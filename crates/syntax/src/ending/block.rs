@@ -1,14 +1,15 @@
 //! The end of a suggestion of several lines.
 
-use std::ops::ControlFlow;
-
 use crate::{
     language::{Language, WordClass},
-    lex::{Last, Open, TokenKind},
+    lex::Last,
     site::Site,
 };
 
-use super::lines::{self, Line};
+use super::{
+    closers::suffix_closes,
+    lines::{self, Line},
+};
 
 /// What the cursor's line began.
 #[derive(Clone, Debug)]
@@ -39,7 +40,11 @@ impl Scope {
             depth -= 1;
             statement = stack[depth].statement;
         }
-        while depth > 0 && matches!(stack[depth - 1].byte, b'(' | b'[') {
+        // Brackets that only hold the statement together, and all that the cursor's line opened.
+        let line = site.window.len() - site.line_prefix.len();
+        while depth > 0
+            && (matches!(stack[depth - 1].byte, b'(' | b'[') || stack[depth - 1].line_at >= line)
+        {
             depth -= 1;
             statement = stack[depth].statement;
         }
@@ -65,14 +70,14 @@ pub(super) fn end(site: &Site, scope: &Scope, completion: &str) -> Option<usize>
     }
 }
 
-struct Reader<'a> {
-    site: &'a Site<'a>,
-    completion: &'a str,
-    lines: &'a [Line],
+pub(super) struct Reader<'a> {
+    pub site: &'a Site<'a>,
+    pub completion: &'a str,
+    pub lines: &'a [Line],
 }
 
 impl Reader<'_> {
-    fn language(&self) -> Language {
+    pub(super) fn language(&self) -> Language {
         self.site.language
     }
 
@@ -84,7 +89,7 @@ impl Reader<'_> {
     }
 
     /// End of the last line before line `at` with anything on it.
-    fn end_before(&self, at: usize) -> usize {
+    pub(super) fn end_before(&self, at: usize) -> usize {
         self.lines[..at]
             .iter()
             .rev()
@@ -92,13 +97,21 @@ impl Reader<'_> {
             .map_or(0, |line| line.end)
     }
 
+    /// End of the items before line `at`, which is less deep than they are; comments above it that
+    /// are so too belong to it.
+    pub(super) fn end_of_items(&self, at: usize, indent: usize) -> usize {
+        let remark = |line: &Line| line.blank || (line.no_code && line.indent < indent);
+        let last = self.lines[..at].iter().rposition(|line| !remark(line));
+        last.map_or(0, |last| self.lines[last].end)
+    }
+
     /// The first line from `at` on with anything on it.
-    fn next_line(&self, at: usize) -> Option<usize> {
+    pub(super) fn next_line(&self, at: usize) -> Option<usize> {
         (at..self.lines.len()).find(|&index| !self.lines[index].blank)
     }
 
     /// The line's first word, once what comes next cannot make it a word that matters.
-    fn first_word(&self, at: usize) -> Option<&str> {
+    pub(super) fn first_word(&self, at: usize) -> Option<&str> {
         let line = &self.lines[at];
         let end = line.text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
         let word = &line.text[..end.unwrap_or(line.text.len())];
@@ -152,12 +165,13 @@ impl Reader<'_> {
     }
 
     /// Line `at` stands left of the statement although a bracket is open: the bracket was lost.
-    fn is_runaway(&self, at: usize, indent: usize) -> bool {
+    pub(super) fn is_runaway(&self, at: usize, indent: usize) -> bool {
         let line = &self.lines[at];
         !line.blank
             && !line.starts_inside
             && line.indent < indent
-            && !line.text.starts_with(['}', ')', ']', '#'])
+            && !line.no_code
+            && !line.text.starts_with(['}', ')', ']', '#', '/'])
             && self.first_word(at).is_some()
     }
 
@@ -236,7 +250,7 @@ impl Reader<'_> {
 
     /// Line `at` closes a bracket that was open at the cursor. The end, if that ends the block:
     /// before the closer where the suffix has it, behind it where it is missing.
-    fn outer_close(&self, at: usize, depth: usize) -> Option<Option<usize>> {
+    pub(super) fn outer_close(&self, at: usize, depth: usize) -> Option<Option<usize>> {
         let line = &self.lines[at];
         let open_at_cursor = self.site.at_cursor.stack.len();
         let mut level = open_at_cursor - self.closed_before(at).min(open_at_cursor);
@@ -284,97 +298,6 @@ impl Reader<'_> {
             }
         }
     }
-
-    fn items_end(&self, from: usize, body: Option<WordClass>, depth: usize) -> Option<usize> {
-        let first = self.next_line(from)?;
-        let indent = self.lines[first].indent;
-        let mut item = Item::default();
-        for at in first..self.lines.len() {
-            let line = &self.lines[at];
-            if line.blank {
-                if line.complete && self.paragraph_ends(at, body, depth) {
-                    return Some(self.end_before(at));
-                }
-                continue;
-            }
-            let inside = line.starts_inside || (at > first && self.lines[at - 1].depth > depth);
-            if at > first && inside && self.is_runaway(at, indent) {
-                return Some(self.end_before(at));
-            }
-            if let Some(end) = self.outer_close(at, depth) {
-                return end;
-            }
-            if !inside {
-                let word = self.first_word(at)?;
-                if at > first && line.indent < indent && !line.text.starts_with('#') {
-                    return Some(self.dedent_end(at, word));
-                }
-                if line.indent == indent {
-                    let goes_on = at > first && self.continues_item(at, word);
-                    if !goes_on && at > first && item.ends_before_sibling(self, at, body) {
-                        return Some(self.end_before(at));
-                    }
-                    if !goes_on {
-                        item.start(self, at);
-                    }
-                }
-            }
-            item.compound |= line.indent > indent || line.depth > depth;
-            if !line.complete {
-                return None;
-            }
-        }
-        None
-    }
-
-    /// A blank line ends a paragraph of statements in a language where that is certain without
-    /// the next line.
-    fn paragraph_ends(&self, at: usize, body: Option<WordClass>, depth: usize) -> bool {
-        let Some(above) = at.checked_sub(1).map(|above| &self.lines[above]) else {
-            return false;
-        };
-        let closed = !above.ends_inside && above.depth <= depth && !above.blank;
-        let content = !self.completion[..above.end].trim().is_empty();
-        let pending = above.no_code || above.text.starts_with('@') || above.text.starts_with("#[");
-        body.is_none() && closed && content && !pending && self.language().has_braces()
-    }
-
-    /// Line `at` goes on with the statement above it at the same indentation.
-    fn continues_item(&self, at: usize, word: &str) -> bool {
-        let line = &self.lines[at];
-        self.language().word_class(word) == WordClass::Continuation
-            || line.text.starts_with(['{', ')', ']', '}'])
-            || (self.language() != Language::Python && is_continuation_start(&line.text))
-            || (self.language() == Language::Ruby && word == "end")
-    }
-
-    /// Line `at` stands left of the items: they have ended. Ruby's `end` belongs to an empty body
-    /// where the suffix has none.
-    fn dedent_end(&self, at: usize, word: &str) -> usize {
-        let line = &self.lines[at];
-        let ruby_end = self.language() == Language::Ruby
-            && word == "end"
-            && self
-                .site
-                .opener
-                .is_some_and(|opener| opener.indent == line.indent)
-            && !self.suffix_has_end(line.indent);
-        if ruby_end {
-            line.end.min(line.start + line.indent + 3)
-        } else {
-            self.end_before(at)
-        }
-    }
-
-    fn suffix_has_end(&self, indent: usize) -> bool {
-        let lines = self.site.after.split('\n').skip(1);
-        lines
-            .filter(|line| !line.trim().is_empty())
-            .find(|line| crate::text::indent_width(line) <= indent)
-            .is_some_and(|line| {
-                crate::text::indent_width(line) == indent && line.trim_start().starts_with("end")
-            })
-    }
 }
 
 enum Next {
@@ -384,68 +307,10 @@ enum Next {
     EndsWith(usize),
 }
 
-/// The statement that is being read among items.
-#[derive(Default)]
-struct Item {
-    class: Option<WordClass>,
-    /// It has lines that stand deeper than its first.
-    compound: bool,
-}
-
-impl Item {
-    fn start(&mut self, reader: &Reader, at: usize) {
-        let line = &reader.lines[at];
-        let heading = line.no_code || line.text.starts_with('@') || line.text.starts_with("#[");
-        if !heading {
-            self.class = Some(reader.language().header_class(&line.text));
-            self.compound = false;
-        }
-    }
-
-    /// A sibling at line `at` ends the suggestion: after a definition, or after a blank line.
-    fn ends_before_sibling(&self, reader: &Reader, at: usize, body: Option<WordClass>) -> bool {
-        let keyword = matches!(self.class, Some(WordClass::Function | WordClass::Container));
-        // `int f() { … }` says by no word that it is a function.
-        let braced = self.class == Some(WordClass::Other)
-            && reader.lines[..at]
-                .iter()
-                .rev()
-                .find(|line| !line.blank)
-                .map(|line| line.last)
-                == Some(Last::Close(b'}'));
-        let definition = self.compound && (keyword || braced);
-        let after_blank = reader.lines[at - 1].blank;
-        match body {
-            None => self.class.is_some() && (definition || after_blank),
-            Some(WordClass::Container) => self.compound && after_blank,
-            Some(_) => false,
-        }
-    }
-}
-
 /// A line that starts like this goes on with the expression above it.
-fn is_continuation_start(text: &str) -> bool {
+pub(super) fn is_continuation_start(text: &str) -> bool {
     let operators = ["?.", "&&", "||", "|>", "->", "=>", "??", "<<", "::"];
     let dot = text.starts_with('.') && !text.starts_with("...");
     let ternary = text.starts_with("? ") || text.starts_with(": ");
     dot || ternary || operators.iter().any(|operator| text.starts_with(operator))
-}
-
-/// The suffix closes `open`: right behind the cursor, or on a line of the same indentation.
-fn suffix_closes(site: &Site, open: &Open) -> bool {
-    let mut lexer = site.at_cursor.clone();
-    let mut closed = false;
-    let base = site.window.len();
-    let text = format!("{}{}", site.window, site.after);
-    let rest_end = base + site.rest.len();
-    lexer.run(&text, base, &mut |lexer, token| {
-        if let TokenKind::Close(_, Some(closes)) = &token.kind
-            && closes.at == open.at
-        {
-            closed = token.start < rest_end || lexer.line_indent == open.indent;
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    });
-    closed
 }

@@ -6,6 +6,8 @@
 //! word of that line.
 
 mod block;
+mod closers;
+mod items;
 mod lines;
 mod one_line;
 

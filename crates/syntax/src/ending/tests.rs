@@ -74,6 +74,7 @@ fn python_blocks_end_with_their_indentation() {
         "@app.route('/')\n⟦def f():\n    return 1‖\n@app⟧",
         "⟦@app.route('/')\ndef f():\n    return 1‖\n\n@app⟧",
         "def f():\n    return⟦ x‖\n\n⟧",
+        "def f():\n    ⟦a = 1\n    b = 2‖\n# next\nx⟧ = 1\n",
     ] {
         check(Language::Python, Shape::Block, fixture);
     }
@@ -159,6 +160,38 @@ fn brace_blocks_end_with_their_braces() {
             "<?php\nfunction f() {⟦\n    return 1;\n}‖\n\n⟧",
         ),
         (Language::Tsx, "return (⟦\n    <p>don't</p>\n  );‖\n⟧}"),
+        // A namespace that is not indented closes at the depth of what it holds.
+        (
+            Language::Cpp,
+            "namespace a {\n\nvoid f() {⟦\n  b();\n}‖\n\nv⟧\n\nvoid g() {\n}\n\n}  // namespace a\n",
+        ),
+        (
+            Language::Cpp,
+            "namespace a {\nint f() {⟦\n  return 1;\n}‖\n\n⟧\n}  // namespace a\n",
+        ),
+        (
+            Language::Cpp,
+            "namespace a {\nint f() {\n  ⟦return 1;‖\n}⟧\n}\n}  // namespace a\n",
+        ),
+        // The header's brace stands deeper than the statement.
+        (
+            Language::Java,
+            "class A\n        extends B {⟦\n    int x;\n}‖\n\nc⟧",
+        ),
+        (
+            Language::Java,
+            "class A\n        extends B {\n    ⟦int x;\n    int y;‖\n}⟧\n}\n",
+        ),
+        // What else the line opened.
+        (
+            Language::Go,
+            "\tm.Ns = []RR{&C{⟦\n\t\tHdr: 1,\n\t}}‖\n\tc⟧\n",
+        ),
+        // Code that was commented out stands at the line's start.
+        (
+            Language::CSharp,
+            "    if (a)\n    {⟦\n        b();\n//      c();\n        d();\n    }‖\n    x⟧",
+        ),
     ];
     for (language, fixture) in cases {
         check(language, Shape::Block, fixture);
@@ -175,6 +208,10 @@ fn ruby_blocks_end_with_end() {
         "items.each do |x|⟦\n  puts x\nend‖\nfoo⟧",
         "  if a⟦\n    b\n  else\n    c\n  end‖\n  d⟧",
         "x = foo(⟦a,\n  b)‖\ny⟧",
+        "def f(a, b = nil)\n  ⟦c = a\n\n  c + b‖\nend\n⟧\nend\n",
+        "def f\n  ⟦a\nrescue E\n  b\nend‖\n\nd⟧",
+        "def f\n  ⟦a‖\nrescue \n⟧\nrescue E\n  b\nend\n",
+        "state :root do\n  ⟦rule %r/}C/, 1\n  rule %w[a}], 2‖\nend\n⟧\nend\n",
     ] {
         check(Language::Ruby, Shape::Block, fixture);
     }

@@ -7,15 +7,15 @@ use crate::{
     roles::{Path, Role, role, table, walk},
 };
 
-use super::{Evidence, Finding, NameKind, imports, members, policy, scene::Scene};
+use super::{Evidence, Finding, NameKind, globs, imports, members, policy, scene::Scene};
 
 /// Every name of the completion that could not be resolved.
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let mut findings = imports::check(scene);
     let names = table(scene.language).names;
-    walk(&scene.tree, scene.range.clone(), |path| {
+    walk(scene.language, scene.tree, scene.range.clone(), |path| {
         let leaf = path.leaf();
-        if !names.contains(&leaf.kind()) || leaf.is_missing() {
+        if !names.contains(&path.kind()) || leaf.is_missing() {
             return;
         }
         let range = leaf.byte_range();
@@ -38,54 +38,56 @@ fn check_name(scene: &Scene, path: &Path, range: Range<usize>) -> Option<Finding
     if name.len() < 2 || name.starts_with("__") || lookup {
         return None;
     }
-    let (kind, evidence, reason) = match role(scene.language, &scene.text, path) {
+    let (kind, evidence, reason) = match role(scene.language, scene.text, path) {
         Role::Define(_) | Role::Import | Role::Ignore => return None,
         Role::Member { object, .. } => members::member(scene, path, object, name)?,
-        Role::Scoped { scope, .. } => members::scoped(scene, path, scope, name)?,
+        Role::Scoped { scope, .. } => members::scoped(scene, scope, name)?,
         Role::Keyword { call } => members::keyword(scene, call, name)?,
         Role::FieldOf { of } => members::field(scene, of, name)?,
         role if !scene.is_nowhere(name) => {
             let _ = role;
             return None;
         }
-        Role::Call => bare(scene, NameKind::Call, name)?,
-        Role::Type => bare(scene, NameKind::Type, name)?,
-        Role::Variable => bare(scene, NameKind::Identifier, name)?,
+        Role::Call => bare(scene, path, NameKind::Call, name)?,
+        Role::Type => bare(scene, path, NameKind::Type, name)?,
+        Role::Variable => bare(scene, path, NameKind::Identifier, name)?,
     };
     Some(finding(scene, name, kind, evidence, reason, &range))
 }
 
-fn bare(scene: &Scene, kind: NameKind, name: &str) -> Option<(NameKind, Evidence, String)> {
+fn bare(
+    scene: &Scene,
+    path: &Path,
+    kind: NameKind,
+    name: &str,
+) -> Option<(NameKind, Evidence, String)> {
+    let upper = name.starts_with(|c: char| c.is_uppercase());
     // C# has one kind of identifier for types and variables.
-    let csharp_type = scene.language == Language::CSharp
-        && kind == NameKind::Identifier
-        && name.starts_with(|c: char| c.is_uppercase());
+    let csharp_type = scene.language == Language::CSharp && kind == NameKind::Identifier && upper;
     let kind = if csharp_type { NameKind::Type } else { kind };
+    if globs::may_bring(scene, kind, name) {
+        return None;
+    }
+    let leaf = path.leaf();
+    let (before, after) = (
+        &scene.text[..leaf.start_byte()],
+        &scene.text[leaf.end_byte()..],
+    );
+    let is_macro = path.up(1).is_some_and(|up| up.kind == "macro_invocation");
     let (evidence, what) = match kind {
+        // `\f()` asks for a function outside of all namespaces, most often a library's.
+        NameKind::Call if scene.language == Language::Php && before.ends_with('\\') => {
+            (Evidence::MemberOfForeign, "function")
+        }
+        // `krate::f()` needs no import.
+        _ if scene.language == Language::Rust && !upper && after.starts_with("::") => {
+            (Evidence::ImportFromForeign, "module or crate")
+        }
+        NameKind::Call if is_macro => (Evidence::Macro, "macro"),
         NameKind::Call => (Evidence::Call, "function"),
         NameKind::Type => (Evidence::Type, "type"),
         _ => (Evidence::Variable, "variable"),
     };
-    // Names of a module that is imported whole are not known one by one.
-    let foreign = scene
-        .symbols
-        .imports
-        .iter()
-        .filter(|import| import.wildcard);
-    let opaque = foreign
-        .into_iter()
-        .any(|import| imports::is_opaque(scene, import));
-    if opaque && scene.language == Language::Python {
-        return None;
-    }
-    let is_class = |import: &&crate::Import| {
-        let last = import.module.rsplit('.').next().unwrap_or("");
-        import.wildcard && last.starts_with(|c: char| c.is_uppercase())
-    };
-    let all_static = scene.symbols.imports.iter().find(is_class);
-    if kind == NameKind::Call && scene.language == Language::Java && all_static.is_some() {
-        return None;
-    }
     let reason = format!(
         "no {what} `{name}` in the file, its imports, the workspace or the {} builtins",
         scene.language
@@ -105,8 +107,9 @@ pub(super) fn finding(
         name: name.to_owned(),
         kind,
         evidence,
-        blocks: policy::blocks(scene.language, evidence, scene.table.file_count()),
+        blocks: policy::blocks(scene, evidence),
         reason,
         range: scene.in_completion(range),
+        places: Vec::new(),
     }
 }

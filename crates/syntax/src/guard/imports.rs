@@ -1,20 +1,22 @@
 //! Imports that the completion writes.
 
-use crate::{builtins, index::ModuleLookup, language::Language, symbols::Import};
+use crate::{
+    builtins,
+    index::{FileEntry, ModuleLookup},
+    language::Language,
+    symbols::Import,
+};
 
-use super::{Evidence, Finding, NameKind, check::finding, roots::is_from_workspace, scene::Scene};
+use super::{
+    Evidence, Finding, NameKind,
+    check::finding,
+    roots::{is_from_workspace, standard_module},
+    scene::Scene,
+};
 
 /// Names that every module has.
 pub(super) fn in_builtin_protocol(name: &str) -> bool {
     name.starts_with("__") || name == "default"
-}
-
-/// The import brings in names that cannot be listed.
-pub(super) fn is_opaque(scene: &Scene, import: &Import) -> bool {
-    !matches!(
-        scene.table.module(scene.language, &scene.path, &import.module),
-        ModuleLookup::Found(files) if files.iter().all(|file| file.wildcards.is_empty())
-    )
 }
 
 /// Checks every import that the completion touches.
@@ -28,66 +30,70 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 
 fn check_import(scene: &Scene, import: &Import) -> Option<Finding> {
     let module = import.module.as_str();
-    let lookup = scene.table.module(scene.language, &scene.path, module);
-    let (evidence, reason, range, name) = match lookup {
-        ModuleLookup::Missing => {
-            let known = scene.words.contains(last_part(module)) && used_elsewhere(scene, module);
-            if known {
-                return None;
-            }
-            let reason = format!("the workspace has no module `{module}`");
-            (
-                Evidence::ImportOfMissing,
-                reason,
-                &import.module_range,
-                last_part(module),
-            )
-        }
-        ModuleLookup::Found(files) => {
-            let name = import.name.as_deref()?;
-            if scene.table.exports(&files, name) || in_builtin_protocol(name) {
-                return None;
-            }
-            let reason = format!("the module `{module}` of the workspace has no `{name}`");
-            (
-                Evidence::ImportFromWorkspace,
-                reason,
-                &import.name_range,
-                name,
-            )
-        }
-        ModuleLookup::Foreign => return check_foreign(scene, import),
-    };
-    Some(finding(
-        scene,
-        name,
-        NameKind::Import,
-        evidence,
-        reason,
-        range,
-    ))
+    match scene.table.module(scene.language, scene.path, module) {
+        ModuleLookup::Missing(places) => missing(scene, import, places),
+        ModuleLookup::Found(files) => from_module(scene, import, &files),
+        ModuleLookup::Foreign => check_foreign(scene, import),
+    }
+}
+
+fn missing(scene: &Scene, import: &Import, places: Vec<String>) -> Option<Finding> {
+    let module = import.module.as_str();
+    let name = module_name(scene.language, module);
+    if is_generated(name) || (scene.is_around(name) && scene.is_written(module)) {
+        return None;
+    }
+    let reason = format!("the workspace has no module `{module}`");
+    let range = &import.module_range;
+    let (kind, evidence) = (NameKind::Import, Evidence::ImportOfMissing);
+    let found = finding(scene, name, kind, evidence, reason, range);
+    Some(Finding { places, ..found })
+}
+
+fn from_module(scene: &Scene, import: &Import, files: &[&FileEntry]) -> Option<Finding> {
+    let name = import.name.as_deref()?;
+    if scene.table.exports(files, name) || in_builtin_protocol(name) {
+        return None;
+    }
+    // A package's name may be that of a module in it which the index lacks.
+    let folders = files.iter().filter_map(|file| file.package_folder());
+    let places: Vec<String> = folders.map(|folder| format!("{folder}/{name}")).collect();
+    if !places.is_empty() && is_generated(name) {
+        return None;
+    }
+    let module = import.module.as_str();
+    let reason = format!("the module `{module}` of the workspace has no `{name}`");
+    let range = &import.name_range;
+    let (kind, evidence) = (NameKind::Import, Evidence::ImportFromModule);
+    let found = finding(scene, name, kind, evidence, reason, range);
+    Some(Finding { places, ..found })
+}
+
+/// Modules that tools write, often not before the first build.
+fn is_generated(name: &str) -> bool {
+    let name = name.trim_matches('_').to_ascii_lowercase();
+    let ends = ["pb2", "pb2_grpc", "_pb", "_gen", ".gen", "-gen", "version"];
+    name.contains("generated") || name == "gen" || ends.iter().any(|end| name.ends_with(end))
 }
 
 fn check_foreign(scene: &Scene, import: &Import) -> Option<Finding> {
     let module = import.module.as_str();
-    let parts = module
-        .split(['.', '/', ':', '\\', '-', '@'])
-        .filter(|part| !part.is_empty());
-    let unknown_part = parts.clone().filter(|part| part.len() > 1).find(|part| {
+    // What a relative path leads to is no code, or lies where the index has not looked.
+    if scene.language.is_ecmascript() && module.starts_with('.') {
+        return None;
+    }
+    let nowhere = |part: &str| {
         !builtins::contains(scene.language, part)
-            && !is_path_of_workspace(scene, part)
             && scene.table.files_with(part) == 0
-            && !scene.words.contains(part)
-    });
-    let name = import
-        .name
-        .as_deref()
-        .filter(|name| !in_builtin_protocol(name));
-    let unknown_name = name.filter(|name| {
-        scene.table.files_with(name) == 0
-            && !builtins::contains(scene.language, name)
-            && !scene.words.contains(name)
-    });
+            && !scene.table.has_stem(part)
+            && !scene.is_around(part)
+    };
+    let mut parts = module
+        .split(['.', '/', ':', '\\', '-', '@'])
+        .filter(|part| part.len() > 1);
+    let unknown_part = parts.find(|part| !is_path_of_file(scene, part) && nowhere(part));
+    let name = import.name.as_deref();
+    let unknown_name = name.filter(|name| !in_builtin_protocol(name) && nowhere(name));
     if let Some((name, true)) = standard(scene, import) {
         let reason = format!("the standard library has no `{name}` in `{module}`");
         let range = if import.name.is_some() {
@@ -140,17 +146,18 @@ fn check_foreign(scene: &Scene, import: &Import) -> Option<Finding> {
 
 /// A name that the standard library's module would have to have, and whether it lacks it.
 fn standard<'i>(scene: &Scene, import: &'i Import) -> Option<(&'i str, bool)> {
-    let module = import
-        .module
-        .strip_prefix("node:")
-        .unwrap_or(&import.module);
-    let names = builtins::module(scene.language, module)?;
-    let name = import
-        .name
-        .as_deref()
-        .filter(|name| !in_builtin_protocol(name))?;
-    let nowhere = scene.table.files_with(name) == 0;
+    let names = standard_module(scene.language, import)?;
+    let name = import.name.as_deref();
+    let name = name.filter(|name| !in_builtin_protocol(name) && !is_type(scene, name))?;
+    // The import itself declares the name.
+    let nowhere = !scene.is_around(name) && scene.table.files_with(name) == 0;
     Some((name, nowhere && !names.contains(name)))
+}
+
+/// The name of a type: the declarations of a module have more of them than the module has values.
+pub(super) fn is_type(scene: &Scene, name: &str) -> bool {
+    matches!(scene.language, Language::TypeScript | Language::Tsx)
+        && name.starts_with(|c: char| c.is_uppercase())
 }
 
 /// The import's first two parts are those of the file's own package (Java, C#, PHP).
@@ -170,18 +177,19 @@ fn shares_root(scene: &Scene, import: &Import) -> bool {
     package.is_some_and(|line| head.iter().any(|head| line.contains(head.as_str())))
 }
 
-fn is_path_of_workspace(scene: &Scene, part: &str) -> bool {
-    scene.path.split(['/', '.', '-']).any(|own| own == part) || scene.table.has_stem(part)
+fn is_path_of_file(scene: &Scene, part: &str) -> bool {
+    scene.path.split(['/', '.', '-']).any(|own| own == part)
 }
 
-fn last_part(module: &str) -> &str {
-    module
-        .rsplit(['.', '/', ':', '\\'])
+/// The module's last part, without the extension of a path.
+fn module_name(language: Language, module: &str) -> &str {
+    let mut parts = module.rsplit(['/', '\\', ':']);
+    let last = parts.find(|part| !part.is_empty()).unwrap_or(module);
+    if language.is_ecmascript() {
+        let stem = last.split('.').find(|part| !part.is_empty());
+        return stem.unwrap_or(last);
+    }
+    last.rsplit('.')
         .find(|part| !part.is_empty())
-        .unwrap_or(module)
-}
-
-fn used_elsewhere(scene: &Scene, module: &str) -> bool {
-    scene.text[..scene.range.start].contains(module)
-        || scene.text[scene.range.end..].contains(module)
+        .unwrap_or(last)
 }

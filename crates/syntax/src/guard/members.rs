@@ -28,6 +28,7 @@ pub(super) fn member(scene: &Scene, path: &Path, object: Option<Node>, name: &st
     if let Root::Standard(import) = origin {
         let names = standard_module(scene.language, import);
         let listed = names.is_some_and(|names| names.contains(name));
+        let listed = listed || imports::is_type(scene, name);
         let reason = format!("the standard library's `{}` has no `{name}`", import.module);
         return (!listed).then_some((NameKind::Member, Evidence::MemberOfStandard, reason));
     }
@@ -52,18 +53,16 @@ pub(super) fn member(scene: &Scene, path: &Path, object: Option<Node>, name: &st
 }
 
 fn module_member(scene: &Scene, import: &crate::Import, name: &str) -> Doubt {
-    let ModuleLookup::Found(files) =
-        scene
-            .table
-            .module(scene.language, &scene.path, &import.module)
+    let ModuleLookup::Found(files) = scene
+        .table
+        .module(scene.language, scene.path, &import.module)
     else {
         return None;
     };
     if scene.table.exports(&files, name) || imports::in_builtin_protocol(name) {
         return None;
     }
-    let used_already = used_as(scene, import.local_name(), name);
-    if used_already {
+    if scene.is_written(&format!("{}.{name}", import.local_name())) {
         return None;
     }
     let reason = format!(
@@ -73,27 +72,20 @@ fn module_member(scene: &Scene, import: &crate::Import, name: &str) -> Doubt {
     Some((NameKind::Member, Evidence::MemberOfModule, reason))
 }
 
-/// `receiver.name` stands elsewhere in the file.
-fn used_as(scene: &Scene, receiver: &str, name: &str) -> bool {
-    let written = format!("{receiver}.{name}");
-    scene.text[..scene.range.start].contains(&written)
-        || scene.text[scene.range.end..].contains(&written)
-}
-
 /// The name of the class around the leaf.
 fn own_class(scene: &Scene, path: &Path) -> Option<String> {
     let containers = table(scene.language).containers;
     let class = path
         .ancestors()
-        .find(|frame| containers.contains(&frame.node.kind()))?
+        .find(|frame| containers.contains(&frame.kind))?
         .node;
     let name = class.child_by_field_name("name")?;
     Some(scene.text[name.byte_range()].to_owned())
 }
 
 /// `scope::name`.
-pub(super) fn scoped(scene: &Scene, _path: &Path, scope: Option<Node>, name: &str) -> Doubt {
-    if !scene.is_nowhere(name) {
+pub(super) fn scoped(scene: &Scene, scope: Option<Node>, name: &str) -> Doubt {
+    if !scene.is_nowhere(name) || is_new_crate(scene, scope) {
         return None;
     }
     let evidence = match scope.map_or(Root::Expression, |scope| root(scene, scope)) {
@@ -105,6 +97,14 @@ pub(super) fn scoped(scene: &Scene, _path: &Path, scope: Option<Node>, name: &st
     };
     let reason = format!("no `{name}` in the file, the workspace or the commonly used names");
     Some((NameKind::Member, evidence, reason))
+}
+
+/// The path starts at a crate that nothing has named yet.
+fn is_new_crate(scene: &Scene, scope: Option<Node>) -> bool {
+    let path = scope.and_then(|scope| scene.text.get(scope.byte_range()));
+    let root = path.and_then(|path| path.split("::").next()).unwrap_or("");
+    let lower = root.starts_with(|c: char| c.is_lowercase());
+    scene.language == Language::Rust && lower && scene.is_nowhere(root)
 }
 
 fn is_own_crate(scene: &Scene, scope: Option<Node>) -> bool {
@@ -183,7 +183,7 @@ fn takes_keyword(scene: &Scene, function: &str, name: &str) -> Option<bool> {
         .any(|class| class.name == function)
     {
         // A constructor may be inherited or made by a decorator.
-        return Some(true).filter(|_| scene.words.contains(name));
+        return Some(true).filter(|_| scene.is_around(name));
     }
     if let Some(parameters) = scene.table.parameters(function) {
         known |= parameters.functions > 0;

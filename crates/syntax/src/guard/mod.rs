@@ -7,11 +7,16 @@
 //! stands ([`Evidence`]); only evidence that real code hardly ever shows leads to `Unknown`.
 
 mod check;
+mod globs;
 mod imports;
+mod judge;
 mod members;
 mod policy;
+mod prefilter;
+mod reading;
 mod roots;
 mod scene;
+mod words;
 
 use std::{ops::Range, path::Path};
 
@@ -19,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{index::Index, language::Language};
 
+pub use judge::Judge;
 pub use policy::Evidence;
 
 /// What kind of name is unknown.
@@ -75,10 +81,24 @@ pub struct Finding {
     pub reason: String,
     /// Its place in the completion, in bytes.
     pub range: Range<usize>,
+    /// Where the file of a module that the index lacks would lie, without its extension.
+    pub places: Vec<String>,
+}
+
+impl From<Finding> for Judgement {
+    fn from(finding: Finding) -> Self {
+        Self::Unknown {
+            name: finding.name,
+            kind: finding.kind,
+            evidence: finding.evidence,
+            reason: finding.reason,
+            range: finding.range,
+        }
+    }
 }
 
 /// Judges the names that `completion` introduces between `prefix` and `suffix` of the file at
-/// `path`. Costs one parse of the file; the index is locked for reading meanwhile.
+/// `path`. For several completions at one place, and to ask the disk, there is [`Judge`].
 #[must_use]
 pub fn judge(
     language: Language,
@@ -88,24 +108,7 @@ pub fn judge(
     suffix: &str,
     index: &Index,
 ) -> Judgement {
-    let found = findings(language, path, prefix, completion, suffix, index);
-    match found.into_iter().find(|finding| finding.blocks) {
-        Some(Finding {
-            name,
-            kind,
-            evidence,
-            reason,
-            range,
-            ..
-        }) => Judgement::Unknown {
-            name,
-            kind,
-            evidence,
-            reason,
-            range,
-        },
-        None => Judgement::Known,
-    }
+    Judge::new(language, path, prefix, suffix).judge(completion, index)
 }
 
 /// Every name of the completion that could not be resolved, in the order of the text, with the
@@ -119,13 +122,7 @@ pub fn findings(
     suffix: &str,
     index: &Index,
 ) -> Vec<Finding> {
-    let Some(table) = index.read(language) else {
-        return Vec::new();
-    };
-    let Some(scene) = scene::Scene::new(language, path, prefix, completion, suffix, &table) else {
-        return Vec::new();
-    };
-    check::check(&scene)
+    Judge::new(language, path, prefix, suffix).findings(completion, index)
 }
 
 #[cfg(test)]

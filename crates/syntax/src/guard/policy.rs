@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 
+use super::scene::Scene;
+
 /// What is known about the place of a name that stands nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -12,6 +14,8 @@ pub enum Evidence {
     Variable,
     /// A bare function call.
     Call,
+    /// A macro (Rust).
+    Macro,
     /// A type.
     Type,
     /// A member of `self` whose class is known with all its bases, and lacks it.
@@ -45,6 +49,8 @@ pub enum Evidence {
     /// A module that the workspace owns and that does not exist.
     ImportOfMissing,
     /// A name that the imported module of the workspace does not have.
+    ImportFromModule,
+    /// A name of the workspace's own packages that nothing in the workspace is called.
     ImportFromWorkspace,
     /// A module of the standard library that does not exist, or lacks the name.
     ImportFromStandard,
@@ -60,8 +66,12 @@ pub enum Evidence {
 /// outside counts in a large workspace only, and a library's first use never. The limits come from
 /// measurements with the example `guard_rate`, on packages of each language and on small programs
 /// that lean on large libraries.
-pub(super) fn blocks(language: Language, evidence: Evidence, workspace_files: usize) -> bool {
+pub(super) fn blocks(scene: &Scene, evidence: Evidence) -> bool {
     use Language::{CSharp, Cpp, Go, Java, Ruby};
+    let (language, workspace_files) = (scene.language, scene.table.file_count());
+    if !scene.table.covers() && !is_local(scene, evidence) {
+        return false;
+    }
     let large = workspace_files >= LARGE_WORKSPACE;
     match evidence {
         Evidence::ImportFromForeign => false,
@@ -81,10 +91,31 @@ pub(super) fn blocks(language: Language, evidence: Evidence, workspace_files: us
             workspace_files >= SMALL_WORKSPACE
         }
         // Inherited members, headers and frameworks bring in names without a receiver.
-        Evidence::Call | Evidence::Variable | Evidence::Type => {
+        Evidence::Call | Evidence::Macro | Evidence::Variable | Evidence::Type => {
             workspace_files >= SMALL_WORKSPACE || !matches!(language, Cpp | CSharp | Java | Ruby)
         }
         _ => true,
+    }
+}
+
+/// The evidence stands without the other files of the workspace: in the file itself, in the files
+/// that it names, or in the standard library.
+fn is_local(scene: &Scene, evidence: Evidence) -> bool {
+    match evidence {
+        Evidence::MemberOfClosedClass
+        | Evidence::MemberOfModule
+        | Evidence::MemberOfStandard
+        | Evidence::ImportFromModule
+        | Evidence::ImportFromStandard => true,
+        // Bare names of these languages are defined or imported in their file.
+        Evidence::Call | Evidence::Variable => match scene.language {
+            Language::Python | Language::Rust => true,
+            Language::JavaScript | Language::TypeScript | Language::Tsx => scene.is_module(),
+            Language::Php => evidence == Evidence::Variable,
+            _ => false,
+        },
+        Evidence::Type => matches!(scene.language, Language::Python | Language::Rust),
+        _ => false,
     }
 }
 

@@ -91,12 +91,11 @@ fn is_wrapper(kind: &str) -> bool {
             | "generic_type"
             | "class_constant_access_expression"
             | "as_expression"
-            | "member_access_expression"
     )
 }
 
 /// The origin of `object`.
-pub(super) fn root<'a>(scene: &'a Scene, object: Node) -> Root<'a> {
+pub(super) fn root<'a>(scene: &Scene<'a>, object: Node) -> Root<'a> {
     let (node, direct) = leftmost(object);
     let Some(name) = scene.text.get(node.byte_range()) else {
         return Root::Expression;
@@ -163,9 +162,9 @@ pub(super) fn standard_module(
 pub(super) fn is_from_workspace(scene: &Scene, import: &Import) -> bool {
     match scene
         .table
-        .module(scene.language, &scene.path, &import.module)
+        .module(scene.language, scene.path, &import.module)
     {
-        ModuleLookup::Found(_) | ModuleLookup::Missing => true,
+        ModuleLookup::Found(_) | ModuleLookup::Missing(_) => true,
         ModuleLookup::Foreign => {
             let name = import.name.as_deref().unwrap_or(&import.module);
             match scene.language {
@@ -185,7 +184,7 @@ pub(super) fn is_from_workspace(scene: &Scene, import: &Import) -> bool {
 }
 
 /// The origin of a name that is not imported, by what it is assigned from nearest above.
-fn named<'a>(scene: &'a Scene, name: &str, depth: usize) -> Root<'a> {
+fn named<'a>(scene: &Scene<'a>, name: &str, depth: usize) -> Root<'a> {
     let type_like = name.starts_with(|c: char| c.is_uppercase());
     if scene.is_defined_here(name) {
         return Root::Workspace;

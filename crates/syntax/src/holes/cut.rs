@@ -105,7 +105,7 @@ fn cut_node(text: &str, node: Node, field: Option<&str>, found: &mut Found) {
 
 fn cut_leaves(language: Language, text: &str, tree: &Tree, found: &mut Found) {
     let names = table(language).names;
-    walk(tree, 0..text.len(), |path| {
+    walk(language, tree, 0..text.len(), |path| {
         let leaf = path.leaf();
         let range = leaf.byte_range();
         if range.is_empty() || leaf.kind().contains("comment") || leaf.kind().contains("string") {

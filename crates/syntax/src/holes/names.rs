@@ -28,7 +28,7 @@ pub fn name_sites(language: Language, text: &str, range: Range<usize>) -> Vec<Na
     };
     let names = table(language).names;
     let mut sites = Vec::new();
-    walk(&tree, range.clone(), |path| {
+    walk(language, &tree, range.clone(), |path| {
         let leaf = path.leaf();
         let place = leaf.byte_range();
         if !names.contains(&leaf.kind()) || place.start < range.start || place.end > range.end {

@@ -39,6 +39,12 @@ pub(crate) struct ClassEntry {
 }
 
 impl FileEntry {
+    /// The folder of the package that the file stands for (Python).
+    pub(crate) fn package_folder(&self) -> Option<&str> {
+        let (folder, name) = self.path.rsplit_once('/')?;
+        matches!(name, "__init__.py" | "__init__.pyi").then_some(folder)
+    }
+
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         let signatures: usize = self

@@ -4,10 +4,11 @@
 //! facts before it takes the lock, so that readers wait for the time of a few hundred map
 //! operations at most.
 
-mod build;
 mod entry;
+mod files;
 mod lookup;
 mod modules;
+mod rust_modules;
 mod table;
 
 use std::{
@@ -20,7 +21,8 @@ use crate::{
     symbols::{Symbols, symbols},
 };
 
-pub use build::{BuildLimits, BuildSummary, build, indexable_files};
+pub(crate) use entry::FileEntry;
+pub use files::indexable_files;
 pub(crate) use lookup::Membership;
 pub(crate) use modules::ModuleLookup;
 pub(crate) use table::Table;
@@ -78,6 +80,22 @@ impl Index {
         if let Ok(mut table) = self.tables[family(language)].write() {
             table.add(&key, symbols);
         }
+    }
+
+    /// Notes a file of the workspace that is not read: too large, unreadable, beyond a limit.
+    /// While there is one, nobody can say that a name of its language stands nowhere, and the
+    /// guard goes by what it sees in the open file and in the modules that this file names.
+    pub fn skip_file(&self, path: &Path, language: Language) {
+        let key = key(path);
+        if let Ok(mut table) = self.tables[family(language)].write() {
+            table.skip(&key);
+        }
+    }
+
+    /// Whether the files of the language are known, all of them; not so while there are none.
+    #[must_use]
+    pub fn covers(&self, language: Language) -> bool {
+        self.read(language).is_some_and(|table| table.covers())
     }
 
     /// Forgets a file, whatever its language.

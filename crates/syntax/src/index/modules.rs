@@ -7,8 +7,9 @@ use crate::{builtins, language::Language};
 pub(crate) enum ModuleLookup<'a> {
     /// To files of the workspace (several, where the path is ambiguous or names a folder).
     Found(Vec<&'a FileEntry>),
-    /// To a place that the workspace owns and that does not exist.
-    Missing,
+    /// To a place that the workspace owns and of which the index knows no file: where it would be,
+    /// without an extension.
+    Missing(Vec<String>),
     /// Out of the workspace, or unknown.
     Foreign,
 }
@@ -70,11 +71,13 @@ impl Table {
         match path.rsplit_once('/') {
             // The package is in the workspace, the module is not.
             Some((package, _)) if package.contains('/') || self.is_package(package) => {
-                let owned = !self.ending_with(package).is_empty();
-                if owned {
-                    ModuleLookup::Missing
-                } else {
+                let name = &path[package.len() + 1..];
+                let packages = self.ending_with(package);
+                let place = |file: &&FileEntry| join(module_path(&file.path), name);
+                if packages.is_empty() {
                     ModuleLookup::Foreign
+                } else {
+                    ModuleLookup::Missing(packages.iter().map(place).collect())
                 }
             }
             _ => ModuleLookup::Foreign,
@@ -104,7 +107,7 @@ impl Table {
         } else if self.files().any(|file| file.path.starts_with(&folder)) {
             ModuleLookup::Foreign
         } else {
-            ModuleLookup::Missing
+            ModuleLookup::Missing(vec![target])
         }
     }
 
@@ -156,7 +159,8 @@ impl Table {
         if asset || !known {
             ModuleLookup::Foreign
         } else {
-            ModuleLookup::Missing
+            let stem = target.len() - name.len() + name.find('.').unwrap_or(name.len());
+            ModuleLookup::Missing(vec![target[..stem].to_owned()])
         }
     }
 
@@ -210,7 +214,7 @@ fn module_path(path: &str) -> &str {
     &path[..path.len() - file.len() + stem.len()]
 }
 
-fn join(folder: &str, path: &str) -> String {
+pub(super) fn join(folder: &str, path: &str) -> String {
     if folder.is_empty() {
         path.to_owned()
     } else {

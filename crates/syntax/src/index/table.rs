@@ -1,6 +1,9 @@
 //! One family's table: interned names, files, and who defines what.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::symbols::Symbols;
 
@@ -26,6 +29,8 @@ pub(crate) struct Table {
     files: Vec<Option<FileEntry>>,
     free: Vec<FileId>,
     by_path: HashMap<String, FileId>,
+    /// Files that exist and were not read.
+    skipped: HashSet<String>,
     /// Files by the last parts of their module paths.
     by_stem: HashMap<String, Vec<FileId>>,
     /// Files that define a class, by its name.
@@ -39,7 +44,7 @@ pub(crate) struct Table {
 impl Table {
     pub(super) fn add(&mut self, path: &str, symbols: &Symbols) {
         self.remove(path);
-        let mut entry = self.entry(path, symbols);
+        let mut entry = self.entry(symbols);
         entry.path = path.to_owned();
         let file = self.free.pop().unwrap_or_else(|| {
             self.files.push(None);
@@ -66,7 +71,19 @@ impl Table {
         self.files[file as usize] = Some(entry);
     }
 
+    /// Notes a file whose names are not known.
+    pub(super) fn skip(&mut self, path: &str) {
+        self.remove(path);
+        self.skipped.insert(path.to_owned());
+    }
+
+    /// Every file of the workspace is in the table, and there are some.
+    pub(crate) fn covers(&self) -> bool {
+        self.skipped.is_empty() && !self.by_path.is_empty()
+    }
+
     pub(super) fn remove(&mut self, path: &str) {
+        self.skipped.remove(path);
         let Some(file) = self.by_path.remove(path) else {
             return;
         };
@@ -91,7 +108,7 @@ impl Table {
         self.free.push(file);
     }
 
-    fn entry(&mut self, _path: &str, symbols: &Symbols) -> FileEntry {
+    fn entry(&mut self, symbols: &Symbols) -> FileEntry {
         let mut names: Vec<NameId> = symbols.names.iter().map(|name| self.intern(name)).collect();
         names.sort_unstable();
         let mut definitions = Vec::new();

@@ -1,4 +1,4 @@
-use std::{fs, path::Path, sync::atomic::AtomicBool};
+use std::{fs, path::Path};
 
 use super::*;
 
@@ -38,44 +38,33 @@ fn a_workspace_is_read_without_what_it_excludes() {
         fs::write(path, text).unwrap();
     };
     write("a.py", "def kept_function(): ...\n");
-    write("build/b.py", "def built_function(): ...\n");
-    write("secret/c.py", "def secret_function(): ...\n");
-    write("big.py", &"x = 1\n".repeat(200));
-    write("minified.js", &"a;".repeat(50));
+    write("build/b.py", "");
+    write("secret/c.py", "");
+    write(".hidden/d.py", "");
     write("notes.txt", "def not_code(): ...\n");
     write(".gitignore", "build/\n");
     write(".truefillignore", "secret/\n");
-    fs::write(folder.path().join("latin.py"), b"x = '\xe9'\n").unwrap();
+    let files: Vec<_> = indexable_files(folder.path()).collect();
+    assert_eq!(files, [(folder.path().join("a.py"), Language::Python)]);
+}
+
+#[test]
+fn an_index_that_lacks_a_file_does_not_cover_its_language() {
     let index = Index::new();
-    let limits = BuildLimits {
-        file_bytes: 500,
-        line_bytes: 80,
-        files: 100,
-    };
-    let mut seen = 0;
-    let summary = build(
-        &index,
-        folder.path(),
-        &limits,
-        &AtomicBool::new(false),
-        &mut |_, _| seen += 1,
-    );
-    assert_eq!(
-        (summary.indexed, summary.passed_over, summary.cancelled),
-        (1, 3, false)
-    );
-    assert_eq!(seen, 4);
-    assert_eq!(index.definitions_of(Language::Python, "kept_function"), 1);
-    assert_eq!(index.definitions_of(Language::Python, "secret_function"), 0);
-    let cancelled = build(
-        &index,
-        folder.path(),
-        &limits,
-        &AtomicBool::new(true),
-        &mut |_, _| (),
-    );
-    assert!(cancelled.cancelled);
-    assert_eq!(cancelled.indexed, 0);
+    let path = Path::new("a.py");
+    assert!(!index.covers(Language::Python), "nothing is known yet");
+    index.add_file(path, Language::Python, CART);
+    assert!(index.covers(Language::Python));
+    index.skip_file(Path::new("big.py"), Language::Python);
+    index.skip_file(Path::new("big.rs"), Language::Rust);
+    assert!(!index.covers(Language::Python) && !index.covers(Language::Rust));
+    index.add_file(Path::new("big.py"), Language::Python, "");
+    index.remove_file(Path::new("big.rs"));
+    assert!(index.covers(Language::Python));
+    index.skip_file(path, Language::Python);
+    assert_eq!(index.definitions_of(Language::Python, "Cart"), 0);
+    index.clear();
+    assert!(!index.covers(Language::Python));
 }
 
 #[test]
@@ -113,4 +102,35 @@ fn membership_follows_bases_that_are_known() {
     assert_eq!(table.membership("B", "three"), Membership::Lacks);
     assert_eq!(table.membership("C", "three"), Membership::Unsure);
     assert_eq!(table.membership("D", "three"), Membership::Unsure);
+}
+
+#[test]
+fn a_rust_glob_is_known_as_far_as_it_stays_in_the_workspace() {
+    let index = Index::new();
+    for (path, text) in [
+        ("p/src/lib.rs", "mod a; mod b; mod ui; enum Shape { Dot }"),
+        ("p/src/a.rs", "use crate::b::*; fn f() {}"),
+        ("p/src/b/mod.rs", "fn g() {} mod inner { fn h() {} }"),
+        ("p/src/b/c.rs", "mod tests { use super::*; }"),
+        ("p/src/ui.rs", "use gtk::prelude::*;"),
+        ("p/src/ui/button.rs", ""),
+    ] {
+        index.add_file(Path::new(path), Language::Rust, text);
+    }
+    let table = index.read(Language::Rust).unwrap();
+    for (importer, module, known) in [
+        ("p/src/a.rs", "crate::b", true),
+        ("p/src/a.rs", "crate::b::inner", true),
+        ("p/src/b/c.rs", "super", true),
+        ("p/src/b/c.rs", "super::super::a", true),
+        ("p/src/b/c.rs", "crate::Shape", true),
+        ("p/src/a.rs", "crate::ui", false),
+        ("p/src/ui/button.rs", "super", false),
+        ("p/src/a.rs", "gtk::prelude", false),
+        ("p/src/a.rs", "Unknown", false),
+        ("q/src/a.rs", "crate::b", false),
+    ] {
+        let found = table.rust_glob_is_known(importer, module, 0);
+        assert_eq!(found, known, "{importer}: {module}");
+    }
 }

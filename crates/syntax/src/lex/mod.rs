@@ -163,6 +163,18 @@ impl Lexer {
         self.run(text, from, &mut |_, _| ControlFlow::Continue(()));
     }
 
+    /// The token goes on with the line above: `class A\n    extends B`. Where indentation alone makes
+    /// a body, nobody can tell.
+    fn continues_line(&self) -> bool {
+        let ended = matches!(
+            self.last,
+            Last::Nothing | Last::Open(_) | Last::Close(b'}') | Last::Punct(b';' | b':')
+        );
+        let new_line = self.last_range.1 < self.line_at;
+        let deeper = self.line_indent > self.statement.indent;
+        self.language.has_braces() && new_line && deeper && !ended
+    }
+
     fn remember(&mut self, text: &str, token: &Token) {
         let starts_word = matches!(
             token.kind,
@@ -170,13 +182,13 @@ impl Lexer {
                 | TokenKind::LiteralStart
                 | TokenKind::Punct(b'@' | b'#' | b'*' | b'&' | b'!')
         );
-        if self.fresh && starts_word {
+        if self.fresh && starts_word && !self.continues_line() {
             self.statement = Statement {
                 at: token.start,
                 indent: self.line_indent,
             };
-            self.fresh = false;
         }
+        self.fresh &= !starts_word;
         self.last = match &token.kind {
             TokenKind::Word => {
                 let word = &text[token.start..token.end];
@@ -299,6 +311,7 @@ mod tests {
                 "\"$()}'\"'(\"')",
             ),
             (Language::Ruby, "f(<<~SQL, 1)\n  select (\nSQL\ng {", "()'{"),
+            (Language::Ruby, "rule %r/}(/, x % w[a]", "\"'[]"),
             (Language::Ruby, "=begin\n(\n=end\n(", "#("),
             (
                 Language::Php,

@@ -272,8 +272,12 @@ impl Lexer {
         if rest.starts_with('/') && self.regex_may_start(text, at, touching) {
             return Some((Literal::regex(), 1));
         }
-        if rest.starts_with('%') && self.last_is_value() {
-            return None;
+        // `x %w[…]` passes a literal, `x % w` does not.
+        if let Some(after) = rest.strip_prefix('%') {
+            let argument = self.last == Last::Word && !touching && !after.starts_with([' ', '=']);
+            if self.last_is_value() && !argument {
+                return None;
+            }
         }
         literal::start(self.language, rest, previous)
     }

@@ -128,18 +128,12 @@ pub(crate) fn role<'tree>(language: Language, text: &str, path: &Path<'tree>) ->
     if let Some(role) = special::role(language, text, path) {
         return role;
     }
-    for frame in path.ancestors() {
-        if let Some(&(_, rule)) = table
-            .regions
-            .iter()
-            .find(|(kind, _)| *kind == frame.node.kind())
-        {
-            return from_rule(table, text, path, 0, rule);
-        }
+    if let Some(rule) = path.up(1).and_then(|parent| parent.region) {
+        return from_rule(table, text, path, 0, rule);
     }
     let mut depth = 0;
     while let (Some(child), Some(parent)) = (path.up(depth), path.up(depth + 1)) {
-        let (kind, field) = (parent.node.kind(), child.field.unwrap_or(""));
+        let (kind, field) = (parent.kind, child.field.unwrap_or(""));
         let line = table.lines.iter().find(|(line_kind, line_field, _)| {
             *line_kind == kind && (*line_field == field || *line_field == "*")
         });
@@ -155,7 +149,7 @@ pub(crate) fn role<'tree>(language: Language, text: &str, path: &Path<'tree>) ->
 fn default_role<'tree>(table: &Table, path: &Path<'tree>, depth: usize) -> Role<'tree> {
     if is_called(table, path, depth) {
         Role::Call
-    } else if path.leaf().kind() == "type_identifier" {
+    } else if path.kind() == "type_identifier" {
         Role::Type
     } else {
         Role::Variable
@@ -167,7 +161,7 @@ fn is_called(table: &Table, path: &Path, depth: usize) -> bool {
         return false;
     };
     let field = child.field.unwrap_or("");
-    table.calls.contains(&(parent.node.kind(), field))
+    table.calls.contains(&(parent.kind, field))
 }
 
 fn from_rule<'tree>(

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use super::{Path, Role, SymbolKind};
+use super::{Path, Role, Rule, SymbolKind};
 use crate::language::Language;
 
 /// Macros of the standard library whose arguments are expressions.
@@ -51,15 +51,20 @@ pub(super) fn role<'tree>(
         Language::Rust => rust(text, path, leaf, parent),
         Language::Php => php(path, parent, leaf),
         Language::CSharp => csharp(path, leaf, parent),
-        Language::Cpp => cpp(path, parent),
+        Language::Cpp => cpp(text, path, parent),
         Language::Java => java(leaf, parent),
         Language::Ruby => ruby(path, leaf),
         Language::Go => None,
     }
 }
 
-/// `self.name = …` defines a field.
+/// `self.name = …` defines a field; `with x as (a, b)` defines what is written as a value.
 fn python<'tree>(text: &str, path: &Path<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
+    let mut around = path.ancestors();
+    let target = around.find(|frame| !matches!(frame.kind, "tuple" | "list" | "list_splat"));
+    if target.is_some_and(|frame| frame.kind == "as_pattern_target") {
+        return Some(Role::Define(SymbolKind::Variable));
+    }
     let up = path.up(2)?;
     if parent.kind() == "keyword_argument" && path.up(0)?.field == Some("name") {
         // A class's keywords (`metaclass=`) go to another class.
@@ -120,11 +125,12 @@ fn rust<'tree>(
         ("tuple_struct_pattern" | "struct_pattern", _) if path.up(0)?.field == Some("type") => {
             return Some(Role::Variable);
         }
+        ("macro_definition", "identifier") => return Some(Role::Define(SymbolKind::Function)),
+        ("token_tree", _) if path.last().region == Some(Rule::Ignore) => return None,
         ("token_tree", _) => {}
         _ => return None,
     }
-    let before = leaf.prev_sibling().map(|node| node.kind());
-    match before {
+    match path.last().before {
         Some(".") => {
             return Some(Role::Member {
                 object: None,
@@ -141,28 +147,15 @@ fn rust<'tree>(
     }
     let makro = path
         .ancestors()
-        .find(|frame| frame.node.kind() == "macro_invocation")?;
+        .find(|frame| frame.kind == "macro_invocation")?;
     let name = makro.node.child_by_field_name("macro")?;
     let name = text[name.byte_range()].rsplit("::").next().unwrap_or("");
-    let after = leaf.next_sibling().map(|node| node.kind());
     // `name = value` names an argument of a format string; a closure's or a block's own names
     // are not told apart from their uses, so a macro with such code is left alone.
-    let named = after == Some("=");
-    let trees = path
-        .ancestors()
-        .filter(|frame| frame.node.kind() == "token_tree");
-    let code = trees.into_iter().any(|frame| has_code(text, frame.node));
-    let judged = EXPRESSION_MACROS.contains(&name) && !named && !code;
+    let after = text[leaf.end_byte()..].trim_start().strip_prefix('=');
+    let named = after.is_some_and(|rest| !rest.starts_with(['=', '>']));
+    let judged = EXPRESSION_MACROS.contains(&name) && !named && !path.last().code;
     Some(if judged { Role::Variable } else { Role::Ignore })
-}
-
-/// A closure or a block among the tokens.
-fn has_code(text: &str, tokens: Node) -> bool {
-    let mut cursor = tokens.walk();
-    tokens.children(&mut cursor).any(|child| {
-        matches!(child.kind(), "|" | "||")
-            || (child.kind() == "token_tree" && text[child.byte_range()].starts_with('{'))
-    })
 }
 
 fn php<'tree>(path: &Path<'tree>, parent: Node<'tree>, leaf: Node<'tree>) -> Option<Role<'tree>> {
@@ -181,7 +174,7 @@ fn php<'tree>(path: &Path<'tree>, parent: Node<'tree>, leaf: Node<'tree>) -> Opt
     }
     let arrays = path.ancestors().take_while(|frame| {
         matches!(
-            frame.node.kind(),
+            frame.kind,
             "variable_name"
                 | "array_element_initializer"
                 | "pair"
@@ -222,11 +215,25 @@ fn csharp<'tree>(
             });
         }
     }
+    // `let x = …`, `join x in …` of a query.
+    let clause = matches!(parent.kind(), "let_clause" | "join_clause");
+    if clause && parent.named_child(0) == Some(leaf) {
+        return Some(Role::Define(SymbolKind::Variable));
+    }
     matches!(parent.kind(), "subpattern" | "property_pattern_clause").then_some(Role::Ignore)
 }
 
 /// `int N::C::method(…) {…}` defines the method.
-fn cpp<'tree>(path: &Path<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
+///
+/// `TEST(Suite, Case) {…}` reads like a function, and names what it defines.
+fn cpp<'tree>(text: &str, path: &Path<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
+    let function = path.up(3).filter(|up| up.kind == "function_declarator");
+    if let Some(function) = function.filter(|_| parent.kind() == "parameter_declaration") {
+        let name = function.node.child_by_field_name("declarator")?;
+        let upper = |c: char| c.is_uppercase() || c.is_ascii_digit() || c == '_';
+        let makro = text[name.byte_range()].chars().all(upper);
+        return makro.then_some(Role::Ignore);
+    }
     if parent.kind() != "qualified_identifier" || path.up(0)?.field != Some("name") {
         return None;
     }
@@ -261,6 +268,18 @@ fn java<'tree>(leaf: Node<'tree>, parent: Node<'tree>) -> Option<Role<'tree>> {
 }
 
 fn ruby<'tree>(path: &Path<'tree>, leaf: Node<'tree>) -> Option<Role<'tree>> {
+    if leaf.kind() == "hash_key_symbol" {
+        // `in {name:}` binds the name; any other key is a symbol.
+        let pattern = path.up(1).filter(|up| up.kind == "keyword_pattern");
+        let Some(pattern) = pattern else {
+            return Some(Role::Ignore);
+        };
+        let alone = pattern.node.child_by_field_name("value").is_none();
+        return Some(match alone {
+            true => Role::Define(SymbolKind::Variable),
+            false => Role::Ignore,
+        });
+    }
     let field = leaf.kind() == "instance_variable" || leaf.kind() == "class_variable";
     let assigned = path.up(0)?.field == Some("left");
     (field && assigned).then_some(Role::Define(SymbolKind::Field))

@@ -1,14 +1,72 @@
-//! A walk over the named leaves of a tree, with the path from the root to each.
+//! A walk over the leaves of a tree, with the path from the root to each.
+//!
+//! Each node on the path carries what its ancestors say about it, so that no question at a leaf
+//! needs to look at all of them, or at all siblings: in a text that does not parse, one node can
+//! have every token of the file as its child.
 
 use std::ops::Range;
 
 use tree_sitter::{Node, Tree};
 
-/// One node on the way from the root, with the field that it fills in its parent.
+use crate::{language::Language, symbols::imports_at};
+
+use super::{Rule, Table, table};
+
+/// One node on the way from the root.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'tree> {
     pub node: Node<'tree>,
+    /// The field that it fills in its parent.
     pub field: Option<&'tree str>,
+    pub kind: &'tree str,
+    /// Kind of the sibling before it.
+    pub before: Option<&'tree str>,
+    /// The rule of the innermost region that it is or stands in.
+    pub region: Option<Rule>,
+    /// The innermost node that imports and that it is or stands in.
+    pub import: Option<Node<'tree>>,
+    /// It is or stands in a list of tokens (Rust's macros) that holds a closure or a block.
+    pub code: bool,
+}
+
+impl<'tree> Frame<'tree> {
+    fn new(
+        language: Language,
+        node: Node<'tree>,
+        field: Option<&'tree str>,
+        before: Option<&'tree str>,
+        parent: Option<&Self>,
+    ) -> Self {
+        let kind = node.kind();
+        let own = region(table(language), kind);
+        let imports = imports_at(language, node, kind);
+        Self {
+            node,
+            field,
+            kind,
+            before,
+            region: own.or_else(|| parent.and_then(|parent| parent.region)),
+            import: imports
+                .then_some(node)
+                .or_else(|| parent.and_then(|parent| parent.import)),
+            code: parent.is_some_and(|parent| parent.code)
+                || (kind == "token_tree" && has_code(node)),
+        }
+    }
+}
+
+fn region(table: &Table, kind: &str) -> Option<Rule> {
+    let region = table.regions.iter().find(|(region, _)| *region == kind)?;
+    Some(region.1)
+}
+
+/// A closure or a block among the tokens.
+fn has_code(tokens: Node) -> bool {
+    let mut cursor = tokens.walk();
+    tokens.children(&mut cursor).any(|child| {
+        let block = || child.child(0).is_some_and(|open| open.kind() == "{");
+        matches!(child.kind(), "|" | "||") || (child.kind() == "token_tree" && block())
+    })
 }
 
 /// The way from the root to a leaf.
@@ -20,7 +78,17 @@ pub(crate) struct Path<'tree> {
 impl<'tree> Path<'tree> {
     /// The leaf.
     pub(crate) fn leaf(&self) -> Node<'tree> {
-        self.frames[self.frames.len() - 1].node
+        self.last().node
+    }
+
+    /// The leaf's kind.
+    pub(crate) fn kind(&self) -> &'tree str {
+        self.last().kind
+    }
+
+    /// The leaf's frame.
+    pub(crate) fn last(&self) -> &Frame<'tree> {
+        &self.frames[self.frames.len() - 1]
     }
 
     /// The frame `steps` above the leaf.
@@ -30,8 +98,8 @@ impl<'tree> Path<'tree> {
     }
 
     /// The frames above the leaf, innermost first.
-    pub(crate) fn ancestors(&self) -> impl Iterator<Item = Frame<'tree>> + '_ {
-        self.frames.iter().rev().skip(1).copied()
+    pub(crate) fn ancestors(&self) -> impl Iterator<Item = &Frame<'tree>> + '_ {
+        self.frames.iter().rev().skip(1)
     }
 }
 
@@ -41,38 +109,33 @@ const MAX_DEPTH: usize = 400;
 
 /// Visits every leaf that touches `range`, in order, named and unnamed. Without recursion.
 pub(crate) fn walk<'tree>(
+    language: Language,
     tree: &'tree Tree,
     range: Range<usize>,
     mut visit: impl FnMut(&Path<'tree>),
 ) {
     let mut cursor = tree.walk();
-    let mut path = Path {
-        frames: vec![Frame {
-            node: cursor.node(),
-            field: None,
-        }],
-    };
+    let root = Frame::new(language, cursor.node(), None, None, None);
+    let mut path = Path { frames: vec![root] };
     loop {
-        let node = cursor.node();
+        let node = path.leaf();
         let touches = node.start_byte() < range.end && node.end_byte() > range.start;
         let deep = path.frames.len() > MAX_DEPTH;
         if touches && !deep && cursor.goto_first_child() {
-            path.frames.push(Frame {
-                node: cursor.node(),
-                field: cursor.field_name(),
-            });
+            let field = cursor.field_name();
+            let frame = Frame::new(language, cursor.node(), field, None, path.frames.last());
+            path.frames.push(frame);
             continue;
         }
         if touches && node.child_count() == 0 {
             visit(&path);
         }
         loop {
-            if cursor.node().start_byte() < range.end && cursor.goto_next_sibling() {
-                path.frames.pop();
-                path.frames.push(Frame {
-                    node: cursor.node(),
-                    field: cursor.field_name(),
-                });
+            if path.leaf().start_byte() < range.end && cursor.goto_next_sibling() {
+                let before = path.frames.pop().map(|frame| frame.kind);
+                let field = cursor.field_name();
+                let frame = Frame::new(language, cursor.node(), field, before, path.frames.last());
+                path.frames.push(frame);
                 break;
             }
             if !cursor.goto_parent() {

@@ -14,25 +14,30 @@ use super::{Definition, Symbols, classes::class_of, imports, signatures::signatu
 /// Strings that are one identifier name things too (`getattr(x, "name")`, `attr_reader :name`).
 const LONGEST_STRING_NAME: usize = 48;
 
-pub(super) fn collect(language: Language, text: &str, tree: &Tree, range: Range<usize>) -> Symbols {
+/// Definitions, signatures, classes and imports; the names only where the caller wants them, since
+/// gathering them takes as long as all the rest.
+pub(super) fn collect(
+    language: Language,
+    text: &str,
+    tree: &Tree,
+    range: Range<usize>,
+    with_names: bool,
+) -> Symbols {
     let mut symbols = Symbols::default();
     let mut names = BTreeSet::new();
     let mut last_import = usize::MAX;
     let table = table(language);
-    walk(tree, range, |path| {
+    walk(language, tree, range, |path| {
         let leaf = path.leaf();
         let Some(word) = text.get(leaf.byte_range()) else {
             return;
         };
-        if leaf.kind() == "hash_key_symbol" || leaf.kind() == "simple_symbol" {
-            names.insert(bare(word).to_owned());
+        let is_name = table.names.contains(&path.kind());
+        if with_names && let Some(name) = named(path, word, is_name) {
+            names.insert(name);
         }
         if !leaf.is_named() || word.is_empty() {
             return;
-        }
-        let in_string = leaf.kind().contains("string") && is_identifier(word);
-        if in_string && word.len() <= LONGEST_STRING_NAME {
-            names.insert(word.to_owned());
         }
         if let Some(node) = imports::import_at(language, text, path)
             && node.id() != last_import
@@ -40,16 +45,28 @@ pub(super) fn collect(language: Language, text: &str, tree: &Tree, range: Range<
             last_import = node.id();
             imports::read(language, text, node, &mut symbols.imports);
         }
-        if !table.names.contains(&leaf.kind()) {
-            return;
-        }
-        names.insert(bare(word).to_owned());
-        if let Role::Define(kind) = role(language, text, path) {
+        if is_name && let Role::Define(kind) = role(language, text, path) {
             define(language, text, path, kind, &mut symbols);
         }
     });
-    symbols.names = names.into_iter().collect();
+    symbols.names = names.into_iter().map(str::to_owned).collect();
     symbols
+}
+
+/// The name that a leaf is, or that a string or symbol spells.
+fn named<'t>(path: &Path, word: &'t str, is_name: bool) -> Option<&'t str> {
+    let kind = path.kind();
+    if matches!(kind, "hash_key_symbol" | "simple_symbol") {
+        return Some(bare(word));
+    }
+    if word.is_empty() || !path.leaf().is_named() {
+        return None;
+    }
+    if is_name {
+        return Some(bare(word));
+    }
+    let spelled = kind.contains("string") && word.len() <= LONGEST_STRING_NAME;
+    (spelled && is_identifier(word)).then_some(word)
 }
 
 /// A name without the sigils of its language.
@@ -71,8 +88,8 @@ fn define(language: Language, text: &str, path: &Path, kind: SymbolKind, symbols
     let mut local = false;
     for frame in path.ancestors() {
         let node = frame.node;
-        let function = table.functions.contains(&node.kind());
-        let holder = table.containers.contains(&node.kind());
+        let function = table.functions.contains(&frame.kind);
+        let holder = table.containers.contains(&frame.kind);
         if !function && !holder {
             continue;
         }

@@ -26,50 +26,47 @@ pub(crate) fn is_import(kind: &str) -> bool {
     KINDS.contains(&kind)
 }
 
+/// `node` is an import statement, or the part of one that is read by itself.
+pub(crate) fn imports_at(language: Language, node: Node, kind: &str) -> bool {
+    match language {
+        Language::Go => kind == "import_spec",
+        Language::Ruby => false,
+        _ if language.is_ecmascript() => {
+            kind == "import_statement"
+                || (kind == "export_statement" && node.child_by_field_name("source").is_some())
+        }
+        _ => is_import(kind),
+    }
+}
+
 /// The import that the leaf of `path` belongs to: a statement, or a call of `require`.
 pub(super) fn import_at<'tree>(
     language: Language,
     text: &str,
     path: &Path<'tree>,
 ) -> Option<Node<'tree>> {
-    let leaf = path.leaf();
-    if language == Language::Go {
-        return path
-            .ancestors()
-            .map(|frame| frame.node)
-            .find(|node| node.kind() == "import_spec");
-    }
     if language == Language::Ruby || language.is_ecmascript() {
-        let word = &text[leaf.byte_range()];
-        let required = leaf.kind() == "identifier" && word.starts_with("require");
-        let call = path.up(1)?.node;
-        if required && matches!(call.kind(), "call" | "call_expression") {
-            return Some(call);
+        let required = requires(text, path);
+        if required.is_some() {
+            return required;
         }
-        // The string of a `require` call.
-        let call = path.ancestors().nth(2).map(|frame| frame.node)?;
-        if leaf.kind().starts_with("string") && is_require(text, call) {
-            return Some(call);
-        }
-        let exported = path
-            .ancestors()
-            .map(|frame| frame.node)
-            .take(6)
-            .find(|node| {
-                node.kind() == "export_statement" && node.child_by_field_name("source").is_some()
-            });
-        if exported.is_some() {
-            return exported;
-        }
-        return path
-            .ancestors()
-            .map(|frame| frame.node)
-            .take(6)
-            .find(|node| node.kind() == "import_statement");
     }
-    path.ancestors()
-        .map(|frame| frame.node)
-        .find(|node| is_import(node.kind()))
+    path.last().import
+}
+
+/// The call of `require` whose name or path the leaf is.
+fn requires<'tree>(text: &str, path: &Path<'tree>) -> Option<Node<'tree>> {
+    let leaf = path.leaf();
+    if path.kind() == "identifier" && text[leaf.byte_range()].starts_with("require") {
+        let call = path.up(1)?;
+        return matches!(call.kind, "call" | "call_expression").then_some(call.node);
+    }
+    if !path.kind().starts_with("string") {
+        return None;
+    }
+    // The leaf is what stands between the quotes, or a quote.
+    let call = path.up(3)?.node;
+    is_require(text, call).then_some(call)
 }
 
 fn is_require(text: &str, call: Node) -> bool {

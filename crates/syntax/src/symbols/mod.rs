@@ -13,7 +13,7 @@ use tree_sitter::Tree;
 
 use crate::{language::Language, parse::parse, roles::SymbolKind};
 
-pub(crate) use imports::is_import;
+pub(crate) use imports::{imports_at, is_import};
 
 /// A name that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -115,17 +115,17 @@ pub fn symbols(language: Language, text: &str) -> Symbols {
 /// Reads the symbols of `text` from its tree.
 #[must_use]
 pub fn symbols_of(language: Language, text: &str, tree: &Tree) -> Symbols {
-    collect::collect(language, text, tree, 0..text.len())
+    collect::collect(language, text, tree, 0..text.len(), true)
 }
 
-/// Reads the symbols of the part of the tree that touches `range`.
+/// Reads the symbols of the part of the tree that touches `range`, all but the names.
 pub(crate) fn symbols_in(
     language: Language,
     text: &str,
     tree: &Tree,
     range: Range<usize>,
 ) -> Symbols {
-    collect::collect(language, text, tree, range)
+    collect::collect(language, text, tree, range, false)
 }
 
 #[cfg(test)]

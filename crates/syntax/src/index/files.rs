@@ -1,0 +1,26 @@
+//! The files of a workspace that an index takes in.
+
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use crate::language::Language;
+
+/// The file beside `.gitignore` that excludes files from Truefill alone.
+const IGNORE_FILE: &str = ".truefillignore";
+
+/// The files under `root` that an index takes in: with a known language, not excluded by
+/// `.gitignore`, `.ignore` or `.truefillignore`, not hidden. Links are not followed.
+pub fn indexable_files(root: &Path) -> impl Iterator<Item = (PathBuf, Language)> {
+    WalkBuilder::new(root)
+        .require_git(false)
+        .follow_links(false)
+        .add_custom_ignore_filename(IGNORE_FILE)
+        .build()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
+        .filter_map(|entry| {
+            let language = Language::from_path(entry.path())?;
+            Some((entry.into_path(), language))
+        })
+}
