@@ -17,10 +17,9 @@ struct Cli {
 }
 
 /// The steps of the pipeline.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Step {
-    /// Cut holes into real repositories: contexts with a golden completion
-    Mine,
+    Mine(crate::mine::command::MineArgs),
     /// Make hard negatives for contexts: wrong in one name, argument or import
     Generate,
     /// Ask a blind panel which of golden and rejected is right
@@ -58,12 +57,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Step::Mine(args) = &cli.step {
+        return done(crate::mine::command::run(args));
+    }
     let step = format!("{:?}", cli.step).to_lowercase();
     tell(&format!(
         "error: `truefill-trainer {step}` is not part of version {}; it changed nothing",
         env!("CARGO_PKG_VERSION")
     ));
     ExitCode::from(1)
+}
+
+/// The exit code of a step that ran.
+fn done(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::from(1)
+        }
+    }
 }
 
 fn tell(message: &str) {

@@ -2,5 +2,6 @@
 //! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
 
 pub mod cli;
+pub mod mine;
 pub mod panel;
 pub mod rows;

@@ -9,6 +9,7 @@ mod ending;
 mod guard;
 mod holes;
 mod index;
+mod known;
 mod language;
 mod lex;
 mod parse;
@@ -25,6 +26,7 @@ pub use holes::{
     Draw, Hole, HoleKind, NameSite, holes, holes_in, invent_name, name_sites, sample_holes,
 };
 pub use index::{Index, IndexSize, indexable_files};
+pub use known::is_known_everywhere;
 pub use language::{Indentation, Language};
 pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
 pub use roles::SymbolKind;

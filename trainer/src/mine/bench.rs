@@ -1,0 +1,100 @@
+//! Bare parsing of the same files in the same run, to compare with: tree-sitter and nothing else.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use tree_sitter::Parser;
+use truefill_syntax::Language;
+
+use super::source::stream::{Code, Event};
+
+thread_local! {
+    static PARSERS: RefCell<HashMap<Language, Parser>> = RefCell::new(HashMap::new());
+}
+
+/// Parses and forgets.
+#[derive(Default)]
+pub struct Bare;
+
+impl Bare {
+    /// Parses a batch's files on all threads; the time that it took.
+    pub fn parse(&self, events: &[Event]) -> Duration {
+        let started = Instant::now();
+        events.par_iter().for_each(|event| {
+            if let Event::Code(Code {
+                language,
+                body: Ok(body),
+                ..
+            }) = event
+            {
+                parse(*language, body);
+            }
+        });
+        started.elapsed()
+    }
+}
+
+fn parse(language: Language, bytes: &[u8]) {
+    PARSERS.with_borrow_mut(|parsers| {
+        let parser = parsers.entry(language).or_insert_with(|| {
+            let mut parser = Parser::new();
+            // The grammar is compiled in; without it the file counts as parsed in no time.
+            let _ = parser.set_language(&language.grammar());
+            parser
+        });
+        std::hint::black_box(parser.parse(bytes, None));
+    });
+}
+
+/// How fast a run was. Not part of the manifest: the same inputs give the same manifest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Rates {
+    /// Seconds of the first reading.
+    pub first_seconds: f64,
+    /// Bytes that were surveyed.
+    pub first_bytes: u64,
+    /// Seconds of the second reading, without bare parsing.
+    pub second_seconds: f64,
+    /// Bytes of the files that were parsed and mined in this run.
+    pub second_bytes: u64,
+    /// Seconds of sampling and writing the output.
+    pub write_seconds: f64,
+    /// Seconds of bare parsing of the files of the second reading; with `--bench`.
+    pub bare_seconds: Option<f64>,
+    /// The second reading's rate as a share of bare parsing's: at least 0.5 is wanted.
+    pub ratio: Option<f64>,
+    /// The same for the whole run: both readings and the output.
+    pub ratio_whole: Option<f64>,
+    /// The process's highest memory so far, where the system says it.
+    pub peak_bytes: Option<u64>,
+}
+
+impl Rates {
+    /// Fills in what follows from the rest.
+    pub fn finish(mut self, bare: Option<Duration>) -> Self {
+        self.peak_bytes = peak();
+        if let Some(bare) = bare
+            .map(|bare| bare.as_secs_f64())
+            .filter(|bare| *bare > 0.0)
+        {
+            let whole = self.first_seconds + self.second_seconds + self.write_seconds;
+            self.bare_seconds = Some(bare);
+            self.ratio = Some(bare / self.second_seconds.max(f64::MIN_POSITIVE));
+            self.ratio_whole = Some(bare / whole.max(f64::MIN_POSITIVE));
+        }
+        self
+    }
+}
+
+/// The process's highest resident memory, as Linux counts it.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,205 @@
+//! `truefill-trainer mine`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+use truefill_syntax::Language;
+
+use super::bench::Rates;
+use super::progress::Progress;
+use super::recipe::Recipe;
+use super::run::{Job, Outcome};
+
+/// Cut holes into real repositories: contexts with a golden completion
+///
+/// Sources are clones (folders with `.git`), archives (.tar.gz, .tgz, .crate, .tar, .gem, .zip,
+/// .whl, .nupkg, .jar) and plain folders; each is one repository. Files are left out for their
+/// licence, as generated, vendored or minified, for their size, as (near-)duplicates, for secrets,
+/// for sentinels, and as parts of benchmarks; the manifest beside the output counts every reason.
+/// Calls are kept where they lead to a declared dependency or to the repository itself.
+///
+/// A run that was interrupted goes on where it stopped when the same command is given again, and
+/// gives the same rows. Nothing is fetched and nothing of a repository is run.
+///
+/// Examples:
+///   truefill-trainer mine ~/src/app ~/src/lib.tar.gz --out contexts.jsonl.zst
+///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst --per-language 5000
+///   truefill-trainer mine --recipe recipe.toml --out contexts.jsonl.zst --exclude delulu.csv
+#[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct MineArgs {
+    /// Clones, archives and folders, each one repository
+    pub sources: Vec<PathBuf>,
+    /// A folder whose entries are sources (may be given several times)
+    #[arg(long, value_name = "FOLDER")]
+    pub each: Vec<PathBuf>,
+    /// The file of rows to write; compressed where it ends in `.zst`
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// A recipe; its table `[mine]` is read, flags replace its keys
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Draws the sample: the same seed gives the same rows
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Rows of each language at most; 0 keeps all [default: 50000]
+    #[arg(long, value_name = "ROWS")]
+    pub per_language: Option<usize>,
+    /// Languages to mine, by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub languages: Vec<Language>,
+    /// A benchmark (JSONL or CSV) whose repositories, paths and texts are left out (may be given
+    /// several times)
+    #[arg(long, value_name = "FILE")]
+    pub exclude: Vec<PathBuf>,
+    /// Stars and licences of repositories, in TOML or JSON: `[repos."host/owner/name"]`, `stars =
+    /// 120`, `license = "MIT"`
+    #[arg(long, value_name = "FILE")]
+    pub repos: Option<PathBuf>,
+    /// Threads [default: one for each core]
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Keep the folder of the run's work, `<out>.work`
+    #[arg(long)]
+    pub keep_work: bool,
+    /// Parse the same files once more with bare tree-sitter, and print both rates
+    #[arg(long)]
+    pub bench: bool,
+    /// Print figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl MineArgs {
+    /// The recipe with the flags in it.
+    fn recipe(&self) -> Result<Recipe> {
+        let mut recipe = match &self.recipe {
+            Some(path) => Recipe::read(path)?,
+            None => Recipe::default(),
+        };
+        recipe.sources.extend(self.sources.iter().cloned());
+        recipe.each.extend(self.each.iter().cloned());
+        recipe.exclude.extend(self.exclude.iter().cloned());
+        recipe.repos = self.repos.clone().or(recipe.repos);
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+        recipe.per_language = self.per_language.unwrap_or(recipe.per_language);
+        if !self.languages.is_empty() {
+            recipe.languages = self.languages.clone();
+        }
+        Ok(recipe)
+    }
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// What [`Job::run`] says.
+pub fn run(args: &MineArgs) -> Result<()> {
+    let recipe = args.recipe()?;
+    ensure!(
+        recipe.selector.model.is_none(),
+        "`selector.model`: this command has no panel to ask; leave the key out, the rules select"
+    );
+    let progress = Progress::on_stderr();
+    let job = Job {
+        recipe: &recipe,
+        out: &args.out,
+        bench: args.bench,
+        keep_work: args.keep_work,
+        model: None,
+        progress: &progress,
+    };
+    let outcome = match args.threads {
+        Some(threads) => rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .context("threads cannot be started")?
+            .install(|| job.run())?,
+        None => job.run()?,
+    };
+    let mut stdout = std::io::stdout().lock();
+    let text = if args.json {
+        let Outcome { manifest, rates } = &outcome;
+        let figures = json!({"counts": manifest.counts, "tables": manifest.tables, "rates": rates});
+        serde_json::to_string_pretty(&figures)? + "\n"
+    } else {
+        page(&outcome)
+    };
+    // A reader that went away wants no more.
+    let _ = stdout.write_all(text.as_bytes());
+    Ok(())
+}
+
+/// The figures for people.
+fn page(outcome: &Outcome) -> String {
+    let counts = &outcome.manifest.counts;
+    let of = |name: &str| counts.get(name).copied().unwrap_or(0);
+    let mut page = format!(
+        "{} rows from {} of {} files in {} sources ({} broken)\n\n",
+        of("rows"),
+        of("files.kept"),
+        of("files.seen"),
+        of("sources"),
+        of("sources.broken"),
+    );
+    page += &format!(
+        "{:<12} {:>8} {:>8} {:>9}\n",
+        "language", "files", "kept", "rows"
+    );
+    let languages = outcome
+        .manifest
+        .tables
+        .get("languages")
+        .and_then(Value::as_array);
+    for line in languages.into_iter().flatten() {
+        let text = |name: &str| match &line[name] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        page += &format!(
+            "{:<12} {:>8} {:>8} {:>9}\n",
+            text("language"),
+            text("files"),
+            text("kept"),
+            text("rows")
+        );
+    }
+    page += "\nleft out:\n";
+    for (name, count) in counts {
+        let (of, reason) = match name.split_once(".rejected.") {
+            Some(parts) => parts,
+            None => continue,
+        };
+        page += &format!("  {of:<6} {reason:<22} {count:>9}\n");
+    }
+    page + &rates(&outcome.rates)
+}
+
+fn rates(rates: &Rates) -> String {
+    let speed = |bytes: u64, seconds: f64| bytes as f64 / 1e6 / seconds.max(1e-9);
+    let mut text = format!(
+        "\nfirst reading  {:.1} MB in {:.1} s ({:.1} MB/s)\nsecond reading {:.1} MB in {:.1} s ({:.1} MB/s)\nwriting        {:.1} s\n",
+        rates.first_bytes as f64 / 1e6,
+        rates.first_seconds,
+        speed(rates.first_bytes, rates.first_seconds),
+        rates.second_bytes as f64 / 1e6,
+        rates.second_seconds,
+        speed(rates.second_bytes, rates.second_seconds),
+        rates.write_seconds,
+    );
+    if let (Some(bare), Some(ratio), Some(whole)) =
+        (rates.bare_seconds, rates.ratio, rates.ratio_whole)
+    {
+        text += &format!(
+            "bare parsing   {:.1} MB/s of the same files\nratio          {ratio:.2} for the second reading, {whole:.2} for the whole run (wanted: at least 0.5)\n",
+            speed(rates.second_bytes, bare),
+        );
+    }
+    if let Some(peak) = rates.peak_bytes {
+        text += &format!("peak memory    {:.0} MB\n", peak as f64 / 1e6);
+    }
+    text
+}

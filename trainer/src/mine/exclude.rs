@@ -1,0 +1,261 @@
+//! Benchmarks: what a model is measured with is not mined.
+//!
+//! A benchmark is a JSONL or CSV file, packed (`.gz`) or not, one problem a row. A file is left out when its repository is
+//! in a benchmark, when a problem has its path, or when it shares ten words in a row with a
+//! problem's text (as Qwen2.5-Coder and Seed-Coder decontaminate). Words are counted outside of
+//! comments and imports: a licence's header and a run of imports are in thousands of files, and
+//! would leave out most of a language.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+
+use super::source::repository_name;
+use super::survey::paths::without_root;
+use super::survey::words::{grams, hash, words};
+
+/// Words in a row.
+const GRAM: usize = 10;
+
+/// Different words that a gram needs: `0, 0, 0, 0…` is no sign of anything.
+const DIFFERENT: usize = 5;
+
+/// Columns with a repository, with a path, and with text. Texts are joined in this order.
+const REPOSITORIES: &[&str] = &["repo_url", "repo", "repository", "repo_name"];
+const PATHS: &[&str] = &["file_path", "path"];
+const TEXTS: &[&[&str]] = &[
+    &["prompt", "prefix"],
+    &[
+        "golden_completion",
+        "golden",
+        "canonical_solution",
+        "ground_truth",
+        "groundtruth",
+        "solution",
+    ],
+    &["suffix", "right_context"],
+    &["test"],
+];
+
+/// Paths with fewer folders say nothing: `src/main.rs` is in every repository.
+const PATH_PARTS: usize = 4;
+
+/// What is left out.
+#[derive(Debug, Default)]
+pub struct Excluded {
+    repositories: HashSet<String>,
+    paths: HashSet<u64>,
+    grams: HashSet<u64>,
+}
+
+impl Excluded {
+    /// Adds a benchmark.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or has no column that names a repository, a path or a text.
+    pub fn read(&mut self, path: &Path) -> Result<()> {
+        let shown = path.display();
+        let name = path.to_string_lossy();
+        let known = if name.trim_end_matches(".gz").ends_with(".csv") {
+            self.read_csv(path)
+        } else {
+            self.read_jsonl(path)
+        };
+        let known =
+            known.with_context(|| format!("{shown}: expected a benchmark (JSONL or CSV)"))?;
+        ensure!(
+            known > 0,
+            "{shown}: expected columns like `repo_url`, `file_path`, `prompt`, `golden_completion` or \
+             `suffix`, found none of them; nothing would be left out"
+        );
+        Ok(())
+    }
+
+    fn read_csv(&mut self, path: &Path) -> Result<usize> {
+        let mut reader = csv::Reader::from_reader(open(path)?);
+        let header = reader.headers()?.clone();
+        let mut known = 0;
+        for row in reader.records() {
+            let row = row?;
+            let cell = |name: &str| {
+                let at = header.iter().position(|column| column == name)?;
+                row.get(at).map(str::to_owned)
+            };
+            known += self.add(&cell);
+        }
+        Ok(known)
+    }
+
+    fn read_jsonl(&mut self, path: &Path) -> Result<usize> {
+        let rows = serde_json::Deserializer::from_reader(open(path)?).into_iter::<Value>();
+        let mut known = 0;
+        for row in rows {
+            let row = row?;
+            known += self.add(&|name| row.get(name)?.as_str().map(str::to_owned));
+        }
+        Ok(known)
+    }
+
+    /// Adds a problem; how many of its columns were known.
+    fn add(&mut self, cell: &dyn Fn(&str) -> Option<String>) -> usize {
+        let first = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| cell(name))
+                .filter(|text| !text.is_empty())
+        };
+        let repository = first(REPOSITORIES);
+        let path = first(PATHS);
+        let texts: Vec<String> = TEXTS.iter().filter_map(|names| first(names)).collect();
+        let known = usize::from(repository.is_some()) + usize::from(path.is_some()) + texts.len();
+        self.repositories
+            .extend(repository.as_deref().and_then(short_name));
+        if let Some(path) = path.filter(|path| path.split('/').count() >= PATH_PARTS) {
+            self.paths.insert(hash(path.as_bytes()));
+        }
+        self.grams.extend(telling_grams(&texts.concat()));
+        known
+    }
+
+    /// A repository, by its name or URL, is in a benchmark.
+    pub fn has_repository(&self, name: &str) -> bool {
+        short_name(name).is_some_and(|name| self.repositories.contains(&name))
+    }
+
+    /// A problem has this path, with or without the archive's own folder.
+    pub fn has_path(&self, path: &str) -> bool {
+        [path, without_root(path)]
+            .iter()
+            .any(|path| self.paths.contains(&hash(path.as_bytes())))
+    }
+
+    /// The text shares ten words in a row with a problem.
+    pub fn has_text(&self, text: &str) -> bool {
+        !self.grams.is_empty() && telling_grams(text).any(|gram| self.grams.contains(&gram))
+    }
+}
+
+/// A file, unpacked where its name ends in `.gz`.
+fn open(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
+    let file = BufReader::new(File::open(path)?);
+    Ok(if path.extension().is_some_and(|end| end == "gz") {
+        Box::new(BufReader::new(MultiGzDecoder::new(file)))
+    } else {
+        Box::new(file)
+    })
+}
+
+/// `owner/name`, in small letters: hosts and schemes differ between lists.
+fn short_name(name: &str) -> Option<String> {
+    let whole = repository_name(name).unwrap_or_else(|| name.to_owned());
+    let mut parts = whole.rsplit('/');
+    let (name, owner) = (parts.next()?, parts.next()?);
+    Some(format!("{owner}/{name}").to_ascii_lowercase())
+}
+
+/// Hashes of ten words in a row, in code alone.
+fn telling_grams(text: &str) -> impl Iterator<Item = u64> {
+    let lines = text.lines().filter(|line| is_telling(line.trim_start()));
+    let words: Vec<&str> = lines.flat_map(words).collect();
+    let few = words.len() < GRAM;
+    let telling: Vec<bool> = words
+        .windows(GRAM)
+        .map(|gram| gram.iter().collect::<HashSet<_>>().len() >= DIFFERENT)
+        .collect();
+    let hashes: Vec<u64> = grams(words.into_iter(), GRAM).collect();
+    // A text of fewer words has one gram, of all of them: too little to say anything.
+    let hashes = if few { Vec::new() } else { hashes };
+    hashes
+        .into_iter()
+        .zip(telling)
+        .filter_map(|(gram, telling)| telling.then_some(gram))
+}
+
+fn is_telling(line: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "//",
+        "#",
+        "*",
+        "/*",
+        "import ",
+        "from ",
+        "use ",
+        "using ",
+        "package ",
+        "require",
+        "include",
+        "namespace ",
+        "\"\"\"",
+        "<?php",
+        "export * from",
+        "mod ",
+        "pub mod ",
+    ];
+    !STARTS.iter().any(|start| line.starts_with(start))
+        // `const x = require("x")`, and the lines of Go's import block.
+        && !line.contains("= require(")
+        && !line.starts_with('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: &str =
+        "total = alpha + beta * gamma - delta / epsilon + zeta\nreturn first(total, second)\n";
+
+    fn excluded() -> Excluded {
+        let folder = tempfile::tempdir().expect("a folder");
+        let csv = folder.path().join("b.csv");
+        let code = CODE.replace('"', "\"\"");
+        let text = format!(
+            "repo_url,file_path,prompt,golden_completion,suffix\nhttps://github.com/Own/Name,a/b/c/d.py,\"x\n\",\"{code}\",\"y\"\n"
+        );
+        std::fs::write(&csv, text).expect("written");
+        let jsonl = folder.path().join("b.jsonl");
+        std::fs::write(&jsonl, "{\"prompt\": \"def f():\", \"task_id\": 1}\n").expect("written");
+        let mut excluded = Excluded::default();
+        excluded.read(&csv).expect("a benchmark");
+        excluded.read(&jsonl).expect("a benchmark");
+        excluded
+    }
+
+    #[test]
+    fn repositories_paths_and_texts_are_known() {
+        let excluded = excluded();
+        for (name, expected) in [
+            ("github.com/own/name", true),
+            ("git@github.com:own/name.git", true),
+            ("name-1.0", false),
+        ] {
+            assert_eq!(excluded.has_repository(name), expected, "{name}");
+        }
+        assert!(excluded.has_path("a/b/c/d.py") && excluded.has_path("root-1.0/a/b/c/d.py"));
+        assert!(!excluded.has_path("c/d.py"));
+        assert!(excluded.has_text(&format!("x = 1\n{CODE}")));
+        assert!(!excluded.has_text("total = alpha + beta\n"));
+        assert!(!excluded.has_text(&CODE.replace("gamma", "other")));
+    }
+
+    #[test]
+    fn imports_and_comments_say_nothing() {
+        let commented: String = CODE.lines().map(|line| format!("# {line}\n")).collect();
+        assert!(!excluded().has_text(&commented));
+        assert_eq!(telling_grams("import a b c d e f g h i j k\n").count(), 0);
+        assert_eq!(telling_grams("0 0 0 0 0 0 0 0 0 0 0\n").count(), 0);
+    }
+
+    #[test]
+    fn a_file_without_known_columns_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("b.jsonl");
+        std::fs::write(&path, "{\"x\": 1}\n").expect("written");
+        let error = Excluded::default().read(&path).expect_err("refused");
+        assert!(error.to_string().contains("repo_url"), "{error}");
+    }
+}

@@ -1,0 +1,245 @@
+//! The first reading of all sources, source by source, files in parallel.
+
+use anyhow::Result;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::exclude::Excluded;
+use super::licence::is_allowed;
+use super::packages::{self, Meta};
+use super::progress::Progress;
+use super::reason::Reason;
+use super::recipe::Recipe;
+use super::sidecar::Sidecar;
+use super::source::stream::{Code, Event, Reading};
+use super::source::{Kind, Source};
+use super::survey::decide::Census;
+use super::survey::{FileRow, Finished, Repository, Store, survey};
+use crate::rows::Input;
+
+/// Reads all sources that have not been read yet, and gathers what stays of their files.
+pub struct First<'a> {
+    /// What was set.
+    pub recipe: &'a Recipe,
+    /// All sources.
+    pub sources: &'a [Source],
+    /// Benchmarks.
+    pub excluded: &'a Excluded,
+    /// What the user knows of repositories.
+    pub sidecar: &'a Sidecar,
+    /// Where what is found is kept.
+    pub store: &'a Store,
+    /// Shows how far it is.
+    pub progress: &'a Progress,
+}
+
+/// An event with its file read.
+enum Seen {
+    Begin,
+    Meta(Box<Meta>),
+    File(Box<FileRow>),
+    End(usize, Result<(), String>),
+}
+
+/// A source that is being read.
+#[derive(Default)]
+struct Open {
+    metas: Vec<Meta>,
+    files: Vec<FileRow>,
+}
+
+impl First<'_> {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// Where what is found cannot be kept; a source that cannot be read is no error.
+    pub fn run(&self) -> Result<(Census, Vec<Repository>)> {
+        let done = (0..self.sources.len())
+            .take_while(|at| self.store.has(*at))
+            .count();
+        let mut census = Census::default();
+        let mut repositories = Vec::new();
+        for source in 0..done {
+            let finished = self.store.read(source)?;
+            census.add(&finished.files);
+            repositories.push(summary(finished.repository));
+        }
+        self.progress.begin("reading", self.sources.len());
+        let mut open = Open::default();
+        let reading = Reading {
+            sources: self.sources,
+            from: done,
+            languages: &self.recipe.languages,
+            limits: &self.recipe.limits,
+            metas: true,
+            wanted: &|_, _| true,
+        };
+        reading.batches(|events| {
+            let seen: Vec<Seen> = events
+                .into_par_iter()
+                .map(|event| self.see(event))
+                .collect();
+            for seen in seen {
+                match seen {
+                    Seen::Begin => open = Open::default(),
+                    Seen::Meta(meta) => open.metas.push(*meta),
+                    Seen::File(row) => open.files.push(*row),
+                    Seen::End(source, result) => {
+                        let finished = self.finish(source, std::mem::take(&mut open), result)?;
+                        self.store.write(source, &finished)?;
+                        census.add(&finished.files);
+                        repositories.push(summary(finished.repository));
+                        let files = census.files.len();
+                        self.progress.at(source + 1, &format!("{files} files"));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok((census, repositories))
+    }
+
+    fn see(&self, event: Event) -> Seen {
+        match event {
+            Event::Begin(_) => Seen::Begin,
+            Event::Meta { path, text } => Seen::Meta(Box::new(packages::read(&path, &text))),
+            Event::Code(code) => Seen::File(Box::new(self.survey(&code))),
+            Event::End(source, result) => Seen::End(source, result),
+        }
+    }
+
+    fn survey(&self, code: &Code) -> FileRow {
+        survey(code, self.excluded)
+    }
+
+    fn finish(&self, at: usize, open: Open, result: Result<(), String>) -> Result<Finished> {
+        let source = &self.sources[at];
+        if let Err(broken) = result {
+            self.progress.say(&format!("warning: left out: {broken}"));
+            let repository = Repository {
+                broken: Some(broken),
+                ..Repository::default()
+            };
+            return Ok(Finished {
+                repository,
+                files: Vec::new(),
+            });
+        }
+        let mut files = open.files;
+        let mut repository = Repository {
+            root: matches!(source.kind, Kind::Archive(_))
+                .then(|| root(&files))
+                .flatten(),
+            sha256: identity(source, &files)?,
+            ..Repository::default()
+        };
+        let project = &mut repository.project;
+        open.metas
+            .into_iter()
+            .for_each(|meta| project.add_meta(meta));
+        for file in &mut files {
+            let own = std::mem::take(&mut file.own);
+            // Tests and examples of a language are no part of what a repository is imported by,
+            // but harmless; copied code is somebody else's.
+            if file.refused != Some(Reason::Vendored) {
+                project.add_file(file.language, own);
+            }
+        }
+        project.restrict(self.recipe);
+        let known = self.sidecar.of(&source.name);
+        let refused = self.refused(source, &repository, known.stars);
+        for file in &mut files {
+            self.judge(file, &repository, refused, known.license.as_deref());
+        }
+        Ok(Finished { repository, files })
+    }
+
+    /// Why all files of a repository are left out.
+    fn refused(
+        &self,
+        source: &Source,
+        repository: &Repository,
+        stars: Option<u64>,
+    ) -> Option<Reason> {
+        let names = std::iter::once(&source.name).chain(&repository.project.repositories);
+        let packages = &self.recipe.packages;
+        if self.recipe.min_stars > 0 && stars.is_none_or(|stars| stars < self.recipe.min_stars) {
+            Some(Reason::Stars)
+        } else if names
+            .into_iter()
+            .any(|name| self.excluded.has_repository(name))
+        {
+            Some(Reason::BenchmarkRepository)
+        } else if !packages.is_empty()
+            && !repository.project.declares(packages)
+            && !self
+                .recipe
+                .include_paths
+                .keys()
+                .any(|name| packages.contains(name))
+        {
+            Some(Reason::Packages)
+        } else {
+            None
+        }
+    }
+
+    fn judge(
+        &self,
+        file: &mut FileRow,
+        repository: &Repository,
+        refused: Option<Reason>,
+        known: Option<&str>,
+    ) {
+        if file.refused.is_some_and(Reason::is_first) {
+            return;
+        }
+        let licences = &repository.project.licences;
+        let licence = licences.of(&file.path, file.header.as_deref());
+        let licence = licence.or(known.map(str::to_owned));
+        let licence = match licence {
+            None => Some(Reason::NoLicence),
+            Some(licence) if is_allowed(&licence, &self.recipe.licences) => None,
+            Some(_) => Some(Reason::Licence),
+        };
+        file.refused = refused.or(licence).or(file.refused);
+        if file.refused.is_some() {
+            file.signature = None;
+        }
+    }
+}
+
+/// What is needed of a repository when its files are not read: the rest comes back from the disk.
+fn summary(repository: Repository) -> Repository {
+    Repository {
+        broken: repository.broken,
+        sha256: repository.sha256,
+        ..Repository::default()
+    }
+}
+
+/// The folder around all files of an archive, if it is a release's (`name-1.0`) and no package.
+fn root(files: &[FileRow]) -> Option<String> {
+    let (first, _) = files.first()?.path.split_once('/')?;
+    let release = first.contains(['-', '.']) || first == "package";
+    let all = files.iter().all(|file| {
+        file.path
+            .strip_prefix(first)
+            .is_some_and(|rest| rest.starts_with('/'))
+    });
+    (release && all).then(|| first.to_owned())
+}
+
+/// What the source is: an archive's bytes, or a folder's files in the languages.
+fn identity(source: &Source, files: &[FileRow]) -> Result<String> {
+    if matches!(source.kind, Kind::Archive(_)) {
+        return Ok(Input::of(&source.path)?.sha256);
+    }
+    let mut hasher = Sha256::new();
+    for file in files {
+        hasher.update(file.path.as_bytes());
+        hasher.update([0]);
+        hasher.update(file.sha256.as_bytes());
+    }
+    Ok(hex::encode(hasher.finalize()))
+}

@@ -1,0 +1,109 @@
+//! What a repository declares: its packages, the packages it depends on, its licences.
+
+mod data;
+mod lines;
+mod manifest;
+mod origin;
+mod own;
+mod version;
+mod xml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use truefill_syntax::Language;
+
+use super::licence::Licences;
+use super::recipe::Recipe;
+
+pub use manifest::{GEM_METADATA, Meta, is_meta, read};
+pub use origin::Origin;
+pub use own::{Own, own, plain};
+pub use version::at_least;
+
+/// Languages that share a package manager share declarations.
+pub const fn family(language: Language) -> Language {
+    match language {
+        Language::TypeScript | Language::Tsx => Language::JavaScript,
+        language => language,
+    }
+}
+
+/// What is known of a repository when its files have been read once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Licences by folder.
+    pub licences: Licences,
+    /// URLs of the repository, as manifests name them.
+    pub repositories: BTreeSet<String>,
+    /// Modules, packages and namespaces that are the repository's own.
+    pub own: BTreeMap<Language, BTreeSet<String>>,
+    /// Hashes of what the repository's files are called: types of Java, C#, PHP and Ruby, headers
+    /// of C++.
+    pub files: BTreeSet<u64>,
+    /// Dependencies by package manager: name and the least version that is declared.
+    pub declared: BTreeMap<Language, BTreeMap<String, Option<String>>>,
+}
+
+impl Project {
+    /// Adds what a manifest says.
+    pub fn add_meta(&mut self, meta: Meta) {
+        if let Some(licence) = &meta.licence {
+            self.licences.declare(&meta.folder, licence);
+        }
+        if let Some(licence) = meta.licence_text {
+            self.licences.text(&meta.folder, &meta.name, licence);
+        }
+        self.repositories.extend(meta.repository);
+        for (language, name) in meta.own {
+            self.own.entry(language).or_default().insert(name);
+        }
+        for (language, name, version) in meta.declared {
+            let declared = self.declared.entry(language).or_default();
+            let known = declared.entry(name).or_default();
+            // Of several declarations the highest counts: some file requires it.
+            let higher = match (&*known, &version) {
+                (Some(known), Some(version)) => at_least(version, known),
+                (None, Some(_)) => true,
+                _ => false,
+            };
+            if higher {
+                *known = version;
+            }
+        }
+    }
+
+    /// Adds what a file says of the repository.
+    pub fn add_file(&mut self, language: Language, own: Own) {
+        self.files.extend(own.names);
+        if let Some(module) = own.module {
+            self.own.entry(family(language)).or_default().insert(module);
+        }
+    }
+
+    /// Keeps the dependencies that the recipe counts: a package under its least version is not
+    /// declared, and with `packages` only those are.
+    pub fn restrict(&mut self, recipe: &Recipe) {
+        for declared in self.declared.values_mut() {
+            declared.retain(|name, version| {
+                recipe.min_version.get(name).is_none_or(|least| {
+                    version
+                        .as_ref()
+                        .is_some_and(|version| at_least(version, least))
+                })
+            });
+        }
+    }
+
+    /// The repository declares one of `packages`.
+    pub fn declares(&self, packages: &[String]) -> bool {
+        self.declared
+            .values()
+            .any(|declared| packages.iter().any(|name| declared.contains_key(name)))
+    }
+}
+
+/// The last part of a path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -1,0 +1,74 @@
+//! Manifests in XML. Document types are refused by the reader, and with them entities that grow.
+
+use roxmltree::{Document, Node};
+use truefill_syntax::Language;
+
+use super::manifest::Meta;
+
+fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    node.children()
+        .find(|child| child.tag_name().name() == name)
+        .and_then(|child| child.text())
+        .map(str::trim)
+}
+
+pub(super) fn pom(text: &str, meta: &mut Meta) {
+    let Ok(document) = Document::parse(text) else {
+        return;
+    };
+    let root = document.root_element();
+    let group = child(root, "groupId").or_else(|| {
+        let parent = root
+            .children()
+            .find(|node| node.tag_name().name() == "parent")?;
+        child(parent, "groupId")
+    });
+    meta.owns(Language::Java, group.unwrap_or(""));
+    for node in document.descendants() {
+        match node.tag_name().name() {
+            "license" => {
+                let written = child(node, "name").or_else(|| child(node, "url"));
+                meta.license(written.unwrap_or(""));
+            }
+            "scm" => meta.repository = child(node, "url").map(str::to_owned),
+            "dependency" => {
+                if let (Some(group), Some(artifact)) =
+                    (child(node, "groupId"), child(node, "artifactId"))
+                {
+                    let name = format!("{group}:{artifact}");
+                    meta.declare(Language::Java, &name, child(node, "version").unwrap_or(""));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `*.csproj`, `*.nuspec`, `packages.config` and the shared property files.
+pub(super) fn dotnet(text: &str, meta: &mut Meta) {
+    let text = text.trim_start_matches('\u{feff}');
+    let Ok(document) = Document::parse(text) else {
+        return;
+    };
+    for node in document.descendants() {
+        let attribute = |name: &str| node.attribute(name).unwrap_or("");
+        let words = node.text().unwrap_or("").trim();
+        match node.tag_name().name() {
+            "PackageLicenseExpression" | "license" => meta.license(words),
+            "RepositoryUrl" => meta.repository = Some(words.to_owned()),
+            "RootNamespace" | "AssemblyName" => meta.owns(Language::CSharp, words),
+            "PackageReference" | "PackageVersion" => {
+                let version = node.attribute("Version").or_else(|| child(node, "Version"));
+                meta.declare(
+                    Language::CSharp,
+                    attribute("Include"),
+                    version.unwrap_or(""),
+                );
+            }
+            "package" | "dependency" => {
+                meta.declare(Language::CSharp, attribute("id"), attribute("version"));
+            }
+            _ => {}
+        }
+    }
+}

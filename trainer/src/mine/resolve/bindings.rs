@@ -1,0 +1,158 @@
+//! What names stand for: `client = Session()`, `Foo foo`, `fn f(x: &Bar)`. Scopes are not followed;
+//! the binding before the place counts.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use tree_sitter::{Node, Tree};
+use truefill_syntax::Language;
+
+use super::callee::{first_name, last_name};
+
+/// Kinds of nodes that bind, with the fields of the name and of what it stands for.
+const BINDERS: &[(&str, &str, &[&str])] = &[
+    ("assignment", "left", &["type", "right"]),
+    ("assignment_expression", "left", &["right"]),
+    ("named_expression", "name", &["value"]),
+    ("typed_default_parameter", "name", &["type"]),
+    ("variable_declarator", "name", &["type", "value"]),
+    ("required_parameter", "pattern", &["type"]),
+    ("optional_parameter", "pattern", &["type"]),
+    ("public_field_definition", "name", &["type", "value"]),
+    ("field_definition", "property", &["value"]),
+    ("short_var_declaration", "left", &["right"]),
+    ("var_spec", "name", &["type", "value"]),
+    ("parameter_declaration", "name", &["type"]),
+    ("parameter_declaration", "declarator", &["type"]),
+    ("field_declaration", "name", &["type"]),
+    ("field_declaration", "declarator", &["type"]),
+    ("let_declaration", "pattern", &["type", "value"]),
+    ("parameter", "pattern", &["type"]),
+    ("parameter", "name", &["type"]),
+    ("local_variable_declaration", "declarator", &["type"]),
+    ("formal_parameter", "name", &["type"]),
+    ("property_declaration", "name", &["type"]),
+    ("simple_parameter", "name", &["type"]),
+    ("property_promotion_parameter", "name", &["type"]),
+    ("declaration", "declarator", &["type"]),
+    ("init_declarator", "declarator", &["value"]),
+];
+
+/// Names that say "look at the value".
+const NO_TYPES: &[&str] = &[
+    "var", "auto", "let", "const", "dynamic", "any", "object", "mixed",
+];
+
+/// Names with their places and what they stand for, in the order of the text.
+#[derive(Default)]
+pub(super) struct Bindings<'a> {
+    values: HashMap<&'a str, Vec<(usize, &'a str)>>,
+}
+
+impl<'a> Bindings<'a> {
+    pub(super) fn of(language: Language, text: &'a str, tree: &Tree) -> Self {
+        let table = table(language);
+        let mut bindings = Self::default();
+        let mut cursor = tree.walk();
+        loop {
+            let node = cursor.node();
+            if table[usize::from(node.kind_id())] {
+                bindings.read(text, node);
+            }
+            if cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return bindings;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, text: &'a str, node: Node) {
+        if node.kind() == "variable_declaration" {
+            return self.read_csharp(text, node);
+        }
+        if node.kind() == "typed_parameter" {
+            let name = node.named_child(0).map(|name| &text[name.byte_range()]);
+            return self.bind(
+                name,
+                node.child_by_field_name("type"),
+                text,
+                node.start_byte(),
+            );
+        }
+        for (kind, name, values) in BINDERS {
+            if *kind != node.kind() {
+                continue;
+            }
+            let name = node
+                .child_by_field_name(name)
+                .map(|name| &text[name.byte_range()]);
+            for value in *values {
+                self.bind(
+                    name,
+                    node.child_by_field_name(value),
+                    text,
+                    node.start_byte(),
+                );
+            }
+        }
+    }
+
+    /// `Type a = value, b;`
+    fn read_csharp(&mut self, text: &'a str, node: Node) {
+        let kind = node.child_by_field_name("type");
+        let mut cursor = node.walk();
+        for declarator in node.named_children(&mut cursor) {
+            if declarator.kind() == "variable_declarator" {
+                let name = declarator.child_by_field_name("name");
+                let name = name.map(|name| &text[name.byte_range()]);
+                self.bind(name, kind, text, node.start_byte());
+                let last = declarator.named_child_count().checked_sub(1);
+                let value = last.and_then(|last| declarator.named_child(last as u32));
+                self.bind(name, value, text, node.start_byte());
+            }
+        }
+    }
+
+    fn bind(&mut self, name: Option<&'a str>, value: Option<Node>, text: &'a str, at: usize) {
+        let name = name.and_then(last_name);
+        let value = value.and_then(|value| first_name(&text[value.byte_range()]));
+        if let (Some(name), Some(value)) = (name, value)
+            && !NO_TYPES.contains(&value)
+        {
+            let known = self.values.entry(name).or_default();
+            // The type is asked first and counts.
+            if known.last().is_none_or(|(place, _)| *place != at) {
+                known.push((at, value));
+            }
+        }
+    }
+
+    /// What `name` stands for at byte `at`: as bound last before it, else first after it.
+    pub(super) fn value(&self, name: &str, at: usize) -> Option<&'a str> {
+        let known = self.values.get(name)?;
+        let before = known.iter().rev().find(|(place, _)| *place < at);
+        before.or(known.first()).map(|(_, value)| *value)
+    }
+}
+
+/// For each kind of node of a grammar whether it binds.
+fn table(language: Language) -> &'static [bool] {
+    const COUNT: usize = Language::ALL.len();
+    static TABLES: [OnceLock<Vec<bool>>; COUNT] = [const { OnceLock::new() }; COUNT];
+    let number = Language::ALL.iter().position(|other| *other == language);
+    TABLES[number.unwrap_or(0)].get_or_init(|| {
+        let grammar = language.grammar();
+        // The kind of errors has the number 65535.
+        (0..=u16::MAX)
+            .map(|id| {
+                let kind = grammar.node_kind_for_id(id).unwrap_or("");
+                matches!(kind, "variable_declaration" | "typed_parameter")
+                    || BINDERS.iter().any(|(binder, ..)| *binder == kind)
+            })
+            .collect()
+    })
+}

@@ -1,0 +1,180 @@
+//! Where a call leads: through the file's imports, definitions and assignments to a declared
+//! dependency or to the repository itself (paper "hard negatives", E.1, extracts calls of declared
+//! packages). A rule of thumb for ten languages, without types: what it cannot follow is unresolved,
+//! and the call site is not kept.
+
+mod bindings;
+mod callee;
+
+use std::collections::{HashMap, HashSet};
+
+use tree_sitter::Tree;
+use truefill_syntax::{Import, Language, SymbolKind, Symbols, is_known_everywhere, symbols_of};
+
+use super::packages::{Origin, Project, plain};
+use super::recipe::Recipe;
+use bindings::Bindings;
+use callee::{is_self, segments};
+
+/// Assignments that are followed one after the other.
+const STEPS: usize = 4;
+
+/// A file, ready for questions about its calls.
+pub struct Scene<'a> {
+    language: Language,
+    project: &'a Project,
+    names: HashMap<String, Option<Origin>>,
+    wildcards: Vec<(String, Origin)>,
+    defined: HashSet<String>,
+    members: HashSet<String>,
+    locals: HashSet<String>,
+    bindings: Bindings<'a>,
+}
+
+impl<'a> Scene<'a> {
+    /// Reads the file's imports, definitions and assignments.
+    pub fn new(
+        language: Language,
+        text: &'a str,
+        tree: &Tree,
+        project: &'a Project,
+        recipe: &Recipe,
+    ) -> Self {
+        let symbols = symbols_of(language, text, tree);
+        let mut scene = Self {
+            language,
+            project,
+            names: HashMap::new(),
+            wildcards: Vec::new(),
+            defined: HashSet::new(),
+            members: HashSet::new(),
+            locals: HashSet::new(),
+            bindings: Bindings::of(language, text, tree),
+        };
+        for import in &symbols.imports {
+            scene.import(import, recipe);
+        }
+        scene.define(symbols);
+        scene
+    }
+
+    fn import(&mut self, import: &Import, recipe: &Recipe) {
+        let module = if import.module.is_empty() {
+            import.local_name()
+        } else {
+            &import.module
+        };
+        let relative = self.language == Language::Ruby && import.alias.as_deref() == Some(".");
+        let origin = if relative {
+            Some(Origin::Own)
+        } else {
+            self.project.origin(self.language, module, recipe)
+        };
+        let all = import.wildcard || matches!(self.language, Language::Ruby | Language::Cpp);
+        if all {
+            let top = module.split(['/', '.', '\\', ':']).next().unwrap_or(module);
+            self.wildcards
+                .extend(origin.map(|origin| (plain(top), origin)));
+        } else {
+            self.names.insert(import.local_name().to_owned(), origin);
+        }
+    }
+
+    fn define(&mut self, symbols: Symbols) {
+        for definition in symbols.definitions {
+            let set = if definition.local || definition.kind == SymbolKind::Parameter {
+                &mut self.locals
+            } else if matches!(definition.kind, SymbolKind::Method | SymbolKind::Field) {
+                &mut self.members
+            } else {
+                &mut self.defined
+            };
+            set.insert(definition.name);
+        }
+    }
+
+    /// Where the call `call` at byte `at` leads; nothing where that cannot be told, or leads to
+    /// the standard library or to a package that is not declared.
+    pub fn origin(&self, call: &str, at: usize) -> Option<Origin> {
+        let segments = segments(call);
+        let (&root, rest) = segments.split_first()?;
+        if self.language == Language::Rust && matches!(root, "crate" | "super") {
+            return Some(Origin::Own);
+        }
+        if is_self(root) {
+            let (&member, rest) = rest.split_first()?;
+            return self.member(member, rest.is_empty(), at);
+        }
+        self.name(root, rest.is_empty(), at, STEPS)
+    }
+
+    /// A member of the object itself.
+    fn member(&self, name: &str, called: bool, at: usize) -> Option<Origin> {
+        if called {
+            return self.members.contains(name).then_some(Origin::Own);
+        }
+        let value = self.bindings.value(name, at)?;
+        self.name(value, false, at, STEPS)
+    }
+
+    fn name(&self, name: &str, bare: bool, at: usize, steps: usize) -> Option<Origin> {
+        if let Some(origin) = self.names.get(name) {
+            return origin.clone();
+        }
+        let value = self.bindings.value(name, at).filter(|value| *value != name);
+        if let Some(value) = value.filter(|_| steps > 0) {
+            return self.name(value, false, at, steps - 1);
+        }
+        if self.defined.contains(name) {
+            return Some(Origin::Own);
+        }
+        let implicit = matches!(
+            self.language,
+            Language::Java | Language::CSharp | Language::Cpp | Language::Ruby
+        );
+        if bare && implicit && self.members.contains(name) {
+            return Some(Origin::Own);
+        }
+        if self.locals.contains(name) || is_known_everywhere(self.language, name) {
+            return None;
+        }
+        self.unnamed(name, bare)
+    }
+
+    /// A name that no import, definition or assignment of the file brings.
+    fn unnamed(&self, name: &str, bare: bool) -> Option<Origin> {
+        let constant = name.starts_with(char::is_uppercase);
+        let own_type = constant && self.project.has_type(self.language, name);
+        match self.language {
+            // A package's files see each other's names.
+            Language::Go => bare.then_some(Origin::Own),
+            _ if own_type => Some(Origin::Own),
+            Language::Ruby => self.wildcard_called(name).filter(|_| constant),
+            // A namespace of C++ is called like its include path, or it is home.
+            Language::Cpp => self.wildcard_called(name).or_else(|| self.home()),
+            Language::CSharp | Language::Java if !constant => None,
+            Language::Python | Language::Rust | Language::CSharp | Language::Java => {
+                let named = bare || constant;
+                self.wildcards
+                    .first()
+                    .filter(|_| named)
+                    .map(|(_, origin)| origin.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn wildcard_called(&self, name: &str) -> Option<Origin> {
+        let name = plain(name);
+        let found = self.wildcards.iter().find(|(module, _)| *module == name);
+        found.map(|(_, origin)| origin.clone())
+    }
+
+    fn home(&self) -> Option<Origin> {
+        let mut origins = self.wildcards.iter().map(|(_, origin)| origin);
+        origins.find(|origin| **origin == Origin::Own).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

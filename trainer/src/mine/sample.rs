@@ -1,0 +1,221 @@
+//! Which rows stay: a seeded sample, stratified by language and hole kind, in constant memory.
+//!
+//! Every hole has a number that depends on the seed and its id alone; a stratum keeps its lowest
+//! numbers. That is reservoir sampling whose result does not depend on the order of the rows, on
+//! the number of threads or on where a run was interrupted (bottom-k sampling, Cohen and Kaplan
+//! 2007).
+
+use std::collections::{BTreeMap, BinaryHeap};
+
+use truefill_syntax::{HoleKind, Language};
+
+use super::recipe::Recipe;
+use super::survey::words::{hash, mix};
+
+/// A language and a hole kind.
+pub type Stratum = (Language, HoleKind);
+
+/// The number of a hole: low numbers stay.
+pub fn priority(seed: u64, id: &str) -> u64 {
+    mix(hash(id.as_bytes()) ^ mix(seed))
+}
+
+/// The lowest numbers of each stratum so far, 8 bytes a row that may stay.
+#[derive(Default)]
+pub struct Sampler {
+    limit: usize,
+    strata: BTreeMap<Stratum, Lowest>,
+}
+
+#[derive(Default)]
+struct Lowest {
+    seen: u64,
+    numbers: BinaryHeap<u64>,
+}
+
+impl Sampler {
+    /// A sampler for a recipe's `per_language`.
+    pub fn new(recipe: &Recipe) -> Self {
+        Self {
+            limit: recipe.per_language,
+            strata: BTreeMap::new(),
+        }
+    }
+
+    /// A row of this number could not stay any more.
+    pub fn is_out(&self, stratum: Stratum, number: u64) -> bool {
+        self.limit > 0
+            && self.strata.get(&stratum).is_some_and(|lowest| {
+                lowest.numbers.len() >= self.limit
+                    && lowest
+                        .numbers
+                        .peek()
+                        .is_some_and(|highest| number >= *highest)
+            })
+    }
+
+    /// Takes a row, and says whether it may stay. Rows are counted apart, by [`Sampler::count`]:
+    /// those that cannot stay are not even made.
+    pub fn take(&mut self, stratum: Stratum, number: u64) -> bool {
+        if self.is_out(stratum, number) {
+            return false;
+        }
+        let numbers = &mut self.strata.entry(stratum).or_default().numbers;
+        if self.limit > 0 {
+            numbers.push(number);
+            if numbers.len() > self.limit {
+                numbers.pop();
+            }
+        }
+        true
+    }
+
+    /// Counts rows that could be taken.
+    pub fn count(&mut self, stratum: Stratum, seen: u64) {
+        self.strata.entry(stratum).or_default().seen += seen;
+    }
+
+    /// The highest number that stays in each stratum: a language's rows are shared out to its
+    /// kinds; what a kind cannot fill, the others get.
+    pub fn cuts(self, recipe: &Recipe) -> BTreeMap<Stratum, u64> {
+        let shares: BTreeMap<HoleKind, f64> = recipe.shares().collect();
+        let mut quotas = BTreeMap::new();
+        for &language in &recipe.languages {
+            let kinds: Vec<(HoleKind, f64, u64)> = shares
+                .iter()
+                .filter_map(|(&kind, &share)| {
+                    let seen = self.strata.get(&(language, kind))?.seen;
+                    Some((kind, share, seen))
+                })
+                .collect();
+            for (kind, quota) in share_out(&kinds, recipe.per_language as u64) {
+                quotas.insert((language, kind), quota);
+            }
+        }
+        self.strata
+            .into_iter()
+            .filter_map(|(stratum, lowest)| {
+                if recipe.per_language == 0 {
+                    return Some((stratum, u64::MAX));
+                }
+                let quota = *quotas.get(&stratum)? as usize;
+                let sorted = lowest.numbers.into_sorted_vec();
+                let last = quota.min(sorted.len()).checked_sub(1)?;
+                Some((stratum, sorted[last]))
+            })
+            .collect()
+    }
+}
+
+/// Shares `total` out by weight; nobody gets more than there is.
+fn share_out(kinds: &[(HoleKind, f64, u64)], total: u64) -> Vec<(HoleKind, u64)> {
+    let mut quotas = Vec::new();
+    let mut open: Vec<_> = kinds.to_vec();
+    let mut left = total;
+    loop {
+        let sum: f64 = open.iter().map(|(_, share, _)| share).sum();
+        let fair = |share: f64| (left as f64 * share / sum) as u64;
+        let (short, rest): (Vec<_>, Vec<_>) = open
+            .iter()
+            .partition(|(_, share, seen)| *seen <= fair(*share));
+        if short.is_empty() {
+            // Whole rows that rounding left over go to the first kinds.
+            let given: u64 = rest.iter().map(|(_, share, _)| fair(*share)).sum();
+            let mut over = left.saturating_sub(given);
+            for (kind, share, seen) in rest {
+                let more = u64::from(over > 0 && fair(share) < seen);
+                over -= more;
+                quotas.push((kind, fair(share) + more));
+            }
+            return quotas;
+        }
+        for (kind, _, seen) in short {
+            quotas.push((kind, seen));
+            left -= seen;
+        }
+        open = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: Stratum = (Language::Go, HoleKind::CallSite);
+    const BLOCK: Stratum = (Language::Go, HoleKind::Block);
+
+    #[test]
+    fn rows_are_shared_out_by_weight_and_supply() {
+        use HoleKind::*;
+        let check = |kinds: &[(HoleKind, f64, u64)], total, expected: &[(HoleKind, u64)]| {
+            let mut found = share_out(kinds, total);
+            found.sort_unstable();
+            assert_eq!(found, expected);
+        };
+        check(
+            &[(CallSite, 1.0, 100), (Block, 1.0, 100)],
+            50,
+            &[(CallSite, 25), (Block, 25)],
+        );
+        check(
+            &[(CallSite, 1.0, 100), (Block, 1.0, 5)],
+            50,
+            &[(CallSite, 45), (Block, 5)],
+        );
+        check(
+            &[(CallSite, 2.0, 100), (Block, 1.0, 100)],
+            30,
+            &[(CallSite, 20), (Block, 10)],
+        );
+        check(
+            &[(CallSite, 1.0, 3), (Block, 1.0, 4)],
+            50,
+            &[(CallSite, 3), (Block, 4)],
+        );
+        check(
+            &[(CallSite, 1.0, 9), (Block, 1.0, 9)],
+            5,
+            &[(CallSite, 3), (Block, 2)],
+        );
+        check(&[], 5, &[]);
+    }
+
+    #[test]
+    fn the_sample_depends_on_the_seed_and_not_on_the_order() {
+        let recipe = Recipe {
+            per_language: 20,
+            ..Recipe::default()
+        };
+        let sample = |seed, backwards: bool| {
+            let mut sampler = Sampler::new(&recipe);
+            let mut ids: Vec<String> = (0..1000).map(|id| id.to_string()).collect();
+            if backwards {
+                ids.reverse();
+            }
+            for id in &ids {
+                sampler.take(CALL, priority(seed, id));
+                sampler.take(BLOCK, priority(seed, id));
+            }
+            sampler.count(CALL, 1000);
+            sampler.count(BLOCK, 1000);
+            let cuts = sampler.cuts(&recipe);
+            ids.sort();
+            ids.retain(|id| priority(seed, id) <= cuts[&CALL]);
+            ids
+        };
+        assert_eq!(sample(1, false).len(), 10);
+        assert_eq!(sample(1, false), sample(1, true));
+        assert_ne!(sample(1, false), sample(2, false));
+    }
+
+    #[test]
+    fn without_a_limit_everything_stays() {
+        let recipe = Recipe {
+            per_language: 0,
+            ..Recipe::default()
+        };
+        let mut sampler = Sampler::new(&recipe);
+        assert!(sampler.take(CALL, u64::MAX));
+        assert_eq!(sampler.cuts(&recipe)[&CALL], u64::MAX);
+    }
+}

@@ -1,0 +1,160 @@
+//! Files of all sources, one after the other, in batches: one thread reads and unpacks while the
+//! others work. At most two batches are in memory.
+
+use std::io::Read;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use anyhow::Result;
+use truefill_syntax::{Language, MAX_PARSE_BYTES};
+
+use super::{Entry, Source};
+use crate::mine::reason::Reason;
+use crate::mine::recipe::Limits;
+use crate::mine::{packages, survey::paths};
+
+/// Bytes of text in a batch.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Events in a batch.
+const BATCH_EVENTS: usize = 2048;
+
+/// Events that may wait between the reader and the batch.
+const WAITING: usize = 64;
+
+/// The longest manifest or licence, in bytes.
+const LONGEST_META: u64 = 1 << 20;
+
+/// What the reader saw.
+pub enum Event {
+    /// A source begins.
+    Begin(usize),
+    /// A manifest or a licence.
+    Meta {
+        /// Its path in the source.
+        path: String,
+        /// Its text.
+        text: String,
+    },
+    /// A file in one of the languages.
+    Code(Code),
+    /// A source ends, or broke.
+    End(usize, Result<(), String>),
+}
+
+/// A file in one of the languages.
+pub struct Code {
+    /// Counts the source's files in the languages, from 0.
+    pub number: u32,
+    /// Its path in the source.
+    pub path: String,
+    /// Its language.
+    pub language: Language,
+    /// Its bytes, or why they were not read.
+    pub body: Result<Vec<u8>, Reason>,
+}
+
+/// Which files are read.
+pub struct Reading<'a> {
+    /// All sources.
+    pub sources: &'a [Source],
+    /// The first source that is read.
+    pub from: usize,
+    /// Files of other languages are passed over.
+    pub languages: &'a [Language],
+    /// What an archive may hold.
+    pub limits: &'a Limits,
+    /// Manifests are given too.
+    pub metas: bool,
+    /// Whether a file, by its source and number, is given at all.
+    pub wanted: &'a (dyn Fn(usize, u32) -> bool + Sync),
+}
+
+impl Reading<'_> {
+    /// Hands all events to `take`, in order, in batches.
+    ///
+    /// # Errors
+    /// What `take` returns; reading ends there.
+    pub fn batches(&self, mut take: impl FnMut(Vec<Event>) -> Result<()>) -> Result<()> {
+        let (sender, receiver) = sync_channel(WAITING);
+        thread::scope(|scope| {
+            scope.spawn(move || self.read(&sender));
+            let (mut batch, mut bytes) = (Vec::new(), 0);
+            for event in receiver {
+                bytes += match &event {
+                    Event::Code(Code { body: Ok(body), .. }) => body.len(),
+                    Event::Meta { text, .. } => text.len(),
+                    _ => 0,
+                };
+                batch.push(event);
+                if bytes >= BATCH_BYTES || batch.len() >= BATCH_EVENTS {
+                    take(std::mem::take(&mut batch))?;
+                    bytes = 0;
+                }
+            }
+            take(batch)
+        })
+    }
+
+    fn read(&self, sender: &SyncSender<Event>) {
+        for (number, source) in self.sources.iter().enumerate().skip(self.from) {
+            if sender.send(Event::Begin(number)).is_err() {
+                return;
+            }
+            let mut codes = 0;
+            let result = source.visit(self.limits, &mut |entry| {
+                self.entry(number, entry, &mut codes, sender)
+            });
+            let result = result.map_err(|error| error.to_string());
+            if sender.send(Event::End(number, result)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn entry(
+        &self,
+        source: usize,
+        entry: Entry<'_>,
+        codes: &mut u32,
+        sender: &SyncSender<Event>,
+    ) -> std::io::Result<()> {
+        let refused = paths::refusal(entry.path, entry.bytes);
+        // What copied code declares is not this repository's.
+        let meta = self.metas
+            && packages::is_meta(entry.path)
+            && entry.bytes <= LONGEST_META
+            && refused != Some(Reason::Vendored);
+        let language = paths::language(entry.path).filter(|it| self.languages.contains(it));
+        let number = *codes;
+        *codes += u32::from(language.is_some());
+        let language = language.filter(|_| (self.wanted)(source, number));
+        if !meta && language.is_none() {
+            return Ok(());
+        }
+        let mut body = Vec::new();
+        if meta || refused.is_none() {
+            let limit = MAX_PARSE_BYTES as u64 + 1;
+            entry.reader.take(limit).read_to_end(&mut body)?;
+        }
+        let stopped = |_| std::io::Error::other("the work was stopped");
+        if meta {
+            let event = Event::Meta {
+                path: entry.path.to_owned(),
+                text: String::from_utf8_lossy(&body).into_owned(),
+            };
+            sender.send(event).map_err(stopped)?;
+        }
+        let Some(language) = language else {
+            return Ok(());
+        };
+        let refused = refused.or((body.len() > MAX_PARSE_BYTES).then_some(Reason::TooLarge));
+        let event = Event::Code(Code {
+            number,
+            path: entry.path.to_owned(),
+            language,
+            body: refused.map_or(Ok(body), Err),
+        });
+        sender.send(event).map_err(stopped)
+    }
+}

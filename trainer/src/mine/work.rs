@@ -1,0 +1,130 @@
+//! The folder beside the output in which a run keeps what it has done, so that it goes on after it
+//! was killed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use super::extract::Tally;
+use super::recipe::Recipe;
+use super::source::Source;
+use crate::rows::{Context, RowReader, RowWriter, write_whole};
+
+/// A file of the folder that says which run it belongs to.
+const RUN: &str = "run";
+
+/// Counts up when the files of the folder change their meaning.
+const VERSION: &str = "1";
+
+/// The folder.
+pub struct Work {
+    folder: PathBuf,
+}
+
+impl Work {
+    /// Opens the folder for this run. What another run left there (other sources, another recipe)
+    /// is thrown away.
+    ///
+    /// # Errors
+    /// Where the folder is not one of this program's, or the file system refuses.
+    pub fn open(out: &Path, recipe: &Recipe, sources: &[Source]) -> Result<Self> {
+        let mut name = out.file_name().unwrap_or_default().to_owned();
+        name.push(".work");
+        let folder = out.with_file_name(name);
+        let id = run_id(recipe, sources)?;
+        let run = folder.join(RUN);
+        let shown = folder.display();
+        if folder.exists() {
+            ensure!(
+                run.exists(),
+                "{shown}: expected a folder that an earlier run left, found another; remove it or name another output"
+            );
+            if std::fs::read_to_string(&run).unwrap_or_default() == id {
+                return Ok(Self { folder });
+            }
+            std::fs::remove_dir_all(&folder).with_context(|| format!("{shown}: not removed"))?;
+        }
+        std::fs::create_dir_all(&folder).with_context(|| format!("{shown}: not made"))?;
+        write_whole(&run, id.as_bytes()).with_context(|| format!("{shown}: not written"))?;
+        Ok(Self { folder })
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Removes the folder; the output is whole.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove(self) -> Result<()> {
+        std::fs::remove_dir_all(&self.folder)
+            .with_context(|| format!("{}: not removed", self.folder.display()))
+    }
+
+    fn rows_path(&self, source: usize) -> PathBuf {
+        self.folder.join(format!("rows-{source:06}.jsonl.zst"))
+    }
+
+    fn tally_path(&self, source: usize) -> PathBuf {
+        self.folder.join(format!("tally-{source:06}.json"))
+    }
+
+    /// The source's rows are all there.
+    pub fn has(&self, source: usize) -> bool {
+        self.tally_path(source).exists()
+    }
+
+    /// Begins a source's rows.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn shard(&self, source: usize) -> Result<RowWriter<Context>> {
+        Ok(RowWriter::create(&self.rows_path(source))?)
+    }
+
+    /// Ends a source; without its counts it is read again.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn finish(&self, source: usize, shard: RowWriter<Context>, tally: &Tally) -> Result<()> {
+        shard.finish()?;
+        let path = self.tally_path(source);
+        write_whole(&path, &serde_json::to_vec(tally)?)
+            .with_context(|| format!("{}: not written", path.display()))
+    }
+
+    /// A finished source's rows.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn rows(&self, source: usize) -> Result<RowReader<Context>> {
+        Ok(RowReader::open(&self.rows_path(source), "contexts")?)
+    }
+
+    /// A finished source's counts.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn tally(&self, source: usize) -> Result<Tally> {
+        let path = self.tally_path(source);
+        let text = std::fs::read(&path).with_context(|| format!("{}: not read", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{}: not counts", path.display()))
+    }
+}
+
+fn run_id(recipe: &Recipe, sources: &[Source]) -> Result<String> {
+    let mut hasher = Sha256::new();
+    hasher.update(VERSION);
+    hasher.update(env!("CARGO_PKG_VERSION"));
+    hasher.update(serde_json::to_vec(recipe)?);
+    for path in recipe.exclude.iter().chain(&recipe.repos) {
+        hasher.update(crate::rows::Input::of(path)?.sha256);
+    }
+    for source in sources {
+        hasher.update(source.stamp());
+    }
+    Ok(hex::encode(hasher.finalize()))
+}

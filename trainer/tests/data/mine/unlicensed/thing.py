@@ -1,0 +1,3 @@
+def nobody_said(what):
+    answer = what.lower()
+    return answer.strip()
