@@ -32,4 +32,3 @@ pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
 pub use roles::SymbolKind;
 pub use shape::{Shape, ShapeDecision, completion_shape};
 pub use symbols::{Class, Definition, Import, Signature, Symbols, symbols, symbols_of};
-pub use tree::SyntaxTree;

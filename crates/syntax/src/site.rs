@@ -82,11 +82,6 @@ impl<'a> Site<'a> {
         self.line_prefix.trim().is_empty()
     }
 
-    /// The cursor stands in code, not in a string or a comment.
-    pub(crate) fn in_code(&self) -> bool {
-        self.at_cursor.mode == Mode::Code
-    }
-
     /// The next line after the cursor's own that is not blank: its indentation and text.
     pub(crate) fn next_line(&self) -> Option<(usize, &'a str)> {
         let below = self.after.find('\n').map(|at| &self.after[at + 1..])?;

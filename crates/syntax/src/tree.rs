@@ -1,34 +1,22 @@
-//! A document's syntax tree, kept up with its edits.
+//! A syntax tree that follows the edits of its text.
 
 use std::time::Duration;
 
 use tree_sitter::{InputEdit, Point, Tree};
 
-use crate::{
-    language::Language,
-    parse::{PARSE_TIME_LIMIT, parse_within},
-    shape::{self, ShapeDecision},
-    text::floor_boundary,
-};
+use crate::{language::Language, parse::parse_within, text::floor_boundary};
 
-/// The syntax tree of one open document. The text stays with the caller, who passes the text that
-/// the tree describes.
+/// A syntax tree. The text stays with the caller, who passes the text that the tree describes.
 #[derive(Clone, Debug)]
-pub struct SyntaxTree {
+pub(crate) struct SyntaxTree {
     language: Language,
     tree: Tree,
 }
 
 impl SyntaxTree {
-    /// Parses `text`; `None` when it is too long or takes too long.
-    #[must_use]
-    pub fn parse(language: Language, text: &str) -> Option<Self> {
-        Self::parse_within(language, text, PARSE_TIME_LIMIT)
-    }
-
     /// Parses `text` within `limit`.
     #[must_use]
-    pub fn parse_within(language: Language, text: &str, limit: Duration) -> Option<Self> {
+    pub(crate) fn parse_within(language: Language, text: &str, limit: Duration) -> Option<Self> {
         let tree = parse_within(language, text, None, limit)?;
         Some(Self { language, tree })
     }
@@ -37,7 +25,7 @@ impl SyntaxTree {
     /// which costs about as much as the edit is large. `text` is the text after the edit. Returns
     /// false when the parse ran out of time or `text` is too long: drop the tree then.
     #[must_use]
-    pub fn edit(
+    pub(crate) fn edit(
         &mut self,
         start: usize,
         removed: &str,
@@ -66,20 +54,8 @@ impl SyntaxTree {
 
     /// The tree-sitter tree.
     #[must_use]
-    pub const fn tree(&self) -> &Tree {
+    pub(crate) const fn tree(&self) -> &Tree {
         &self.tree
-    }
-
-    /// The document's language.
-    #[must_use]
-    pub const fn language(&self) -> Language {
-        self.language
-    }
-
-    /// One line or a block at byte `offset` of `text`, which must be the text of this tree.
-    #[must_use]
-    pub fn shape(&self, text: &str, offset: usize, invoked: bool) -> ShapeDecision {
-        shape::decide(self.language, Some(&self.tree), text, offset, invoked)
     }
 }
 
@@ -103,11 +79,12 @@ fn advance(from: Point, text: &str) -> Point {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::PARSE_TIME_LIMIT;
 
     #[test]
     fn an_edited_tree_equals_a_fresh_one() {
         let mut text = String::from("def f(a):\n    return a\n\nx = f(1)\n");
-        let mut tree = SyntaxTree::parse(Language::Python, &text).unwrap();
+        let mut tree = SyntaxTree::parse_within(Language::Python, &text, PARSE_TIME_LIMIT).unwrap();
         for (start, removed, inserted) in [
             (10, "", "    b = 'ü'\n"),
             (0, "def", "async def"),
@@ -116,7 +93,8 @@ mod tests {
         ] {
             text.replace_range(start..start + removed.len(), inserted);
             assert!(tree.edit(start, removed, inserted, &text, PARSE_TIME_LIMIT));
-            let fresh = SyntaxTree::parse(Language::Python, &text).unwrap();
+            let fresh =
+                SyntaxTree::parse_within(Language::Python, &text, PARSE_TIME_LIMIT).unwrap();
             assert_eq!(
                 tree.tree().root_node().to_sexp(),
                 fresh.tree().root_node().to_sexp()
