@@ -17,12 +17,11 @@ struct Cli {
 }
 
 /// The steps of the pipeline.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Step {
     /// Cut holes into real repositories: contexts with a golden completion
     Mine,
-    /// Make hard negatives for contexts: wrong in one name, argument or import
-    Generate,
+    Generate(Box<crate::generate::command::GenerateArgs>),
     /// Ask a blind panel which of golden and rejected is right
     Judge,
     /// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`
@@ -58,12 +57,30 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Step::Generate(args) = &cli.step {
+        return finish(args.run());
+    }
     let step = format!("{:?}", cli.step).to_lowercase();
     tell(&format!(
         "error: `truefill-trainer {step}` is not part of version {}; it changed nothing",
         env!("CARGO_PKG_VERSION")
     ));
     ExitCode::from(1)
+}
+
+/// Prints what a step gives, or its error with every cause.
+fn finish(result: anyhow::Result<String>) -> ExitCode {
+    use std::io::Write;
+    match result {
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            // A closed pipe wanted no more.
+            Ok(()) | Err(_) => ExitCode::SUCCESS,
+        },
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::from(1)
+        }
+    }
 }
 
 fn tell(message: &str) {

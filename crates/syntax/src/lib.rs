@@ -10,6 +10,7 @@ mod guard;
 mod holes;
 mod index;
 mod language;
+mod leaves;
 mod lex;
 mod parse;
 mod roles;
@@ -26,6 +27,7 @@ pub use holes::{
 };
 pub use index::{BuildLimits, BuildSummary, Index, IndexSize, build, indexable_files};
 pub use language::{Indentation, Language};
+pub use leaves::{Leaf, NameUse, is_common_name, is_standard_module, leaves};
 pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
 pub use roles::SymbolKind;
 pub use shape::{Shape, ShapeDecision, completion_shape};
