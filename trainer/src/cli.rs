@@ -20,8 +20,7 @@ struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 enum Step {
     Mine(crate::mine::command::MineArgs),
-    /// Make hard negatives for contexts: wrong in one name, argument or import
-    Generate,
+    Generate(Box<crate::generate::command::GenerateArgs>),
     /// Ask a blind panel which of golden and rejected is right
     Judge,
     /// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`
@@ -58,7 +57,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     if let Step::Mine(args) = &cli.step {
-        return done(crate::mine::command::run(args));
+        return finish(crate::mine::command::run(args).map(|()| String::new()));
+    }
+    if let Step::Generate(args) = &cli.step {
+        return finish(args.run());
     }
     let step = format!("{:?}", cli.step).to_lowercase();
     tell(&format!(
@@ -68,10 +70,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// The exit code of a step that ran.
-fn done(result: anyhow::Result<()>) -> ExitCode {
+/// Prints what a step gives, or its error with every cause.
+fn finish(result: anyhow::Result<String>) -> ExitCode {
+    use std::io::Write;
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            // A closed pipe wanted no more.
+            Ok(()) | Err(_) => ExitCode::SUCCESS,
+        },
         Err(error) => {
             tell(&format!("error: {error:#}"));
             ExitCode::from(1)

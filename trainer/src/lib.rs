@@ -2,6 +2,10 @@
 //! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
 
 pub mod cli;
+pub mod contract;
+pub mod generate;
 pub mod mine;
 pub mod panel;
+pub mod progress;
+pub mod prompt;
 pub mod rows;

@@ -52,6 +52,13 @@ impl Secret {
         Some(value)
     }
 
+    /// The value of a header that holds the key alone, marked likewise.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&self.0).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
     /// The text with every occurrence of the secret taken out: servers echo what they refuse.
     pub(crate) fn redact(&self, text: &str) -> String {
         text.replace(&self.0, "[key]")

@@ -3,6 +3,8 @@
 //! Steps ask through [`Member`]; what is asked, cached, paid for and retried is the business of
 //! whatever implements it. Steps are tested with members that answer from a table.
 
+pub mod http;
+
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};

@@ -28,10 +28,13 @@ pub enum HallucinationType {
     UndefinedVariable,
     /// A package or symbol that does not exist is imported.
     Import,
+    /// Similar to the golden completion and wrong in any way: FGit's teacher data, which has no
+    /// types. Not one of the four that generators of types are asked for.
+    Similar,
 }
 
 impl HallucinationType {
-    /// All four, in the order of the tables.
+    /// The four types of paper "hard negatives", in the order of the tables.
     pub const ALL: [Self; 4] = [
         Self::Method,
         Self::Parameter,
@@ -46,6 +49,7 @@ impl HallucinationType {
             Self::Parameter => "parameter",
             Self::UndefinedVariable => "undefined_variable",
             Self::Import => "import",
+            Self::Similar => "similar",
         }
     }
 }

@@ -1,0 +1,199 @@
+//! From one question to its answer: looked up, reserved, sent, sent again, settled.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+
+use super::client::Inner;
+use super::counters::{Counters, InFlight};
+use super::error::{ApiError, Failure};
+use super::ledger::{Begun, Intent, Outcome};
+use super::protocol::Usage;
+use super::transport::{Failed, is_blocked, is_final_refusal};
+use super::{Nanos, cost};
+
+/// Bytes of code that make a token, about; for rates and for servers that do not count.
+pub(super) const BYTES_PER_TOKEN: u64 = 3;
+
+/// A request that is ready to go.
+pub(super) struct Call {
+    pub path: &'static str,
+    pub body: Vec<u8>,
+    pub intent: Intent,
+    /// Tokens of question and reply, about.
+    pub tokens: u64,
+}
+
+/// A reply that was understood.
+pub(super) struct Understood {
+    pub json: String,
+    pub usage: Usage,
+    /// Bytes of its text.
+    pub bytes: u64,
+}
+
+pub(super) type Parse<'a> = &'a (dyn Fn(&[u8]) -> Result<Understood, String> + Send + Sync);
+
+/// What came of one attempt.
+enum Step {
+    Answer(String),
+    Blocked,
+    Again(Failure, Option<Duration>),
+}
+
+impl Inner {
+    /// The most that a request can cost: no token is shorter than a byte.
+    pub(super) fn most(&self, request_bytes: u64, reply_tokens: u64) -> Nanos {
+        cost(request_bytes, self.config.price_input_per_million)
+            .saturating_add(cost(reply_tokens, self.config.price_output_per_million))
+    }
+
+    /// What a reply cost, by the server's count where there is one.
+    pub(super) fn price(&self, usage: Usage, request_bytes: u64, reply_bytes: u64) -> Nanos {
+        let input = usage.input.unwrap_or(request_bytes / BYTES_PER_TOKEN);
+        let output = usage.output.unwrap_or(reply_bytes / BYTES_PER_TOKEN + 1);
+        cost(input, self.config.price_input_per_million)
+            .saturating_add(cost(output, self.config.price_output_per_million))
+    }
+
+    /// The reply's JSON; nothing where a filter blocked the question.
+    pub(super) async fn answer(
+        &self,
+        call: &Call,
+        parse: Parse<'_>,
+    ) -> Result<Option<String>, ApiError> {
+        let counters = self.ledger.counters();
+        Counters::add(&counters.asked, 1);
+        if let Some(kept) = self.ledger.kept(call.intent.key).await? {
+            Counters::add(&counters.cached, 1);
+            return Ok(Some(kept.reply));
+        }
+        let _slot = self.slots.acquire().await;
+        let answer = self.attempts(call, parse).await;
+        if answer.is_err() {
+            Counters::add(&counters.failed, 1);
+        }
+        answer
+    }
+
+    async fn attempts(&self, call: &Call, parse: Parse<'_>) -> Result<Option<String>, ApiError> {
+        let policy = self.config.retry();
+        let mut delays = policy.delays();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (failure, wait) = match self.attempt(call, parse, attempts > 1).await? {
+                Step::Answer(json) => return Ok(Some(json)),
+                Step::Blocked => return Ok(None),
+                Step::Again(failure, wait) => (failure, wait),
+            };
+            if let Some(wait) = wait.filter(|wait| *wait > policy.longest_wait) {
+                return Err(self.failed(attempts, Failure::Wait(wait)));
+            }
+            let delay = delays.next().filter(|_| failure.is_transient());
+            let Some(delay) = delay else {
+                return Err(self.failed(attempts, failure));
+            };
+            tracing::debug!(host = self.transport.host(), %failure, "asking again");
+            self.timing.sleep(wait.unwrap_or(delay)).await;
+        }
+    }
+
+    async fn attempt(&self, call: &Call, parse: Parse<'_>, again: bool) -> Result<Step, ApiError> {
+        self.limiter.admit(call.tokens, &*self.timing).await;
+        self.refuse_if_refused()?;
+        let open = match self.ledger.begin(call.intent.clone()).await? {
+            Begun::Kept(kept) => return Ok(Step::Answer(kept.reply)),
+            Begun::Broke { left } => {
+                return Err(ApiError::Budget {
+                    needed: call.intent.reserve,
+                    left,
+                });
+            }
+            Begun::Open(open) => open,
+        };
+        let counters = self.ledger.counters();
+        Counters::add(&counters.attempts, 1);
+        Counters::add(&counters.retries, u64::from(again));
+        let sent = {
+            let _under_way = InFlight::begin(counters);
+            self.transport.send(self.post(call)).await
+        };
+        let understood = sent.and_then(|body| {
+            parse(&body).map_err(|problem| Failed::from(Failure::Malformed(problem)))
+        });
+        match understood {
+            Ok(reply) => {
+                let (outcome, json) = self.outcome(call, reply);
+                open.settle(outcome).await?;
+                Ok(Step::Answer(json))
+            }
+            Err(failed) => {
+                let lost = failed.failure.may_cost();
+                let outcome = if lost { Outcome::Lost } else { Outcome::Free };
+                open.settle(outcome).await?;
+                self.after(failed)
+            }
+        }
+    }
+
+    fn outcome(&self, call: &Call, reply: Understood) -> (Outcome, String) {
+        let outcome = Outcome::Answered {
+            cost: self.price(reply.usage, call.body.len() as u64, reply.bytes),
+            input_tokens: reply.usage.input.unwrap_or(0),
+            output_tokens: reply.usage.output.unwrap_or(0),
+            reply: reply.json.clone(),
+        };
+        (outcome, reply.json)
+    }
+
+    /// What follows from a failed attempt.
+    fn after(&self, failed: Failed) -> Result<Step, ApiError> {
+        if is_blocked(&failed.failure) {
+            return Ok(Step::Blocked);
+        }
+        if is_final_refusal(&failed.failure)
+            && let Failure::Status { status, excerpt } = &failed.failure
+        {
+            // The first refusal is the one that is told.
+            let _ = self.refused.set((*status, excerpt.clone()));
+        }
+        self.refuse_if_refused()?;
+        let now = self.timing.now();
+        let wait = failed
+            .retry_after
+            .and_then(|header| header.wait(now))
+            .filter(|_| failed.failure.is_transient());
+        if let Some(wait) = wait.filter(|wait| *wait <= self.config.retry().longest_wait) {
+            self.limiter.hold(now, wait);
+        }
+        Ok(Step::Again(failed.failure, wait))
+    }
+
+    pub(super) fn refuse_if_refused(&self) -> Result<(), ApiError> {
+        match self.refused.get() {
+            Some((status, excerpt)) => Err(ApiError::Refused {
+                host: self.transport.host(),
+                status: *status,
+                excerpt: excerpt.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn post(&self, call: &Call) -> RequestBuilder {
+        self.transport
+            .request(Method::POST, call.path)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(call.body.clone())
+    }
+
+    pub(super) fn failed(&self, attempts: usize, last: Failure) -> ApiError {
+        ApiError::Failed {
+            host: self.transport.host(),
+            attempts,
+            last,
+        }
+    }
+}

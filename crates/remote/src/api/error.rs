@@ -1,0 +1,105 @@
+//! Why there is no answer.
+
+use std::time::Duration;
+
+use super::ledger::LedgerError;
+use super::money;
+use crate::MissingKey;
+
+/// Why a question has no answer. No message holds the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The recipe's table for the endpoint cannot be used.
+    #[error("{0}")]
+    Config(String),
+    /// The named key is missing.
+    #[error(transparent)]
+    Key(#[from] MissingKey),
+    /// Key, account, address or model were refused: nothing further is sent to this endpoint.
+    #[error("{host} refused with status {status}: {excerpt}; nothing further is sent there")]
+    Refused {
+        /// The host and port.
+        host: String,
+        /// The status.
+        status: u16,
+        /// The beginning of what it said.
+        excerpt: String,
+    },
+    /// The budget has no room for the most that the request can cost.
+    #[error(
+        "the request can cost {:.4} and the budget has {:.4} left; raise it and run again, what was \
+         answered is kept",
+        money(*needed), money(*left)
+    )]
+    Budget {
+        /// The most that it can cost.
+        needed: u64,
+        /// What is left of the budget, reservations taken off.
+        left: u64,
+    },
+    /// The ledger cannot be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// This request failed, each of its attempts.
+    #[error("{host} gave no answer in {attempts} attempts, the last: {last}")]
+    Failed {
+        /// The host and port.
+        host: String,
+        /// Attempts made.
+        attempts: usize,
+        /// Why the last one failed.
+        last: Failure,
+    },
+}
+
+/// Why one attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// A status that is not success.
+    #[error("status {status}: {excerpt}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// The beginning of what it said.
+        excerpt: String,
+    },
+    /// The server asked for a longer wait than is allowed.
+    #[error("the server asks to wait {0:?}, which is longer than `longest_wait_s` allows")]
+    Wait(Duration),
+    /// No connection.
+    #[error("cannot be reached ({0}); is it running?")]
+    Unreachable(String),
+    /// The connection ended within the reply.
+    #[error("the connection broke ({0})")]
+    Cut(String),
+    /// Too slow.
+    #[error("no whole reply within {0:?}")]
+    TimedOut(Duration),
+    /// Too much.
+    #[error("a reply of more than {0} bytes")]
+    TooLarge(usize),
+    /// A reply that is not what the protocol says.
+    #[error("a reply that is not understood: {0}")]
+    Malformed(String),
+}
+
+impl Failure {
+    /// Whether the server may have done the work, and will ask to be paid for it.
+    pub(super) fn may_cost(&self) -> bool {
+        !matches!(
+            self,
+            Self::Status { .. } | Self::Unreachable(_) | Self::Wait(_)
+        )
+    }
+
+    /// Whether another attempt may succeed.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => {
+                reqwest::StatusCode::from_u16(*status).is_ok_and(crate::retry::is_transient)
+            }
+            Self::Wait(_) => false,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! One attempt over HTTP, within its limits.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+
+use super::config::{EndpointConfig, Protocol};
+use super::error::{ApiError, Failure};
+use crate::{Secret, message, retry};
+
+/// Most bytes of a refusal's body that are looked at.
+const REFUSAL_LIMIT: usize = 8 << 10;
+
+/// The version of Anthropic's protocol that is spoken.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// A connection pool for one endpoint.
+pub(super) struct Transport {
+    client: reqwest::Client,
+    base: Url,
+    key: Option<Secret>,
+    protocol: Protocol,
+    timeout: Duration,
+    reply_bytes: usize,
+}
+
+/// An attempt that failed, with the wait that the server asked for.
+pub(super) struct Failed {
+    pub failure: Failure,
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// The header's value, to be read against the clock.
+pub(super) struct RetryAfter(HeaderMap);
+
+impl RetryAfter {
+    pub(super) fn wait(&self, now: std::time::SystemTime) -> Option<Duration> {
+        retry::retry_after(&self.0, now)
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            retry_after: None,
+        }
+    }
+}
+
+impl Transport {
+    pub(super) fn new(
+        config: &EndpointConfig,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ApiError> {
+        let base = base_url(&config.url)?;
+        let key = config
+            .api_key_env
+            .as_deref()
+            .map(|variable| Secret::from_variable(variable, lookup))
+            .transpose()?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("truefill/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            // Code and key go to the server that was named and to no other.
+            .redirect(redirect::Policy::none());
+        if is_local(&base) {
+            builder = builder.no_proxy();
+        } else if key.is_some() && base.scheme() == "http" {
+            tracing::warn!(
+                host = message::host(&base),
+                "the API key goes over a connection that is not encrypted"
+            );
+        }
+        let client = builder.build().map_err(|error| {
+            ApiError::Config(format!("cannot set up HTTPS: {}", message::cause(&error)))
+        })?;
+        Ok(Self {
+            client,
+            base,
+            key,
+            protocol: config.protocol,
+            timeout: Duration::from_secs(config.timeout_s),
+            reply_bytes: config.reply_bytes,
+        })
+    }
+
+    pub(super) fn host(&self) -> String {
+        message::host(&self.base)
+    }
+
+    /// The address as it may be shown and hashed.
+    pub(super) fn address(&self) -> String {
+        message::plain(&self.base)
+    }
+
+    /// A request with the key in its header.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        // The base was checked to have a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        let request = self.client.request(method, url);
+        let Some(key) = &self.key else {
+            return request;
+        };
+        if self.protocol == Protocol::Anthropic {
+            return request
+                .headers(anthropic_headers(key))
+                .header("anthropic-version", ANTHROPIC_VERSION);
+        }
+        match key.bearer() {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
+        }
+    }
+
+    /// Sends and gives the whole body of a success.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, Failed> {
+        tokio::time::timeout(self.timeout, self.exchange(request))
+            .await
+            .map_err(|_| Failed::from(Failure::TimedOut(self.timeout)))?
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, Failed> {
+        let response = self.success(request).await?;
+        Ok(self.body(response).await?)
+    }
+
+    /// Sends and gives the reply, if it is a success, with its body unread.
+    pub(super) async fn success(&self, request: RequestBuilder) -> Result<Response, Failed> {
+        let response = request.send().await.map_err(|error| network(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let headers = response.headers().clone();
+        let excerpt = self.refusal(response).await;
+        Err(Failed {
+            failure: Failure::Status {
+                status: status.as_u16(),
+                excerpt,
+            },
+            retry_after: Some(RetryAfter(headers)),
+        })
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| network(&error))? {
+            if body.len() + chunk.len() > self.reply_bytes {
+                return Err(Failure::TooLarge(self.reply_bytes));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    async fn refusal(&self, mut response: Response) -> String {
+        let mut body = Vec::new();
+        while body.len() < REFUSAL_LIMIT
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(REFUSAL_LIMIT);
+        let text = String::from_utf8_lossy(&body);
+        let text = match &self.key {
+            Some(key) => key.redact(&text),
+            None => text.into_owned(),
+        };
+        let excerpt = message::excerpt(&text);
+        if excerpt.is_empty() {
+            "no reason given".to_owned()
+        } else {
+            excerpt
+        }
+    }
+}
+
+fn network(error: &reqwest::Error) -> Failure {
+    let problem = message::cause(error);
+    if error.is_connect() {
+        Failure::Unreachable(problem)
+    } else {
+        Failure::Cut(problem)
+    }
+}
+
+fn anthropic_headers(key: &Secret) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(value) = key.header() {
+        headers.insert(HeaderName::from_static("x-api-key"), value);
+    }
+    headers
+}
+
+fn base_url(text: &str) -> Result<Url, ApiError> {
+    let problem = |found: &str| {
+        ApiError::Config(format!(
+            "expected `url` to be a server's address, such as `https://api.openai.com`, found {found}"
+        ))
+    };
+    let mut url = Url::parse(text).map_err(|_| problem("something else"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(problem("something else"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(problem(
+            "one with a user or password; name the key's environment variable in `api_key_env`",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(problem("one with a query or fragment"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(path.strip_suffix("/v1").unwrap_or(&path));
+    Ok(url)
+}
+
+/// A server on this machine is not behind the proxy.
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a refusal is of the key, the account, the address or the model: asking again is vain.
+pub(super) fn is_final_refusal(failure: &Failure) -> bool {
+    match failure {
+        Failure::Status { status, excerpt } => {
+            matches!(status, 401..=404)
+                // An empty account answers 429 for ever.
+                || (*status == 429 && excerpt.contains("insufficient_quota"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a refusal is a content filter's: the question was understood and not answered.
+pub(super) fn is_blocked(failure: &Failure) -> bool {
+    match failure {
+        Failure::Status {
+            status: 400,
+            excerpt,
+        } => excerpt.contains("content_filter") || excerpt.contains("content_policy"),
+        _ => false,
+    }
+}

@@ -1,0 +1,237 @@
+//! One question, and everything that can go wrong with it.
+
+use std::time::Duration;
+
+use truefill_remote::api::{ApiError, EmbedRequest, Failure, Finish, Ledger, Protocol};
+
+use crate::shared::{answer, chat_body, client, config, ledger, question};
+use crate::support::{Server, Step, head, reply};
+
+const TOO_MANY: &str = "429 Too Many Requests";
+
+/// Serves `first` once, then an answer; gives the waits and what the failed attempt cost.
+async fn after(first: Vec<Step>) -> (Vec<Duration>, u64) {
+    let server = Server::start(move |number, _| match number {
+        0 => first.clone(),
+        _ => answer("yes"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let (client, timing) = client(&config(&server.url), &ledger);
+    let reply = client.chat(&question(1)).await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.finish), ("yes", Finish::Stop));
+    assert_eq!(server.requests().len(), 2);
+    (timing.waits(), ledger.totals().await.unwrap().lost)
+}
+
+#[tokio::test]
+async fn a_server_is_given_the_time_that_it_asks_for_in_both_forms() {
+    for (header, seconds) in [("7", 7), ("Sun, 06 Nov 1994 08:50:07 GMT", 30)] {
+        let (waits, lost) = after(reply(TOO_MANY, &[("Retry-After", header)], b"{}")).await;
+        assert!(waits.contains(&Duration::from_secs(seconds)), "{waits:?}");
+        assert_eq!(lost, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_may_pass_is_asked_again() {
+    let text = chat_body("no");
+    let cut = text.len().to_string();
+    let flood = vec![b' '; 64 << 10];
+    let free = [
+        reply("500 Oh", &[], b"boom"),
+        reply("503 Busy", &[], b""),
+        reply("529 Overloaded", &[], b""),
+    ];
+    for first in free {
+        assert_eq!(after(first).await.1, 0);
+    }
+    // A server that breaks off may have done the work: it counts as paid.
+    let lost = [
+        vec![Step::Hang],
+        vec![Step::Reset],
+        vec![
+            head("200 OK", &[("Content-Length", &cut)]),
+            Step::Send(text.as_bytes()[..20].to_vec()),
+            Step::Reset,
+        ],
+        reply("200 OK", &[], &text.as_bytes()[..20]),
+        reply("200 OK", &[], br#"{"choices": []}"#),
+        reply("200 OK", &[], &flood),
+    ];
+    for (number, first) in lost.into_iter().enumerate() {
+        assert!(after(first).await.1 > 0, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_key_stops_everything_at_once() {
+    for (status, body) in [
+        ("401 Unauthorized", "bad key sk-secret"),
+        ("403 Forbidden", ""),
+        (TOO_MANY, r#"{"error": {"code": "insufficient_quota"}}"#),
+    ] {
+        let server = Server::start(move |_, _| reply(status, &[], body.as_bytes())).await;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let mut config = config(&server.url);
+        config.api_key_env = Some("KEY".into());
+        let (client, _) = client(&config, &ledger);
+        for number in 0..3 {
+            let error = client.chat(&question(number)).await.unwrap_err();
+            assert!(matches!(error, ApiError::Refused { .. }), "{error}");
+            assert!(!error.to_string().contains("sk-secret"), "{error}");
+        }
+        assert_eq!(server.requests().len(), 1);
+        let sent = server.requests().remove(0);
+        assert_eq!(sent.header("authorization"), Some("Bearer sk-secret"));
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_not_asked_again() {
+    let cases: [(Vec<Step>, fn(&Failure) -> bool); 3] = [
+        (reply("400 Bad", &[], b"no"), |failure| {
+            matches!(failure, Failure::Status { status: 400, .. })
+        }),
+        (
+            reply("302 Found", &[("Location", "http://localhost:1/")], b""),
+            |failure| matches!(failure, Failure::Status { status: 302, .. }),
+        ),
+        (
+            reply(TOO_MANY, &[("Retry-After", "86400")], b""),
+            |failure| matches!(failure, Failure::Wait(_)),
+        ),
+    ];
+    for (steps, expected) in cases {
+        let server = Server::start(move |_, _| steps.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let (client, _) = client(&config(&server.url), &ledger);
+        match client.chat(&question(1)).await {
+            Err(ApiError::Failed {
+                last, attempts: 1, ..
+            }) => assert!(expected(&last), "{last}"),
+            other => panic!("{other:?}"),
+        }
+        // A failure is not kept: another run asks again.
+        assert_eq!(ledger.totals().await.unwrap().replies, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_is_no_failure_and_no_answer() {
+    let body = br#"{"error": {"code": "content_filter"}}"#;
+    let server = Server::start(|_, _| reply("400 Bad Request", &[], body)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let (client, _) = client(&config(&server.url), &ledger);
+    let reply = client.chat(&question(1)).await.unwrap();
+    assert_eq!((reply.finish, reply.text.as_str()), (Finish::Blocked, ""));
+}
+
+#[tokio::test]
+async fn attempts_end() {
+    let server = Server::start(|_, _| reply("500 Oh", &[], b"boom")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let mut config = config(&server.url);
+    config.retries = 3;
+    let (client, timing) = client(&config, &ledger);
+    let error = client.chat(&question(1)).await.unwrap_err();
+    assert!(error.to_string().contains("4 attempts"), "{error}");
+    assert_eq!(timing.waits().len(), 3);
+    let counters = ledger.counters().snapshot();
+    assert_eq!(
+        (counters.attempts, counters.retries, counters.failed),
+        (4, 3, 1)
+    );
+}
+
+#[tokio::test]
+async fn the_budget_is_never_passed() {
+    let server = Server::start(|_, _| answer("yes")).await;
+    let folder = tempfile::tempdir().unwrap();
+    // An answer costs 10 tokens and 2 tokens: 30 millionths. The most is several hundred.
+    let budget = 0.001;
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path, Some(budget)).unwrap();
+    let (client, _) = client(&config(&server.url), &ledger);
+    let questions: Vec<_> = (0..100).map(question).collect();
+    let replies = futures::future::join_all(questions.iter().map(|q| client.chat(q))).await;
+    let answered = replies.iter().filter(|reply| reply.is_ok()).count();
+    let totals = ledger.totals().await.unwrap();
+    assert!(totals.spent <= 1_000_000, "{totals:?}");
+    assert_eq!(totals.spent, answered as u64 * 30_000);
+    assert!(answered > 5 && answered < 34, "{answered}");
+    let refused = replies.into_iter().find_map(Result::err).unwrap();
+    assert!(matches!(refused, ApiError::Budget { .. }), "{refused}");
+    assert_eq!(server.requests().len(), answered);
+}
+
+#[tokio::test]
+async fn rates_are_kept() {
+    let server = Server::start(|_, _| answer("yes")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let mut config = config(&server.url);
+    config.requests_per_minute = std::num::NonZeroU32::new(5);
+    let (client, timing) = client(&config, &ledger);
+    for number in 0..5 {
+        client.chat(&question(number)).await.unwrap();
+    }
+    assert!(timing.waits().is_empty());
+    let sixth = question(5);
+    let late = tokio::time::timeout(Duration::from_millis(200), client.chat(&sixth));
+    assert!(late.await.is_err(), "the sixth request has to wait");
+    // A cell comes back every twelve seconds.
+    let wait = timing.waits()[0];
+    assert!(
+        wait > Duration::from_secs(9) && wait <= Duration::from_secs(12),
+        "{wait:?}"
+    );
+    assert_eq!(server.requests().len(), 5);
+}
+
+#[tokio::test]
+async fn other_dialects_and_embeddings_go_the_same_way() {
+    let server = Server::start(|_, seen| {
+        let body: &[u8] = if seen.head.contains("/v1/messages") {
+            br#"{"stop_reason":"end_turn","content":[{"type":"text","text":"yes"}]}"#
+        } else if seen.head.contains("/v1/responses") {
+            br#"{"status":"completed","output":[{"type":"message","content":
+                [{"type":"output_text","text":"yes"}]}]}"#
+        } else {
+            br#"{"data":[{"index":0,"embedding":[1,2]}]}"#
+        };
+        reply("200 OK", &[], body)
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    for protocol in [Protocol::Anthropic, Protocol::OpenaiResponses] {
+        let mut config = config(&format!("{}/v1/", server.url));
+        config.protocol = protocol;
+        config.api_key_env = Some("KEY".into());
+        let (client, _) = client(&config, &ledger);
+        assert_eq!(client.chat(&question(1)).await.unwrap().text, "yes");
+    }
+    let anthropic = &server.requests()[0];
+    assert_eq!(anthropic.header("x-api-key"), Some("sk-secret"));
+    assert_eq!(anthropic.header("authorization"), None);
+    assert!(anthropic.header("anthropic-version").is_some());
+    let (client, _) = client(&config(&server.url), &ledger);
+    let request = EmbedRequest {
+        subject: "c1".into(),
+        texts: vec!["a".into()],
+    };
+    for _ in 0..2 {
+        assert_eq!(client.embed(&request).await.unwrap(), [[1.0, 2.0]]);
+    }
+    assert_eq!(
+        server.requests().len(),
+        3,
+        "the second is answered from the ledger"
+    );
+}

@@ -1,0 +1,287 @@
+//! The output contract: what makes a text a hard negative, told without running anything.
+//!
+//! Golden and rejected stand in the same file; tree-sitter says which leaves differ. A negative
+//! changes exactly one method, argument, identifier or import (paper "hard negatives", Table 1 and
+//! C.1), is one line where the golden completion is, and brings a name that the file does not have
+//! and that does not tell on itself (§5.3).
+
+mod arguments;
+mod imports;
+mod names;
+mod parsed;
+
+use truefill_syntax::NameUse;
+
+use crate::rows::HallucinationType;
+
+pub(crate) use arguments::LISTS as ARGUMENT_LISTS;
+pub(crate) use names::words;
+pub use names::{contains_word, is_tell_tale};
+pub use parsed::Parsed;
+
+/// Why a candidate is no negative.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Nothing was written.
+    #[error("expected a completion, found nothing")]
+    Empty,
+    /// It is the golden completion.
+    #[error("expected another text than the golden completion, found the same")]
+    SameAsGolden,
+    /// It has another number of lines.
+    #[error("expected {expected} lines, found {found}")]
+    Lines {
+        /// Lines of the golden completion.
+        expected: usize,
+        /// Lines of the candidate.
+        found: usize,
+    },
+    /// It is far longer than an edit makes it.
+    #[error("expected an edit of the golden completion, found a text of {0} bytes")]
+    TooLong(usize),
+    /// It spells a token that ends or begins a prompt's part.
+    #[error("expected code, found the sentinel `{0}`")]
+    Sentinel(String),
+    /// The file does not parse as well with it.
+    #[error("expected a completion that parses, found one that breaks the file's syntax")]
+    BreaksSyntax,
+    /// Only white space or comments differ.
+    #[error("expected a change of code, found white space or comments alone")]
+    NoChange,
+    /// More than one thing was changed.
+    #[error("expected one change, found more")]
+    ManyChanges,
+    /// Something else was changed than the type says.
+    #[error("expected a change of one {expected}, found another change")]
+    OtherChange {
+        /// What should have been changed.
+        expected: &'static str,
+    },
+    /// The name stands in the prefix, the suffix or the golden completion.
+    #[error("expected a name that the file does not have, found `{0}`")]
+    NameInFile(String),
+    /// The language or its library brings the name.
+    #[error("expected a name that does not exist, found `{0}`, which the language brings")]
+    NameExists(String),
+    /// The change brings no name at all.
+    #[error("expected a new name, found none")]
+    NoNewName,
+    /// The name says that it is invented.
+    #[error("expected a plausible name, found `{0}`, which tells on itself")]
+    TellTale(String),
+    /// The golden text is no import.
+    #[error("expected an import line as the golden completion, found none")]
+    NotAnImport,
+    /// The file is too long or too slow to parse.
+    #[error("expected a file that parses in time, found one that does not")]
+    Unparsed,
+}
+
+impl Violation {
+    /// The reason's name in tables.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::SameAsGolden => "same_as_golden",
+            Self::Lines { .. } => "lines",
+            Self::TooLong(_) => "too_long",
+            Self::Sentinel(_) => "sentinel",
+            Self::BreaksSyntax => "breaks_syntax",
+            Self::NoChange => "no_change",
+            Self::ManyChanges => "many_changes",
+            Self::OtherChange { .. } => "other_change",
+            Self::NameInFile(_) => "name_in_file",
+            Self::NameExists(_) => "name_exists",
+            Self::NoNewName => "no_new_name",
+            Self::TellTale(_) => "tell_tale",
+            Self::NotAnImport => "not_an_import",
+            Self::Unparsed => "unparsed",
+        }
+    }
+}
+
+/// Checks a candidate of one type for the hole of `golden`.
+///
+/// # Errors
+/// The first rule of the contract that it breaks.
+pub fn check(golden: &Parsed, kind: HallucinationType, rejected: &str) -> Result<(), Violation> {
+    Compared::new(golden, rejected, kind != HallucinationType::Similar)?.check(kind)
+}
+
+/// The one type of method, parameter and undefined variable whose contract a text fulfils that was
+/// written without a type in mind.
+///
+/// # Errors
+/// [`Violation::OtherChange`] where it fulfils none, and what is wrong with the text as such.
+pub fn classify(golden: &Parsed, rejected: &str) -> Result<HallucinationType, Violation> {
+    use HallucinationType::{Method, Parameter, UndefinedVariable};
+    let compared = Compared::new(golden, rejected, true)?;
+    let mut reason = Violation::OtherChange {
+        expected: "method, argument or identifier",
+    };
+    for kind in [Method, UndefinedVariable, Parameter] {
+        match compared.check(kind) {
+            Ok(()) => return Ok(kind),
+            Err(Violation::OtherChange { .. }) => {}
+            // The change is of this type, and something else is wrong with it.
+            Err(violation) => reason = violation,
+        }
+    }
+    Err(reason)
+}
+
+/// A golden completion and a candidate in the same place.
+struct Compared<'a> {
+    golden: &'a Parsed,
+    rejected: Parsed,
+    /// Leaves that are the same in the hole, from its start and from its end.
+    same_start: usize,
+    same_end: usize,
+}
+
+impl<'a> Compared<'a> {
+    fn new(golden: &'a Parsed, rejected: &str, lines: bool) -> Result<Self, Violation> {
+        plain(golden.in_hole(), rejected, lines)?;
+        let rejected = golden.with(rejected).ok_or(Violation::Unparsed)?;
+        if rejected.errors > golden.errors {
+            return Err(Violation::BreaksSyntax);
+        }
+        let (before, after) = (golden.hole_leaves(), rejected.hole_leaves());
+        let most = before.len().min(after.len());
+        let same = |(left, right): (usize, usize)| golden.leaf(left) == rejected.leaf(right);
+        let same_start = (0..most).take_while(|&at| same((at, at))).count();
+        let same_end = (1..=most - same_start)
+            .take_while(|&at| same((before.len() - at, after.len() - at)))
+            .count();
+        Ok(Self {
+            golden,
+            rejected,
+            same_start,
+            same_end,
+        })
+    }
+
+    fn check(&self, kind: HallucinationType) -> Result<(), Violation> {
+        match kind {
+            HallucinationType::Method => {
+                self.renamed("called name", &[NameUse::Call, NameUse::Method])
+            }
+            HallucinationType::UndefinedVariable => {
+                self.renamed("identifier", &[NameUse::Variable, NameUse::Type])
+            }
+            HallucinationType::Parameter => arguments::check(self),
+            HallucinationType::Import => imports::check(self),
+            HallucinationType::Similar => self.similar(),
+        }
+    }
+
+    /// One name, used as one of `uses`, was replaced by another, wherever it stands in the hole.
+    fn renamed(&self, expected: &'static str, uses: &[NameUse]) -> Result<(), Violation> {
+        let other = || Violation::OtherChange { expected };
+        let (before, after) = (self.changed(self.golden), self.changed(&self.rejected));
+        if before.is_empty() && after.is_empty() {
+            return Err(Violation::NoChange);
+        }
+        if before.len() != after.len() {
+            return Err(other());
+        }
+        let mut change: Option<(&str, &str)> = None;
+        for (old, new) in before.iter().zip(&after) {
+            let pair = (self.golden.text_of(old), self.rejected.text_of(new));
+            if pair.0 == pair.1 {
+                continue;
+            }
+            let (Some(old_use), true) = (old.name, old.kind == new.kind) else {
+                return Err(other());
+            };
+            if change.is_some_and(|known| known != pair) {
+                return Err(Violation::ManyChanges);
+            }
+            if !uses.contains(&old_use) {
+                return Err(other());
+            }
+            change = Some(pair);
+        }
+        let (old, new) = change.ok_or(Violation::NoChange)?;
+        if !self.golden.rebuilds(&before, old, new, &self.rejected) {
+            return Err(Violation::ManyChanges);
+        }
+        self.fresh(new)
+    }
+
+    /// FGit's teacher may change anything, so long as code changes.
+    fn similar(&self) -> Result<(), Violation> {
+        let code = |parsed: &Parsed| {
+            let changed = self.changed(parsed);
+            changed.iter().any(|leaf| !leaf.comment)
+        };
+        if !code(self.golden) && !code(&self.rejected) {
+            return Err(Violation::NoChange);
+        }
+        for leaf in self.changed(&self.rejected) {
+            let text = self.rejected.text_of(&leaf);
+            if leaf.name.is_some() && is_tell_tale(text) && !self.golden.has_word(text) {
+                return Err(Violation::TellTale(text.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The leaves of the hole that differ, and what lies between them.
+    fn changed(&self, parsed: &Parsed) -> Vec<truefill_syntax::Leaf> {
+        let leaves = parsed.hole_leaves();
+        leaves[self.same_start..leaves.len() - self.same_end].to_vec()
+    }
+
+    /// The name is new to the file, unknown to the language, and plausible.
+    fn fresh(&self, name: &str) -> Result<(), Violation> {
+        self.new_to_file(name)?;
+        if truefill_syntax::is_common_name(self.golden.language, name) {
+            return Err(Violation::NameExists(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The name is new to the file, and plausible.
+    fn new_to_file(&self, name: &str) -> Result<(), Violation> {
+        if !names::is_name(name) {
+            return Err(Violation::NoNewName);
+        }
+        if is_tell_tale(name) {
+            return Err(Violation::TellTale(name.to_owned()));
+        }
+        if self.golden.has_word(name) {
+            return Err(Violation::NameInFile(name.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// What can be told without a parser.
+fn plain(golden: &str, rejected: &str, lines: bool) -> Result<(), Violation> {
+    if rejected.trim().is_empty() {
+        return Err(Violation::Empty);
+    }
+    if rejected == golden {
+        return Err(Violation::SameAsGolden);
+    }
+    let (expected, found) = (line_count(golden), line_count(rejected));
+    if lines && expected != found {
+        return Err(Violation::Lines { expected, found });
+    }
+    if rejected.len() > 3 * golden.len() + 200 {
+        return Err(Violation::TooLong(rejected.len()));
+    }
+    match names::sentinel(rejected) {
+        Some(sentinel) => Err(Violation::Sentinel(sentinel)),
+        None => Ok(()),
+    }
+}
+
+fn line_count(text: &str) -> usize {
+    text.matches('\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests;

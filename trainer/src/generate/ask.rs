@@ -1,0 +1,220 @@
+//! Candidates from a member of the panel, by the prompts of paper "hard negatives", C.1.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use truefill_journal::redact;
+
+use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
+use super::reply;
+use super::scene::Scene;
+use super::split;
+use crate::panel::{AskError, Finish, Member, Question};
+use crate::prompt::Prompt;
+use crate::rows::HallucinationType;
+
+/// The places of a generator's prompt.
+pub(super) const PLACES: &[&str] = &["language", "prefix", "golden", "suffix", "file"];
+
+/// How a panel is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asking {
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// Tokens of a reply at most.
+    pub max_tokens: u32,
+    /// Bytes of prefix and of suffix that a question shows at most, and of a whole file for imports
+    /// twice as many.
+    pub side_bytes: usize,
+}
+
+/// The prompts of the four types.
+pub struct Prompts {
+    prompts: [Prompt; 4],
+}
+
+impl Prompts {
+    /// Reads the prompts out of a folder, or those that are compiled in.
+    ///
+    /// # Errors
+    /// As [`Prompt::load`].
+    pub fn load(folder: Option<&Path>) -> Result<Self> {
+        let built_in = [
+            include_str!("../../../prompts/generate/method.toml"),
+            include_str!("../../../prompts/generate/parameter.toml"),
+            include_str!("../../../prompts/generate/undefined_variable.toml"),
+            include_str!("../../../prompts/generate/import.toml"),
+        ];
+        let mut prompts = Vec::with_capacity(4);
+        for (kind, text) in HallucinationType::ALL.iter().zip(built_in) {
+            let name = format!("generate/{kind}");
+            prompts.push(Prompt::load(folder, &name, text, PLACES)?);
+        }
+        let prompts = prompts
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("expected a prompt for each of four types"))?;
+        Ok(Self { prompts })
+    }
+
+    fn of(&self, kind: HallucinationType) -> Option<&Prompt> {
+        let at = HallucinationType::ALL
+            .iter()
+            .position(|known| *known == kind)?;
+        self.prompts.get(at)
+    }
+}
+
+/// A member that is asked for candidates of given types.
+pub struct Asked {
+    member: Arc<dyn Member>,
+    prompts: Arc<Prompts>,
+    asking: Asking,
+}
+
+impl Asked {
+    /// A generator that asks `member`.
+    #[must_use]
+    pub fn new(member: Arc<dyn Member>, prompts: Arc<Prompts>, asking: Asking) -> Self {
+        Self {
+            member,
+            prompts,
+            asking,
+        }
+    }
+
+    async fn outcome(&self, scene: &Scene, kind: HallucinationType) -> Result<Option<Outcome>> {
+        let Some(prompt) = self.prompts.of(kind) else {
+            return Ok(None);
+        };
+        let result = match question(scene, kind, prompt, self.asking) {
+            Err(refusal) => Err(refusal),
+            Ok(mut question) => {
+                question.subject = format!("{}/{kind}/{}/0", scene.context.id, self.name());
+                answer(&*self.member, &question)
+                    .await?
+                    .and_then(|text| read(scene, kind, &text))
+            }
+        };
+        Ok(Some(Outcome {
+            kind: Some(kind),
+            version: prompt.version.clone(),
+            result,
+        }))
+    }
+}
+
+impl Generator for Asked {
+    fn name(&self) -> &str {
+        self.member.name()
+    }
+
+    fn propose<'a>(
+        &'a self,
+        scene: &'a Arc<Scene>,
+        kinds: &'a [HallucinationType],
+    ) -> Answered<'a> {
+        Box::pin(async move {
+            let asked = kinds.iter().map(|kind| self.outcome(scene, *kind));
+            let outcomes = futures::future::try_join_all(asked).await?;
+            Ok(outcomes.into_iter().flatten().collect())
+        })
+    }
+}
+
+/// The text of a reply. What stops the step is the outer error.
+pub(super) async fn answer(
+    member: &dyn Member,
+    question: &Question,
+) -> Result<Result<String, Refusal>> {
+    match member.ask(question).await {
+        Ok(reply) => Ok(match reply.finish {
+            Finish::Stop => Ok(reply.text),
+            Finish::Length => Err(Refusal::Cut),
+            Finish::Blocked => Err(Refusal::Blocked),
+        }),
+        Err(AskError::Failed(reason)) => Ok(Err(Refusal::NoAnswer(reason))),
+        Err(stop) => Err(anyhow::Error::new(stop).context(format!("`{}`", member.name()))),
+    }
+}
+
+/// The question for a type, without its subject.
+pub(super) fn question(
+    scene: &Scene,
+    kind: HallucinationType,
+    prompt: &Prompt,
+    asking: Asking,
+) -> Result<Question, Refusal> {
+    let context = &scene.context;
+    let file = if kind == HallucinationType::Import {
+        scene.golden.text.as_str()
+    } else {
+        ""
+    };
+    if file.len() > 2 * asking.side_bytes || context.golden.len() > asking.side_bytes {
+        return Err(Refusal::TooLarge);
+    }
+    if kind == HallucinationType::Import && scene.import().is_none() {
+        return Err(Refusal::NoSite);
+    }
+    let user = prompt.render(&[
+        ("language", context.language.name()),
+        ("prefix", tail(&context.prefix, asking.side_bytes)),
+        ("golden", &context.golden),
+        ("suffix", head(&context.suffix, asking.side_bytes)),
+        ("file", file),
+    ]);
+    // Mined contexts hold none, but what is sent cannot be taken back.
+    if redact::holds_secret(&user) {
+        return Err(Refusal::Secret);
+    }
+    Ok(Question {
+        subject: String::new(),
+        prompt_version: prompt.version.clone(),
+        system: prompt.system.clone(),
+        user,
+        temperature: asking.temperature,
+        seed: (asking.temperature > 0.0).then(|| scene.sample_seed(kind, 0)),
+        max_tokens: asking.max_tokens,
+    })
+}
+
+fn read(scene: &Scene, kind: HallucinationType, text: &str) -> Result<Proposal, Refusal> {
+    let context = &scene.context;
+    if kind != HallucinationType::Import {
+        let rejected = reply::completion(text, &context.golden).ok_or(Refusal::NoContract)?;
+        return Ok(Proposal::in_hole(rejected));
+    }
+    let (original, invented) = reply::imports(text).ok_or(Refusal::NoContract)?;
+    let split = split::at_line(context, &scene.golden, &original).ok_or(Refusal::NoSuchImport)?;
+    Ok(Proposal {
+        rejected: invented,
+        split: Some(split),
+    })
+}
+
+/// At most the last `bytes` of a text, from a line's start where there is one.
+fn tail(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut start = text.len() - bytes;
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let cut = &text[start..];
+    cut.find('\n').map_or(cut, |at| &cut[at + 1..])
+}
+
+/// At most the first `bytes` of a text, up to a line's end where there is one.
+fn head(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut end = bytes;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = &text[..end];
+    cut.rfind('\n').map_or(cut, |at| &cut[..=at])
+}

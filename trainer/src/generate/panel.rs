@@ -1,0 +1,144 @@
+//! From the names in a recipe to generators.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use truefill_remote::api::Ledger;
+
+use super::ask::{Asked, Asking, Prompts};
+use super::generator::Generator;
+use super::local::Local;
+use super::mutate::Mutate;
+use super::recipe::Recipe;
+use super::similar::{Embeddings, Lexical, Similarity};
+use super::teacher::Teacher;
+use super::vocabulary::Vocabulary;
+use crate::panel::Member;
+use crate::panel::http::{self, HttpMember, Members};
+
+/// How a recipe names FGit's teacher.
+const TEACHER: &str = "teacher:";
+
+/// Everything that a recipe's generators need.
+pub(super) struct Panel {
+    /// The members that are asked, by name.
+    pub members: BTreeMap<String, HttpMember>,
+    /// Where money and replies are written; none where no member is asked.
+    pub ledger: Option<Ledger>,
+    similarity: Arc<dyn Similarity>,
+    prompts: Arc<Prompts>,
+}
+
+impl Panel {
+    pub(super) fn open(recipe: &Recipe, members: &Members, out: &Path) -> Result<Self> {
+        let mut names: Vec<String> = recipe.generators.iter().filter_map(member_of).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut panel = Self {
+            members: BTreeMap::new(),
+            ledger: None,
+            similarity: Arc::new(Lexical),
+            prompts: Arc::new(Prompts::load(recipe.prompts.as_deref())?),
+        };
+        if names.is_empty() {
+            return Ok(panel);
+        }
+        let ledger = http::open_ledger(&recipe.ledger_beside(out), recipe.budget)?;
+        for member in http::choose(members, &names, &ledger)? {
+            panel.members.insert(member.name().to_owned(), member);
+        }
+        if let Some(name) = &recipe.teacher.embeddings {
+            let member = http::choose(members, std::slice::from_ref(name), &ledger)?;
+            if let Some(member) = member.first() {
+                panel.similarity = Arc::new(Embeddings::new(member.client().clone()));
+            }
+        }
+        panel.ledger = Some(ledger);
+        Ok(panel)
+    }
+
+    /// The measure of similarity, as the manifest names it.
+    pub(super) fn similarity(&self) -> String {
+        self.similarity.name()
+    }
+
+    /// The generators in the recipe's order; `member` gives who is asked under a name.
+    pub(super) fn generators(
+        &self,
+        recipe: &Recipe,
+        vocabulary: &Arc<Vocabulary>,
+    ) -> Result<Vec<Arc<dyn Generator>>> {
+        let member = |name: &str| -> Option<Arc<dyn Member>> {
+            let member = self.members.get(name)?.clone();
+            Some(Arc::new(member))
+        };
+        let mut generators: Vec<Arc<dyn Generator>> = Vec::new();
+        for name in &recipe.generators {
+            generators.push(match name.as_str() {
+                "mutate" => Arc::new(Mutate::new(Arc::clone(vocabulary))),
+                "local" => Arc::new(Local::open(&recipe.local)?),
+                name => self
+                    .asking(recipe, name, &member)?
+                    .with_context(|| format!("there is no member for `{name}`"))?,
+            });
+        }
+        Ok(generators)
+    }
+
+    /// The generators that ask a member, each with the one that `member` gives; the others are
+    /// left out.
+    pub(super) fn asking_generators(
+        &self,
+        recipe: &Recipe,
+        member: &dyn Fn(&str) -> Option<Arc<dyn Member>>,
+    ) -> Result<Vec<Arc<dyn Generator>>> {
+        let names = recipe.generators.iter();
+        let names = names.filter(|name| member_of(name).is_some());
+        let found: Result<Vec<_>> = names
+            .map(|name| self.asking(recipe, name, member))
+            .collect();
+        Ok(found?.into_iter().flatten().collect())
+    }
+
+    fn asking(
+        &self,
+        recipe: &Recipe,
+        name: &str,
+        member: &dyn Fn(&str) -> Option<Arc<dyn Member>>,
+    ) -> Result<Option<Arc<dyn Generator>>> {
+        let typed = Asking {
+            temperature: recipe.temperature,
+            max_tokens: recipe.max_tokens,
+            side_bytes: recipe.side_bytes,
+        };
+        let Some(asked) = member(name.strip_prefix(TEACHER).unwrap_or(name)) else {
+            return Ok(None);
+        };
+        if !name.starts_with(TEACHER) {
+            let asked = Asked::new(asked, Arc::clone(&self.prompts), typed);
+            return Ok(Some(Arc::new(asked)));
+        }
+        let asking = Asking {
+            temperature: recipe.teacher.temperature,
+            ..typed
+        };
+        let teacher = Teacher::new(
+            asked,
+            recipe.prompts.as_deref(),
+            asking,
+            recipe.teacher.variants,
+            Arc::clone(&self.similarity),
+        )?;
+        Ok(Some(Arc::new(teacher)))
+    }
+}
+
+/// The member that a generator asks.
+fn member_of(generator: &String) -> Option<String> {
+    match generator.as_str() {
+        "mutate" | "local" => None,
+        name => Some(name.strip_prefix(TEACHER).unwrap_or(name).to_owned()),
+    }
+}

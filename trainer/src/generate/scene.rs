@@ -1,0 +1,82 @@
+//! A context made ready: parsed once for every generator and type.
+
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+use truefill_syntax::Draw;
+
+use super::split;
+use crate::contract::Parsed;
+use crate::rows::{Context, HallucinationType, Split};
+
+/// A context with its tree.
+pub struct Scene {
+    /// The row.
+    pub context: Context,
+    /// The window with the golden completion in place.
+    pub golden: Parsed,
+    seed: u64,
+    import: OnceLock<Option<(Split, Parsed)>>,
+}
+
+impl Scene {
+    /// Parses a context; `None` where that takes too long.
+    #[must_use]
+    pub fn new(context: Context, seed: u64) -> Option<Self> {
+        let golden = Parsed::new(
+            context.language,
+            &context.prefix,
+            &context.golden,
+            &context.suffix,
+        )?;
+        Some(Self {
+            context,
+            golden,
+            seed,
+            import: OnceLock::new(),
+        })
+    }
+
+    /// Random numbers that depend on the seed, the context and `purpose` alone.
+    #[must_use]
+    pub fn draw(&self, purpose: &str) -> Draw {
+        let mut hasher = Sha256::new();
+        hasher.update(self.seed.to_le_bytes());
+        hasher.update(self.context.id.as_bytes());
+        hasher.update([0]);
+        hasher.update(purpose.as_bytes());
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&hasher.finalize()[..8]);
+        Draw::new(u64::from_le_bytes(bytes))
+    }
+
+    /// The window cut at one of its import lines, the same one in every run; `None` without one.
+    pub fn import(&self) -> Option<&(Split, Parsed)> {
+        self.import
+            .get_or_init(|| {
+                let mut draw = self.draw("import line");
+                let split = split::draw(&self.context, &self.golden, &mut draw)?;
+                let parsed = self.parse_split(&split)?;
+                Some((split, parsed))
+            })
+            .as_ref()
+    }
+
+    /// Parses the window of a split.
+    #[must_use]
+    pub fn parse_split(&self, split: &Split) -> Option<Parsed> {
+        Parsed::new(
+            self.context.language,
+            &split.prefix,
+            &split.golden,
+            &split.suffix,
+        )
+    }
+
+    /// A number for a sample of one type.
+    #[must_use]
+    pub fn sample_seed(&self, kind: HallucinationType, sample: usize) -> u64 {
+        // APIs take a seed of 31 bits.
+        self.draw(&format!("{kind}/{sample}")).next_u64() >> 33
+    }
+}

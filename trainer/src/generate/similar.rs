@@ -1,0 +1,103 @@
+//! How similar two completions are. FGit takes the cosine of embeddings; here they come from an
+//! `/v1/embeddings` endpoint. The lexical measure is the fallback, and the manifest names it.
+//!
+//! [`Similarity`] is also the place for an encoder that runs here (UniXcoder, or the mean hidden
+//! state of our own model): neither is built, since the decoder gives logits and no hidden states.
+
+use std::pin::Pin;
+
+use anyhow::Result;
+use truefill_remote::api::{Client, EmbedRequest};
+
+/// Scores on their way.
+pub type Scored<'a> = Pin<Box<dyn Future<Output = Result<Vec<f64>>> + Send + 'a>>;
+
+/// Measures how similar variants are to a golden completion; 1 is the same.
+pub trait Similarity: Send + Sync {
+    /// Its name in the manifest.
+    fn name(&self) -> String;
+
+    /// A score for each variant, in their order.
+    fn scores<'a>(
+        &'a self,
+        subject: &'a str,
+        golden: &'a str,
+        variants: &'a [String],
+    ) -> Scored<'a>;
+}
+
+/// The cosine of embeddings.
+pub struct Embeddings {
+    client: Client,
+}
+
+impl Embeddings {
+    /// Asks the endpoint of `client`.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+impl Similarity for Embeddings {
+    fn name(&self) -> String {
+        format!("cosine of embeddings by {}", self.client.config().model)
+    }
+
+    fn scores<'a>(
+        &'a self,
+        subject: &'a str,
+        golden: &'a str,
+        variants: &'a [String],
+    ) -> Scored<'a> {
+        Box::pin(async move {
+            let mut texts = vec![golden.to_owned()];
+            texts.extend_from_slice(variants);
+            let request = EmbedRequest {
+                subject: subject.to_owned(),
+                texts,
+            };
+            let vectors = self.client.embed(&request).await?;
+            let Some((golden, variants)) = vectors.split_first() else {
+                return Ok(Vec::new());
+            };
+            Ok(variants.iter().map(|v| cosine(golden, v)).collect())
+        })
+    }
+}
+
+/// Levenshtein's distance, as a share of the longer text: no measure of meaning.
+pub struct Lexical;
+
+impl Similarity for Lexical {
+    fn name(&self) -> String {
+        "lexical: normalised Levenshtein (no embeddings were named)".to_owned()
+    }
+
+    fn scores<'a>(&'a self, _: &'a str, golden: &'a str, variants: &'a [String]) -> Scored<'a> {
+        let score = |variant: &String| strsim::normalized_levenshtein(golden, variant);
+        let scores = variants.iter().map(score).collect();
+        Box::pin(std::future::ready(Ok(scores)))
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |x: &[f32], y: &[f32]| -> f64 {
+        let products = x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y));
+        products.sum()
+    };
+    let norm = (dot(a, a) * dot(b, b)).sqrt();
+    if norm > 0.0 { dot(a, b) / norm } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cosines() {
+        assert!((cosine(&[1.0, 0.0], &[2.0, 0.0]) - 1.0).abs() < 1e-12);
+        assert!(cosine(&[1.0, 0.0], &[0.0, 3.0]).abs() < 1e-12);
+        assert_eq!(cosine(&[0.0], &[1.0]), 0.0);
+    }
+}
