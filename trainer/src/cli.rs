@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::usage::Usage;
+
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote:
@@ -17,16 +19,14 @@ struct Cli {
 }
 
 /// The steps of the pipeline.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Step {
     /// Cut holes into real repositories: contexts with a golden completion
     Mine,
     /// Make hard negatives for contexts: wrong in one name, argument or import
     Generate,
-    /// Ask a blind panel which of golden and rejected is right
-    Judge,
-    /// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`
-    Curate,
+    Judge(crate::judge::Args),
+    Curate(crate::curate::Args),
     /// Fine-tune a checkpoint: SFT, ORPO, DPO, FGit
     Train,
     /// Measure a checkpoint on benchmarks and held-out rows
@@ -58,12 +58,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let step = format!("{:?}", cli.step).to_lowercase();
+    let out = &mut std::io::stdout().lock();
+    let step = match cli.step {
+        Step::Judge(args) => return ended(crate::judge::run(&args, out)),
+        Step::Curate(args) => return ended(crate::curate::run(&args, out)),
+        step => format!("{step:?}").to_lowercase(),
+    };
     tell(&format!(
         "error: `truefill-trainer {step}` is not part of version {}; it changed nothing",
         env!("CARGO_PKG_VERSION")
     ));
     ExitCode::from(1)
+}
+
+/// The exit status of a step, its failure told in one line.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    tell(&format!("error: {error:#}"));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
 fn tell(message: &str) {

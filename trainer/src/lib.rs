@@ -2,5 +2,15 @@
 //! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
 
 pub mod cli;
+pub mod corpus;
+pub mod curate;
+pub mod dedup;
+pub mod judge;
 pub mod panel;
+pub mod prompt;
+pub mod recipe;
 pub mod rows;
+pub mod score;
+pub mod stats;
+pub mod table;
+pub mod usage;

@@ -3,9 +3,13 @@
 //! Steps ask through [`Member`]; what is asked, cached, paid for and retried is the business of
 //! whatever implements it. Steps are tested with members that answer from a table.
 
+mod open;
+
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
+
+pub use open::open;
 
 /// One question to one model.
 #[derive(Clone, Debug, PartialEq)]
