@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::usage::Usage;
+
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote:
@@ -17,14 +19,12 @@ struct Cli {
 }
 
 /// The steps of the pipeline.
-#[derive(Clone, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Step {
     Mine(crate::mine::command::MineArgs),
     Generate(Box<crate::generate::command::GenerateArgs>),
-    /// Ask a blind panel which of golden and rejected is right
-    Judge,
-    /// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`
-    Curate,
+    Judge(crate::judge::Args),
+    Curate(crate::curate::Args),
     /// Fine-tune a checkpoint: SFT, ORPO, DPO, FGit
     Train,
     /// Measure a checkpoint on benchmarks and held-out rows
@@ -56,13 +56,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    if let Step::Mine(args) = &cli.step {
-        return finish(crate::mine::command::run(args).map(|()| String::new()));
-    }
-    if let Step::Generate(args) = &cli.step {
-        return finish(args.run());
-    }
-    let step = format!("{:?}", cli.step).to_lowercase();
+    let out = &mut std::io::stdout().lock();
+    let step = match cli.step {
+        Step::Mine(args) => return ended(crate::mine::command::run(&args)),
+        Step::Generate(args) => return ended(args.run().and_then(|text| print(out, &text))),
+        Step::Judge(args) => return ended(crate::judge::run(&args, out)),
+        Step::Curate(args) => return ended(crate::curate::run(&args, out)),
+        step => format!("{step:?}").to_lowercase(),
+    };
     tell(&format!(
         "error: `truefill-trainer {step}` is not part of version {}; it changed nothing",
         env!("CARGO_PKG_VERSION")
@@ -70,19 +71,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// Prints what a step gives, or its error with every cause.
-fn finish(result: anyhow::Result<String>) -> ExitCode {
-    use std::io::Write;
-    match result {
-        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
-            // A closed pipe wanted no more.
-            Ok(()) | Err(_) => ExitCode::SUCCESS,
-        },
-        Err(error) => {
-            tell(&format!("error: {error:#}"));
-            ExitCode::from(1)
-        }
-    }
+/// The exit status of a step, its failure told in one line.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    tell(&format!("error: {error:#}"));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}
+
+/// A closed pipe wanted no more.
+fn print(out: &mut dyn std::io::Write, text: &str) -> anyhow::Result<()> {
+    let _ = out.write_all(text.as_bytes());
+    Ok(())
 }
 
 fn tell(message: &str) {

@@ -3,9 +3,18 @@
 
 pub mod cli;
 pub mod contract;
+pub mod corpus;
+pub mod curate;
+pub mod dedup;
 pub mod generate;
+pub mod judge;
 pub mod mine;
 pub mod panel;
 pub mod progress;
 pub mod prompt;
+pub mod recipe;
 pub mod rows;
+pub mod score;
+pub mod stats;
+pub mod table;
+pub mod usage;

@@ -4,10 +4,13 @@
 //! whatever implements it. Steps are tested with members that answer from a table.
 
 pub mod http;
+mod open;
 
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
+
+pub use open::open;
 
 /// One question to one model.
 #[derive(Clone, Debug, PartialEq)]

@@ -309,6 +309,7 @@ mod tests {
             kind: VerdictKind::Blind,
             judge: "j".into(),
             prompt_version: "1".into(),
+            first: None,
             verdict: None,
             missing: Some("blocked".into()),
         }

@@ -8,6 +8,7 @@ mod curated;
 mod jsonl;
 mod manifest;
 mod negative;
+mod score;
 mod verdict;
 
 pub use context::{Context, HoleKind, Span};
@@ -15,4 +16,5 @@ pub use curated::{PairRow, SftRow};
 pub use jsonl::{RowError, RowReader, RowWriter, Written, write_whole};
 pub use manifest::{Input, Manifest};
 pub use negative::{HallucinationType, Negative, Split};
+pub use score::{Difficulty, Margin, Resolution, Score};
 pub use verdict::{Subject, Verdict, VerdictKind};

@@ -36,6 +36,9 @@ pub struct Verdict {
     pub judge: String,
     /// Version of the judge's prompt.
     pub prompt_version: String,
+    /// The candidate that was shown first; only where there were two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Subject>,
     /// 0 or 1; nothing where there is no verdict.
     pub verdict: Option<u8>,
     /// Why there is none: a blocked or unreadable answer is missing, never 0.

@@ -1,0 +1,56 @@
+//! A datasheet (Gebru et al. 2021) of the curated rows, made from the manifest and its tables.
+
+use std::fmt::Write;
+
+use crate::rows::Manifest;
+use crate::table::Table;
+
+/// The datasheet as Markdown.
+pub fn datasheet(manifest: &Manifest, tables: &[(String, Table)]) -> String {
+    let mut out = String::new();
+    // Writing into a string cannot fail.
+    let _ = write(&mut out, manifest, tables);
+    out
+}
+
+fn write(out: &mut String, manifest: &Manifest, tables: &[(String, Table)]) -> std::fmt::Result {
+    out.push_str(
+        "# Datasheet\n\nMade by `truefill-trainer curate`; figures are from the manifest beside \
+         it.\n\n## Motivation\n\nRows teach a code model to fill holes without inventing methods, \
+         parameters, variables or imports. Each pairs what a developer wrote with a completion that \
+         is plausible and wrong in one name (paper \"Synthetic Hallucinations, Real Gains\").\n\n\
+         ## Composition\n\n- `sft.jsonl`: prompt and golden completion, at most one row for a \
+         context.\n- `pairs.jsonl`: the same with the wrong completion, who made it, and the share \
+         of blind judges whom it fooled.\n- `valid/`, `test/`: rows of other repositories; no \
+         repository is in two splits.\n- `subsets/size-N/`: N training rows, with the mix of all; \
+         each size holds the smaller ones.\n- `subsets/band-*/`: rows by fool rate, equally many \
+         of each language and type.\n\nPrefix, golden completion and suffix are bytes of the \
+         file as it was found. Rows of the type `import` have their hole on the import's line.\n\n",
+    );
+    for (_, table) in tables {
+        writeln!(out, "### {}\n\n{}", table.title, table.to_markdown())?;
+    }
+    out.push_str("## Collection and filters\n\n");
+    for (name, count) in &manifest.counts {
+        writeln!(out, "- {name}: {count}")?;
+    }
+    out.push_str("\nWhat was set:\n\n```json\n");
+    let recipe = serde_json::to_string_pretty(&manifest.recipe).unwrap_or_default();
+    writeln!(out, "{recipe}\n```\n")?;
+    out.push_str(
+        "## Uses\n\nFor fine-tuning and for choosing checkpoints. The wrong completions are wrong \
+         on purpose: never use them as code. A fool rate is what a panel of models says, not a \
+         fact about the code; rows without verdicts have none. Not for measuring models against \
+         published benchmarks.\n\n## Distribution\n\nEach row carries its repository, path and \
+         SPDX licence; whoever passes rows on keeps to that licence and its notices.\n\n## Files\n\n",
+    );
+    for file in &manifest.outputs {
+        let name = file.path.display();
+        writeln!(
+            out,
+            "- `{name}`: {} rows, SHA-256 `{}`",
+            file.rows, file.sha256
+        )?;
+    }
+    Ok(())
+}

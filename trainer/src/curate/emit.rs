@@ -1,0 +1,203 @@
+//! The second pass: the text of the rows that were chosen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::composition::Composition;
+use super::pool::Pool;
+use super::select::Chosen;
+use super::splits::Split;
+use super::subsets::Subsets;
+use crate::corpus::{ContextTable, Item, Progress, Spool, negatives, partitions_for};
+use crate::rows::{Context, Negative, PairRow, RowWriter, SftRow, Written};
+
+/// Where rows come from and go to.
+pub struct Places<'a> {
+    /// The contexts' file.
+    pub contexts: &'a Path,
+    /// The negatives' file.
+    pub negatives: &'a Path,
+    /// The folder for the files.
+    pub folder: &'a Path,
+    /// Compress them.
+    pub compress: bool,
+}
+
+/// `sft.jsonl` and `pairs.jsonl` of a folder.
+struct Files {
+    sft: RowWriter<SftRow>,
+    pairs: RowWriter<PairRow>,
+}
+
+/// Writes every file, and counts what is in them.
+///
+/// # Errors
+/// What the file system says, and inputs that changed since the first pass.
+pub fn emit(
+    places: &Places<'_>,
+    pool: &Pool,
+    chosen: &[Chosen],
+    subsets: &Subsets,
+    composition: &mut Composition,
+) -> Result<Vec<Written>> {
+    let by_row: HashMap<usize, Chosen> =
+        chosen.iter().map(|chosen| (chosen.row, *chosen)).collect();
+    let spool = fill(places, pool, &by_row)?;
+    let mut files = open(places, subsets)?;
+    let mut progress = Progress::start("writing rows", Some(chosen.len() as u64));
+    spool.drain(|mut items| {
+        let rank = |item: &Item| {
+            pool.contexts
+                .place(&item.context.id)
+                .map(|place| pool.contexts.get(place).own.rank)
+        };
+        items.sort_by_key(rank);
+        for item in &items {
+            write_item(item, pool, &by_row, subsets, &mut files, composition)?;
+            progress.add(item.negatives.len() as u64);
+        }
+        Ok(())
+    })?;
+    let mut written = Vec::new();
+    for (_, files) in files {
+        written.push(files.sft.finish()?);
+        written.push(files.pairs.finish()?);
+    }
+    Ok(written)
+}
+
+/// Brings the chosen rows together with their contexts, which are spread over the partitions by the
+/// draw: so the files come out in a drawn order.
+fn fill(places: &Places<'_>, pool: &Pool, by_row: &HashMap<usize, Chosen>) -> Result<Spool> {
+    let partitions = partitions_for(&[places.contexts, places.negatives]);
+    let mut wanted = vec![false; pool.contexts.facts().len()];
+    for row in by_row.keys() {
+        wanted[pool.rows[*row].context as usize] = true;
+    }
+    let partition = |place: u32| (pool.contexts.get(place).own.rank % partitions as u64) as usize;
+    let mut spool = Spool::beside(&places.folder.join("sft.jsonl"), partitions)?;
+    let contexts = ContextTable::read(places.contexts, |context| {
+        if let Some(place) = pool.contexts.place(&context.id)
+            && wanted[place as usize]
+        {
+            spool.context(partition(place), context)?;
+        }
+        Ok(())
+    })?;
+    let mut given = vec![false; pool.rows.len()];
+    negatives(places.negatives, &contexts, |_, negative| {
+        let place = pool.contexts.place(&negative.context_id);
+        let row = place.and_then(|place| pool.find(place, &negative));
+        if let (Some(place), Some(row)) = (place, row)
+            && by_row.contains_key(&row)
+            && !std::mem::replace(&mut given[row], true)
+        {
+            spool.negative(partition(place), &negative)?;
+        }
+        Ok(())
+    })?;
+    Ok(spool)
+}
+
+/// Folders below the output, the training rows' own first.
+fn open(places: &Places<'_>, subsets: &Subsets) -> Result<BTreeMap<String, Files>> {
+    let mut folders = vec![String::new(), "valid".into(), "test".into()];
+    folders.extend(subsets.sizes.iter().map(|size| size_folder(*size)));
+    if subsets.band_rows > 0 {
+        let bands = crate::rows::Difficulty::ALL;
+        folders.extend(bands.map(|band| band_folder(band.name())));
+    }
+    let name = |kind: &str| match places.compress {
+        true => format!("{kind}.jsonl.zst"),
+        false => format!("{kind}.jsonl"),
+    };
+    let files = |folder: String| {
+        let path: PathBuf = places.folder.join(&folder);
+        let files = Files {
+            sft: RowWriter::create(&path.join(name("sft")))?,
+            pairs: RowWriter::create(&path.join(name("pairs")))?,
+        };
+        Ok((folder, files))
+    };
+    folders.into_iter().map(files).collect()
+}
+
+fn size_folder(size: usize) -> String {
+    format!("subsets/size-{size}")
+}
+
+fn band_folder(band: &str) -> String {
+    format!("subsets/band-{band}")
+}
+
+fn write_item(
+    item: &Item,
+    pool: &Pool,
+    by_row: &HashMap<usize, Chosen>,
+    subsets: &Subsets,
+    files: &mut BTreeMap<String, Files>,
+    composition: &mut Composition,
+) -> Result<()> {
+    let Some(place) = pool.contexts.place(&item.context.id) else {
+        return Ok(());
+    };
+    let split = pool.contexts.get(place).own.split;
+    let folders = folders_of(place, split, subsets);
+    for negative in &item.negatives {
+        let chosen = pool.find(place, negative).and_then(|row| by_row.get(&row));
+        let Some(chosen) = chosen else { continue };
+        let row = &pool.rows[chosen.row];
+        let sft = sft_row(&item.context, negative);
+        let pair = PairRow {
+            chosen: sft.clone(),
+            rejected: negative.rejected.clone(),
+            generator: negative.generator.clone(),
+            fool_rate: row.fooled().value(),
+        };
+        composition.add(split, &pair, row, chosen.sft);
+        for folder in &folders {
+            let Some(files) = files.get_mut(folder) else {
+                continue;
+            };
+            if chosen.sft {
+                files.sft.write(&sft)?;
+            }
+            files.pairs.write(&pair)?;
+        }
+    }
+    Ok(())
+}
+
+fn folders_of(place: u32, split: Split, subsets: &Subsets) -> Vec<String> {
+    if split != Split::Train {
+        return vec![split.name().to_owned()];
+    }
+    let sizes = subsets
+        .sizes
+        .iter()
+        .filter(|size| subsets.in_size(place, **size));
+    let band = subsets.band(place).map(|band| band_folder(band.name()));
+    std::iter::once(String::new())
+        .chain(sizes.map(|size| size_folder(*size)))
+        .chain(band)
+        .collect()
+}
+
+/// The SFT row of the hole that a negative fills: for an import, the hole on the import's line.
+fn sft_row(context: &Context, negative: &Negative) -> SftRow {
+    let hole = negative.context(context);
+    SftRow {
+        context_id: context.id.clone(),
+        language: hole.language,
+        kind: negative.kind,
+        repo: hole.repo,
+        license: hole.license,
+        path: hole.path,
+        prefix: hole.prefix,
+        golden: hole.golden,
+        suffix: hole.suffix,
+        span: hole.span,
+    }
+}

@@ -1,0 +1,7 @@
+//! How likely a model takes a completion to be.
+
+mod difficulty;
+mod likelihood;
+
+pub use difficulty::{FEWEST_SCORERS, Thresholds, difficulty};
+pub use likelihood::{Scored, Scorer, ScorerRecipe, open};

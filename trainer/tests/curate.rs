@@ -1,0 +1,227 @@
+//! `judge` and `curate` as processes: tables, files, exit status, messages.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn data(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/curate");
+    folder.join(format!("{name}.jsonl"))
+}
+
+fn trainer(args: &[&Path]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
+    command.args(args).output().expect("runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs `curate` on the made-up corpus.
+fn curate(out: &Path, recipe: &Path) -> Output {
+    trainer(&[
+        "curate".as_ref(),
+        &data("contexts"),
+        &data("negatives"),
+        &data("verdicts"),
+        &data("scores"),
+        "--out".as_ref(),
+        out,
+        "--recipe".as_ref(),
+        recipe,
+    ])
+}
+
+const RECIPE: &str = "[judge]\nseed = 1\n[curate]\nseed = 4\nvalid = 0.1\ntest = 0.1\n\
+                      sizes = [10, 20]\nrepo_cap = 4\n[curate.bands]\nrows = 12\n";
+
+#[test]
+fn the_made_up_corpus_has_these_tables_and_this_datasheet() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = folder.path().join("recipe.toml");
+    std::fs::write(&recipe, RECIPE).expect("written");
+    let out = folder.path().join("out");
+    let ran = curate(&out, &recipe);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    insta::assert_snapshot!("tables", text(&ran.stdout));
+    let sheet = std::fs::read_to_string(out.join("DATASHEET.md")).expect("there");
+    insta::assert_snapshot!("datasheet", sheet);
+    let manifest = std::fs::read(out.join("curated.manifest.json")).expect("there");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["inputs"].as_array().map(Vec::len), Some(4));
+    assert_eq!(
+        manifest["outputs"][0]["path"],
+        "pairs.jsonl".replace("pairs", "sft")
+    );
+    let left: Vec<_> = std::fs::read_dir(&out).expect("there").flatten().collect();
+    assert_eq!(left.len(), 7, "no temporary file is left: {left:?}");
+}
+
+#[test]
+fn tables_are_json_when_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let ran = trainer(&[
+        "curate".as_ref(),
+        &data("contexts"),
+        &data("negatives"),
+        "--out".as_ref(),
+        &out,
+        "--json".as_ref(),
+    ]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let tables: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    assert!(
+        tables["languages"]
+            .as_array()
+            .is_some_and(|rows| rows.len() == 6)
+    );
+}
+
+#[test]
+fn resolve_fills_the_scores() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("verdicts.jsonl.zst");
+    let (contexts, negatives) = (data("contexts"), data("negatives"));
+    let mut args: Vec<&Path> = vec!["judge".as_ref(), &contexts, &negatives];
+    args.extend([
+        "--judges".as_ref(),
+        "resolve".as_ref(),
+        "--out".as_ref(),
+        &*out,
+    ]);
+    let ran = trainer(&args);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    insta::assert_snapshot!("resolve", text(&ran.stdout));
+    for name in [
+        "verdicts.jsonl.zst",
+        "scores.jsonl.zst",
+        "verdicts.manifest.json",
+    ] {
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 3);
+}
+
+/// What is wrong, the status, and what the message holds.
+#[test]
+fn broken_inputs_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let read = |name| std::fs::read_to_string(data(name)).expect("there");
+    let (contexts, negatives) = (read("contexts"), read("negatives"));
+    let first = contexts.lines().next().expect("a row");
+    let one = file("one.jsonl", &format!("{first}\n"));
+    let twice = file("twice.jsonl", &format!("{first}\n{first}\n"));
+    let import = negatives
+        .lines()
+        .find(|row| row.contains("\"import\""))
+        .expect("an import");
+    let mut torn: serde_json::Value = serde_json::from_str(import).expect("JSON");
+    torn["split"]["suffix"] = "something else".into();
+    let torn = file(
+        "torn.jsonl",
+        &format!("{}\n{torn}\n", negatives.lines().next().expect("a row")),
+    );
+    let moved = file(
+        "moved.jsonl",
+        &import.replace("\"hole_start\":0", "\"hole_start\":1"),
+    );
+    let wrong_place = file(
+        "place.jsonl",
+        &first.replacen("\"hole_end\":", "\"hole_end\":1", 1),
+    );
+    let recipe = file("recipe.toml", "[curate]\ncup = 3\n[judge]\nscorers = 1\n");
+    let panel = file("panel.toml", "[judge]\npanel = [\"a\"]\n");
+    let (good, bad, out) = (
+        data("contexts"),
+        data("negatives"),
+        folder.path().join("out.jsonl"),
+    );
+    let table: [(&[&Path], i32, &[&str]); 11] = [
+        (
+            &[&bad, &bad],
+            1,
+            &["negatives.jsonl:1", "expected a row of `contexts`"],
+        ),
+        (
+            &[&good, &good],
+            1,
+            &["contexts.jsonl:1", "expected a row of `negatives`"],
+        ),
+        (
+            &[&one, &bad],
+            1,
+            &["negatives.jsonl:9", "not among the contexts"],
+        ),
+        (&[&twice, &bad], 1, &["twice.jsonl:2", "a second time"]),
+        (
+            &[&good, &torn],
+            1,
+            &["torn.jsonl:2", "does not give the window's bytes"],
+        ),
+        (
+            &[&good, &moved],
+            1,
+            &["moved.jsonl:1", "place does not fit"],
+        ),
+        (
+            &[&wrong_place, &bad],
+            1,
+            &["place.jsonl:1", "expected `hole_end`"],
+        ),
+        (
+            &[&folder.path().join("none.jsonl"), &bad],
+            1,
+            &["none.jsonl", "No such file"],
+        ),
+        (
+            &[&good, &bad, "--recipe".as_ref(), &recipe],
+            2,
+            &["recipe.toml", "unknown field"],
+        ),
+        (&[&good], 2, &["<NEGATIVES>"]),
+        (&[&good, &bad, "--nope".as_ref()], 2, &["--nope"]),
+    ];
+    for (inputs, status, expected) in table {
+        for step in ["judge", "curate"] {
+            let mut args: Vec<&Path> = vec![step.as_ref()];
+            args.extend_from_slice(inputs);
+            args.extend(["--out".as_ref(), &*out]);
+            let ran = trainer(&args);
+            let message = text(&ran.stderr);
+            assert_eq!(
+                ran.status.code(),
+                Some(status),
+                "{step} {inputs:?}: {message}"
+            );
+            for part in expected {
+                assert!(message.contains(part), "{step} {inputs:?}: {message}");
+            }
+            assert!(!out.exists(), "{step} {inputs:?}");
+        }
+    }
+    for (who, with, expected) in [
+        ("panel", None, "`panel` in its section"),
+        ("likelihood", None, "[[judge.scorer]]"),
+        ("panel", Some(&panel), "panel.toml"),
+    ] {
+        let mut args: Vec<&Path> = vec!["judge".as_ref(), &good, &bad];
+        args.extend(["--judges".as_ref(), who.as_ref(), "--out".as_ref(), &*out]);
+        args.extend(
+            with.iter()
+                .flat_map(|recipe| ["--recipe".as_ref(), recipe.as_path()]),
+        );
+        let ran = trainer(&args);
+        assert_eq!(ran.status.code(), Some(2), "{who}");
+        assert!(
+            text(&ran.stderr).contains(expected),
+            "{}",
+            text(&ran.stderr)
+        );
+    }
+}
