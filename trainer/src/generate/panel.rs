@@ -33,7 +33,11 @@ pub(super) struct Panel {
 
 impl Panel {
     pub(super) fn open(recipe: &Recipe, members: &Members, out: &Path) -> Result<Self> {
-        let mut names: Vec<String> = recipe.generators.iter().filter_map(member_of).collect();
+        let mut names: Vec<String> = recipe
+            .generators
+            .iter()
+            .filter_map(|name| member_of(name))
+            .collect();
         names.sort_unstable();
         names.dedup();
         let mut panel = Self {
@@ -136,8 +140,8 @@ impl Panel {
 }
 
 /// The member that a generator asks.
-fn member_of(generator: &String) -> Option<String> {
-    match generator.as_str() {
+fn member_of(generator: &str) -> Option<String> {
+    match generator {
         "mutate" | "local" => None,
         name => Some(name.strip_prefix(TEACHER).unwrap_or(name).to_owned()),
     }

@@ -32,7 +32,7 @@ pub(super) struct Failed {
 }
 
 /// The header's value, to be read against the clock.
-pub(super) struct RetryAfter(HeaderMap);
+pub(super) struct RetryAfter(Box<HeaderMap>);
 
 impl RetryAfter {
     pub(super) fn wait(&self, now: std::time::SystemTime) -> Option<Duration> {
@@ -143,7 +143,7 @@ impl Transport {
                 status: status.as_u16(),
                 excerpt,
             },
-            retry_after: Some(RetryAfter(headers)),
+            retry_after: Some(RetryAfter(Box::new(headers))),
         })
     }
 
