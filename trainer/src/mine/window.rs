@@ -66,7 +66,7 @@ mod tests {
         };
         assert_eq!(cut(100), text);
         assert_eq!(cut(28), "bbbb\ncccc HOLE dddd\neeee\n");
-        assert_eq!(cut(12), "cc HOLE ddd");
+        assert_eq!(cut(12), "ccc HOLE ddd");
     }
 
     #[test]

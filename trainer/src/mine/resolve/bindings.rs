@@ -75,28 +75,16 @@ impl<'a> Bindings<'a> {
             return self.read_csharp(text, node);
         }
         if node.kind() == "typed_parameter" {
-            let name = node.named_child(0).map(|name| &text[name.byte_range()]);
-            return self.bind(
-                name,
-                node.child_by_field_name("type"),
-                text,
-                node.start_byte(),
-            );
+            return self.bind(node.named_child(0), node.child_by_field_name("type"), text);
         }
         for (kind, name, values) in BINDERS {
             if *kind != node.kind() {
                 continue;
             }
-            let name = node
-                .child_by_field_name(name)
-                .map(|name| &text[name.byte_range()]);
+            // Of `Type name = value` two nodes bind the name at its place; the outer has the type.
+            let name = node.child_by_field_name(name);
             for value in *values {
-                self.bind(
-                    name,
-                    node.child_by_field_name(value),
-                    text,
-                    node.start_byte(),
-                );
+                self.bind(name, node.child_by_field_name(value), text);
             }
         }
     }
@@ -108,17 +96,17 @@ impl<'a> Bindings<'a> {
         for declarator in node.named_children(&mut cursor) {
             if declarator.kind() == "variable_declarator" {
                 let name = declarator.child_by_field_name("name");
-                let name = name.map(|name| &text[name.byte_range()]);
-                self.bind(name, kind, text, node.start_byte());
+                self.bind(name, kind, text);
                 let last = declarator.named_child_count().checked_sub(1);
                 let value = last.and_then(|last| declarator.named_child(last as u32));
-                self.bind(name, value, text, node.start_byte());
+                self.bind(name, value, text);
             }
         }
     }
 
-    fn bind(&mut self, name: Option<&'a str>, value: Option<Node>, text: &'a str, at: usize) {
-        let name = name.and_then(last_name);
+    fn bind(&mut self, name: Option<Node>, value: Option<Node>, text: &'a str) {
+        let at = name.map_or(0, |name| name.start_byte());
+        let name = name.and_then(|name| last_name(&text[name.byte_range()]));
         let value = value.and_then(|value| first_name(&text[value.byte_range()]));
         if let (Some(name), Some(value)) = (name, value)
             && !NO_TYPES.contains(&value)

@@ -135,23 +135,42 @@ impl<'a> Scene<'a> {
         if bare && implicit && self.members.contains(name) {
             return Some(Origin::Own);
         }
-        if self.locals.contains(name) || is_known_everywhere(self.language, name) {
+        if self.locals.contains(name) {
             return None;
         }
+        let strong = self.called_like(name);
+        if strong.is_some() || is_known_everywhere(self.language, name) {
+            return strong;
+        }
         self.unnamed(name, bare)
+    }
+
+    /// A name that something of the repository or an import is called like: a type's file, what
+    /// Ruby requires, the first part of an include path.
+    fn called_like(&self, name: &str) -> Option<Origin> {
+        let constant = name.starts_with(char::is_uppercase);
+        if constant && self.project.has_type(self.language, name) {
+            return Some(Origin::Own);
+        }
+        let by_module = match self.language {
+            Language::Ruby => constant,
+            Language::Cpp => true,
+            _ => false,
+        };
+        let name = plain(name);
+        let mut modules = self.wildcards.iter().filter(|_| by_module);
+        let found = modules.find(|(module, _)| *module == name);
+        found.map(|(_, origin)| origin.clone())
     }
 
     /// A name that no import, definition or assignment of the file brings.
     fn unnamed(&self, name: &str, bare: bool) -> Option<Origin> {
         let constant = name.starts_with(char::is_uppercase);
-        let own_type = constant && self.project.has_type(self.language, name);
         match self.language {
             // A package's files see each other's names.
             Language::Go => bare.then_some(Origin::Own),
-            _ if own_type => Some(Origin::Own),
-            Language::Ruby => self.wildcard_called(name).filter(|_| constant),
-            // A namespace of C++ is called like its include path, or it is home.
-            Language::Cpp => self.wildcard_called(name).or_else(|| self.home()),
+            // C++: where own headers are included, they are likelier than undeclared ones.
+            Language::Cpp => self.home(),
             Language::CSharp | Language::Java if !constant => None,
             Language::Python | Language::Rust | Language::CSharp | Language::Java => {
                 let named = bare || constant;
@@ -162,12 +181,6 @@ impl<'a> Scene<'a> {
             }
             _ => None,
         }
-    }
-
-    fn wildcard_called(&self, name: &str) -> Option<Origin> {
-        let name = plain(name);
-        let found = self.wildcards.iter().find(|(module, _)| *module == name);
-        found.map(|(_, origin)| origin.clone())
     }
 
     fn home(&self) -> Option<Origin> {

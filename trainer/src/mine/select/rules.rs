@@ -171,7 +171,7 @@ fn is_trivial(kind: HoleKind, golden: &str) -> bool {
 mod tests {
     use super::*;
 
-    const FILE: &str = "import client\n\ndef load_items(path, limit):\n    items = client.read_all(path)\n    return items[:limit]\n\ndef load_first(path):\n    found = load_items(path, 1)\n    return found[0]\n\ndef unrelated():\n    xyzzy_frobnicate(quux_plugh)\n    return client\n";
+    const FILE: &str = "import client\n\ndef load_items(path, limit):\n    items = client.read_all(path)\n    return items[:limit]\n\ndef load_first(path):\n    found = load_items(path, 1)\n    return found[0]\n\ndef unrelated():\n    xyzzy_frobnicate(quux_plugh)\n    keep_going(client)\n    return client\n";
 
     fn score(kind: HoleKind, golden: &str) -> Score {
         let page = Page::new(Language::Python, FILE);

@@ -25,6 +25,7 @@ pub(super) fn visit(
     let allowance = Allowance::new(limits.bytes);
     let mut opened = Opened {
         path,
+        gem: path.extension().is_some_and(|end| end == "gem"),
         limits,
         allowance: &allowance,
         entries: 0,
@@ -41,6 +42,8 @@ pub(super) fn visit(
 
 struct Opened<'a, 'v> {
     path: &'a Path,
+    /// Another archive in it is opened; one, not one in that.
+    gem: bool,
     limits: &'a Limits,
     allowance: &'a Allowance,
     entries: u64,
@@ -115,10 +118,9 @@ impl Opened<'_, '_> {
         path: &str,
         entry: &mut tar::Entry<'_, R>,
     ) -> Result<(), SourceError> {
-        let gem = self.path.extension().is_some_and(|end| end == "gem");
         match path {
-            "data.tar.gz" if gem => self.inner_tar(entry),
-            "metadata.gz" if gem => {
+            "data.tar.gz" if self.gem => self.inner_tar(entry),
+            "metadata.gz" if self.gem => {
                 let mut reader = MultiGzDecoder::new(entry).take(LONGEST_METADATA);
                 self.give(GEM_METADATA, LONGEST_METADATA, &mut reader)
             }
@@ -132,8 +134,8 @@ impl Opened<'_, '_> {
     /// A gem's files. The type is erased: a tar in a tar in a tar is not followed.
     fn inner_tar(&mut self, reader: &mut dyn Read) -> Result<(), SourceError> {
         let mut inner = Opened {
-            // Its own name does not end in `.gem`, so nothing inside is opened again.
-            path: Path::new("data.tar.gz"),
+            path: self.path,
+            gem: false,
             limits: self.limits,
             allowance: self.allowance,
             entries: self.entries,
