@@ -156,7 +156,7 @@ fn archives_give_what_folders_give() {
     ];
     let plain = mine(&recipe(), &[data().join("python")]);
     for path in packed {
-        let mined = mine(&recipe(), &[path.clone()]);
+        let mined = mine(&recipe(), std::slice::from_ref(&path));
         let lines = |mined: &Mined| mined.rows.iter().map(show).collect::<Vec<_>>();
         assert_eq!(lines(&mined), lines(&plain), "{}", path.display());
         assert_eq!(mined.rows[0].repo, "orchard-1.0");
@@ -342,7 +342,7 @@ proptest! {
         }
         let mut recipe = recipe();
         (recipe.window_bytes, recipe.prefix_share, recipe.seed) = (window_bytes, prefix_share, seed);
-        for row in mine(&recipe, &[source.clone()]).rows {
+        for row in mine(&recipe, std::slice::from_ref(&source)).rows {
             prop_assert_eq!(row.check(), Ok(()));
             let bytes = std::fs::read(source.join(&row.path)).expect("there");
             let window = row.window();

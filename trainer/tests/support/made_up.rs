@@ -151,6 +151,7 @@ fn negatives(
                 HallucinationType::UndefinedVariable => {
                     format!("{receiver}.{method}({generator}_items, limit)")
                 }
+                HallucinationType::Similar => continue,
                 HallucinationType::Import => import
                     .replace("{m}", &format!("{module}_{generator}"))
                     .trim_end()

@@ -176,10 +176,9 @@ fn java(module: &str, group: &str) -> bool {
     if let Some((_, package)) = JAVA_PACKAGES
         .iter()
         .find(|(start, _)| within(module, start, '.'))
+        && within(group, package, '.')
     {
-        if within(group, package, '.') {
-            return true;
-        }
+        return true;
     }
     let umbrella = JAVA_UMBRELLAS.iter().any(|start| within(group, start, '.'));
     let needed = if umbrella { 3 } else { 2 };
