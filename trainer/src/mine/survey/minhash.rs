@@ -151,7 +151,7 @@ mod tests {
         (0..words as u64)
             .map(|at| {
                 let fresh = (at as usize) < changed;
-                let word = mix(at ^ (seed << 32 | 7) * u64::from(fresh));
+                let word = mix(at ^ ((seed << 32 | 7) * u64::from(fresh)));
                 format!("w{word:x} ")
             })
             .collect()
