@@ -156,6 +156,11 @@ where
             match Incoming::parse(&body) {
                 Incoming::Request(request) => {
                     let exit = request.method() == "exit";
+                    if exit {
+                        // The service drops what is in progress when it sees this; what was
+                        // asked before has its answer first.
+                        self.drain().await;
+                    }
                     self.dispatch(request).await;
                     if exit {
                         return End::Exit;
@@ -231,10 +236,15 @@ where
         }
     }
 
+    /// Waits for the requests in progress, as long as is decent.
+    async fn drain(&mut self) {
+        let rest = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(DRAIN, rest).await;
+    }
+
     async fn finish(&mut self, end: &End) {
         if matches!(end, End::StreamEnd | End::Refused(_)) {
-            let rest = async { while self.tasks.join_next().await.is_some() {} };
-            let _ = tokio::time::timeout(DRAIN, rest).await;
+            self.drain().await;
         }
         self.tasks.shutdown().await;
         self.sender.end();
