@@ -256,6 +256,9 @@ impl Extractor<'_> {
         let kinds: Vec<HoleKind> = self.recipe.shares().map(|(kind, _)| kind).collect();
         let mut holes: Vec<Hole> = holes_in(language, text, tree);
         holes.retain(|hole| kinds.contains(&hole.kind));
+        for hole in &mut holes {
+            trim(text, &mut hole.range);
+        }
         // One id, one row: of holes at the same place the first kind counts.
         holes.sort_by_key(|hole| (hole.range.start, hole.range.end, hole.kind));
         holes.dedup_by(|later, first| later.range == first.range);
@@ -274,6 +277,14 @@ impl Extractor<'_> {
         }
         by_kind
     }
+}
+
+/// Takes white space at both ends out of a hole: a line break belongs to the suffix.
+fn trim(text: &str, range: &mut Range<usize>) {
+    let golden = &text[range.clone()];
+    range.end -= golden.len() - golden.trim_end().len();
+    range.start += golden.len() - golden.trim_start().len();
+    range.end = range.end.max(range.start);
 }
 
 /// Judges a file's holes.
@@ -301,8 +312,12 @@ impl Judge<'_> {
             .tree
             .root_node()
             .descendant_for_byte_range(range.start, range.end);
-        if node.is_none_or(|node| node.has_error()) {
+        let Some(node) = node.filter(|node| !node.has_error()) else {
             return Err(HoleReason::SyntaxError);
+        };
+        // A parameter of Go or C++ is a declaration by its kind, and no statement.
+        if kind == HoleKind::Statement && node.kind().contains("parameter") {
+            return Err(HoleReason::Trivial);
         }
         let recipe = self.recipe;
         let window = window(self.text, &range, recipe.window_bytes, recipe.prefix_share);

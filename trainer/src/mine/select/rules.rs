@@ -160,11 +160,13 @@ fn is_trivial(kind: HoleKind, golden: &str) -> bool {
         .step_by(2)
         .map(str::len)
         .sum::<usize>();
+    // A body on one line is an expression or the inside of a literal.
+    let short = kind == HoleKind::Block && !golden.contains('\n');
     let least = match kind {
         HoleKind::Block => 2,
         _ => 1,
     };
-    telling < least || quoted || letters * 10 < golden.len() * 4 || prose * 2 > golden.len()
+    short || telling < least || quoted || letters * 10 < golden.len() * 4 || prose * 2 > golden.len()
 }
 
 #[cfg(test)]
