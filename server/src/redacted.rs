@@ -51,7 +51,7 @@ pub fn around(
     let cursor = prefix.len();
     let found = redact::secrets(&whole);
     let hidden = match line {
-        CursorLine::AsItIs => beside(&found, &cursor_line(prefix, suffix)),
+        CursorLine::AsItIs => beside(&whole, found, &cursor_line(prefix, suffix)),
         CursorLine::Hidden { code } => {
             let here = at_cursor(prefix, suffix, code);
             redact::merged(found.into_iter().chain(here).collect())
@@ -70,25 +70,21 @@ fn cursor_line(prefix: &str, suffix: &str) -> Range<usize> {
     start..prefix.len() + rest
 }
 
-/// What of the secrets lies on other lines.
-fn beside(found: &[Secret], line: &Range<usize>) -> Vec<Secret> {
-    let pieces = found.iter().flat_map(|secret| {
-        let (start, end) = (secret.range.start, secret.range.end);
-        // The line breaks around the line stay.
-        let above = start..end.min(line.start.saturating_sub(1)).max(start);
-        let below = start.max(line.end + 1).min(end)..end;
-        let whole = end <= line.start || start >= line.end;
-        let pieces = if whole {
-            [start..end, end..end]
-        } else {
-            [above, below]
-        };
-        pieces.map(|range| Secret {
-            kind: secret.kind,
-            range,
-        })
-    });
-    pieces.filter(|secret| !secret.range.is_empty()).collect()
+/// What of the secrets lies on other lines. Above the cursor's line they are looked for without
+/// it, so that no key typed changes them.
+fn beside(whole: &str, found: Vec<Secret>, line: &Range<usize>) -> Vec<Secret> {
+    let above = redact::secrets(&whole[..line.start]);
+    // The line break behind the line stays.
+    let below = line.end + 1;
+    let rest = |secret: Secret| Secret {
+        kind: secret.kind,
+        range: secret.range.start.max(below)..secret.range.end,
+    };
+    let reaches = |secret: &Secret| secret.range.end > below;
+    above
+        .into_iter()
+        .chain(found.into_iter().filter(reaches).map(rest))
+        .collect()
 }
 
 /// Secrets that show only where the text is cut at the cursor, and the one that is being typed.
