@@ -57,24 +57,36 @@ impl<'a> Site<'a> {
         at_line.line_indent = indent_width(&window[start..]);
         let mut at_cursor = at_line.clone();
         at_cursor.skip(window, start);
-        let rest = after
-            .split('\n')
-            .next()
-            .unwrap_or("")
-            .trim_end_matches('\r');
-        let mut site = Self {
+        let mut site = Site {
             language,
-            window,
-            line_prefix: &window[start..],
-            rest,
-            after,
+            window: "",
+            line_prefix: "",
+            rest: "",
+            after: "",
             after_is_all: after.len() == suffix.len(),
             at_line,
             at_cursor,
             opener: None,
-        };
+        }
+        .with_text(window, after);
         site.opener = site.find_opener();
         site
+    }
+
+    /// The same on texts that equal its `window` and `after`: how it is kept beside its texts.
+    pub(crate) fn with_text<'b>(&self, window: &'b str, after: &'b str) -> Site<'b> {
+        let rest = after.split('\n').next().unwrap_or("");
+        Site {
+            language: self.language,
+            window,
+            line_prefix: &window[line_start(window, window.len())..],
+            rest: rest.trim_end_matches('\r'),
+            after,
+            after_is_all: self.after_is_all,
+            at_line: self.at_line.clone(),
+            at_cursor: self.at_cursor.clone(),
+            opener: self.opener,
+        }
     }
 
     /// The cursor's line is blank up to the cursor.

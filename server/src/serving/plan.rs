@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use truefill_syntax::{Language, completion_shape, syntactic_end};
+use truefill_syntax::{EndFinder, Language, completion_shape};
 
 use super::text::Around;
 use crate::config::Config;
@@ -26,17 +26,14 @@ pub struct Plan {
     facts: &'static LanguageFacts,
     trigger: Trigger,
     stops: Arc<StopPlan>,
-    /// The near text, for the grammar's rules on a growing completion.
-    near: Arc<(String, String)>,
+    /// The grammar's rules on a growing completion.
+    ends: Option<Arc<EndFinder>>,
     stopped_by: StoppedBy,
 }
 
 /// The rule that ended each sample, in the order of the samples.
 #[derive(Clone, Default)]
 struct StoppedBy(Arc<Mutex<Vec<Option<&'static str>>>>);
-
-/// Bytes before the cursor that the grammar's rules read again for every piece of text.
-const REREAD: usize = 12 << 10;
 
 impl Plan {
     /// Reads the surroundings; the syntax tree is parsed here.
@@ -73,10 +70,8 @@ impl Plan {
             facts,
             trigger,
             stops: Arc::new(StopPlan::new(&surroundings, Limits::default())),
-            near: Arc::new((
-                super::text::tail(prefix, REREAD).to_owned(),
-                super::text::head(suffix, REREAD).to_owned(),
-            )),
+            ends: language
+                .map(|language| Arc::new(EndFinder::new(language, prefix, suffix, shape))),
             stopped_by: StoppedBy::default(),
         }
     }
@@ -99,15 +94,11 @@ impl Plan {
     /// Makes the watcher of each sample.
     pub fn make_stop(&self) -> Box<dyn Fn() -> StopFn + Send> {
         let stops = Arc::clone(&self.stops);
-        let near = Arc::clone(&self.near);
+        let ends = self.ends.clone();
         let stopped_by = self.stopped_by.clone();
-        let (language, shape) = (self.language, self.shape);
         Box::new(move || {
-            let end: SyntacticEnd = match language {
-                Some(language) => {
-                    let near = Arc::clone(&near);
-                    Box::new(move |text| syntactic_end(language, &near.0, text, &near.1, shape))
-                }
+            let end: SyntacticEnd = match ends.clone() {
+                Some(ends) => Box::new(move |text| ends.find(text)),
                 None => no_grammar(),
             };
             let mut rules = stops.start(end);

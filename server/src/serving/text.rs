@@ -76,7 +76,7 @@ impl Around {
 }
 
 /// The last lines of a text that fit.
-pub(super) fn tail(text: &str, limit: usize) -> &str {
+fn tail(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }
@@ -86,7 +86,7 @@ pub(super) fn tail(text: &str, limit: usize) -> &str {
 }
 
 /// The first lines of a text that fit.
-pub(super) fn head(text: &str, limit: usize) -> &str {
+fn head(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }

@@ -15,34 +15,43 @@ use crate::{language::Language, lex::Mode, shape::Shape, site::Site};
 
 use block::Scope;
 
-/// Finds the end of one completion while it grows.
+/// Finds the end of one completion while it grows. It owns what it needs of the text.
 #[derive(Clone, Debug)]
-pub struct EndFinder<'a> {
-    site: Site<'a>,
+pub struct EndFinder {
+    window: Box<str>,
+    after: Box<str>,
+    /// What the lexer found there; its texts are empty.
+    read: Site<'static>,
     shape: Shape,
     scope: Scope,
 }
 
-impl<'a> EndFinder<'a> {
+impl EndFinder {
     /// Reads the surroundings of the cursor (at most 64 KiB before it and 8 KiB after it).
     #[must_use]
-    pub fn new(language: Language, prefix: &'a str, suffix: &'a str, shape: Shape) -> Self {
+    pub fn new(language: Language, prefix: &str, suffix: &str, shape: Shape) -> Self {
         let site = Site::new(language, prefix, suffix);
-        let scope = Scope::of(&site);
-        Self { site, shape, scope }
+        Self {
+            window: site.window.into(),
+            after: site.after.into(),
+            scope: Scope::of(&site),
+            read: site.with_text("", ""),
+            shape,
+        }
     }
 
     /// How many bytes of `completion` to keep, once it is certain that what was begun has ended;
     /// `None` to go on generating. The answer is a character boundary.
     #[must_use]
     pub fn find(&self, completion: &str) -> Option<usize> {
-        let end = match (&self.site.at_cursor.mode, self.shape) {
+        let site = &self.read.with_text(&self.window, &self.after);
+        let end = match (&site.at_cursor.mode, self.shape) {
             (Mode::Literal(literal), _) if !literal.multiline || self.shape == Shape::OneLine => {
-                one_line::end_in_literal(&self.site, literal, completion)
+                one_line::end_in_literal(site, literal, completion)
             }
-            (_, Shape::OneLine) => one_line::end(&self.site, completion),
-            (Mode::Code, Shape::Block) => block::end(&self.site, &self.scope, completion),
-            (_, Shape::Block) => one_line::end(&self.site, completion),
+            (_, Shape::OneLine) => one_line::end(site, completion),
+            (Mode::Code, Shape::Block) => block::end(site, &self.scope, completion),
+            (_, Shape::Block) => one_line::end(site, completion),
         };
         debug_assert!(end.is_none_or(|end| completion.is_char_boundary(end)));
         end
