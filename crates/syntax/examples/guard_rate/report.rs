@@ -85,7 +85,7 @@ impl Share {
         let scale = 1.0 + z * z / n;
         (
             100.0 * p,
-            100.0 * (centre - spread) / scale,
+            (100.0 * (centre - spread) / scale).max(0.0),
             100.0 * (centre + spread) / scale,
         )
     }

@@ -113,6 +113,22 @@ impl<'a> Judge<'a> {
             None => Vec::new(),
         };
         self.last = Some(reading);
-        found
+        match !found.is_empty() && self.is_objective_c() {
+            true => Vec::new(),
+            false => found,
+        }
+    }
+
+    /// A header by the extension of C++'s that C++'s grammar cannot read.
+    fn is_objective_c(&self) -> bool {
+        let telling = |line: &str| {
+            line.trim_end() == "@end"
+                || line.starts_with("#import ")
+                || line.starts_with("@implementation ")
+        };
+        self.language == Language::Cpp
+            && [self.prefix, self.suffix]
+                .iter()
+                .any(|text| text.lines().any(telling))
     }
 }

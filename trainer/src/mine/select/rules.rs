@@ -166,7 +166,11 @@ fn is_trivial(kind: HoleKind, golden: &str) -> bool {
         HoleKind::Block => 2,
         _ => 1,
     };
-    short || telling < least || quoted || letters * 10 < golden.len() * 4 || prose * 2 > golden.len()
+    short
+        || telling < least
+        || quoted
+        || letters * 10 < golden.len() * 4
+        || prose * 2 > golden.len()
 }
 
 #[cfg(test)]

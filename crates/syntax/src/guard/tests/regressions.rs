@@ -369,3 +369,25 @@ fn without_the_whole_workspace_only_the_file_itself_counts() {
         );
     }
 }
+
+#[test]
+fn an_objective_c_header_is_not_judged_as_cpp() {
+    let index = workspace(&[]);
+    let line = "@property (nonatomic, assign) ⟦double hoverScaleOfIt = scaleOfAll(1);⟧\n";
+    check(
+        &index,
+        &[
+            (
+                "a.h",
+                "int f() { ⟦return helper_of_all(1);⟧ }\n",
+                "Call helper_of_all",
+            ),
+            (
+                "a.h",
+                "#import <UIKit/UIKit.h>\nint f() { ⟦return helper_of_all(1);⟧ }\n",
+                "known",
+            ),
+            ("a.h", &format!("@interface A : B\n{line}@end\n"), "known"),
+        ],
+    );
+}
