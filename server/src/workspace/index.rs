@@ -7,6 +7,10 @@
 //! worked in; until then names that exist are missing from it. A change of a file does not make
 //! it incomplete: editors and programs write files all the time, and the guard would hardly ever
 //! be asked.
+//!
+//! A file of a language that is met and not read (too large, no text, denied, ignored, too many) is
+//! noted, and the guard says less about that language. Folders that are ignored are passed over: they
+//! hold dependencies and what was built, which code seldom names but through a module.
 
 mod watch;
 mod worker;
@@ -14,6 +18,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,8 +51,6 @@ struct Shared {
     index: Index,
     /// Works under way or asked for without which names are missing.
     building: AtomicUsize,
-    /// There were more files than the settings allow.
-    left_out: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -71,7 +74,16 @@ impl WorkspaceIndex {
         let watch = Watch::new(sender.clone());
         let worker = Worker::new(settings.clone(), rules, watch, Arc::clone(&started.shared));
         let thread = std::thread::Builder::new().name("truefill-index".into());
-        match thread.spawn(move || worker.run(&receiver)) {
+        let shared = Arc::clone(&started.shared);
+        let run = move || {
+            let run = AssertUnwindSafe(|| worker.run(&receiver));
+            if catch_unwind(run).is_err() {
+                // Never complete again: what changes from now on is not seen.
+                shared.building.fetch_add(1, Ordering::AcqRel);
+                tracing::error!("the index's thread ended; the guard stays out of it");
+            }
+        };
+        match thread.spawn(run) {
             Ok(_) => started.tasks = Some(sender),
             Err(error) => tracing::warn!(%error, "the workspace is not indexed"),
         }
@@ -84,12 +96,10 @@ impl WorkspaceIndex {
         &self.shared.index
     }
 
-    /// Whether a name that is not in the index is not in the folders: there is an index, every
-    /// folder was read, and no file was left out because there are too many.
+    /// Whether every folder was looked into. What of a language was left out there, the index
+    /// itself knows.
     pub fn is_complete(&self) -> bool {
-        self.tasks.is_some()
-            && self.shared.building.load(Ordering::Acquire) == 0
-            && !self.shared.left_out.load(Ordering::Acquire)
+        self.tasks.is_some() && self.shared.building.load(Ordering::Acquire) == 0
     }
 
     /// Takes in a folder.

@@ -50,9 +50,15 @@ impl Rules {
             .try_for_each(|root| self.check_name(path, root))
     }
 
-    /// Whether the index takes a file in: one that may be read and is not hidden.
+    /// Whether the index reads a file that it [meets](Rules::meets).
     pub fn indexes_file(&self, path: &Path, root: &Path) -> bool {
-        !is_hidden_below(path, root) && self.check(path, root).is_ok()
+        self.meets(path, root) && self.check(path, root).is_ok()
+    }
+
+    /// Whether the index comes by a file: it is not hidden, and in a folder that is looked into.
+    pub fn meets(&self, path: &Path, root: &Path) -> bool {
+        let folder = path.parent().filter(|folder| folder.starts_with(root));
+        folder.is_some_and(|folder| !is_hidden(path) && self.indexes_folder(folder, root))
     }
 
     /// Whether the index looks into a folder.
@@ -62,13 +68,19 @@ impl Rules {
             && !ignored.is_some_and(|ignored| ignored.excludes(path, true, root))
     }
 
-    /// As [`Rules::indexes_file`] and [`Rules::indexes_folder`] for an entry of a folder that
-    /// passed already, as a walk meets them. `top` is the repository around `root`.
-    pub fn indexes_entry(&self, entry: &Path, is_dir: bool, root: &Path, top: &Path) -> bool {
+    /// As [`Rules::indexes_folder`] for a folder in one that passed already, as a walk meets
+    /// them. `top` is the repository around its root.
+    pub fn enters(&self, folder: &Path, top: &Path) -> bool {
         let ignored = self.ignored.as_ref();
-        !is_hidden(entry)
-            && !ignored.is_some_and(|ignored| ignored.excludes_entry(entry, is_dir, top))
-            && (is_dir || self.check_denied(entry, root).is_ok())
+        !is_hidden(folder)
+            && !ignored.is_some_and(|ignored| ignored.excludes_entry(folder, true, top))
+    }
+
+    /// As [`Rules::check`] for a file in a folder that passed already.
+    pub fn reads_entry(&self, file: &Path, root: &Path, top: &Path) -> bool {
+        let ignored = self.ignored.as_ref();
+        !ignored.is_some_and(|ignored| ignored.excludes_entry(file, false, top))
+            && self.check_denied(file, root).is_ok()
     }
 
     /// A folder's ignore files changed.
@@ -105,7 +117,8 @@ pub fn is_hidden_below(path: &Path, root: &Path) -> bool {
         .any(is_hidden)
 }
 
-fn is_hidden(path: &Path) -> bool {
+/// Whether a path's last name begins with a dot.
+pub fn is_hidden(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
@@ -209,10 +222,10 @@ mod tests {
             assert_eq!(rules.indexes_file(&path, &root), taken, "{name}");
             // A walk comes to the same: it meets what is on the way first.
             let on_the_way: Vec<_> = path.ancestors().take_while(|at| *at != root).collect();
-            let met = on_the_way
-                .iter()
-                .rev()
-                .all(|entry| rules.indexes_entry(entry, *entry != path, &root, &root));
+            let met = on_the_way.iter().rev().all(|entry| match *entry == path {
+                true => !is_hidden(entry) && rules.reads_entry(entry, &root, &root),
+                false => rules.enters(entry, &root),
+            });
             assert_eq!(met, taken, "{name}, walking");
         }
         assert!(rules.indexes_folder(&root, &root));

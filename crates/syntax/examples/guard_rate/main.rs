@@ -14,7 +14,8 @@
 //!
 //! Each folder is a workspace of its own (`scripts/guard-corpus.sh` fetches some). A hole is cut
 //! into a file; the index holds the other files of the folder and the file as an editor has it, with
-//! the hole cut out. The golden completion is judged, and then a copy of it in which one name was
+//! the hole cut out. As in the server, a file that is too large or no text is noted as not read. The
+//! golden completion is judged, and then a copy of it in which one name was
 //! replaced by a name that the workspace does not have. As in the server, a module is missing only
 //! where the disk has no file by its name.
 
@@ -45,6 +46,9 @@ fn main() {
     }
     figures.print(&options);
 }
+
+/// Bytes of the largest file that the server reads into its index.
+const INDEXED: usize = 512 << 10;
 
 struct Source {
     /// Where it lies, and where it would lie if its folder were the root.
@@ -87,33 +91,32 @@ impl Source {
 fn measure(folder: &Path, options: &Options, figures: &mut Figures) -> std::io::Result<()> {
     let folder = folder.canonicalize()?;
     let mut sources = Vec::new();
-    for (path, language) in indexable_files(&folder) {
-        let Ok(text) = fs::read_to_string(&path) else {
-            continue;
-        };
-        let minified = text.lines().any(|line| line.len() > 2_000);
-        if text.len() < 400_000 && !minified {
-            // Each folder is its own root: what stands above it says nothing.
-            let inside = path.strip_prefix(&folder).unwrap_or(&path);
-            let name = folder.file_name().map(PathBuf::from).unwrap_or_default();
-            sources.push(Source {
-                path: name.join(inside),
-                file: path.clone(),
-                language,
-                text,
-            });
-        }
-    }
     let index = Index::new();
-    for source in &sources {
-        index.add_file(&source.path, source.language, &source.text);
+    for (file, language) in indexable_files(&folder) {
+        // Each folder is its own root: what stands above it says nothing.
+        let inside = file.strip_prefix(&folder).unwrap_or(&file);
+        let name = folder.file_name().map(PathBuf::from).unwrap_or_default();
+        let path = name.join(inside);
+        match fs::read_to_string(&file) {
+            Ok(text) if text.len() <= INDEXED => {
+                index.add_file(&path, language, &text);
+                sources.push(Source {
+                    path,
+                    file,
+                    language,
+                    text,
+                });
+            }
+            _ => index.skip_file(&path, language),
+        }
     }
     let mut by_language: BTreeMap<Language, Vec<&Source>> = BTreeMap::new();
     for source in &sources {
         let wanted = options
             .language
             .is_none_or(|language| language == source.language);
-        if wanted && source.text.len() > 500 {
+        let minified = source.text.lines().any(|line| line.len() > 2_000);
+        if wanted && !minified && source.text.len() > 500 {
             by_language.entry(source.language).or_default().push(source);
         }
     }

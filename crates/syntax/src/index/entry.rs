@@ -45,6 +45,28 @@ impl FileEntry {
         matches!(name, "__init__.py" | "__init__.pyi").then_some(folder)
     }
 
+    /// Every reference to a name.
+    pub(super) fn ids(&self) -> impl Iterator<Item = NameId> {
+        let signatures = self.signatures.iter().flat_map(|signature| {
+            let own = [signature.name, signature.container];
+            own.into_iter().chain(signature.parameters.iter().copied())
+        });
+        let classes = self
+            .classes
+            .iter()
+            .flat_map(|class| class.bases.iter().copied().chain([class.name]));
+        let definitions = self
+            .definitions
+            .iter()
+            .flat_map(|&(name, container)| [name, container]);
+        let names = self.names.iter().chain(&self.wildcards).copied();
+        names
+            .chain(definitions)
+            .chain(signatures)
+            .chain(classes)
+            .filter(|&name| name != NONE)
+    }
+
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         let signatures: usize = self

@@ -19,6 +19,8 @@ struct Name {
     files: u32,
     /// Files that define it where others can see it.
     definitions: u32,
+    /// References from files; without one the name is forgotten.
+    uses: u32,
 }
 
 /// The index of one family of languages.
@@ -26,6 +28,7 @@ struct Name {
 pub(crate) struct Table {
     ids: HashMap<Arc<str>, NameId>,
     names: Vec<Name>,
+    free_names: Vec<NameId>,
     files: Vec<Option<FileEntry>>,
     free: Vec<FileId>,
     by_path: HashMap<String, FileId>,
@@ -51,6 +54,9 @@ impl Table {
             (self.files.len() - 1) as FileId
         });
         self.count(&entry, 1);
+        for name in entry.ids() {
+            self.names[name as usize].uses += 1;
+        }
         for class in &entry.classes {
             link(&mut self.class_files, class.name, file);
         }
@@ -103,9 +109,26 @@ impl Table {
         for stem in stems(path) {
             if let Some(files) = self.by_stem.get_mut(stem) {
                 files.retain(|&other| other != file);
+                if files.is_empty() {
+                    self.by_stem.remove(stem);
+                }
             }
         }
+        for name in entry.ids() {
+            self.release(name);
+        }
         self.free.push(file);
+    }
+
+    /// Takes back one reference. The workspace changes all day: names that are gone must not stay.
+    fn release(&mut self, id: NameId) {
+        let name = &mut self.names[id as usize];
+        name.uses = name.uses.saturating_sub(1);
+        if name.uses == 0 {
+            self.ids.remove(&name.text);
+            name.text = Arc::default();
+            self.free_names.push(id);
+        }
     }
 
     fn entry(&mut self, symbols: &Symbols) -> FileEntry {
@@ -169,13 +192,23 @@ impl Table {
         if let Some(&id) = self.ids.get(name) {
             return id;
         }
-        let id = self.names.len() as NameId;
         let text: Arc<str> = name.into();
-        self.names.push(Name {
+        let entry = Name {
             text: text.clone(),
             files: 0,
             definitions: 0,
-        });
+            uses: 0,
+        };
+        let id = match self.free_names.pop() {
+            Some(id) => {
+                self.names[id as usize] = entry;
+                id
+            }
+            None => {
+                self.names.push(entry);
+                (self.names.len() - 1) as NameId
+            }
+        };
         self.ids.insert(text, id);
         id
     }
@@ -293,7 +326,7 @@ impl Table {
             .sum();
         IndexSize {
             files: self.by_path.len(),
-            names: self.names.len(),
+            names: self.ids.len(),
             bytes: files + names + links + paths + stems,
         }
     }

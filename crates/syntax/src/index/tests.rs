@@ -134,3 +134,27 @@ fn a_rust_glob_is_known_as_far_as_it_stays_in_the_workspace() {
         assert_eq!(found, known, "{importer}: {module}");
     }
 }
+
+#[test]
+fn names_that_are_gone_are_forgotten() {
+    let index = Index::new();
+    let file = |round: u32, number: u32| {
+        format!(
+            "class C{round}_{number}(B{round}):\n    def m{round}_{number}(self, p{round}): ...\n"
+        )
+    };
+    let mut sizes = Vec::new();
+    for round in 0..10 {
+        let path = |number: u32| format!("p{round}/f{number}.py");
+        for number in 0..100 {
+            let path = path(number);
+            index.add_file(Path::new(&path), Language::Python, &file(round, number));
+        }
+        sizes.push(index.size().bytes);
+        for number in 0..100 {
+            index.remove_file(Path::new(&path(number)));
+        }
+        assert_eq!(index.size().names, 0, "round {round}");
+    }
+    assert!(sizes[9] <= sizes[1] * 11 / 10, "{sizes:?}");
+}

@@ -61,6 +61,10 @@ fn start(root: &Path) -> WorkspaceIndex {
     start_with(&Files::default(), &[root])
 }
 
+fn covers(index: &WorkspaceIndex) -> bool {
+    index.index().covers(Language::Python)
+}
+
 fn defined(index: &WorkspaceIndex, name: &str) -> bool {
     index.index().definitions_of(Language::Python, name) > 0
 }
@@ -106,11 +110,70 @@ fn the_limit_of_files_holds_and_what_is_left_out_is_known() {
     config.index.max_files = 5;
     let rules = Arc::new(Rules::new(&config.files));
     let index = WorkspaceIndex::start(&config.index, rules, vec![folder.root.clone()]);
-    eventually("the index", || {
-        index.shared.building.load(Ordering::Acquire) == 0
-    });
+    eventually("the index", || index.is_complete());
     assert_eq!(index.index().size().files, 5);
-    assert!(!index.is_complete(), "a name may stand in a file left out");
+    assert!(!covers(&index), "a name may stand in a file left out");
+    for number in 0..20 {
+        folder.remove(&format!("{number}.py"));
+    }
+    folder.define("last.py", "last");
+    index.saved(folder.root.clone());
+    eventually("room", || covers(&index) && defined(&index, "last"));
+}
+
+#[test]
+fn room_is_used_when_a_folder_goes() {
+    let (first, second) = (Folder::new(&[]), Folder::new(&[]));
+    for number in 0..5 {
+        first.define(&format!("{number}.py"), &format!("f{number}"));
+        second.define(&format!("{number}.py"), &format!("g{number}"));
+    }
+    let mut config = Config::default();
+    config.index.max_files = 5;
+    let rules = Arc::new(Rules::new(&config.files));
+    let index = WorkspaceIndex::start(&config.index, rules, vec![first.root.clone()]);
+    index.add(second.root.clone());
+    eventually("the index", || index.is_complete());
+    assert!(!covers(&index) && !defined(&index, "g0"));
+    index.remove(&first.root);
+    eventually("the other folder", || {
+        index.is_complete() && covers(&index) && defined(&index, "g4")
+    });
+}
+
+#[test]
+fn what_is_not_read_is_known() {
+    let folder = Folder::new(&[(".gitignore", "built/\nversion.py\n")]);
+    folder.define("a.py", "first");
+    folder.define("built/b.py", "built");
+    folder.write("notes.txt", &"x".repeat(2_000_000));
+    let index = start(&folder.root);
+    assert!(covers(&index), "a folder that is ignored is passed over");
+    let large = "x = 1\n".repeat(200_000);
+    let latin1 = [b'x', b' ', b'=', b' ', b'"', 0xe9, b'"', b'\n'];
+    for (name, bytes) in [
+        ("large.py", large.as_bytes()),
+        ("latin1.py", &latin1[..]),
+        ("version.py", b"version = 1\n"),
+        ("secrets.py", b"key = 1\n"),
+    ] {
+        let path = folder.root.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        index.saved(path.clone());
+        eventually(name, || !covers(&index));
+        std::fs::remove_file(&path).unwrap();
+        index.saved(path);
+        eventually("its removal", || covers(&index));
+    }
+    folder.define("large.py", "small");
+    std::fs::write(folder.root.join("large.py"), large).unwrap();
+    index.saved(folder.root.join("large.py"));
+    eventually("the large file", || !covers(&index));
+    folder.define("large.py", "small");
+    index.saved(folder.root.join("large.py"));
+    eventually("the small file", || {
+        covers(&index) && defined(&index, "small")
+    });
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! is compared with what is known below it. A file belongs to the innermost of the workspace's
 //! folders that holds it, and that folder's rules decide about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +28,16 @@ const REST: Duration = Duration::from_millis(20);
 /// Changes are gathered for so long before they are read.
 const GATHER: Duration = Duration::from_millis(200);
 
+/// How the index holds a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Its names are known.
+    Read,
+    /// It is there and was not read, so a name may stand in it: it is too large, no text, or not
+    /// to be read. At a folder of the workspace: there were more files than the settings allow.
+    LeftOut,
+}
+
 /// What happens to files that are in the index already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
@@ -42,8 +53,9 @@ pub struct Worker {
     rules: Arc<Rules>,
     watch: Watch,
     roots: BTreeSet<PathBuf>,
-    /// The files that are in the index.
-    files: BTreeSet<PathBuf>,
+    files: BTreeMap<PathBuf, Held>,
+    /// How many of them were read.
+    read: usize,
 }
 
 impl Worker {
@@ -59,7 +71,8 @@ impl Worker {
             rules,
             watch,
             roots: BTreeSet::new(),
-            files: BTreeSet::new(),
+            files: BTreeMap::new(),
+            read: 0,
         }
     }
 
@@ -98,6 +111,11 @@ impl Worker {
         self.roots.remove(root);
         // What is left of it may belong to a folder around it now.
         self.reconcile(root, Known::Reread);
+        // There may be room for what did not fit.
+        let cut = |root: &&PathBuf| self.files.contains_key(*root);
+        for root in self.roots.iter().filter(cut).cloned().collect::<Vec<_>>() {
+            self.reconcile(&root, Known::Keep);
+        }
         self.built();
     }
 
@@ -113,7 +131,8 @@ impl Worker {
     fn built(&self) {
         let before = self.shared.building.fetch_sub(1, Ordering::AcqRel);
         if before == 1 {
-            tracing::debug!(files = self.files.len(), "the index is complete");
+            let left_out = self.files.len() - self.read;
+            tracing::debug!(files = self.read, left_out, "the index is complete");
         }
     }
 
@@ -150,10 +169,10 @@ impl Worker {
                 self.read_folder(path, &root, known);
             }
             (Some(root), Ok(kind)) if kind.is_file() => {
-                let language = Language::from_path(path);
-                let language = language.filter(|_| self.rules.indexes_file(path, &root));
-                if let Some(language) = language {
-                    self.read_file(path, language, known);
+                match (self.wanted(path, &root), Language::from_path(path)) {
+                    (Some(Held::Read), Some(language)) => self.read_file(path, language, known),
+                    (Some(Held::LeftOut), Some(language)) => self.leave_out(path, language),
+                    _ => {}
                 }
             }
             (root, _) => self.unwatch(path, root.as_deref(), &BTreeSet::new()),
@@ -176,55 +195,82 @@ impl Worker {
                     folders.insert(folder);
                 }
                 Found::File(path, language) => self.read_file(&path, language, known),
+                Found::LeftOut(path, language) => self.leave_out(&path, language),
             }
         }
         self.unwatch(folder, Some(root), &folders);
     }
 
     fn read_file(&mut self, path: &Path, language: Language, known: Known) {
-        let held = self.files.contains(path);
-        if held && known == Known::Keep {
+        let was_read = self.files.get(path) == Some(&Held::Read);
+        if was_read && known == Known::Keep {
             return;
         }
-        if !held && self.files.len() >= self.settings.max_files {
-            self.shared.left_out.store(true, Ordering::Release);
-            return;
+        if !was_read && self.read >= self.settings.max_files {
+            // One note for all of them: a folder may hold millions.
+            let root = self.root_of(path).unwrap_or_default();
+            return self.leave_out(&root, language);
         }
         let started = Instant::now();
-        match read(path, self.settings.max_file_bytes) {
-            Some(text) => {
-                self.shared.index.add_file(path, language, &text);
-                self.files.insert(path.to_owned());
+        let text = read(path, self.settings.max_file_bytes);
+        let index = &self.shared.index;
+        // A text that trips the reader costs itself, not the index.
+        let add = |text: String| index.add_file(path, language, &text);
+        match text.map(|text| catch_unwind(AssertUnwindSafe(|| add(text)))) {
+            Some(Ok(())) => {
+                self.files.insert(path.to_owned(), Held::Read);
+                self.read += usize::from(!was_read);
             }
-            None => self.drop_file(path),
+            Some(Err(_)) | None => self.leave_out(path, language),
         }
         std::thread::sleep(started.elapsed().min(REST));
     }
 
-    /// Forgets the files at and below a path that are gone or are not to be read any more.
+    /// Notes that a name of the language may stand where nobody looked.
+    fn leave_out(&mut self, path: &Path, language: Language) {
+        self.shared.index.skip_file(path, language);
+        if self.files.insert(path.to_owned(), Held::LeftOut) == Some(Held::Read) {
+            self.read -= 1;
+        }
+    }
+
+    /// Forgets what is known of files at and below a path that are gone or are held in another way
+    /// from now on.
     fn drop_below(&mut self, path: &Path) {
         let below = self.files.range(path.to_owned()..);
-        let below: Vec<PathBuf> = below
-            .take_while(|file| file.starts_with(path))
-            .cloned()
+        let below: Vec<(PathBuf, Held)> = below
+            .take_while(|(file, _)| file.starts_with(path))
+            .map(|(file, held)| (file.clone(), *held))
             .collect();
-        for file in below {
-            if !self.keeps(&file) {
+        for (file, held) in below {
+            let wanted = self.root_of(&file).and_then(|root| {
+                let is_file = file.symlink_metadata().is_ok_and(|data| data.is_file());
+                self.wanted(&file, &root).filter(|_| is_file)
+            });
+            // What was left out may be readable now, which reading it shows.
+            let stays = wanted == Some(held) || (wanted.is_some() && held == Held::LeftOut);
+            if !stays {
                 self.drop_file(&file);
             }
         }
     }
 
-    fn keeps(&self, file: &Path) -> bool {
-        let is_file = file.symlink_metadata().is_ok_and(|data| data.is_file());
-        let root = self.root_of(file).filter(|_| is_file);
-        root.is_some_and(|root| self.rules.indexes_file(file, &root))
+    /// How the index should hold a file; not at all where it is not met, or in no language.
+    fn wanted(&self, file: &Path, root: &Path) -> Option<Held> {
+        Language::from_path(file).filter(|_| self.rules.meets(file, root))?;
+        Some(match self.rules.check(file, root) {
+            Ok(()) => Held::Read,
+            Err(_) => Held::LeftOut,
+        })
     }
 
     fn drop_file(&mut self, file: &Path) {
-        if self.files.remove(file) {
-            self.shared.index.remove_file(file);
+        match self.files.remove(file) {
+            Some(Held::Read) => self.read -= 1,
+            Some(Held::LeftOut) => {}
+            None => return,
         }
+        self.shared.index.remove_file(file);
     }
 
     /// Stops watching the folders at and below a path that belong to `root` and are not among
