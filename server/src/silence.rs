@@ -80,8 +80,6 @@ pub enum Silence {
         /// What it found.
         sentence: &'static str,
     },
-    /// The suggestion does not go on with what is selected in the completion menu.
-    NotTheSelected,
     /// The guard blocked the suggestion.
     GuardBlocked {
         /// The name that is unknown.
@@ -118,7 +116,6 @@ impl Silence {
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::NothingGenerated => "nothing_generated",
             Self::CleanedAway { .. } => "cleaned_away",
-            Self::NotTheSelected => "not_the_selected",
             Self::GuardBlocked { .. } => "guard_blocked",
         }
     }
@@ -176,28 +173,17 @@ impl Silence {
             Self::CleanedAway { rule, sentence } => {
                 format!("What the model wrote was dropped: {sentence} (`{rule}`).")
             }
-            Self::NotTheSelected => {
-                "The model does not go on with what is selected in the completion menu.".into()
-            }
             Self::GuardBlocked { name, reason } => {
                 format!("The guard held back a suggestion with `{name}`: {reason}.")
             }
         }
     }
 
-    /// Whether the engine was not even asked, so that the request counts as not eligible.
-    pub fn before_engine(&self) -> bool {
-        !matches!(
+    /// Whether the engine did not do what it is there for.
+    pub fn is_failure(&self) -> bool {
+        matches!(
             self,
-            Self::Superseded
-                | Self::Cancelled
-                | Self::EngineFailed(_)
-                | Self::EnginePanicked
-                | Self::BudgetExceeded { .. }
-                | Self::NothingGenerated
-                | Self::CleanedAway { .. }
-                | Self::NotTheSelected
-                | Self::GuardBlocked { .. }
+            Self::EngineFailed(_) | Self::EnginePanicked | Self::BudgetExceeded { .. }
         )
     }
 }

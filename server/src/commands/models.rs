@@ -45,7 +45,7 @@ enum ModelsCommand {
                         hf:Qwen/Qwen2.5-Coder-0.5B --name qwen\n  truefill models pull \
                         hf:OWNER/REPO/model-q8_0.gguf@main\n  truefill models pull ./my-model\n\n\
                         `HF_ENDPOINT`, `HF_TOKEN` and `HF_HOME` work as in the hub's own tools. \
-                        A download that was interrupted goes on where it stopped."
+                        A download from the hub that was interrupted goes on where it stopped."
 )]
 pub struct PullArgs {
     /// `default`, `hf:OWNER/REPO[/FILE][@REVISION]`, or a path to a .gguf file or a model's folder

@@ -270,4 +270,23 @@ mod tests {
                 .contains("is no TOML")
         );
     }
+
+    #[test]
+    fn longer_suggestions_ask_for_another_engine() {
+        let with = |tokens: usize| {
+            let mut config = Config::default();
+            config.suggest.block_tokens = tokens;
+            config
+        };
+        for (before, after, differs) in [
+            (160, 1000, true),
+            (1000, 160, true),
+            (1000, 1001, true),
+            (160, 200, false),
+            (160, 160, false),
+        ] {
+            let found = with(before).engine_differs(&with(after));
+            assert_eq!(found, differs, "from {before} to {after}");
+        }
+    }
 }

@@ -99,10 +99,10 @@ settings! {
         machine deny_secrets: bool = true,
         /// Patterns of more file names, and of paths where they hold a `/`, in which nothing is
         /// suggested and which are never read. A list of your own replaces this one.
-        window deny: Vec<String> = default_deny(),
+        machine deny: Vec<String> = default_deny(),
         /// Leave alone what git ignores (`.gitignore`, `.git/info/exclude` and the user's own file
         /// of that kind) and what `.truefillignore` excludes, which is written the same way.
-        window respect_ignore_files: bool = true,
+        machine respect_ignore_files: bool = true,
         /// Bytes of a document at most.
         window max_bytes: usize = 1 << 20,
         /// Bytes of a line near the cursor at most.
@@ -114,7 +114,7 @@ settings! {
         /// Build it and keep it up.
         window enabled: bool = true,
         /// Files in it at most. In a workspace with more, names may stand in files left out, so the
-        /// guard is not asked.
+        /// guard goes by less.
         window max_files: usize = 20_000,
         /// Bytes of a file in it at most.
         window max_file_bytes: usize = 512 << 10,
@@ -126,6 +126,9 @@ settings! {
         machine enabled: bool = true,
         /// Also keep the redacted code around suggestions, so that a model can learn from it.
         machine context: bool = false,
+        /// Megabytes that its file may take. When they are used up, nothing more is kept until the
+        /// file is moved away or the limit raised.
+        machine max_mb: u64 = 512,
     }
 
     /// A completion backend of your own instead of the local model.
@@ -142,6 +145,9 @@ settings! {
     }
 }
 
+/// Room for new tokens in every session of an engine, so that a line and a block share one.
+pub const HEADROOM: usize = 256;
+
 /// What the list of secrets lets pass because its rows are whole names.
 fn default_deny() -> Vec<String> {
     ["secrets.*", "*.secrets", "*.tfvars.json"]
@@ -154,9 +160,13 @@ impl Config {
     pub fn engine_differs(&self, other: &Self) -> bool {
         self.model != other.model
             || self.remote != other.remote
-            || self.context.window_tokens != other.context.window_tokens
-            || self.suggest.block_tokens.max(self.suggest.line_tokens)
-                > other.suggest.block_tokens.max(other.suggest.line_tokens)
+            || self.positions() != other.positions()
+    }
+
+    /// Tokens that the engine has room for: the window and the longest suggestion behind it.
+    pub fn positions(&self) -> usize {
+        let longest = self.suggest.line_tokens.max(self.suggest.block_tokens);
+        self.context.window_tokens + longest.max(HEADROOM)
     }
 
     /// Checks what the types cannot.

@@ -190,15 +190,4 @@ impl Snapshot {
             self.rope.slice(at..end).to_string(),
         )
     }
-
-    /// UTF-8 bytes of the longest line, its line end included, and of the whole text.
-    pub fn sizes(&self) -> (usize, usize) {
-        let longest = self
-            .rope
-            .lines()
-            .map(|line| line.len_bytes())
-            .max()
-            .unwrap_or(0);
-        (longest, self.rope.len_bytes())
-    }
 }

@@ -27,11 +27,6 @@ impl CancelToken {
     pub fn flag(&self) -> &AtomicBool {
         &self.0
     }
-
-    /// The flag itself, shared.
-    pub fn shared_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
 }
 
 /// Cancels its token when it is dropped: a handler's future that is dropped by

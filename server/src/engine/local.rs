@@ -1,7 +1,7 @@
 //! The engine that runs a checkpoint in this process.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -18,9 +18,7 @@ use super::{
     CancelToken, Engine, EngineError, EngineInfo, EngineKind, EngineRequest, Flow, Generated,
     RenderedPrompt, StopReason,
 };
-
-/// Room for new tokens in every session, so that a line and a block share one.
-pub(super) const HEADROOM: usize = 256;
+use crate::config::HEADROOM;
 
 /// What a local engine is made of.
 #[derive(Debug, Clone)]
@@ -301,9 +299,4 @@ fn hash(tokens: &[TokenId]) -> String {
         hasher.update(token.0.to_le_bytes());
     }
     hex::encode(hasher.finalize())
-}
-
-/// The engine behind the trait, for [`super::EngineThread`].
-pub fn loader(options: LocalOptions) -> super::Loader {
-    Box::new(move || Ok(Arc::new(LocalEngine::open(&options)?)))
 }

@@ -1,11 +1,13 @@
 //! From the configuration to the engine that it asks for.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use truefill_model::store::{Resolved, Store};
+use truefill_model::fim::FimFormat;
+use truefill_model::store::{FormatName, Resolved, Store};
 
 use super::local::{LocalEngine, LocalOptions};
 use super::{Engine, EngineError, EngineFactory, Loader};
@@ -32,17 +34,16 @@ pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineErr
     }
     let located = locate(paths, &config.model.id)?;
     let format = match config.model.format.as_str() {
-        "auto" => located.format,
+        "auto" => located.format.as_ref().map(known_format).transpose()?,
         named => Some(named.to_owned()),
     };
-    let longest = config.suggest.line_tokens.max(config.suggest.block_tokens);
     let engine = LocalEngine::open(&LocalOptions {
         path: located.path,
         checkpoint: located.checkpoint,
         format,
         device: config.model.device.clone(),
         threads: config.model.threads,
-        max_positions: config.context.window_tokens + longest.max(super::local::HEADROOM),
+        max_positions: config.positions(),
         kv_bytes: config.model.kv_memory_mb << 20,
     })?;
     Ok(Arc::new(engine))
@@ -56,7 +57,7 @@ pub struct Located {
     /// Its id for the journal: the store's, or one made of the file's name and contents.
     pub checkpoint: String,
     /// The FIM format that its manifest names.
-    pub format: Option<String>,
+    pub format: Option<FormatName>,
 }
 
 /// Finds what `model.id` names.
@@ -69,7 +70,7 @@ pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
     match store.resolve(id) {
         Ok(Resolved::Stored(stored)) => Ok(Located {
             checkpoint: stored.manifest.id().as_str().to_owned(),
-            format: Some(stored.manifest.about().format.name.clone()),
+            format: Some(stored.manifest.about().format.clone()),
             path: stored.folder,
         }),
         Ok(Resolved::Path(path)) => Ok(Located {
@@ -90,22 +91,27 @@ pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
     }
 }
 
-/// A file's stem and a hash of its length and first megabyte, which holds a weight file's header:
-/// enough to tell two models of one name apart without reading gigabytes.
+/// The name of a checkpoint's format, where this program renders it as it was when the checkpoint was
+/// trained: a prompt of another version is not what the model knows.
+fn known_format(format: &FormatName) -> Result<String, EngineError> {
+    let FormatName { name, version } = format;
+    match FimFormat::builtin(name).map(FimFormat::version) {
+        Some(known) if known != *version => Err(EngineError::Load(format!(
+            "the checkpoint was trained with version {version} of the FIM format `{name}`, this \
+             program has version {known}; set `model.format` to \"{name}\" to serve it with that"
+        ))),
+        // A name that is not known is told where it is bound.
+        _ => Ok(name.clone()),
+    }
+}
+
+/// A file's stem and a hash of samples of its weights: enough to tell two models of one name and
+/// size apart without reading gigabytes.
 fn path_id(path: &Path) -> std::io::Result<String> {
-    const BEGINNING: u64 = 1 << 20;
-    let file = if path.is_dir() {
-        largest_file(path)?
-    } else {
-        path.to_owned()
-    };
     let mut hasher = Sha256::new();
-    hasher.update(std::fs::metadata(&file)?.len().to_le_bytes());
-    let mut beginning = Vec::new();
-    std::fs::File::open(&file)?
-        .take(BEGINNING)
-        .read_to_end(&mut beginning)?;
-    hasher.update(&beginning);
+    for file in files_of(path)? {
+        sample(&file, &mut hasher)?;
+    }
     let stem = path
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned());
@@ -116,19 +122,43 @@ fn path_id(path: &Path) -> std::io::Result<String> {
     ))
 }
 
-fn largest_file(folder: &Path) -> std::io::Result<PathBuf> {
+/// Takes in a file's length, its first and last mebibyte, and blocks in between: fine-tuning changes
+/// weights everywhere, but neither the vocabulary in front nor what is frozen.
+fn sample(path: &Path, hasher: &mut Sha256) -> std::io::Result<()> {
+    const END: u64 = 1 << 20;
+    const BLOCKS: u64 = 32;
+    const BLOCK: u64 = 64 << 10;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    hasher.update(length.to_le_bytes());
+    let ends = [(0, END), (length.saturating_sub(END), END)];
+    let between = (1..BLOCKS).map(|at| (length / BLOCKS * at, BLOCK));
+    for (at, take) in ends.into_iter().chain(between) {
+        file.seek(SeekFrom::Start(at))?;
+        let mut block = Vec::new();
+        (&mut file).take(take).read_to_end(&mut block)?;
+        hasher.update(&block);
+    }
+    Ok(())
+}
+
+/// A file itself, or the files of a folder by name.
+fn files_of(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = std::fs::metadata(entry.path())?;
-        if metadata.is_file() {
-            files.push((metadata.len(), entry.path()));
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.is_file() {
+            files.push(file);
         }
     }
-    let largest = files.into_iter().max();
-    largest
-        .map(|(_, path)| path)
-        .ok_or_else(|| std::io::Error::other("the folder holds no file"))
+    files.sort();
+    match files.is_empty() {
+        true => Err(std::io::Error::other("the folder holds no file")),
+        false => Ok(files),
+    }
 }
 
 #[cfg(test)]
@@ -170,5 +200,35 @@ mod tests {
         }
         assert_eq!(ids[0], ids[2]);
         assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn one_header_and_other_weights_make_another_id() {
+        let (folder, paths) = paths();
+        let mut ids = Vec::new();
+        for name in ["a", "b"] {
+            let path = folder.path().join(name).join("model.gguf");
+            std::fs::create_dir(path.parent().expect("a folder")).expect("made");
+            // Alike for two mebibytes, and at the end.
+            let mut bytes = vec![7_u8; 8 << 20];
+            bytes[2 << 20..6 << 20].fill(name.as_bytes()[0]);
+            std::fs::write(&path, bytes).expect("written");
+            let located = locate(&paths, &path.to_string_lossy()).expect("found");
+            ids.push(located.checkpoint);
+        }
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn a_format_of_another_version_is_refused() {
+        let known = FimFormat::builtin("starcoder2").expect("a format");
+        let named = |version| FormatName {
+            name: "starcoder2".into(),
+            version,
+        };
+        let same = known_format(&named(known.version())).expect("served");
+        assert_eq!(same, "starcoder2");
+        let error = known_format(&named(known.version() + 1)).expect_err("another version");
+        assert!(error.to_string().contains("model.format"), "{error}");
     }
 }

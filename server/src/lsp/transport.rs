@@ -8,13 +8,15 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, poll};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use tower_lsp::ls_types::DidChangeTextDocumentParams;
@@ -27,8 +29,12 @@ use crate::framing::{self, FramingError, Limits};
 /// is told so instead of taking all memory.
 const IN_FLIGHT: usize = 1024;
 
-/// Time that requests in progress get when the client's stream ends.
-const DRAIN: Duration = Duration::from_secs(2);
+/// Bytes that wait for a client that does not read, until nothing more is read from it.
+const UNSENT: usize = 64 << 20;
+
+/// Time that requests in progress get when the client's stream ends, and again what is written
+/// then. With the journal's time it must stay below the five seconds in which the server is gone.
+const DRAIN: Duration = Duration::from_millis(1500);
 
 /// Why serving ended.
 #[derive(Debug)]
@@ -49,19 +55,39 @@ enum Outgoing {
 }
 
 #[derive(Clone)]
-struct Sender(mpsc::UnboundedSender<Outgoing>);
+struct Sender {
+    messages: mpsc::UnboundedSender<Outgoing>,
+    unsent: Arc<Unsent>,
+}
+
+/// Bytes that are not written yet.
+#[derive(Default)]
+struct Unsent {
+    bytes: AtomicUsize,
+    fewer: Notify,
+}
 
 impl Sender {
     /// The receiver is gone only when serving ends; what is lost then has no reader.
     fn send(&self, message: &impl serde::Serialize) {
         match serde_json::to_vec(message) {
-            Ok(body) => drop(self.0.send(Outgoing::Message(body))),
+            Ok(body) => {
+                self.unsent.bytes.fetch_add(body.len(), Ordering::AcqRel);
+                let _ = self.messages.send(Outgoing::Message(body));
+            }
             Err(_) => tracing::error!("a message could not be serialised"),
         }
     }
 
+    /// Waits until the client has read enough.
+    async fn room(&self) {
+        while self.unsent.bytes.load(Ordering::Acquire) > UNSENT {
+            self.unsent.fewer.notified().await;
+        }
+    }
+
     fn end(&self) {
-        let _ = self.0.send(Outgoing::End);
+        let _ = self.messages.send(Outgoing::End);
     }
 }
 
@@ -82,8 +108,12 @@ where
     S: Service<Request, Response = Option<Response>, Error = ExitedError>,
     S::Future: Send + 'static,
 {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let sender = Sender(sender);
+    let (messages, receiver) = mpsc::unbounded_channel();
+    let unsent = Arc::<Unsent>::default();
+    let sender = Sender {
+        messages,
+        unsent: Arc::clone(&unsent),
+    };
     let (mut requests, responses) = socket.split();
     let outgoing = sender.clone();
     let to_client = tokio::spawn(async move {
@@ -91,7 +121,7 @@ where
             outgoing.send(&request);
         }
     });
-    let mut writing = tokio::spawn(write(writer, receiver));
+    let mut writing = tokio::spawn(write(writer, receiver, unsent));
     let mut connection = Connection {
         service,
         sender,
@@ -109,12 +139,18 @@ where
     end
 }
 
-async fn write<W>(mut writer: W, mut messages: mpsc::UnboundedReceiver<Outgoing>) -> io::Result<()>
+async fn write<W>(
+    mut writer: W,
+    mut messages: mpsc::UnboundedReceiver<Outgoing>,
+    unsent: Arc<Unsent>,
+) -> io::Result<()>
 where
     W: AsyncWrite + Unpin,
 {
     while let Some(Outgoing::Message(body)) = messages.recv().await {
         framing::write_message(&mut writer, &body).await?;
+        unsent.bytes.fetch_sub(body.len(), Ordering::AcqRel);
+        unsent.fewer.notify_one();
     }
     Ok(())
 }
@@ -138,6 +174,7 @@ where
         let mut reader = BufReader::new(reader);
         let limits = Limits::default();
         loop {
+            self.sender.room().await;
             let body = match framing::read_message(&mut reader, &limits).await {
                 Ok(Some(body)) => body,
                 Ok(None) => return End::StreamEnd,

@@ -1,14 +1,16 @@
 //! Asks the resolver whether a suggestion names something that does not exist.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use truefill_journal::{Guard, GuardVerdict};
-use truefill_syntax::{Evidence, Index, Judge, Judgement, NameKind};
+use truefill_syntax::{Evidence, Index, Judge, Judgement, Language, NameKind};
 
-use super::plan::Plan;
 use super::text::Around;
+use super::turns::FileLock;
 use crate::config::GuardMode;
 use crate::silence::Silence;
+use crate::workspace::index::WorkspaceIndex;
 
 /// The guard's verdict on one suggestion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +46,56 @@ impl From<Found> for Silence {
     }
 }
 
-/// What judges the suggestions of one request. Without a grammar there is nothing to judge by.
-pub fn judge<'a>(plan: &Plan, path: &Path, around: &'a Around) -> Option<Judge<'a>> {
-    let language = plan.language?;
-    Some(Judge::new(language, path, &around.prefix, &around.suffix))
+/// What the suggestions of one request are judged by.
+pub struct Court {
+    /// What is done about what is found.
+    pub mode: GuardMode,
+    /// The language; without a grammar there is nothing to judge by.
+    pub language: Option<Language>,
+    /// The document.
+    pub path: PathBuf,
+    /// The text around the suggestions.
+    pub around: Arc<Around>,
+    /// The workspace, where it is known.
+    pub index: Option<Arc<WorkspaceIndex>>,
 }
 
-/// Judges a suggestion.
-pub fn guard(mode: GuardMode, judge: Option<&mut Judge<'_>>, text: &str, index: &Index) -> Guarded {
-    let Some(judge) = judge.filter(|_| mode != GuardMode::Off) else {
-        return nothing(GuardVerdict::Off);
-    };
+impl Court {
+    /// Judges suggestions, in their order. They are parsed, and the file system may be asked, so
+    /// this happens on a thread that no other request waits for, which holds `lock` meanwhile.
+    ///
+    /// # Errors
+    /// [`Silence::Cancelled`] where the runtime ends.
+    pub async fn judge(self, texts: Vec<String>, lock: FileLock) -> Result<Vec<Guarded>, Silence> {
+        let Self {
+            mode, around, path, ..
+        } = self;
+        let (Some(language), Some(index)) = (self.language, self.index) else {
+            return Ok(off(&texts));
+        };
+        if mode == GuardMode::Off {
+            return Ok(off(&texts));
+        }
+        let held = lock.lock_owned().await;
+        let judged = tokio::task::spawn_blocking(move || {
+            let _held = held;
+            let mut judge = Judge::new(language, &path, &around.prefix, &around.suffix);
+            let judge = |text: &String| guarded(mode, &mut judge, text, index.index());
+            texts.iter().map(judge).collect()
+        });
+        match judged.await {
+            Ok(judged) => Ok(judged),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Silence::Cancelled),
+        }
+    }
+}
+
+fn off(texts: &[String]) -> Vec<Guarded> {
+    texts.iter().map(|_| nothing(GuardVerdict::Off)).collect()
+}
+
+fn guarded(mode: GuardMode, judge: &mut Judge<'_>, text: &str, index: &Index) -> Guarded {
     match judge.judge_with(text, index, &exists) {
         Judgement::Known => nothing(GuardVerdict::Pass),
         Judgement::Unknown {

@@ -17,6 +17,7 @@ mod served;
 pub mod status;
 mod text;
 mod trail;
+mod trouble;
 mod turns;
 mod warm;
 pub mod why;
@@ -39,6 +40,7 @@ use crate::workspace::index::WorkspaceIndex;
 use crate::workspace::{Workspace, file_path};
 use served::ServedLast;
 use status::{Notice, Status};
+use trouble::Trouble;
 use turns::Turns;
 use why::{Verdict, Why};
 
@@ -55,6 +57,7 @@ pub struct Serving {
     /// Engines opened so far.
     engines: Arc<AtomicU64>,
     why: Why,
+    trouble: Trouble,
     notices: UnboundedSender<Notice>,
     turns: Turns,
     cache: Mutex<TypedThrough>,
@@ -88,6 +91,7 @@ impl Serving {
             factory,
             engines: Arc::default(),
             why: Why::default(),
+            trouble: Trouble::default(),
             notices,
             turns: Turns::default(),
             cache: Mutex::new(TypedThrough::new(CACHE.0, CACHE.1)),
@@ -117,6 +121,7 @@ impl Serving {
             return Ok(false);
         }
         let thread = EngineThread::spawn((self.factory)(&config))?;
+        self.trouble.forget();
         self.tell_states(&thread.handle());
         let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
         let old = engine.replace(thread);
@@ -289,6 +294,16 @@ impl Serving {
         if let Some(notice) = self.why.note(uri, number, verdict) {
             let _ = self.notices.send(notice);
         }
+    }
+
+    /// Takes note of what became of a request that asked the engine.
+    fn note_engine(&self, result: Result<(), &Silence>) {
+        let status = match self.trouble.note(result) {
+            Some(trouble::Change::Began(status)) => status,
+            Some(trouble::Change::Ended) => Status::of_engine(&self.engine_state()),
+            None => return,
+        };
+        let _ = self.notices.send(Notice::Status(status));
     }
 
     /// Stops the engine and keeps what must be kept.

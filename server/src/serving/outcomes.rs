@@ -16,7 +16,7 @@ use crate::suggest::typed_through::Rest;
 use crate::workspace::file_path;
 
 /// How long the end of the server waits for the journal's last events.
-const LAST_EVENTS: Duration = Duration::from_secs(2);
+const LAST_EVENTS: Duration = Duration::from_millis(1500);
 
 impl Serving {
     /// The editor showed a suggestion.
@@ -131,6 +131,7 @@ impl Serving {
         }
         let options = Options {
             context: config.journal.context,
+            max_bytes: Some(config.journal.max_mb.saturating_mul(1_000_000)),
             ..Options::default()
         };
         let opened = config.journal.enabled.then(|| Journal::open(path, options));

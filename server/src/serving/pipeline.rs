@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use truefill_journal::SuggestionId;
-use truefill_syntax::Index;
 
-use crate::config::{Config, GuardMode};
+use crate::config::Config;
 use crate::documents::Snapshot;
 use crate::engine::{EngineHandle, EngineInfo, EngineKind};
 use crate::silence::Silence;
@@ -18,12 +17,13 @@ use crate::workspace::file_path;
 use super::Serving;
 use super::ask::{Ask, Suggestion, Trigger};
 use super::generate::{Order, Written, generate, ready};
-use super::guard::{Guarded, guard, judge};
+use super::guard::{Court, Guarded};
 use super::plan::Plan;
 use super::polish::{Polished, polish};
 use super::prepare::place;
 use super::text::Around;
 use super::trail::{Sample, Trail, micros};
+use super::turns::FileLock;
 use super::why::Verdict;
 
 /// A request under way.
@@ -74,7 +74,7 @@ impl Run<'_> {
         tokio::task::yield_now().await;
         let allowed = self.serving.allowed(&self.ask.uri, turn.file_lock());
         self.path = turn.unless_newer(allowed).await?;
-        let around = place(&self.config, &snapshot, self.ask)?;
+        let around = Arc::new(place(&self.config, &snapshot, self.ask)?);
         let wait = match self.ask.trigger {
             Trigger::Automatic => {
                 self.serving
@@ -99,7 +99,12 @@ impl Run<'_> {
             silence = turn.superseded() => return Err(silence),
             written = self.written(&engine, &snapshot, &around, number) => written?,
         };
-        self.polished(&info, &plan, &around, &written)
+        let polished = self.polished(&info, &plan, &around, &written)?;
+        let judged = self.judged(&plan, &around, &polished, turn.file_lock());
+        let judged = turn.unless_newer(judged).await?;
+        turn.check_newest()?;
+        let passed = self.passed(polished, judged)?;
+        Ok(self.served(&info, &plan, &around, &written, passed))
     }
 
     /// What is left of a suggestion that the user is typing, without asking the model.
@@ -168,43 +173,45 @@ impl Run<'_> {
         plan: &Plan,
         around: &Around,
         written: &Written,
-    ) -> Result<Vec<Suggestion>, Silence> {
+    ) -> Result<Vec<Polished>, Silence> {
         let started = Instant::now();
         let polished = polish(info, plan, around, &written.samples)?;
         self.trail.stages.clean_up = Some(micros(started.elapsed()));
-        let judged = self.judged(plan, around, polished)?;
-        let suggestions: Vec<Suggestion> = judged
-            .into_iter()
-            .map(|(polished, guarded)| {
-                let id = SuggestionId::generate();
-                let suggestion = self.suggestion(id.to_string(), &polished.text, around);
-                self.record_served(id, plan, around, written, &polished, guarded);
-                suggestion
-            })
-            .collect();
-        self.remember(info, around, &suggestions);
-        Ok(suggestions)
+        Ok(polished)
+    }
+
+    /// The guard's verdicts on the suggestions, in their order.
+    async fn judged(
+        &mut self,
+        plan: &Plan,
+        around: &Arc<Around>,
+        polished: &[Polished],
+        lock: FileLock,
+    ) -> Result<Vec<Guarded>, Silence> {
+        let started = Instant::now();
+        let path = file_path(&self.ask.uri).unwrap_or_else(|| PathBuf::from("untitled"));
+        let court = Court {
+            mode: self.config.suggest.guard,
+            language: plan.language,
+            index: self.serving.index_for(&path),
+            path,
+            around: Arc::clone(around),
+        };
+        let texts = polished.iter().map(|polished| polished.text.clone());
+        let judged = court.judge(texts.collect(), lock).await?;
+        self.trail.stages.guard = Some(micros(started.elapsed()));
+        Ok(judged)
     }
 
     /// The suggestions that the guard lets pass.
-    fn judged(
+    fn passed(
         &mut self,
-        plan: &Plan,
-        around: &Around,
         polished: Vec<Polished>,
+        judged: Vec<Guarded>,
     ) -> Result<Vec<(Polished, Guarded)>, Silence> {
-        let started = Instant::now();
-        let path = file_path(&self.ask.uri).unwrap_or_else(|| PathBuf::from("untitled"));
-        let index = self.serving.index_for(&path);
-        let mut judge = judge(plan, &path, around);
         let mut kept = Vec::new();
         let mut blocked = None;
-        for polished in polished {
-            let (mode, symbols) = match &index {
-                Some(index) => (self.config.suggest.guard, index.index()),
-                None => (GuardMode::Off, &Index::new()),
-            };
-            let guarded = guard(mode, judge.as_mut(), &polished.text, symbols);
+        for (polished, guarded) in polished.into_iter().zip(judged) {
             match guarded.found.clone() {
                 Some(found) if guarded.blocks() => {
                     self.trail.blocked.get_or_insert(guarded.guard);
@@ -219,11 +226,32 @@ impl Run<'_> {
             }
             kept.push((polished, guarded));
         }
-        self.trail.stages.guard = Some(micros(started.elapsed()));
         match blocked {
             Some(found) if kept.is_empty() => Err(found.into()),
             _ => Ok(kept),
         }
+    }
+
+    /// Writes down what is served and makes the reply of it.
+    fn served(
+        &mut self,
+        info: &EngineInfo,
+        plan: &Plan,
+        around: &Around,
+        written: &Written,
+        passed: Vec<(Polished, Guarded)>,
+    ) -> Vec<Suggestion> {
+        let suggestions: Vec<Suggestion> = passed
+            .into_iter()
+            .map(|(polished, guarded)| {
+                let id = SuggestionId::generate();
+                let suggestion = self.suggestion(id.to_string(), &polished.text, around);
+                self.record_served(id, plan, around, written, &polished, guarded);
+                suggestion
+            })
+            .collect();
+        self.remember(info, around, &suggestions);
+        suggestions
     }
 
     /// Keeps what was served for when the user types it.
@@ -282,6 +310,10 @@ impl Run<'_> {
     /// Tells everyone what became of the request.
     fn finish(&mut self, result: Result<&Vec<Suggestion>, &Silence>) {
         self.finished = true;
+        // The shape is decided right before the engine is asked.
+        if self.shape.is_some() {
+            self.serving.note_engine(result.map(|_| ()));
+        }
         let mut verdict = match result {
             Ok(suggestions) => Verdict::suggested(suggestions.len(), self.flagged.take()),
             Err(silence) => {

@@ -138,6 +138,7 @@ fn lasting(reason: &str) -> bool {
             | "ignored"
             | "binary"
             | "too_large"
+            | "long_line"
             | "model_unavailable"
     )
 }

@@ -80,11 +80,6 @@ impl WeightDtype {
         (values / self.block_size()).checked_mul(self.block_bytes())
     }
 
-    /// True for the types that store each value by itself.
-    pub const fn is_dense(self) -> bool {
-        self.block_size() == 1
-    }
-
     /// The name by which files and their tools call the type.
     pub const fn name(self) -> &'static str {
         match self {

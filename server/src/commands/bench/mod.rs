@@ -283,7 +283,8 @@ fn theirs(args: &KeystrokeArgs, url: &str, jobs: &[Job]) -> Result<Report> {
     let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
     let mut played: Vec<Played> = Vec::new();
     for job in jobs {
-        let mut peer = LlamaPeer::new(url, &model.path, model.format.as_deref())?;
+        let format = model.format.as_ref().map(|format| format.name.as_str());
+        let mut peer = LlamaPeer::new(url, &model.path, format)?;
         played.push(play(
             &mut peer,
             &job.session,

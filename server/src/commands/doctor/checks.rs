@@ -264,10 +264,20 @@ fn journal(paths: &Paths, config: &Config) -> Check {
             } else {
                 "without code"
             };
-            Check::ok(
-                "journal",
-                format!("`{}` can be written, {context}", path.display()),
-            )
+            let bytes = path.metadata().map_or(0, |data| data.len());
+            let (used, limit) = (bytes.div_ceil(1_000_000), config.journal.max_mb);
+            let found = format!(
+                "`{}` can be written, {context}; {used} of {limit} MB",
+                path.display()
+            );
+            match used < limit {
+                true => Check::ok("journal", found),
+                false => Check::warn(
+                    "journal",
+                    found,
+                    "nothing more is kept: raise `journal.max_mb`, or move the file away",
+                ),
+            }
         }
         Health::Starting => Check::warn(
             "journal",
