@@ -197,3 +197,26 @@ fn closing_a_document_stops_its_work() {
     assert!(server.items(id).is_empty());
     server.shut_down();
 }
+
+#[test]
+fn a_client_that_asks_without_end_is_told_so() {
+    let mut server = Server::start(&endless());
+    server.wait_ready();
+    let uri = |number: usize| format!("file:///w/{number}.rs");
+    let ids: Vec<i64> = (0..1100)
+        .map(|number| {
+            server.open(&uri(number), "rust", "x");
+            server.ask(&uri(number), at(1), true)
+        })
+        .collect();
+    ids.iter().for_each(|id| server.cancel(*id));
+    let answers = ids.into_iter().map(|id| server.answer(id));
+    let refused = answers
+        .filter_map(Result::err)
+        .filter(|error| error.code == -32803)
+        .inspect(|error| assert!(error.message.contains("in progress"), "{}", error.message))
+        .count();
+    // Those whose turn came meanwhile made room.
+    assert!((1..=1100 - 1024).contains(&refused), "{refused}");
+    server.shut_down();
+}

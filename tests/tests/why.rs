@@ -88,3 +88,31 @@ fn a_document_that_is_not_open_has_no_past() {
     assert_eq!(why(&mut server, URI)["last"], Value::Null);
     server.shut_down();
 }
+
+#[test]
+fn an_engine_that_keeps_failing_is_told_and_its_recovery() {
+    let fails = Answer {
+        error: Some("the disk is gone"),
+        times: Some(3),
+        ..Answer::default()
+    };
+    let script = Script::new([fails, Answer::text("1")]);
+    let mut server = Server::start(&script);
+    server.wait_ready();
+    server.open(URI, "python", "x = ");
+    for _ in 0..3 {
+        let id = server.ask(URI, at(0, 4), true);
+        assert!(server.items(id).is_empty());
+    }
+    let status = server.notification("truefill/status", |status| status["kind"] == "Warning");
+    assert_eq!(status["reason"], "engine_failed");
+    let message = status["message"].as_str().unwrap_or_default();
+    assert!(message.contains("the disk is gone"), "{message}");
+    let id = server.ask(URI, at(0, 4), true);
+    assert_eq!(server.items(id).len(), 1);
+    server.notification("truefill/status", |status| {
+        let message = status["message"].as_str().unwrap_or_default();
+        status["kind"] == "Normal" && message.contains("ready")
+    });
+    server.shut_down();
+}
