@@ -18,6 +18,8 @@ use truefill_remote::download::Options;
 use truefill_remote::retry::RetryPolicy;
 use truefill_remote::wheel::{Pip, WheelModel};
 use truefill_server::commands::models::{ModelsArgs, ModelsContext, run_in};
+use truefill_server::config::Config;
+use truefill_server::engine::open::open;
 use truefill_server::paths::Paths;
 
 const FIXTURES: &str = concat!(
@@ -481,4 +483,24 @@ fn wrong_usage_is_told_apart_from_failure() {
         "{}",
         outcome.err
     );
+}
+
+#[test]
+fn a_checkpoint_in_use_is_not_pruned() {
+    let user = User::new();
+    let model = fixture("gguf/llama-q8_0.gguf");
+    let pulled = user.run(&["pull", &model.to_string_lossy(), "--name", "tiny"]);
+    assert!(pulled.success, "{}", pulled.err);
+    let paths = Paths::from_home(Some(user.path("data").into())).unwrap();
+    let store = user.store();
+    let id = store.list().unwrap().checkpoints[0].manifest.id().clone();
+    let mut config = Config::default();
+    config.model.id = id.to_string();
+    let engine = open(&paths, &config).unwrap();
+    let would_remove = || store.prune(&[], true).unwrap().removed;
+    // An alias would keep it as well.
+    std::fs::remove_file(paths.store().join("aliases.json")).unwrap_or_default();
+    assert_eq!(would_remove(), []);
+    drop(engine);
+    assert_eq!(would_remove(), [id]);
 }

@@ -62,7 +62,7 @@ pub fn choose(name: &str) -> Result<Choice> {
 fn gpu(index: usize) -> Result<Choice> {
     Err(ModelError::Device(format!(
         "device `cuda:{index}` needs a build with `--features cuda`, this one is for the CPU; use \
-         `device = \"cpu\"` or build it as CONTRIBUTING.md says"
+         `device = \"cpu\"` or build it as docs/gpu.md says"
     )))
 }
 

@@ -97,7 +97,7 @@ fn scenes() -> Result<Vec<Scene>> {
 pub fn run(args: &DemoArgs) -> Result<ExitCode> {
     let paths = Paths::from_env()?;
     if args.model == "default" && locate(&paths, "default").is_err() {
-        say("The default model is not here yet; it is fetched once (96 MB).\n")?;
+        say("The default model is not here yet; it is fetched once (93 MB).\n")?;
         models::pull_default(&paths)?;
     }
     let folder = tempfile::tempdir().context("no temporary folder")?;

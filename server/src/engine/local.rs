@@ -9,6 +9,7 @@ use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::fim::{BoundFormat, Budget, FimFormat, Prompt, PromptParts};
 use truefill_model::generate::{self, Generation, Limits};
+use truefill_model::store::Lease;
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 use truefill_model::{device, threads};
@@ -47,6 +48,8 @@ pub struct LocalEngine {
     checkpoint: String,
     device: String,
     sessions: Mutex<Sessions>,
+    /// While it lives, the store keeps the checkpoint.
+    _lease: Option<Lease>,
 }
 
 impl LocalEngine {
@@ -87,9 +90,16 @@ impl LocalEngine {
             checkpoint: options.checkpoint.clone(),
             device: device.to_string(),
             sessions: Mutex::new(Sessions::new(options.kv_bytes)),
+            _lease: None,
         };
         engine.first_pass()?;
         Ok(engine)
+    }
+
+    /// The engine, with the lease of its checkpoint.
+    pub fn holding(mut self, lease: Option<Lease>) -> Self {
+        self._lease = lease;
+        self
     }
 
     /// Touches every weight once, so that the first keystroke does not pay for it, and shows at

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use truefill_model::fim::FimFormat;
-use truefill_model::store::{FormatName, Resolved, Store};
+use truefill_model::store::{CheckpointId, FormatName, Lease, Resolved, Store};
 
 use super::local::{LocalEngine, LocalOptions};
 use super::{Engine, EngineError, EngineFactory, Loader};
@@ -37,6 +37,7 @@ pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineErr
         "auto" => located.format.as_ref().map(known_format).transpose()?,
         named => Some(named.to_owned()),
     };
+    let lease = located.stored.as_ref().and_then(|id| lease(paths, id));
     let engine = LocalEngine::open(&LocalOptions {
         path: located.path,
         checkpoint: located.checkpoint,
@@ -46,7 +47,17 @@ pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineErr
         max_positions: config.positions(),
         kv_bytes: config.model.kv_memory_mb << 20,
     })?;
-    Ok(Arc::new(engine))
+    Ok(Arc::new(engine.holding(lease)))
+}
+
+/// Keeps a stored checkpoint from being pruned while it is in use. A store that cannot be written to
+/// is not pruned either.
+fn lease(paths: &Paths, id: &CheckpointId) -> Option<Lease> {
+    let leased =
+        Store::open(&paths.store()).and_then(|store| store.lease(std::slice::from_ref(id)));
+    leased
+        .inspect_err(|error| tracing::warn!(%error, "the checkpoint could be pruned while in use"))
+        .ok()
 }
 
 /// A model that was found.
@@ -56,6 +67,8 @@ pub struct Located {
     pub path: PathBuf,
     /// Its id for the journal: the store's, or one made of the file's name and contents.
     pub checkpoint: String,
+    /// Its id in the store, if it is there.
+    pub stored: Option<CheckpointId>,
     /// The FIM format that its manifest names.
     pub format: Option<FormatName>,
 }
@@ -70,6 +83,7 @@ pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
     match store.resolve(id) {
         Ok(Resolved::Stored(stored)) => Ok(Located {
             checkpoint: stored.manifest.id().as_str().to_owned(),
+            stored: Some(stored.manifest.id().clone()),
             format: Some(stored.manifest.about().format.clone()),
             path: stored.folder,
         }),
@@ -77,6 +91,7 @@ pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
             checkpoint: path_id(&path).map_err(|error| {
                 EngineError::Load(format!("`{}` cannot be read: {error}", path.display()))
             })?,
+            stored: None,
             format: None,
             path,
         }),

@@ -36,7 +36,7 @@ pub struct Plan {
 struct StoppedBy(Arc<Mutex<Vec<Option<&'static str>>>>);
 
 impl Plan {
-    /// Reads the surroundings; the syntax tree is parsed here.
+    /// Reads the surroundings as far as the lexer needs them.
     pub fn new(
         config: &Config,
         snapshot: &Snapshot,
