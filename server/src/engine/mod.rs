@@ -7,6 +7,7 @@
 mod cancel;
 pub mod local;
 pub mod open;
+mod queue;
 pub mod remote;
 pub mod scripted;
 mod sessions;

@@ -4,14 +4,14 @@
 //! superseded, one that runs is cancelled. Warming has the lowest priority and gives
 //! way to any request, for any document.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use super::queue::{Inspection, Shared, Step, Waiting};
 use super::{
     CancelGuard, CancelToken, Engine, EngineError, EngineInfo, EngineRequest, Flow, Generated,
     RenderedPrompt, Sampling, StopReason,
@@ -84,65 +84,6 @@ impl Ticket {
     /// Waits for the end on a thread outside the runtime.
     pub fn wait_blocking(self) -> Answer {
         self.receiver.blocking_recv().unwrap_or(Answer::Cancelled)
-    }
-}
-
-struct Waiting {
-    job: Job,
-    cancel: CancelToken,
-    reply: oneshot::Sender<Answer>,
-    submitted: Instant,
-}
-
-struct Running {
-    document: String,
-    cancel: CancelToken,
-    superseded: bool,
-    warming: bool,
-    /// The job's; `None` for warming.
-    sequence: Option<u64>,
-}
-
-type Inspection = Box<dyn FnOnce(&dyn Engine) + Send>;
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Waiting>,
-    warm: VecDeque<EngineRequest>,
-    inspections: VecDeque<Inspection>,
-    closed_documents: Vec<String>,
-    running: Option<Running>,
-    shutdown: bool,
-}
-
-impl Queue {
-    /// Whether a newer job for the same document waits or runs.
-    fn has_newer(&self, job: &Job) -> bool {
-        let document = &job.request.document;
-        let waiting = self.jobs.iter().map(|waiting| &waiting.job);
-        let waiting = waiting.filter(|other| other.request.document == *document);
-        let running = self
-            .running
-            .iter()
-            .filter(|running| running.document == *document);
-        waiting
-            .map(|other| other.sequence)
-            .chain(running.filter_map(|running| running.sequence))
-            .any(|sequence| sequence > job.sequence)
-    }
-}
-
-struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    state: watch::Sender<EngineState>,
-}
-
-impl Shared {
-    /// A panic while the lock is held leaves a queue that is still consistent: every
-    /// change under it is a single push, pop or assignment.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,7 +177,7 @@ impl EngineHandle {
             let _ = reply.send(Answer::Superseded);
             return ticket;
         }
-        supersede(&mut queue, &job.request.document);
+        queue.supersede(&job.request.document);
         if let Some(running) = queue.running.as_mut().filter(|running| running.warming) {
             running.cancel.cancel();
         }
@@ -301,7 +242,7 @@ impl EngineHandle {
     /// Frees what the engine keeps for a closed document and stops work for it.
     pub fn forget(&self, document: &str) {
         let mut queue = self.shared.lock();
-        supersede(&mut queue, document);
+        queue.supersede(document);
         queue.warm.retain(|warm| warm.document != document);
         queue.closed_documents.push(document.to_owned());
         drop(queue);
@@ -325,72 +266,6 @@ impl EngineHandle {
     }
 }
 
-fn supersede(queue: &mut Queue, document: &str) {
-    let mut kept = VecDeque::with_capacity(queue.jobs.len());
-    for waiting in queue.jobs.drain(..) {
-        if waiting.job.request.document == document {
-            let _ = waiting.reply.send(Answer::Superseded);
-        } else {
-            kept.push_back(waiting);
-        }
-    }
-    queue.jobs = kept;
-    if let Some(running) = queue.running.as_mut().filter(|r| r.document == document) {
-        running.superseded = true;
-        running.cancel.cancel();
-    }
-}
-
-/// What the thread does next.
-enum Step {
-    Complete(Waiting),
-    Inspect(Inspection),
-    Warm(EngineRequest, CancelToken),
-    Forget(Vec<String>),
-    End,
-}
-
-fn next_step(shared: &Shared) -> Step {
-    let mut queue = shared.lock();
-    queue.running = None;
-    loop {
-        if queue.shutdown {
-            return Step::End;
-        }
-        if !queue.closed_documents.is_empty() {
-            return Step::Forget(std::mem::take(&mut queue.closed_documents));
-        }
-        if let Some(waiting) = queue.jobs.pop_front() {
-            queue.running = Some(Running {
-                document: waiting.job.request.document.clone(),
-                cancel: waiting.cancel.clone(),
-                superseded: false,
-                warming: false,
-                sequence: Some(waiting.job.sequence),
-            });
-            return Step::Complete(waiting);
-        }
-        if let Some(inspection) = queue.inspections.pop_front() {
-            return Step::Inspect(inspection);
-        }
-        if let Some(request) = queue.warm.pop_back() {
-            let cancel = CancelToken::new();
-            queue.running = Some(Running {
-                document: request.document.clone(),
-                cancel: cancel.clone(),
-                superseded: false,
-                warming: true,
-                sequence: None,
-            });
-            return Step::Warm(request, cancel);
-        }
-        queue = shared
-            .wake
-            .wait(queue)
-            .unwrap_or_else(PoisonError::into_inner);
-    }
-}
-
 fn run(shared: &Shared, loader: Loader) {
     let engine = match catch_unwind(AssertUnwindSafe(loader)).unwrap_or(Err(EngineError::Panicked))
     {
@@ -404,7 +279,7 @@ fn run(shared: &Shared, loader: Loader) {
     };
     shared.state.send_replace(EngineState::Ready(engine.info()));
     loop {
-        match next_step(shared) {
+        match shared.next_step() {
             Step::Complete(waiting) => complete(shared, engine.as_ref(), waiting),
             Step::Inspect(inspection) => {
                 let _ = catch_unwind(AssertUnwindSafe(|| inspection(engine.as_ref())));
@@ -431,7 +306,7 @@ fn warm(engine: &dyn Engine, request: &EngineRequest, cancel: &CancelToken) {
 /// Without an engine every job is answered by the reason.
 fn refuse_all(shared: &Shared, error: &EngineError) {
     loop {
-        match next_step(shared) {
+        match shared.next_step() {
             Step::Complete(waiting) => {
                 let _ = waiting.reply.send(Answer::Failed(error.clone()));
             }
