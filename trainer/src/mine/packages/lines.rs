@@ -109,12 +109,18 @@ pub(super) fn gemfile(text: &str, meta: &mut Meta) {
     static KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
         pattern(r#"(?m)^\s*\w+\.(name|licenses?|homepage)\s*=\s*\[?\s*["']([^"'\n]+)["']"#)
     });
+    static SOURCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        pattern(r#"\b(source_code_uri)["']?\]?\s*(?:=>|=|:)\s*["']([^"'\n]+)["']"#)
+    });
     for (key, value) in captures(&KEY, text) {
         match key {
             "name" => meta.owns(Language::Ruby, value),
-            "homepage" => meta.repository = Some(value.to_owned()),
+            "homepage" => meta.repository = meta.repository.take().or(Some(value.to_owned())),
             _ => meta.license(value),
         }
+    }
+    for (_, url) in captures(&SOURCE, text) {
+        meta.repository = Some(url.to_owned());
     }
     for (name, version) in captures(&GEM, text) {
         meta.declare(Language::Ruby, name, version);
@@ -133,12 +139,16 @@ pub(super) fn gem_metadata(text: &str, meta: &mut Meta) {
             .filter(|_| key == "dependencies")
         {
             meta.declare(Language::Ruby, name, "");
+        } else if let Some(url) = line.strip_prefix("  source_code_uri: ") {
+            meta.repository = Some(url.trim().to_owned());
         } else if !line.starts_with([' ', '-']) {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             key = name;
             match key {
                 "name" => meta.owns(Language::Ruby, value.trim()),
-                "homepage" => meta.repository = Some(value.trim().to_owned()),
+                "homepage" => {
+                    meta.repository = meta.repository.take().or(Some(value.trim().to_owned()));
+                }
                 _ => {}
             }
         }
