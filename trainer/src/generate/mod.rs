@@ -8,6 +8,7 @@
 mod ask;
 mod batches;
 pub mod command;
+mod encoder;
 mod generator;
 mod local;
 mod mutate;
@@ -15,6 +16,7 @@ mod panel;
 mod recipe;
 mod reply;
 mod run;
+mod samples;
 mod scene;
 mod similar;
 mod split;

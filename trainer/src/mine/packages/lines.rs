@@ -42,8 +42,11 @@ pub(super) fn python_metadata(text: &str, meta: &mut Meta) {
             "Home-page" => meta.repository = meta.repository.take().or(Some(value.to_owned())),
             "Project-URL" => {
                 let (name, url) = value.split_once(',').unwrap_or(("", value));
-                if name.to_lowercase().contains("source") || name.to_lowercase() == "repository" {
-                    meta.repository = Some(url.trim().to_owned());
+                let (name, url) = (name.to_lowercase(), url.trim().to_owned());
+                if name.contains("source") || name == "repository" || name == "code" {
+                    meta.repository = Some(url);
+                } else if name == "homepage" || name == "github" {
+                    meta.repository = meta.repository.take().or(Some(url));
                 }
             }
             _ => {}
