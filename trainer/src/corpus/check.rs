@@ -136,7 +136,7 @@ impl WindowCheck {
         }
     }
 
-    /// As [`Negative::check`], without the context's text.
+    /// Says whether the split gives the context's window, byte for byte, without the context's text.
     ///
     /// # Errors
     /// A sentence that names what differs.

@@ -189,7 +189,12 @@ fn write_item(
             chosen: sft.clone(),
             rejected: negative.rejected.clone(),
             generator: negative.generator.clone(),
+            prompt_version: negative.prompt_version.clone(),
             fool_rate: row.fooled().value(),
+            fooled: row.fooled().part,
+            judged: row.fooled().of,
+            difficulty: row.difficulty,
+            caught: row.caught,
         };
         composition.add(split, &pair, row, chosen.sft);
         for folder in &folders {
