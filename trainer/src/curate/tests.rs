@@ -273,7 +273,7 @@ fn sizes_nest_and_keep_the_mix() {
 fn drawn(negative: &Negative) -> Vec<Option<u8>> {
     let judge = |judge: u64| {
         let key = stable_hash(judge, &[negative.id().as_bytes()]);
-        (key % 10 > 0).then(|| u8::from(key / 10 % 3 > 0))
+        (!key.is_multiple_of(10)).then(|| u8::from(!(key / 10).is_multiple_of(3)))
     };
     (0..3).map(judge).collect()
 }

@@ -191,12 +191,11 @@ fn telling_grams(text: &str) -> impl Iterator<Item = u64> {
     let words = lines.flat_map(words).map(|word| hash(word.as_bytes()));
     let words: Vec<u64> = words.collect();
     // A text of fewer words has no gram: it is too little to say anything.
-    let grams = (GRAM..=words.len()).filter_map(move |end| {
+    (GRAM..=words.len()).filter_map(move |end| {
         let run = &words[end - GRAM..end];
         let fresh = |at: &usize| !run[..*at].contains(&run[*at]);
         ((0..GRAM).filter(fresh).count() >= DIFFERENT).then(|| gram(run))
-    });
-    grams
+    })
 }
 
 fn is_telling(line: &str) -> bool {

@@ -71,7 +71,7 @@ impl Signatures {
     }
 
     /// Files.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.values.len() / BINS
     }
 

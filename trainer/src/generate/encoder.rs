@@ -424,5 +424,21 @@ mod tests {
                 .all(|value| value.is_finite())
         );
         assert!(Hidden::open(Path::new("/nowhere.gguf")).is_err());
+        // The mean over a text is the mean over its parts, one read behind the other.
+        let tokens: Vec<TokenId> = (5..205).map(TokenId).collect();
+        let mut cache = hidden.decoder.cache(LONGEST).expect("room");
+        let mut mean = |tokens: &[TokenId], fresh: bool| {
+            if fresh {
+                cache.truncate(0);
+            }
+            let mean = hidden.decoder.mean_hidden(&mut cache, tokens, &|| false);
+            mean.expect("computes")
+        };
+        let whole = mean(&tokens, true);
+        let (first, second) = (mean(&tokens[..50], true), mean(&tokens[50..], false));
+        for ((whole, first), second) in whole.iter().zip(first).zip(second) {
+            let parts = (50.0 * first + 150.0 * second) / 200.0;
+            assert!((whole - parts).abs() < 1e-4, "{whole} {parts}");
+        }
     }
 }
