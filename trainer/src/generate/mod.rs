@@ -8,6 +8,7 @@
 mod ask;
 mod batches;
 pub mod command;
+mod cut;
 mod encoder;
 mod generator;
 mod local;
