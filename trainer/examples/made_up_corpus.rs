@@ -11,8 +11,6 @@ mod made_up;
 
 use std::path::Path;
 
-use truefill_trainer::rows::RowWriter;
-
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let Some(folder) = args.next() else {
@@ -35,27 +33,5 @@ fn main() -> anyhow::Result<()> {
     } else {
         "jsonl"
     };
-    let path = |name: &str| folder.join(format!("{name}.{end}"));
-    let mut contexts = RowWriter::create(&path("contexts"))?;
-    let mut negatives = RowWriter::create(&path("negatives"))?;
-    let mut verdicts = RowWriter::create(&path("verdicts"))?;
-    let mut scores = RowWriter::create(&path("scores"))?;
-    for number in 0..size.contexts {
-        let case = made_up::case(size, number);
-        contexts.write(&case.context)?;
-        for row in &case.negatives {
-            negatives.write(row)?;
-        }
-        for row in made_up::verdicts(&case, size.seed) {
-            verdicts.write(&row)?;
-        }
-        for row in made_up::scores(&case, size.seed) {
-            scores.write(&row)?;
-        }
-    }
-    contexts.finish()?;
-    negatives.finish()?;
-    verdicts.finish()?;
-    scores.finish()?;
-    Ok(())
+    made_up::write(folder, size, end)
 }

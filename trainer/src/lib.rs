@@ -1,6 +1,7 @@
 //! The companion of the language server: hard negatives from real code, judged and curated,
 //! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
 
+pub mod checkpoint;
 pub mod cli;
 pub mod contract;
 pub mod corpus;

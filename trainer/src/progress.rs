@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, else a line now and then.
+//! Progress on standard error: a bar on a terminal, else a line now and then. Never in results.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -9,91 +9,186 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Time between two lines where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
+/// How a bar looks whose end is known, and one whose end is not.
+const KNOWN: &str = "{prefix} {wide_bar} {human_pos}/{human_len} {per_sec}, {eta} left · {msg}";
+const UNKNOWN: &str = "{prefix} {spinner} {human_pos}, {per_sec} · {msg}";
+
 /// A step's progress.
 pub struct Progress {
-    step: &'static str,
-    bar: Option<ProgressBar>,
+    shown: Shown,
     state: Mutex<State>,
 }
 
+enum Shown {
+    Nothing,
+    Lines,
+    Bar(ProgressBar),
+}
+
 struct State {
+    part: &'static str,
     began: Instant,
     told: Instant,
-    total: u64,
+    done: u64,
+    total: Option<u64>,
 }
 
 impl Progress {
     /// Progress of a step whose total is not known yet.
     #[must_use]
     pub fn new(step: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = "{prefix} {wide_bar} {pos}/{len} {per_sec} ETA {eta} · {msg}";
-            if let Ok(style) = ProgressStyle::with_template(style) {
+        let shown = match std::io::stderr().is_terminal() {
+            false => Shown::Lines,
+            true => Shown::Bar(ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::stderr(),
+            )),
+        };
+        let progress = Self::with(shown, step);
+        progress.begin(step, None);
+        progress
+    }
+
+    /// Shows nothing, as in tests.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::with(Shown::Nothing, "")
+    }
+
+    /// Progress of a step over `total` rows, where that is known.
+    #[must_use]
+    pub fn start(step: &'static str, total: Option<u64>) -> Self {
+        let progress = Self::new(step);
+        progress.begin(step, total);
+        progress
+    }
+
+    fn with(shown: Shown, part: &'static str) -> Self {
+        let now = Instant::now();
+        let state = State {
+            part,
+            began: now,
+            told: now,
+            done: 0,
+            total: None,
+        };
+        Self {
+            shown,
+            state: Mutex::new(state),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a part of the step, with its total where that is known.
+    pub fn begin(&self, part: &'static str, total: Option<u64>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        *state = State {
+            part,
+            began: now,
+            told: now,
+            done: 0,
+            total,
+        };
+        if let Shown::Bar(bar) = &self.shown {
+            let template = if total.is_some() { KNOWN } else { UNKNOWN };
+            if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
-            bar.with_prefix(step)
-        });
-        let now = Instant::now();
-        Self {
-            step,
-            bar,
-            state: Mutex::new(State {
-                began: now,
-                told: now,
-                total: 0,
-            }),
+            bar.reset();
+            bar.set_prefix(part);
+            match total {
+                Some(total) => bar.set_length(total),
+                None => bar.unset_length(),
+            }
         }
     }
 
     /// How much there is to do; time is counted from here.
     pub fn total(&self, total: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.total = total;
-        state.began = Instant::now();
-        if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.reset_elapsed();
+        let part = self.state().part;
+        self.begin(part, Some(total));
+    }
+
+    /// A sentence about what happens, beside the bar.
+    pub fn tell(&self, sentence: &str) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => bar.set_message(sentence.to_owned()),
+            Shown::Lines => line(self.state().part, sentence),
         }
     }
 
-    /// A sentence about what happens.
-    pub fn tell(&self, sentence: &str) {
-        match &self.bar {
-            Some(bar) => bar.set_message(sentence.to_owned()),
-            None => self.line(sentence),
+    /// A sentence that stays, above the bar.
+    pub fn say(&self, sentence: &str) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => bar.suspend(|| line(self.state().part, sentence)),
+            Shown::Lines => line(self.state().part, sentence),
         }
+    }
+
+    /// So many more are done.
+    pub fn add(&self, more: u64) {
+        let done = self.state().done + more;
+        self.at(done, "");
     }
 
     /// `done` of the total are done.
     pub fn at(&self, done: u64, figures: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done);
-            bar.set_message(figures.to_owned());
-            return;
+        let mut state = self.state();
+        state.done = done;
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                bar.set_position(done);
+                bar.set_message(figures.to_owned());
+            }
+            Shown::Lines if state.told.elapsed() >= BETWEEN_LINES => {
+                state.told = Instant::now();
+                line(state.part, &state.sentence(figures));
+            }
+            Shown::Lines => {}
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.told.elapsed() < BETWEEN_LINES {
-            return;
-        }
-        state.told = Instant::now();
-        let rate = done as f64 / state.began.elapsed().as_secs_f64().max(0.001);
-        let left = state.total.saturating_sub(done) as f64 / rate.max(0.001);
-        self.line(&format!(
-            "{done} of {} ({rate:.1} a second, about {left:.0} s left), {figures}",
-            state.total
-        ));
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
     }
+}
 
-    fn line(&self, sentence: &str) {
-        // Nobody may be listening.
-        let _ = writeln!(std::io::stderr(), "{}: {sentence}", self.step);
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
+}
+
+impl State {
+    fn sentence(&self, figures: &str) -> String {
+        let rate = self.done as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        let mut sentence = match self.total {
+            None => format!("{} ({rate:.1} a second)", self.done),
+            Some(total) => {
+                let left = total.saturating_sub(self.done) as f64 / rate.max(0.001);
+                let done = self.done;
+                format!("{done} of {total} ({rate:.1} a second, about {left:.0} s left)")
+            }
+        };
+        if !figures.is_empty() {
+            sentence.push_str(", ");
+            sentence.push_str(figures);
+        }
+        sentence
+    }
+}
+
+fn line(part: &str, sentence: &str) {
+    // Nobody may be listening.
+    let _ = writeln!(std::io::stderr(), "{part}: {sentence}");
 }

@@ -80,6 +80,37 @@ pub fn nearest_rank<T: Copy>(sorted: &[T], part: usize, of: usize) -> Option<T> 
     sorted.get(rank - 1).copied()
 }
 
+/// Shares `total` out by weight; nobody gets more than there is, what one cannot take goes to the
+/// others.
+pub fn share_out<K: Copy>(kinds: &[(K, f64, u64)], total: u64) -> Vec<(K, u64)> {
+    let mut quotas = Vec::new();
+    let mut open: Vec<(K, f64, u64)> = kinds.to_vec();
+    let mut left = total;
+    loop {
+        let sum: f64 = open.iter().map(|(_, share, _)| share).sum();
+        let fair = |share: f64| (left as f64 * share / sum) as u64;
+        let (short, rest): (Vec<_>, Vec<_>) = open
+            .iter()
+            .partition(|(_, share, seen)| *seen <= fair(*share));
+        if short.is_empty() {
+            // Whole rows that rounding left over go to the first kinds.
+            let given: u64 = rest.iter().map(|(_, share, _)| fair(*share)).sum();
+            let mut over = left.saturating_sub(given);
+            for (kind, share, seen) in rest {
+                let more = u64::from(over > 0 && fair(share) < seen);
+                over -= more;
+                quotas.push((kind, fair(share) + more));
+            }
+            return quotas;
+        }
+        for (kind, _, seen) in short {
+            quotas.push((kind, seen));
+            left -= seen;
+        }
+        open = rest;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

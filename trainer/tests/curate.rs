@@ -2,10 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+#[path = "support/made_up.rs"]
+mod made_up;
+#[allow(dead_code)]
+mod support;
+
+/// A made-up corpus of 50 repositories in five languages; the same in every run.
+static CORPUS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("made-up-corpus");
+    let size = made_up::Size {
+        contexts: 200,
+        window: 500,
+        repo: 4,
+        seed: 1,
+    };
+    made_up::write(&folder, size, "jsonl").expect("written");
+    folder
+});
 
 fn data(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/curate");
-    folder.join(format!("{name}.jsonl"))
+    CORPUS.join(format!("{name}.jsonl"))
 }
 
 fn trainer(args: &[&Path]) -> Output {
@@ -49,10 +67,13 @@ fn the_made_up_corpus_has_these_tables_and_this_datasheet() {
     let manifest = std::fs::read(out.join("curated.manifest.json")).expect("there");
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
     assert_eq!(manifest["inputs"].as_array().map(Vec::len), Some(4));
-    assert_eq!(
-        manifest["outputs"][0]["path"],
-        "pairs.jsonl".replace("pairs", "sft")
-    );
+    assert_eq!(manifest["outputs"][0]["path"], "sft.jsonl");
+    let pairs = std::fs::read_to_string(out.join("pairs.jsonl")).expect("there");
+    let pair: serde_json::Value =
+        serde_json::from_str(pairs.lines().next().expect("a row")).expect("JSON");
+    for key in ["prompt_version", "judged", "fooled", "difficulty", "caught"] {
+        assert!(!pair[key].is_null(), "{key}: {pair}");
+    }
     let left: Vec<_> = std::fs::read_dir(&out).expect("there").flatten().collect();
     assert_eq!(left.len(), 7, "no temporary file is left: {left:?}");
 }
@@ -96,11 +117,75 @@ fn resolve_fills_the_scores() {
     for name in [
         "verdicts.jsonl.zst",
         "scores.jsonl.zst",
-        "verdicts.manifest.json",
+        "verdicts.jsonl.zst.manifest.json",
     ] {
         assert!(folder.path().join(name).exists(), "{name}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 3);
+}
+
+/// The sources that `mine` names are read again, an archive too, and nothing is left of the work.
+#[test]
+fn the_resolver_sees_the_sources_of_what_was_mined() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mine/python");
+    let files = support::files(&corpus);
+    std::fs::create_dir(path("packed")).expect("made");
+    let archive = support::tar_gz(&path("packed/orchard-1.0.tar.gz"), &files, "orchard-1.0/");
+    let (contexts, negatives) = (path("contexts.jsonl"), path("negatives.jsonl"));
+    let run = |args: &[&Path]| {
+        let ran = trainer(args);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        text(&ran.stdout)
+    };
+    let out = Path::new("--out");
+    run(&["mine".as_ref(), &archive, out, &contexts]);
+    run(&["generate".as_ref(), &contexts, out, &negatives]);
+    let verdicts = path("verdicts.jsonl");
+    let judge: [&Path; 5] = ["judge".as_ref(), &contexts, &negatives, out, &verdicts];
+    let seen = |tables: &str| -> (bool, bool) {
+        let row = |start: &str| tables.lines().any(|line| line.starts_with(start));
+        (row("all files "), row("the rows' files alone "))
+    };
+    let tables = run(&judge);
+    assert_eq!(seen(&tables), (true, false), "{tables}");
+    // It is found where it lies now, too.
+    std::fs::rename(path("packed"), path("moved")).expect("moved");
+    let tables = run(&judge);
+    assert_eq!(seen(&tables), (false, true), "{tables}");
+    let recipe = path("recipe.toml");
+    std::fs::write(&recipe, "[judge]\nsources = \"moved\"\n").expect("written");
+    let flag = Path::new("--recipe");
+    let tables = run(&[&judge[..], &[flag, &recipe]].concat());
+    assert_eq!(seen(&tables), (true, false), "{tables}");
+    assert!(!path("verdicts.jsonl.work").exists());
+}
+
+#[test]
+fn what_a_benchmark_holds_is_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (out, benchmark) = (folder.path().join("out"), folder.path().join("b.jsonl"));
+    std::fs::write(&benchmark, "{\"repo\": \"Owner/Repo-3\"}\n").expect("written");
+    let (contexts, negatives) = (data("contexts"), data("negatives"));
+    let mut args: Vec<&Path> = vec!["curate".as_ref(), &contexts, &negatives];
+    args.extend(["--out".as_ref(), &*out, "--benchmark".as_ref(), &benchmark]);
+    let ran = trainer(&args);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).expect("there");
+    let rows = ["sft.jsonl", "valid/sft.jsonl", "test/sft.jsonl"].map(read);
+    assert!(rows.iter().all(|rows| !rows.contains("owner/repo-3\"")));
+    let manifest = read("curated.manifest.json");
+    let dropped = "\"contexts dropped: a benchmark's repository\": 4";
+    assert!(manifest.contains(dropped), "{manifest}");
+    assert!(
+        manifest.contains("b.jsonl"),
+        "the benchmark is among the inputs"
+    );
+    std::fs::write(&benchmark, "{\"a\": 1}\n").expect("written");
+    let ran = trainer(&args);
+    assert_eq!(ran.status.code(), Some(2), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("repo_url"));
 }
 
 /// What is wrong, the status, and what the message holds.
@@ -116,7 +201,6 @@ fn broken_inputs_are_named() {
     let (contexts, negatives) = (read("contexts"), read("negatives"));
     let first = contexts.lines().next().expect("a row");
     let one = file("one.jsonl", &format!("{first}\n"));
-    let twice = file("twice.jsonl", &format!("{first}\n{first}\n"));
     let import = negatives
         .lines()
         .find(|row| row.contains("\"import\""))
@@ -142,7 +226,7 @@ fn broken_inputs_are_named() {
         data("negatives"),
         folder.path().join("out.jsonl"),
     );
-    let table: [(&[&Path], i32, &[&str]); 11] = [
+    let table: [(&[&Path], i32, &[&str]); 10] = [
         (
             &[&bad, &bad],
             1,
@@ -158,7 +242,6 @@ fn broken_inputs_are_named() {
             1,
             &["negatives.jsonl:9", "not among the contexts"],
         ),
-        (&[&twice, &bad], 1, &["twice.jsonl:2", "a second time"]),
         (
             &[&good, &torn],
             1,

@@ -160,7 +160,7 @@ fn archives_give_what_folders_give() {
         let mined = mine(&recipe(), std::slice::from_ref(&path));
         let lines = |mined: &Mined| mined.rows.iter().map(show).collect::<Vec<_>>();
         assert_eq!(lines(&mined), lines(&plain), "{}", path.display());
-        assert_eq!(mined.rows[0].repo, "orchard-1.0");
+        assert_eq!(mined.rows[0].repo, "orchard");
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use sha2::{Digest, Sha256};
 
 use super::hash::first_bytes;
-use super::progress::Progress;
+use crate::progress::Progress;
 use crate::rows::{Context, Negative, RowReader};
 
 /// A context's id, in bytes.
@@ -18,6 +18,7 @@ pub type RowId = [u8; 12];
 pub struct ContextTable<T> {
     places: HashMap<RowId, u32>,
     facts: Vec<Facts<T>>,
+    repeated: u64,
 }
 
 /// What is kept of a context.
@@ -29,27 +30,29 @@ pub struct Facts<T> {
 }
 
 impl<T> ContextTable<T> {
-    /// Reads `contexts`, checks each, and keeps of each what `keep` gives.
+    /// Reads `contexts`, checks each, and keeps of each what `keep` gives. Of rows with one id the
+    /// first counts: the same file may be in two repositories.
     ///
     /// # Errors
-    /// A row that is wrong, or whose id stood before, by file and line.
+    /// A row that is wrong, by file and line.
     pub fn read(path: &Path, mut keep: impl FnMut(&Context) -> Result<T>) -> Result<Self> {
         let mut table = Self {
             places: HashMap::new(),
             facts: Vec::new(),
+            repeated: 0,
         };
         let mut reader = RowReader::<Context>::open(path, "contexts")?;
-        let mut progress = Progress::start("reading contexts", None);
+        let progress = Progress::start("reading contexts", None);
         while let Some(context) = reader.next() {
             let context = context?;
             context.check().map_err(|found| reader.wrong(found))?;
             // A checked id is made of hex digits.
             let id = row_id(&context.id).unwrap_or_default();
-            let place = table.facts.len() as u32;
-            if table.places.insert(id, place).is_some() {
-                let found = format!("the id `{}` a second time", context.id);
-                return Err(reader.wrong(found).into());
-            }
+            let std::collections::hash_map::Entry::Vacant(free) = table.places.entry(id) else {
+                table.repeated += 1;
+                continue;
+            };
+            free.insert(table.facts.len() as u32);
             table.facts.push(Facts {
                 window: WindowCheck::of(&context),
                 own: keep(&context)?,
@@ -62,6 +65,11 @@ impl<T> ContextTable<T> {
     /// The place of a context in its file, from 0.
     pub fn place(&self, id: &str) -> Option<u32> {
         self.places.get(&row_id(id)?).copied()
+    }
+
+    /// Rows that were left out because their id stood before.
+    pub fn repeated(&self) -> u64 {
+        self.repeated
     }
 
     /// What was kept, in the order of the file.
@@ -91,7 +99,7 @@ pub fn negatives<T>(
     mut each: impl FnMut(u32, Negative) -> Result<()>,
 ) -> Result<()> {
     let mut reader = RowReader::<Negative>::open(path, "negatives")?;
-    let mut progress = Progress::start("reading negatives", None);
+    let progress = Progress::start("reading negatives", None);
     while let Some(negative) = reader.next() {
         let negative = negative?;
         let Some(place) = contexts.place(&negative.context_id) else {
@@ -128,7 +136,7 @@ impl WindowCheck {
         }
     }
 
-    /// As [`Negative::check`], without the context's text.
+    /// Says whether the split gives the context's window, byte for byte, without the context's text.
     ///
     /// # Errors
     /// A sentence that names what differs.

@@ -7,10 +7,10 @@
 
 mod check;
 mod hash;
-mod progress;
 mod spool;
+mod work;
 
 pub use check::{ContextTable, Facts, RowId, WindowCheck, negatives};
 pub use hash::stable_hash;
-pub(crate) use progress::Progress;
 pub use spool::{Item, Spool, partitions_for};
+pub use work::WorkFolder;

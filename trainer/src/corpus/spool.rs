@@ -1,21 +1,32 @@
 //! Temporary files that bring a context and its negatives together.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-use tempfile::TempDir;
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
 
-use crate::rows::{Context, Negative, RowReader, RowWriter};
+use super::work::WorkFolder;
+use crate::rows::{Context, Negative, Split};
 
 /// Bytes of rows that are in memory at a time, about.
 const PARTITION_BYTES: u64 = 64 << 20;
 
-/// Files open at a time: two for each partition.
-const MOST_PARTITIONS: u64 = 64;
+/// Partitions at most. They are written one after the other, so none costs an open file.
+const MOST_PARTITIONS: u64 = 4096;
 
-/// Text shrinks about so much where a file is compressed.
-const COMPRESSION: u64 = 5;
+/// How far a compressed file grows at most, about: negatives repeat their context's window. Too much
+/// here makes the partitions smaller and does no harm.
+const COMPRESSION: u64 = 20;
+
+/// Bytes that wait to be written, over all partitions, and for one.
+const WAITING: usize = 64 << 20;
+const WAITING_FOR_ONE: usize = 256 << 10;
+
+/// Compression that costs next to no time.
+const LEVEL: i32 = 1;
 
 /// A context with its negatives.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +40,19 @@ pub struct Item {
 /// Rows on their way from the order of files to the order of contexts. Whoever fills it decides
 /// which partition a context goes to; its negatives go to the same.
 pub struct Spool {
-    folder: TempDir,
-    parts: Vec<Part>,
+    folder: WorkFolder,
+    /// Lines that wait to be written.
+    parts: Vec<Vec<u8>>,
+    /// Bytes of one partition that may wait.
+    most: usize,
 }
 
-struct Part {
-    contexts: RowWriter<Context>,
-    negatives: RowWriter<Negative>,
+/// A line of a temporary file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line<C, N> {
+    Context(C),
+    Negative(N),
 }
 
 /// How many partitions keep each within memory, for files of rows.
@@ -54,46 +71,64 @@ pub fn partitions_for(files: &[&Path]) -> usize {
 }
 
 impl Spool {
-    /// An empty spool of `partitions`, in a temporary folder beside `output`, where there is room.
+    /// An empty spool of `partitions`, in a folder beside `output`, where there is room.
     ///
     /// # Errors
     /// Where the folder cannot be made.
     pub fn beside(output: &Path, partitions: usize) -> Result<Self> {
-        let parent = match output.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let made = std::fs::create_dir_all(parent).and_then(|()| TempDir::new_in(parent));
-        let folder = made.with_context(|| {
-            format!(
-                "{}: no temporary folder can be made there",
-                parent.display()
-            )
-        })?;
-        let part = |number| {
-            Ok(Part {
-                contexts: RowWriter::create(&contexts_path(&folder, number))?,
-                negatives: RowWriter::create(&negatives_path(&folder, number))?,
-            })
-        };
-        let parts = (0..partitions).map(part).collect::<Result<_>>()?;
-        Ok(Self { folder, parts })
+        Ok(Self {
+            folder: WorkFolder::beside(output, "rows")?,
+            parts: vec![Vec::new(); partitions],
+            most: (WAITING / partitions.max(1)).min(WAITING_FOR_ONE),
+        })
     }
 
-    /// Adds a context.
+    /// Adds a context; before its negatives.
     ///
     /// # Errors
     /// As where the disk is full.
     pub fn context(&mut self, partition: usize, context: &Context) -> Result<()> {
-        Ok(self.parts[partition].contexts.write(context)?)
+        self.line(partition, &Line::<_, ()>::Context(context))
     }
 
-    /// Adds a negative.
+    /// Adds a negative. Of a restructured hole stays its place: its text is the window's.
     ///
     /// # Errors
     /// As where the disk is full.
     pub fn negative(&mut self, partition: usize, negative: &Negative) -> Result<()> {
-        Ok(self.parts[partition].negatives.write(negative)?)
+        let place = |split: &Split| Split {
+            prefix: String::new(),
+            golden: String::new(),
+            suffix: String::new(),
+            ..*split
+        };
+        let slim = Negative {
+            split: negative.split.as_ref().map(place),
+            ..negative.clone()
+        };
+        self.line(partition, &Line::<(), _>::Negative(slim))
+    }
+
+    fn line(&mut self, partition: usize, line: &impl Serialize) -> Result<()> {
+        let waiting = &mut self.parts[partition];
+        serde_json::to_writer(&mut *waiting, line)?;
+        waiting.push(b'\n');
+        if waiting.len() >= self.most {
+            self.write(partition)?;
+        }
+        Ok(())
+    }
+
+    /// Appends what waits as a frame of its own: frames in a row are one text.
+    fn write(&mut self, partition: usize) -> Result<()> {
+        let waiting = std::mem::take(&mut self.parts[partition]);
+        let path = part_path(&self.folder, partition);
+        let append = || {
+            let frame = zstd::bulk::compress(&waiting, LEVEL)?;
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.write_all(&frame)
+        };
+        append().with_context(|| format!("{}: cannot be written", path.display()))
     }
 
     /// Gives each partition's contexts in the order in which they were added, each with its
@@ -101,43 +136,156 @@ impl Spool {
     ///
     /// # Errors
     /// What the file system says, and what `each` says.
-    pub fn drain(self, mut each: impl FnMut(Vec<Item>) -> Result<()>) -> Result<()> {
-        let count = self.parts.len();
-        for part in self.parts {
-            part.contexts.finish()?;
-            part.negatives.finish()?;
+    pub fn drain(mut self, mut each: impl FnMut(Vec<Item>) -> Result<()>) -> Result<()> {
+        for partition in 0..self.parts.len() {
+            if !self.parts[partition].is_empty() {
+                self.write(partition)?;
+            }
         }
-        for number in 0..count {
-            each(items(&self.folder, number)?)?;
+        for partition in 0..self.parts.len() {
+            let path = part_path(&self.folder, partition);
+            if path.exists() {
+                let read = items(&path);
+                each(read.with_context(|| format!("{}: cannot be read", path.display()))?)?;
+                std::fs::remove_file(&path)?;
+            }
         }
         Ok(())
     }
 }
 
-fn items(folder: &TempDir, number: usize) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
+fn items(path: &Path) -> Result<Vec<Item>> {
+    let mut items: Vec<Item> = Vec::new();
     let mut places = HashMap::new();
-    for context in RowReader::<Context>::open(&contexts_path(folder, number), "contexts")? {
-        let context = context?;
-        places.insert(context.id.clone(), items.len());
-        items.push(Item {
-            context,
-            negatives: Vec::new(),
-        });
-    }
-    for negative in RowReader::<Negative>::open(&negatives_path(folder, number), "negatives")? {
-        let negative = negative?;
-        if let Some(place) = places.get(&negative.context_id) {
-            items[*place].negatives.push(negative);
+    let file = BufReader::new(zstd::Decoder::new(std::fs::File::open(path)?)?);
+    for line in file.lines() {
+        match serde_json::from_str(&line?)? {
+            Line::Context(context) => {
+                let context: Context = context;
+                places.insert(context.id.clone(), items.len());
+                items.push(Item {
+                    context,
+                    negatives: Vec::new(),
+                });
+            }
+            Line::Negative(negative) => {
+                let mut negative: Negative = negative;
+                let Some(place) = places.get(&negative.context_id) else {
+                    continue;
+                };
+                let item: &mut Item = &mut items[*place];
+                if let Some(split) = &mut negative.split {
+                    fill(split, &item.context)?;
+                }
+                item.negatives.push(negative);
+            }
         }
     }
     Ok(items)
 }
 
-fn contexts_path(folder: &TempDir, number: usize) -> PathBuf {
-    folder.path().join(format!("{number}.contexts.jsonl.zst"))
+/// Takes a restructured hole's text from the window.
+fn fill(split: &mut Split, context: &Context) -> Result<()> {
+    let window = context.window();
+    let start = split.hole_start.checked_sub(context.span.window_start);
+    let end = split.hole_end.checked_sub(context.span.window_start);
+    let cut = start.zip(end).and_then(|(start, end)| {
+        let parts = (window.get(..start)?, window.get(start..end)?);
+        Some((parts.0, parts.1, window.get(end..)?))
+    });
+    let Some((prefix, golden, suffix)) = cut else {
+        bail!("a hole outside of the window of `{}`", context.id);
+    };
+    split.prefix = prefix.to_owned();
+    split.golden = golden.to_owned();
+    split.suffix = suffix.to_owned();
+    Ok(())
 }
 
-fn negatives_path(folder: &TempDir, number: usize) -> PathBuf {
-    folder.path().join(format!("{number}.negatives.jsonl.zst"))
+fn part_path(folder: &WorkFolder, partition: usize) -> PathBuf {
+    folder.path().join(format!("{partition:04}.jsonl.zst"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{HallucinationType, HoleKind, Span};
+    use truefill_syntax::Language;
+
+    fn context(number: usize) -> Context {
+        let span = Span {
+            file_sha256: format!("{number:064}"),
+            window_start: 7,
+            hole_start: 21,
+            hole_end: 24,
+        };
+        Context {
+            id: span.id(),
+            language: Language::Python,
+            repo: "r".into(),
+            license: "MIT".into(),
+            path: "a.py".into(),
+            hole_kind: HoleKind::CallSite,
+            prefix: "import ü\nx = ".into(),
+            golden: "f()".into(),
+            suffix: "\n".repeat(40_000),
+            span,
+        }
+    }
+
+    fn import(context: &Context) -> Negative {
+        let window = context.window();
+        Negative {
+            context_id: context.id.clone(),
+            kind: HallucinationType::Import,
+            generator: "g".into(),
+            prompt_version: "1".into(),
+            rejected: "import y".into(),
+            split: Some(Split {
+                prefix: String::new(),
+                golden: window[..9].into(),
+                suffix: window[9..].into(),
+                hole_start: 7,
+                hole_end: 16,
+            }),
+        }
+    }
+
+    #[test]
+    fn rows_come_back_with_their_contexts_and_leave_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut spool = Spool::beside(&folder.path().join("out.jsonl"), 3).expect("made");
+        let contexts: Vec<Context> = (0..50).map(context).collect();
+        for (number, context) in contexts.iter().enumerate() {
+            spool.context(number % 3, context).expect("room");
+        }
+        for (number, context) in contexts.iter().enumerate().rev() {
+            spool.negative(number % 3, &import(context)).expect("room");
+        }
+        let mut back = Vec::new();
+        let mut parts = 0;
+        spool
+            .drain(|items| {
+                parts += 1;
+                back.extend(items);
+                Ok(())
+            })
+            .expect("read");
+        assert_eq!((parts, back.len()), (3, 50));
+        for item in back {
+            assert_eq!(item.negatives, [import(&item.context)]);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
+    }
+
+    #[test]
+    fn large_files_have_as_many_partitions_as_they_need() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rows.jsonl");
+        let file = std::fs::File::create(&path).expect("made");
+        for (bytes, partitions) in [(0, 1), (64 << 20, 1), ((64 << 20) + 1, 2), (14 << 30, 224)] {
+            file.set_len(bytes).expect("sparse");
+            assert_eq!(partitions_for(&[&path]), partitions);
+        }
+    }
 }

@@ -18,8 +18,9 @@ use crate::usage::Usage;
 pub struct BandsRecipe {
     /// Rows of each band's subset at most.
     pub rows: usize,
-    /// Verdicts that a row needs to be in a band.
-    pub min_verdicts: u64,
+    /// Verdicts that a row needs to be in a band; without a number those of the whole panel: of two
+    /// verdicts in three nobody knows what the third would have been.
+    pub min_verdicts: Option<u64>,
     /// Fool rates of the easy band.
     pub easy: Vec<Fraction>,
     /// Of the medium band.
@@ -32,7 +33,7 @@ impl Default for BandsRecipe {
     fn default() -> Self {
         Self {
             rows: 5000,
-            min_verdicts: 1,
+            min_verdicts: None,
             easy: vec![Fraction { part: 0, of: 1 }, Fraction { part: 1, of: 3 }],
             medium: vec![Fraction { part: 2, of: 3 }],
             hard: vec![Fraction { part: 1, of: 1 }],
@@ -120,9 +121,9 @@ impl BandsRecipe {
         Ok(())
     }
 
-    /// The band of a row whose blind verdicts fooled so many.
-    pub fn band(&self, fooled: Share) -> Option<Difficulty> {
-        if fooled.of == 0 || fooled.of < self.min_verdicts {
+    /// The band of a row whose blind verdicts fooled so many, of a panel of so many judges.
+    pub fn band(&self, fooled: Share, panel: u64) -> Option<Difficulty> {
+        if fooled.of == 0 || fooled.of < self.min_verdicts.unwrap_or(panel) {
             return None;
         }
         let sets = self.sets().into_iter();
@@ -144,9 +145,9 @@ mod tests {
             (2, 3, Some(Difficulty::Medium)),
             (3, 3, Some(Difficulty::Hard)),
             // A verdict is missing.
-            (0, 2, Some(Difficulty::Easy)),
+            (0, 2, None),
             (1, 2, None),
-            (2, 2, Some(Difficulty::Hard)),
+            (2, 2, None),
             (0, 0, None),
             // Six judges.
             (2, 6, Some(Difficulty::Easy)),
@@ -154,13 +155,14 @@ mod tests {
             (3, 6, None),
         ];
         for (part, of, expected) in table {
-            assert_eq!(bands.band(Share { part, of }), expected, "{part}/{of}");
+            assert_eq!(bands.band(Share { part, of }, 3), expected, "{part}/{of}");
         }
-        let strict = BandsRecipe {
-            min_verdicts: 3,
+        let lenient = BandsRecipe {
+            min_verdicts: Some(2),
             ..bands
         };
-        assert_eq!(strict.band(Share { part: 2, of: 2 }), None);
+        let two = Share { part: 2, of: 2 };
+        assert_eq!(lenient.band(two, 3), Some(Difficulty::Hard));
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct Composition {
     licences: BTreeMap<String, u64>,
     fooled: BTreeMap<(u64, u64), u64>,
     difficulty: BTreeMap<Option<Difficulty>, u64>,
-    resolver: Share,
+    /// Pairs that the resolver catches, that it misses, and of which it says nothing.
+    resolver: [u64; 3],
     lengths: [Vec<u32>; 3],
 }
 
@@ -60,9 +61,8 @@ impl Composition {
         let fooled = row.fooled();
         *self.fooled.entry((fooled.part, fooled.of)).or_default() += 1;
         *self.difficulty.entry(row.difficulty).or_default() += 1;
-        if let Some(caught) = row.caught {
-            self.resolver.add(caught);
-        }
+        let finding = row.caught.map_or(2, |caught| usize::from(!caught));
+        self.resolver[finding] += 1;
         let texts = [&pair.rejected, &chosen.prefix, &chosen.suffix];
         for (lengths, text) in self.lengths.iter_mut().zip(texts) {
             lengths.push(u32::try_from(text.chars().count()).unwrap_or(u32::MAX));
@@ -81,7 +81,7 @@ impl Composition {
     }
 
     /// The tables, by their names in the manifest.
-    pub fn tables(mut self, bands: &BandsRecipe) -> Vec<(String, Table)> {
+    pub fn tables(mut self, bands: &BandsRecipe, panel: u64) -> Vec<(String, Table)> {
         let lengths = self.lengths();
         let named = [
             ("languages", self.languages()),
@@ -95,7 +95,7 @@ impl Composition {
                 ),
             ),
             ("lengths", lengths),
-            ("fool_rate", self.fool_rate(bands)),
+            ("fool_rate", self.fool_rate(bands, panel)),
             ("offline", self.offline()),
             (
                 "licences",
@@ -131,40 +131,40 @@ impl Composition {
             for (total, count) in totals.iter_mut().zip(counts) {
                 *total += count;
             }
-            table.row(named_counts(language.name(), counts));
+            table.row(named_counts(language.name(), &counts));
         }
-        table.row(named_counts("all", totals));
+        table.row(named_counts("all", &totals));
         table
     }
 
+    /// One column for each of the four types, and one for a teacher's rows where there are some.
     fn buckets(&self) -> Table {
-        let types = HallucinationType::ALL;
-        let columns = [
-            "language",
-            "method",
-            "parameter",
-            "undefined_variable",
-            "import",
-            "all",
-        ];
+        let mut types = HallucinationType::ALL.to_vec();
+        let similar = HallucinationType::Similar;
+        types.extend(
+            self.buckets
+                .keys()
+                .any(|(_, kind)| *kind == similar)
+                .then_some(similar),
+        );
+        let names = types.iter().map(|kind| kind.name());
+        let columns: Vec<&str> = ["language"]
+            .into_iter()
+            .chain(names)
+            .chain(["all"])
+            .collect();
         let mut table = Table::new("Training pairs by language and type", &columns);
-        let mut totals = [0; 5];
+        let mut totals = vec![0; types.len() + 1];
         for language in self.seeds.keys() {
-            let of_type =
-                types.map(|kind| self.buckets.get(&(*language, kind)).copied().unwrap_or(0));
-            let [method, parameter, variable, import] = of_type;
-            let all = self
-                .buckets
-                .iter()
-                .filter(|((other, _), _)| other == language);
-            let all = all.map(|(_, pairs)| pairs).sum();
-            let counts = [method, parameter, variable, import, all];
-            for (total, count) in totals.iter_mut().zip(counts) {
+            let pairs = |kind: &HallucinationType| self.buckets.get(&(*language, *kind)).copied();
+            let mut counts: Vec<u64> = types.iter().map(|kind| pairs(kind).unwrap_or(0)).collect();
+            counts.push(counts.iter().sum());
+            for (total, count) in totals.iter_mut().zip(&counts) {
                 *total += count;
             }
-            table.row(named_counts(language.name(), counts));
+            table.row(named_counts(language.name(), &counts));
         }
-        table.row(named_counts("all", totals));
+        table.row(named_counts("all", &totals));
         table
     }
 
@@ -192,7 +192,7 @@ impl Composition {
         table
     }
 
-    fn fool_rate(&self, bands: &BandsRecipe) -> Table {
+    fn fool_rate(&self, bands: &BandsRecipe, panel: u64) -> Table {
         let columns = ["judges fooled", "band", "pairs", "share"];
         let mut table = Table::new("Blind fool rate of the training pairs", &columns);
         let judged = self
@@ -211,10 +211,11 @@ impl Composition {
                 ]);
                 continue;
             }
-            let band = bands.band(Share {
+            let fooled = Share {
                 part: *part,
                 of: *of,
-            });
+            };
+            let band = bands.band(fooled, panel);
             let band = band.map_or(Cell::Nothing, |band| band.name().into());
             let share = Share {
                 part: *rows,
@@ -227,21 +228,30 @@ impl Composition {
     }
 
     fn offline(&self) -> Table {
-        let columns = ["finding", "pairs"];
+        let columns = ["finding", "pairs", "share"];
         let mut table = Table::new("Training pairs by what was found without a panel", &columns);
+        let of = self.difficulty.values().sum();
         for (difficulty, pairs) in &self.difficulty {
             let name = difficulty.map_or("not scored", Difficulty::name);
-            table.row([format!("difficulty: {name}").into(), Cell::from(*pairs)]);
+            let share = Share { part: *pairs, of };
+            let name = format!("difficulty: {name}");
+            table.row([name.into(), (*pairs).into(), Cell::Part(share)]);
         }
-        table.row(["caught by the resolver".into(), Cell::Part(self.resolver)]);
+        let [caught, missed, unknown] = self.resolver;
+        for (name, part) in [
+            ("caught by the resolver, the golden completion not", caught),
+            ("missed by the resolver", missed),
+            ("the resolver was not asked or cannot tell", unknown),
+        ] {
+            table.row([name.into(), part.into(), Cell::Part(Share { part, of })]);
+        }
         table
     }
 }
 
-fn named_counts(name: &str, counts: [u64; 5]) -> Vec<Cell> {
-    std::iter::once(name.into())
-        .chain(counts.map(Cell::from))
-        .collect()
+fn named_counts(name: &str, counts: &[u64]) -> Vec<Cell> {
+    let counts = counts.iter().map(|count| Cell::from(*count));
+    std::iter::once(name.into()).chain(counts).collect()
 }
 
 fn shares(title: &str, column: &'static str, counts: &BTreeMap<String, u64>) -> Table {

@@ -22,9 +22,28 @@ fn write(out: &mut String, manifest: &Manifest, tables: &[(String, Table)]) -> s
          ## Composition\n\n- `sft.jsonl`: prompt and golden completion, at most one row for a \
          context.\n- `pairs.jsonl`: the same with the wrong completion, who made it, and the share \
          of blind judges whom it fooled.\n- `valid/`, `test/`: rows of other repositories; no \
-         repository is in two splits.\n- `subsets/size-N/`: N training rows, with the mix of all; \
-         each size holds the smaller ones.\n- `subsets/band-*/`: rows by fool rate, equally many \
-         of each language and type.\n\nPrefix, golden completion and suffix are bytes of the \
+         repository is in two splits.\n",
+    );
+    let has = |folder: &str| {
+        let mut files = manifest.outputs.iter();
+        files.any(|file| {
+            file.path.starts_with("subsets") && file.path.display().to_string().contains(folder)
+        })
+    };
+    if has("size-") {
+        out.push_str(
+            "- `subsets/size-N/`: N training rows, with the mix of all; each size holds the smaller \
+             ones.\n",
+        );
+    }
+    if has("band-") {
+        out.push_str(
+            "- `subsets/band-*/`: training rows by fool rate, in every band equally many of each \
+             language and type.\n",
+        );
+    }
+    out.push_str(
+        "\nPrefix, golden completion and suffix are bytes of the \
          file as it was found. Rows of the type `import` have their hole on the import's line.\n\n",
     );
     for (_, table) in tables {

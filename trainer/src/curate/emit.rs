@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::composition::Composition;
 use super::pool::Pool;
 use super::select::Chosen;
 use super::splits::Split;
 use super::subsets::Subsets;
-use crate::corpus::{ContextTable, Item, Progress, Spool, negatives, partitions_for};
-use crate::rows::{Context, Negative, PairRow, RowWriter, SftRow, Written};
+use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for};
+use crate::progress::Progress;
+use crate::rows::{Context, Manifest, Negative, PairRow, RowWriter, SftRow, Written};
+
+/// The name by which the folder's manifest is called, and the datasheet beside it.
+pub const OUTPUT: &str = "curated";
+pub const DATASHEET: &str = "DATASHEET.md";
 
 /// Where rows come from and go to.
 pub struct Places<'a> {
@@ -45,8 +50,9 @@ pub fn emit(
     let by_row: HashMap<usize, Chosen> =
         chosen.iter().map(|chosen| (chosen.row, *chosen)).collect();
     let spool = fill(places, pool, &by_row)?;
+    clear(places)?;
     let mut files = open(places, subsets)?;
-    let mut progress = Progress::start("writing rows", Some(chosen.len() as u64));
+    let progress = Progress::start("writing rows", Some(chosen.len() as u64));
     spool.drain(|mut items| {
         let rank = |item: &Item| {
             pool.contexts
@@ -77,7 +83,7 @@ fn fill(places: &Places<'_>, pool: &Pool, by_row: &HashMap<usize, Chosen>) -> Re
         wanted[pool.rows[*row].context as usize] = true;
     }
     let partition = |place: u32| (pool.contexts.get(place).own.rank % partitions as u64) as usize;
-    let mut spool = Spool::beside(&places.folder.join("sft.jsonl"), partitions)?;
+    let mut spool = Spool::beside(places.folder, partitions)?;
     let contexts = ContextTable::read(places.contexts, |context| {
         if let Some(place) = pool.contexts.place(&context.id)
             && wanted[place as usize]
@@ -99,6 +105,35 @@ fn fill(places: &Places<'_>, pool: &Pool, by_row: &HashMap<usize, Chosen>) -> Re
         Ok(())
     })?;
     Ok(spool)
+}
+
+/// Takes away what an earlier run left and this one would not replace, its manifest first: a folder
+/// without one is not whole.
+fn clear(places: &Places<'_>) -> Result<()> {
+    let gone = |path: PathBuf, removed: std::io::Result<()>| match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{}: cannot be removed", path.display()))
+        }
+        _ => Ok(()),
+    };
+    let file = |path: PathBuf| gone(path.clone(), std::fs::remove_file(&path));
+    file(Manifest::path_for(&places.folder.join(OUTPUT)))?;
+    file(places.folder.join(DATASHEET))?;
+    for folder in ["", "valid", "test"] {
+        for kind in ["sft", "pairs"] {
+            for end in ["jsonl", "jsonl.zst"] {
+                file(places.folder.join(folder).join(format!("{kind}.{end}")))?;
+            }
+        }
+    }
+    let subsets = places.folder.join("subsets");
+    for entry in std::fs::read_dir(&subsets).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("size-") || name.starts_with("band-") {
+            gone(entry.path(), std::fs::remove_dir_all(entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Folders below the output, the training rows' own first.
@@ -144,17 +179,22 @@ fn write_item(
         return Ok(());
     };
     let split = pool.contexts.get(place).own.split;
-    let folders = folders_of(place, split, subsets);
     for negative in &item.negatives {
         let chosen = pool.find(place, negative).and_then(|row| by_row.get(&row));
         let Some(chosen) = chosen else { continue };
         let row = &pool.rows[chosen.row];
+        let folders = folders_of(place, chosen.row, split, subsets);
         let sft = sft_row(&item.context, negative);
         let pair = PairRow {
             chosen: sft.clone(),
             rejected: negative.rejected.clone(),
             generator: negative.generator.clone(),
+            prompt_version: negative.prompt_version.clone(),
             fool_rate: row.fooled().value(),
+            fooled: row.fooled().part,
+            judged: row.fooled().of,
+            difficulty: row.difficulty,
+            caught: row.caught,
         };
         composition.add(split, &pair, row, chosen.sft);
         for folder in &folders {
@@ -170,15 +210,15 @@ fn write_item(
     Ok(())
 }
 
-fn folders_of(place: u32, split: Split, subsets: &Subsets) -> Vec<String> {
+fn folders_of(context: u32, row: usize, split: Split, subsets: &Subsets) -> Vec<String> {
     if split != Split::Train {
         return vec![split.name().to_owned()];
     }
     let sizes = subsets
         .sizes
         .iter()
-        .filter(|size| subsets.in_size(place, **size));
-    let band = subsets.band(place).map(|band| band_folder(band.name()));
+        .filter(|size| subsets.in_size(context, **size));
+    let band = subsets.band(row).map(|band| band_folder(band.name()));
     std::iter::once(String::new())
         .chain(sizes.map(|size| size_folder(*size)))
         .chain(band)

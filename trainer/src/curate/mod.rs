@@ -4,6 +4,7 @@ mod bands;
 mod composition;
 mod datasheet;
 mod emit;
+mod near;
 mod pool;
 mod recipe;
 mod select;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::rows::{Input, Manifest, Written};
+use crate::rows::{Input, Manifest, Written, write_whole};
 use crate::table::Table;
 
 pub use bands::{BandsRecipe, Fraction};
@@ -116,15 +117,15 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Vec<(String, Table)>
         .map(|file| within(file, &args.out))
         .collect();
     count(&mut manifest, &pool, &selection, &composition, &subsets);
-    let tables = composition.tables(&recipe.bands);
+    let tables = composition.tables(&recipe.bands, pool.panel());
     let json = tables
         .iter()
         .map(|(name, table)| (name.clone(), table.to_json()));
     manifest.tables = json.collect();
-    manifest.write_beside(&args.out.join("curated"))?;
-    let sheet = args.out.join("DATASHEET.md");
-    std::fs::write(&sheet, datasheet::datasheet(&manifest, &tables))
+    let sheet = args.out.join(emit::DATASHEET);
+    write_whole(&sheet, datasheet::datasheet(&manifest, &tables).as_bytes())
         .with_context(|| format!("{}: cannot be written", sheet.display()))?;
+    manifest.write_beside(&args.out.join(emit::OUTPUT))?;
     Ok(tables)
 }
 
@@ -160,4 +161,8 @@ fn count(
         );
     }
     manifest.count("rows of each band's subset", subsets.band_rows as u64);
+    for (size, missing) in &subsets.missing {
+        let name = format!("subset of {size} rows not written: rows that are missing");
+        manifest.count(name, *missing as u64);
+    }
 }

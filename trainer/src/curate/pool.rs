@@ -1,28 +1,27 @@
 //! The first pass: of every row the few numbers that decide about it.
 //!
-//! A negative costs 24 bytes. A context costs about 70, and 600 more while near-duplicates are
-//! looked for. So the paper's 400K contexts with 4.8M negatives take about 400 MB.
+//! A negative costs 24 bytes. A context costs about 70, and it and each import's hole about 540 more
+//! while near-duplicates are looked for. So the paper's 400K contexts with 4.8M negatives take at
+//! most 600 MB.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use truefill_syntax::Language;
 
+use super::near::{Hole, Near, file_of};
 use super::recipe::{CurateRecipe, ResolverFilter};
 use super::splits::Split;
 use crate::corpus::{ContextTable, negatives, stable_hash};
-use crate::dedup::{Benchmarks, MinHash, NearDuplicates, Overlap};
+use crate::dedup::{Benchmarks, Overlap};
 use crate::rows::{
     Context, Difficulty, HallucinationType, Negative, RowReader, Score, Subject, Verdict,
     VerdictKind,
 };
 use crate::stats::Share;
 use crate::usage::Usage;
-
-/// Bytes to each side of a hole that are its surroundings.
-const SURROUNDINGS: usize = 1000;
 
 /// Judges that fit into a row's bits.
 const MOST_JUDGES: usize = 16;
@@ -40,7 +39,7 @@ pub struct About {
     pub split: Split,
     /// Why it is left out.
     pub dropped: Option<&'static str>,
-    /// Hash of the file's own hash.
+    /// The file's number.
     file: u64,
     hole_start: usize,
     hole_end: usize,
@@ -57,7 +56,7 @@ pub struct Row {
     pub kind: HallucinationType,
     /// From its scores.
     pub difficulty: Option<Difficulty>,
-    /// Whether the resolver catches it.
+    /// Whether the resolver catches it and not its golden completion; nothing where it catches both.
     pub caught: Option<bool>,
     /// Judges with a verdict and judges that were fooled, a bit for each.
     judged: u16,
@@ -88,6 +87,8 @@ pub struct Pool {
     pub rows: Vec<Row>,
     /// Names of generators, by number.
     pub generators: Names,
+    /// Holes of imports that nearly stand in another file.
+    near_imports: HashSet<u64>,
     judges: Names,
     /// Counts for the manifest.
     pub counts: BTreeMap<String, u64>,
@@ -124,31 +125,67 @@ impl Pool {
     /// Rows that are wrong, by file and line.
     pub fn read(contexts: &Path, rejected: &Path, recipe: &CurateRecipe) -> Result<Self> {
         let mut counts = BTreeMap::new();
-        let contexts = read_contexts(contexts, recipe, &mut counts)?;
+        let mut near = (recipe.near_duplicates > 0.0).then(|| Near::new(recipe.near_duplicates));
+        let contexts = read_contexts(contexts, recipe, near.as_mut(), &mut counts)?;
         let mut pool = Self {
             contexts,
             rows: Vec::new(),
             generators: Names::default(),
+            near_imports: HashSet::new(),
             judges: Names::default(),
             counts,
         };
         let (rows, names) = (&mut pool.rows, &mut pool.generators);
+        let mut imports = HashSet::new();
         negatives(rejected, &pool.contexts, |place, negative| {
             let generator = names.number(&negative.generator) as u16;
-            rows.push(row(
-                place,
-                &pool.contexts.get(place).own,
-                generator,
-                &negative,
-            ));
+            let about = &pool.contexts.get(place).own;
+            let row = row(place, about, generator, &negative);
+            if let (Some(split), Some(near)) = (&negative.split, &mut near)
+                && about.dropped.is_none()
+                && imports.insert(row.hole)
+            {
+                let parts = [&*split.prefix, &split.golden, &split.suffix];
+                near.add(Hole::Import(row.hole), about.file, parts);
+            }
+            rows.push(row);
             Ok(())
         })?;
+        pool.drop_near(near);
         let all = pool.rows.len();
         pool.rows.sort_by_key(Row::key);
         pool.rows.dedup_by_key(|row| row.key());
         pool.count("negatives", all);
-        pool.count("negatives with the id of another", all - pool.rows.len());
+        pool.count(
+            "negatives with an id that stood before",
+            all - pool.rows.len(),
+        );
         Ok(pool)
+    }
+
+    /// Drops what nearly stands in another file.
+    fn drop_near(&mut self, near: Option<Near>) {
+        for hole in near.into_iter().flat_map(Near::duplicates) {
+            match hole {
+                Hole::Import(hole) => {
+                    self.near_imports.insert(hole);
+                }
+                Hole::Own(place) => {
+                    let about = &mut self.contexts.facts_mut()[place as usize].own;
+                    about.dropped = Some("a near-duplicate in another file");
+                }
+            }
+        }
+        for facts in self.contexts.facts() {
+            if let Some(reason) = facts.own.dropped {
+                let name = format!("contexts dropped: {reason}");
+                *self.counts.entry(name).or_default() += 1;
+            }
+        }
+        self.count(
+            "holes of imports dropped: a near-duplicate in another file",
+            self.near_imports.len(),
+        );
     }
 
     fn count(&mut self, name: &str, count: usize) {
@@ -207,12 +244,17 @@ impl Pool {
                 Some(place) => {
                     let row = &mut self.rows[place];
                     row.difficulty = score.difficulty;
-                    row.caught = score.resolver.map(|found| found.caught);
+                    row.caught = score.resolver.and_then(|found| found.finding());
                     self.count("scores", 1);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Judges with blind verdicts.
+    pub fn panel(&self) -> u64 {
+        self.judges.all().len() as u64
     }
 
     /// The place of a negative among the rows.
@@ -241,6 +283,9 @@ impl Pool {
         if about.dropped.is_some() {
             return Some("the context was dropped");
         }
+        if self.near_imports.contains(&row.hole) {
+            return Some("the import's hole was dropped");
+        }
         if recipe.type_weight(row.kind) == 0.0 || recipe.language_weight(about.language) == 0.0 {
             return Some("not in the mix");
         }
@@ -248,7 +293,7 @@ impl Pool {
             (ResolverFilter::Caught, Some(false)) => Some("missed by the resolver"),
             (ResolverFilter::Missed, Some(true)) => Some("caught by the resolver"),
             (ResolverFilter::Caught | ResolverFilter::Missed, None) => {
-                Some("not seen by the resolver")
+                Some("the resolver cannot tell")
             }
             _ => None,
         }
@@ -276,26 +321,25 @@ fn row(context: u32, about: &About, generator: u16, negative: &Negative) -> Row 
 fn read_contexts(
     path: &Path,
     recipe: &CurateRecipe,
+    mut near: Option<&mut Near>,
     counts: &mut BTreeMap<String, u64>,
 ) -> Result<ContextTable<About>> {
     let mut benchmarks = Benchmarks::default();
     for file in &recipe.benchmarks {
         benchmarks
-            .add_file(file)
+            .read(file)
             .map_err(|error| Usage::error(format!("{error:#}")))?;
     }
-    let looks = recipe.near_duplicates > 0.0;
-    let mut near = looks.then(|| NearDuplicates::new(MinHash::default(), recipe.near_duplicates));
     let mut repos = Names::default();
+    let mut place = 0;
     let table = ContextTable::read(path, |context| {
-        let file = stable_hash(0, &[context.span.file_sha256.as_bytes()]);
-        let dropped = dropped(context, file, &benchmarks, near.as_mut());
-        *counts.entry("contexts".into()).or_default() += 1;
-        if let Some(reason) = dropped {
-            *counts
-                .entry(format!("contexts dropped: {reason}"))
-                .or_default() += 1;
+        let file = file_of(context);
+        let dropped = benchmark(context, &benchmarks);
+        if let (Some(near), None) = (&mut near, dropped) {
+            let parts = [&*context.prefix, &context.golden, &context.suffix];
+            near.add(Hole::Own(place), file, parts);
         }
+        place += 1;
         Ok(About {
             rank: stable_hash(recipe.seed, &[b"context", context.id.as_bytes()]),
             repo: repos.number(&context.repo) as u32,
@@ -307,32 +351,23 @@ fn read_contexts(
             hole_end: context.span.hole_end,
         })
     })?;
+    counts.insert("contexts".into(), table.facts().len() as u64);
+    counts.insert(
+        "contexts with an id that stood before".into(),
+        table.repeated(),
+    );
     counts.insert("repositories".into(), repos.all().len() as u64);
     Ok(table)
 }
 
-fn dropped(
-    context: &Context,
-    file: u64,
-    benchmarks: &Benchmarks,
-    near: Option<&mut NearDuplicates>,
-) -> Option<&'static str> {
-    let around = surroundings(context);
-    match benchmarks.overlap(&context.repo, &context.path, &around) {
-        Some(Overlap::Repository) => return Some("a benchmark's repository"),
-        Some(Overlap::Path) => return Some("a benchmark's path"),
-        Some(Overlap::Text) => return Some("ten words of a benchmark"),
-        None => {}
-    }
-    let seen = near.is_some_and(|near| near.seen(file, &around));
-    seen.then_some("a near-duplicate in another file")
-}
-
-/// The golden completion with the text around it. All of the file would not do: its head, a licence
-/// for example, says nothing about the hole.
-fn surroundings(context: &Context) -> String {
-    let (prefix, suffix) = (&context.prefix, &context.suffix);
-    let start = prefix.ceil_char_boundary(prefix.len().saturating_sub(SURROUNDINGS));
-    let end = suffix.floor_char_boundary(SURROUNDINGS.min(suffix.len()));
-    [&prefix[start..], &context.golden, &suffix[..end]].concat()
+/// What a context has in common with a benchmark, anywhere in its window: rows of imports have
+/// their hole elsewhere, and a prompt holds all of it.
+fn benchmark(context: &Context, benchmarks: &Benchmarks) -> Option<&'static str> {
+    Some(
+        match benchmarks.overlap(&context.repo, &context.path, &context.window())? {
+            Overlap::Repository => "a benchmark's repository",
+            Overlap::Path => "a benchmark's path",
+            Overlap::Text => "ten words of a benchmark",
+        },
+    )
 }

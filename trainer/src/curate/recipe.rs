@@ -16,15 +16,16 @@ use crate::usage::Usage;
 pub struct CurateRecipe {
     /// Draws contexts, rows and splits.
     pub seed: u64,
-    /// Training rows of a (language, type) at most (paper "hard negatives", appendix A).
+    /// SFT rows of a (language, type) in training at most (paper "hard negatives", appendix A).
     pub cap: u64,
-    /// Rows of a repository at most, over all types. The paper's number is not known.
+    /// SFT rows of a repository at most, over all types. The paper's number is not known.
     pub repo_cap: u64,
-    /// Pairs of a context at most; `sft.jsonl` has the first of them alone.
+    /// Pairs of a context at most; `sft.jsonl` has the first of them alone, and caps count those.
     pub pairs_per_context: usize,
     /// Training rows in all, as far as mix and caps let it come to that; none: what the caps allow.
     pub rows: Option<u64>,
-    /// Weights of types; those that are not named have 1, 0 leaves a type out.
+    /// Weights of types; those that are not named have 1, 0 leaves a type out. A teacher's `similar`
+    /// rows are none of the four types: they are left out unless they are named.
     pub types: BTreeMap<HallucinationType, f64>,
     /// Weights of languages, as with types.
     pub languages: BTreeMap<Language, f64>,
@@ -55,7 +56,7 @@ pub enum ResolverFilter {
     /// Anything.
     #[default]
     Any,
-    /// The negative is caught, so it is wrong for sure.
+    /// The negative is caught and its golden completion is not, so it is wrong for sure.
     Caught,
     /// The negative is not caught: a model has to learn it, the server cannot hold it back.
     Missed,
@@ -73,7 +74,7 @@ impl Default for CurateRecipe {
             languages: BTreeMap::new(),
             valid: 0.02,
             test: 0.02,
-            sizes: vec![5_000, 10_000, 25_000, 50_000],
+            sizes: vec![5_000, 10_000, 20_000, 50_000],
             bands: BandsRecipe::default(),
             near_duplicates: 0.7,
             benchmarks: Vec::new(),
@@ -127,7 +128,8 @@ impl CurateRecipe {
 
     /// A type's weight in the mix.
     pub fn type_weight(&self, kind: HallucinationType) -> f64 {
-        self.types.get(&kind).copied().unwrap_or(1.0)
+        let unnamed = f64::from(HallucinationType::ALL.contains(&kind));
+        self.types.get(&kind).copied().unwrap_or(unnamed)
     }
 
     /// A language's weight in the mix.

@@ -14,6 +14,10 @@ use super::recipe::CurateRecipe;
 use super::splits::Split;
 use crate::corpus::stable_hash;
 use crate::rows::HallucinationType;
+use crate::stats::share_out;
+
+/// Rounds of giving others what some buckets cannot fill.
+const MOST_ROUNDS: usize = 6;
 
 /// A row that was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,58 +40,79 @@ pub struct Selection {
     pub refused: BTreeMap<&'static str, u64>,
 }
 
-/// Rows of each bucket that there may be in training.
-pub struct Quotas(BTreeMap<Bucket, f64>);
+/// SFT rows of each bucket that there may be in training.
+#[derive(Clone, Debug, PartialEq)]
+struct Quotas(BTreeMap<Bucket, f64>);
 
 impl Quotas {
-    /// From mix, size and cap, over the buckets that the pool has.
-    pub fn new(pool: &Pool, recipe: &CurateRecipe) -> Self {
+    /// From mix, size and cap, over the buckets that the pool has; no bucket gets more than
+    /// `supply` says that it can fill, where that is known.
+    fn new(pool: &Pool, recipe: &CurateRecipe, supply: &BTreeMap<Bucket, u64>) -> Self {
         let mut weights = BTreeMap::new();
         for row in &pool.rows {
             let language = pool.contexts.get(row.context).own.language;
             let weight = recipe.language_weight(language) * recipe.type_weight(row.kind);
             weights.insert((language, row.kind), weight);
         }
-        let cap = recipe.cap as f64;
-        let heaviest = weights.values().copied().fold(0.0, f64::max);
-        let scale = match recipe.rows {
-            Some(rows) => rows as f64 / weights.values().sum::<f64>().max(f64::MIN_POSITIVE),
-            None => cap / heaviest.max(f64::MIN_POSITIVE),
+        let Some(rows) = recipe.rows else {
+            let heaviest = weights.values().copied().fold(f64::MIN_POSITIVE, f64::max);
+            let quota = |weight: f64| weight / heaviest * recipe.cap as f64;
+            let quotas = weights.into_iter();
+            return Self(quotas.map(|(bucket, w)| (bucket, quota(w))).collect());
         };
-        let quota = |weight: f64| (weight * scale).min(cap);
-        Self(
-            weights
-                .into_iter()
-                .map(|(bucket, weight)| (bucket, quota(weight)))
-                .collect(),
-        )
+        let limit = |bucket| {
+            supply
+                .get(bucket)
+                .copied()
+                .unwrap_or(u64::MAX)
+                .min(recipe.cap)
+        };
+        let parts: Vec<(Bucket, f64, u64)> = weights
+            .iter()
+            .filter(|(_, weight)| **weight > 0.0)
+            .map(|(bucket, weight)| (*bucket, *weight, limit(bucket)))
+            .collect();
+        let shares = share_out(&parts, rows).into_iter();
+        Self(shares.map(|(bucket, rows)| (bucket, rows as f64)).collect())
     }
 
-    /// Rows of a bucket that a split may have.
-    pub fn of(&self, bucket: Bucket, split: Split, recipe: &CurateRecipe) -> u64 {
+    /// SFT rows of a bucket that a split may have.
+    fn of(&self, bucket: Bucket, split: Split, recipe: &CurateRecipe) -> u64 {
         let train = self.0.get(&bucket).copied().unwrap_or(0.0);
         // A tenth of a row too many by rounding errors is no row.
         (train * split.scale(recipe) - 1e-6).ceil().max(0.0) as u64
     }
 }
 
-/// Chooses.
+/// Chooses. Where the recipe wants a number of rows and some buckets cannot fill their shares, the
+/// others get what is left over, and it is chosen anew.
 pub fn select(pool: &Pool, recipe: &CurateRecipe) -> Selection {
-    let mut choice = Choice {
-        pool,
-        recipe,
-        quotas: Quotas::new(pool, recipe),
-        generators: generator_hashes(pool),
-        filled: HashMap::new(),
-        repos: HashMap::new(),
-        holes: HashSet::new(),
-        training: 0,
-        selection: Selection::default(),
-    };
-    for rows in by_draw(pool) {
-        choice.context(rows);
+    let mut supply = BTreeMap::new();
+    let mut best: Option<Choice<'_>> = None;
+    for _ in 0..MOST_ROUNDS {
+        let quotas = Quotas::new(pool, recipe, &supply);
+        if best.as_ref().is_some_and(|best| best.quotas == quotas) {
+            break;
+        }
+        let choice = Choice::make(pool, recipe, quotas);
+        for (bucket, quota) in &choice.quotas.0 {
+            let filled = choice.filled(Split::Train, *bucket);
+            if filled < quota.floor() as u64 {
+                supply.insert(*bucket, filled);
+            }
+        }
+        let done = recipe.rows.is_none_or(|rows| choice.training >= rows);
+        if best
+            .as_ref()
+            .is_none_or(|best| best.training < choice.training)
+        {
+            best = Some(choice);
+        }
+        if done {
+            break;
+        }
     }
-    choice.selection
+    best.map(|best| best.selection).unwrap_or_default()
 }
 
 /// The rows of each context, as places in the pool, contexts in the order of the draw.
@@ -118,9 +143,9 @@ struct Choice<'a> {
     recipe: &'a CurateRecipe,
     quotas: Quotas,
     generators: Vec<u64>,
-    /// Rows of each bucket, by split.
+    /// SFT rows of each bucket, by split.
     filled: HashMap<(Split, Bucket), u64>,
-    /// Rows of each repository.
+    /// SFT rows of each repository.
     repos: HashMap<u32, u64>,
     /// Holes of SFT rows: two contexts of one file may have the same import.
     holes: HashSet<u64>,
@@ -129,7 +154,25 @@ struct Choice<'a> {
     selection: Selection,
 }
 
-impl Choice<'_> {
+impl<'a> Choice<'a> {
+    fn make(pool: &'a Pool, recipe: &'a CurateRecipe, quotas: Quotas) -> Self {
+        let mut choice = Self {
+            pool,
+            recipe,
+            quotas,
+            generators: generator_hashes(pool),
+            filled: HashMap::new(),
+            repos: HashMap::new(),
+            holes: HashSet::new(),
+            training: 0,
+            selection: Selection::default(),
+        };
+        for rows in by_draw(pool) {
+            choice.context(rows);
+        }
+        choice
+    }
+
     fn context(&mut self, rows: std::ops::Range<usize>) {
         let mut left: Vec<usize> = Vec::new();
         for place in rows {
@@ -163,31 +206,37 @@ impl Choice<'_> {
 
     /// Why there is no room for a row, if there is none.
     fn full(&self, row: &Row, sft: bool) -> Option<&'static str> {
+        // A further pair of a context that was taken costs no place.
+        if !sft {
+            return (self.fill(row).1 == 0).then_some("the language and type are full");
+        }
         let about = self.about(row);
         if self.repos.get(&about.repo).copied().unwrap_or(0) >= self.recipe.repo_cap {
             return Some("the repository is full");
         }
         let complete = self.recipe.rows.is_some_and(|rows| self.training >= rows);
-        if sft && complete && about.split == Split::Train {
+        if complete && about.split == Split::Train {
             return Some("there are as many training rows as the recipe wants");
         }
         let (filled, quota) = self.fill(row);
         if filled >= quota {
             return Some("the language and type are full");
         }
-        (sft && self.holes.contains(&row.hole)).then_some("another context has the hole")
+        self.holes
+            .contains(&row.hole)
+            .then_some("another context has the hole")
     }
 
     /// Rows of the row's bucket in its split, and how many there may be.
     fn fill(&self, row: &Row) -> (u64, u64) {
         let about = self.about(row);
         let bucket = (about.language, row.kind);
-        let filled = self
-            .filled
-            .get(&(about.split, bucket))
-            .copied()
-            .unwrap_or(0);
-        (filled, self.quotas.of(bucket, about.split, self.recipe))
+        let quota = self.quotas.of(bucket, about.split, self.recipe);
+        (self.filled(about.split, bucket), quota)
+    }
+
+    fn filled(&self, split: Split, bucket: Bucket) -> u64 {
+        self.filled.get(&(split, bucket)).copied().unwrap_or(0)
     }
 
     /// The row of `left` for which there is most room.
@@ -217,9 +266,9 @@ impl Choice<'_> {
         let row = &self.pool.rows[place];
         let about = *self.about(row);
         let bucket = (about.language, row.kind);
-        *self.filled.entry((about.split, bucket)).or_default() += 1;
-        *self.repos.entry(about.repo).or_default() += 1;
         if sft {
+            *self.filled.entry((about.split, bucket)).or_default() += 1;
+            *self.repos.entry(about.repo).or_default() += 1;
             self.holes.insert(row.hole);
             self.training += u64::from(about.split == Split::Train);
         }

@@ -9,15 +9,18 @@ use super::select::{Bucket, Chosen};
 use super::splits::Split;
 use crate::rows::Difficulty;
 
-/// Which subsets the rows are in, by their place in the pool.
+/// Which subsets the rows are in.
 #[derive(Debug, Default)]
 pub struct Subsets {
-    /// Where a training row of `sft.jsonl` stands: it is in every subset of more rows.
+    /// Where a context's training row stands: it is in every subset of more rows.
     positions: HashMap<u32, u32>,
-    /// The band's subset that it is in.
-    bands: HashMap<u32, Difficulty>,
+    /// The band's subset that a row is in, by its place in the pool: a context's other pairs fooled
+    /// other judges.
+    bands: HashMap<usize, Difficulty>,
     /// Sizes that there are enough rows for.
     pub sizes: Vec<usize>,
+    /// Sizes that there are not enough rows for, and how many are missing.
+    pub missing: Vec<(usize, usize)>,
     /// Rows of each band's subset.
     pub band_rows: usize,
 }
@@ -29,9 +32,9 @@ impl Subsets {
         position.is_some_and(|position| (*position as usize) < size)
     }
 
-    /// The band whose subset the context's rows are in.
-    pub fn band(&self, context: u32) -> Option<Difficulty> {
-        self.bands.get(&context).copied()
+    /// The band whose subset the row at a place in the pool is in.
+    pub fn band(&self, row: usize) -> Option<Difficulty> {
+        self.bands.get(&row).copied()
     }
 
     /// Forms the subsets.
@@ -46,14 +49,16 @@ impl Subsets {
         let context = |row: &usize| pool.rows[*row].context;
         let positions = ordered.iter().map(context).zip(0..).collect();
         let mut sizes: Vec<usize> = recipe.sizes.clone();
-        sizes.retain(|size| *size <= training.len());
         sizes.sort_unstable();
         sizes.dedup();
+        let large = sizes.split_off(sizes.partition_point(|size| *size <= training.len()));
+        let missing = large.into_iter().map(|size| (size, size - training.len()));
         let (bands, band_rows) = balanced_bands(pool, &training, recipe);
         Self {
             positions,
             bands,
             sizes,
+            missing: missing.collect(),
             band_rows,
         }
     }
@@ -91,11 +96,11 @@ fn balanced_bands(
     pool: &Pool,
     training: &[usize],
     recipe: &CurateRecipe,
-) -> (HashMap<u32, Difficulty>, usize) {
+) -> (HashMap<usize, Difficulty>, usize) {
     let mut by_band: BTreeMap<Bucket, BTreeMap<Difficulty, Vec<usize>>> = BTreeMap::new();
     for (bucket, rows) in buckets(pool, training) {
         for place in rows {
-            if let Some(band) = recipe.bands.band(pool.rows[place].fooled()) {
+            if let Some(band) = recipe.bands.band(pool.rows[place].fooled(), pool.panel()) {
                 let bands = by_band.entry(bucket).or_default();
                 bands.entry(band).or_default().push(place);
             }
@@ -111,7 +116,7 @@ fn balanced_bands(
     for (of_bucket, quota) in by_band.values().zip(&quotas) {
         for (band, rows) in of_bucket {
             let taken = rows.iter().take(*quota);
-            bands.extend(taken.map(|row| (pool.rows[*row].context, *band)));
+            bands.extend(taken.map(|row| (*row, *band)));
         }
     }
     (bands, quotas.iter().sum())

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::rows::{Context, HallucinationType, Negative, PairRow, RowReader, RowWriter, SftRow};
+use crate::corpus::stable_hash;
+use crate::rows::{
+    Context, HallucinationType, Negative, PairRow, RowReader, RowWriter, SftRow, Subject, Verdict,
+    VerdictKind,
+};
 use truefill_syntax::{HoleKind, Language};
 
 /// A context of `repo`, with a number for its file and its hole.
@@ -51,6 +55,19 @@ fn negative(context: &Context, kind: HallucinationType, generator: &str) -> Nega
     }
 }
 
+fn verdict(negative: &Negative, judge: usize, score: Option<u8>) -> Verdict {
+    Verdict {
+        row: negative.id(),
+        subject: Subject::Rejected,
+        kind: VerdictKind::Blind,
+        judge: format!("j{judge}"),
+        prompt_version: "1".into(),
+        first: None,
+        verdict: score,
+        missing: score.is_none().then(|| "blocked".into()),
+    }
+}
+
 struct Curated {
     folder: tempfile::TempDir,
     manifest: Manifest,
@@ -76,26 +93,45 @@ impl Curated {
 }
 
 fn curated(contexts: &[Context], kinds: &[HallucinationType], recipe: &CurateRecipe) -> Curated {
+    judged(contexts, kinds, recipe, |_| Vec::new())
+}
+
+/// Curates with the verdicts that `judges` gives for each negative, one for each judge.
+fn judged(
+    contexts: &[Context],
+    kinds: &[HallucinationType],
+    recipe: &CurateRecipe,
+    judges: impl Fn(&Negative) -> Vec<Option<u8>>,
+) -> Curated {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let mut rows = RowWriter::create(&path("contexts.jsonl")).expect("begun");
     let mut rejected = RowWriter::create(&path("negatives.jsonl")).expect("begun");
+    let mut verdicts = RowWriter::create(&path("verdicts.jsonl")).expect("begun");
+    let mut seen = BTreeSet::new();
     for context in contexts {
         rows.write(context).expect("room");
         for generator in ["g", "h"] {
             for kind in kinds {
-                rejected
-                    .write(&negative(context, *kind, generator))
-                    .expect("room");
+                let negative = negative(context, *kind, generator);
+                rejected.write(&negative).expect("room");
+                if !seen.insert(negative.id()) {
+                    continue;
+                }
+                for (judge, score) in judges(&negative).into_iter().enumerate() {
+                    let verdict = verdict(&negative, judge, score);
+                    verdicts.write(&verdict).expect("room");
+                }
             }
         }
     }
     rows.finish().expect("whole");
     rejected.finish().expect("whole");
+    verdicts.finish().expect("whole");
     let args = Args {
         contexts: path("contexts.jsonl"),
         negatives: path("negatives.jsonl"),
-        verdicts: None,
+        verdicts: Some(path("verdicts.jsonl")),
         scores: None,
         out: path("out"),
         recipe: None,
@@ -224,11 +260,177 @@ fn sizes_nest_and_keep_the_mix() {
     assert_eq!((small.len(), middle.len(), all.len()), (16, 40, 80));
     assert!(small.is_subset(&middle) && middle.is_subset(&all));
     assert!(!found.folder.path().join("out/subsets/size-999").exists());
+    let missing = "subset of 999 rows not written: rows that are missing";
+    assert_eq!(found.manifest.counts[missing], 919);
     let methods = found.sft("subsets/size-16");
     let methods = methods
         .iter()
         .filter(|row| row.kind == HallucinationType::Method);
     assert_eq!(methods.count(), 4);
+}
+
+/// Each judge is fooled by two in three, each in a way of its own, and one answer in ten is missing.
+fn drawn(negative: &Negative) -> Vec<Option<u8>> {
+    let judge = |judge: u64| {
+        let key = stable_hash(judge, &[negative.id().as_bytes()]);
+        (!key.is_multiple_of(10)).then(|| u8::from(!(key / 10).is_multiple_of(3)))
+    };
+    (0..3).map(judge).collect()
+}
+
+#[test]
+fn bands_have_equally_many_rows_of_each_language_and_type() {
+    for pairs_per_context in [1, 3] {
+        let recipe = CurateRecipe {
+            pairs_per_context,
+            ..all_for_training()
+        };
+        let found = judged(&contexts(40, 12), &HallucinationType::ALL, &recipe, drawn);
+        let band = |name: &str| {
+            let folder = format!("subsets/band-{name}");
+            let mut buckets: BTreeMap<(Language, HallucinationType), usize> = BTreeMap::new();
+            let mut rates = BTreeSet::new();
+            for pair in found.pairs(&folder) {
+                *buckets
+                    .entry((pair.chosen.language, pair.chosen.kind))
+                    .or_default() += 1;
+                rates.insert((pair.fool_rate.expect("judged") * 3.0).round() as u8);
+            }
+            assert_eq!(found.sft(&folder).len(), found.pairs(&folder).len());
+            (buckets, rates)
+        };
+        let (easy, medium, hard) = (band("easy"), band("medium"), band("hard"));
+        assert_eq!(easy.0.len(), 8, "two languages, four types: {easy:?}");
+        assert_eq!(easy.0, medium.0);
+        assert_eq!(easy.0, hard.0);
+        assert_eq!(easy.1, BTreeSet::from([0, 1]));
+        assert_eq!(medium.1, BTreeSet::from([2]));
+        assert_eq!(hard.1, BTreeSet::from([3]));
+        let rows: usize = easy.0.values().sum();
+        let counted = found.manifest.counts["rows of each band's subset"];
+        assert_eq!(counted, rows as u64);
+    }
+}
+
+#[test]
+fn a_row_without_all_verdicts_is_in_no_band() {
+    let two_of_three = |_: &Negative| vec![Some(1), Some(1), None];
+    let all_or_two = |negative: &Negative| match negative.generator.as_str() {
+        "g" => vec![Some(1); 3],
+        _ => two_of_three(negative),
+    };
+    let found = judged(
+        &contexts(4, 4),
+        &[HallucinationType::Method],
+        &all_for_training(),
+        all_or_two,
+    );
+    let table = found.manifest.tables["fool_rate"].to_string();
+    assert!(
+        table.contains("2 / 2") && table.contains("3 / 3"),
+        "{table}"
+    );
+    assert_eq!(table.matches("hard").count(), 1, "{table}");
+}
+
+#[test]
+fn a_file_in_two_repositories_counts_once() {
+    let long = |repo: &str, hole: usize| {
+        let mut context = context(repo, 0, hole);
+        context.suffix = (0..200).map(|word| format!("word{word}\n")).collect();
+        context
+    };
+    let rows = [
+        long("o/a", 0),
+        long("o/a", 5),
+        // The same id, and the same text with another hole.
+        long("o/b", 0),
+        long("o/b", 7),
+    ];
+    let found = curated(&rows, &[HallucinationType::Method], &all_for_training());
+    let repos: Vec<String> = found.sft("").into_iter().map(|row| row.repo).collect();
+    assert_eq!(repos, ["o/a", "o/a"]);
+    let count = |name: &str| found.manifest.counts[name];
+    assert_eq!(count("contexts with an id that stood before"), 1);
+    let near = "contexts dropped: a near-duplicate in another file";
+    assert_eq!(count(near), 1);
+}
+
+#[test]
+fn a_teachers_rows_are_left_out_unless_they_are_named() {
+    let kinds = [HallucinationType::Method, HallucinationType::Similar];
+    let similar = |recipe: &CurateRecipe| {
+        let found = curated(&contexts(5, 4), &kinds, recipe);
+        let table = found.manifest.tables["languages_and_types"].to_string();
+        let of_kind = |pair: &&PairRow| pair.chosen.kind == HallucinationType::Similar;
+        let pairs = found.pairs("");
+        let count = pairs.iter().filter(of_kind).count();
+        assert_eq!(table.contains("similar"), count > 0, "{table}");
+        (count, pairs.len())
+    };
+    assert_eq!(similar(&all_for_training()), (0, 20));
+    let named = CurateRecipe {
+        types: BTreeMap::from([(HallucinationType::Similar, 1.0)]),
+        ..all_for_training()
+    };
+    assert_eq!(similar(&named), (10, 20));
+}
+
+#[test]
+fn what_a_language_cannot_fill_goes_to_the_others() {
+    // 30 contexts in Go, 90 in Python.
+    let rows: Vec<Context> = contexts(20, 9)
+        .into_iter()
+        .enumerate()
+        .filter(|(number, _)| number % 2 == 0 || *number < 60)
+        .map(|(_, context)| context)
+        .collect();
+    let recipe = CurateRecipe {
+        rows: Some(100),
+        ..all_for_training()
+    };
+    let found = curated(&rows, &[HallucinationType::Method], &recipe);
+    let go = |row: &&SftRow| row.language == Language::Go;
+    let sft = found.sft("");
+    assert_eq!((sft.len(), sft.iter().filter(go).count()), (100, 30));
+}
+
+#[test]
+fn a_second_run_leaves_nothing_of_the_first() {
+    let recipe = |sizes: &[usize], compress| CurateRecipe {
+        sizes: sizes.to_vec(),
+        compress,
+        ..all_for_training()
+    };
+    let found = curated(
+        &contexts(5, 4),
+        &[HallucinationType::Method],
+        &recipe(&[10], false),
+    );
+    let out = found.folder.path().join("out");
+    std::fs::write(out.join("mine.txt"), "x").expect("written");
+    let args = Args {
+        contexts: found.folder.path().join("contexts.jsonl"),
+        negatives: found.folder.path().join("negatives.jsonl"),
+        verdicts: None,
+        scores: None,
+        out: out.clone(),
+        recipe: None,
+        seed: None,
+        benchmarks: Vec::new(),
+        json: false,
+    };
+    curate(&args, &recipe(&[7], true)).expect("curated");
+    let exists = |name: &str| out.join(name).exists();
+    assert!(exists("mine.txt") && exists("subsets/size-7/sft.jsonl.zst"));
+    assert!(exists("curated.manifest.json") && exists("sft.jsonl.zst"));
+    assert!(!exists("subsets/size-10") && !exists("sft.jsonl") && !exists("out.work"));
+    // A run that fails leaves no manifest that speaks for half of the files.
+    let torn = out.join("valid/sft.jsonl.zst");
+    std::fs::remove_file(&torn).expect("removed");
+    std::fs::create_dir(&torn).expect("made");
+    assert!(curate(&args, &recipe(&[7], true)).is_err());
+    assert!(!exists("curated.manifest.json"));
 }
 
 proptest! {

@@ -1,35 +1,51 @@
-//! What benchmarks consist of, so that nothing of it is trained on.
+//! Benchmarks: what a model is measured with is neither mined nor trained on.
+//!
+//! A benchmark is a JSONL or CSV file, packed (`.gz`, `.zst`) or not, one problem a row. A file is
+//! left out when its repository is in a benchmark, when a problem has its path, or when it shares
+//! ten words in a row with a problem's text (as Qwen2.5-Coder and Seed-Coder decontaminate). Words
+//! are counted outside of comments and imports: a licence's header and a run of imports are in
+//! thousands of files, and would leave out most of a language.
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::words::grams;
+use super::words::{gram, hash, words};
+use crate::mine::repository_name;
 
-/// Words that a row and a benchmark must have in common in a row (the length that Qwen2.5-Coder and
-/// Seed-Coder use).
+/// Words in a row.
 const GRAM: usize = 10;
 
-/// Names under which benchmarks give a repository.
-const REPOS: [&str; 4] = ["repo_url", "source_repo", "repo", "repo_name"];
-/// Names under which benchmarks give a path.
-const PATHS: [&str; 2] = ["file_path", "path"];
-/// Names of the parts of a file, in their order; the first found of each list counts.
-const PARTS: [&[&str]; 3] = [
+/// Different words that a gram needs: `0, 0, 0, 0…` is no sign of anything.
+const DIFFERENT: usize = 5;
+
+/// Columns with a repository, with a path, and with text. Texts are joined in this order; the first
+/// that is found of each list counts.
+const REPOSITORIES: &[&str] = &["repo_url", "source_repo", "repo", "repository", "repo_name"];
+const PATHS: &[&str] = &["file_path", "path"];
+const TEXTS: &[&[&str]] = &[
     &["prompt", "prefix", "eval_prompt"],
     &[
         "golden_completion",
+        "golden",
         "canonical_solution",
         "ground_truth",
-        "golden",
+        "groundtruth",
+        "solution",
     ],
-    &["suffix"],
+    &["suffix", "right_context"],
+    &["test"],
 ];
 
-/// Why a row must not be trained on.
+/// Paths with fewer folders say nothing: `src/main.rs` is in every repository.
+const PATH_PARTS: usize = 4;
+
+/// Why a text must not be trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Overlap {
     /// A benchmark has rows from its repository.
@@ -43,165 +59,231 @@ pub enum Overlap {
 /// Repositories, paths and runs of words of benchmarks. A run costs about 10 bytes.
 #[derive(Debug, Default)]
 pub struct Benchmarks {
-    repos: HashSet<String>,
-    paths: HashSet<String>,
+    repositories: HashSet<String>,
+    paths: HashSet<u64>,
     grams: HashSet<u64>,
 }
 
 impl Benchmarks {
-    /// Adds the rows of a benchmark's own file: `.csv` with a header, or JSON lines; either may be
-    /// compressed with gzip (`.gz`) or zstd (`.zst`).
+    /// Adds a benchmark.
     ///
     /// # Errors
-    /// Where the file cannot be read, or a row has none of the fields that say what it is about.
-    pub fn add_file(&mut self, path: &Path) -> Result<()> {
-        let read = || -> Result<String> {
-            let file = std::fs::File::open(path)?;
-            let mut text = String::new();
-            match extension(path) {
-                "gz" => flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text)?,
-                "zst" => zstd::Decoder::new(file)?.read_to_string(&mut text)?,
-                _ => std::io::BufReader::new(file).read_to_string(&mut text)?,
-            };
-            Ok(text)
-        };
-        let name = path.display();
-        let text = read().with_context(|| format!("{name}: the benchmark cannot be read"))?;
-        let inner = match extension(path) {
-            "gz" | "zst" => extension(Path::new(path.file_stem().unwrap_or_default())),
-            plain => plain,
-        };
-        let rows = if inner == "csv" {
-            csv_rows(&text)
+    /// Where the file cannot be read, or has no column that names a repository, a path or a text.
+    pub fn read(&mut self, path: &Path) -> Result<()> {
+        let shown = path.display();
+        let name = path.to_string_lossy();
+        let inner = name.trim_end_matches(".gz").trim_end_matches(".zst");
+        let known = if inner.ends_with(".csv") {
+            self.read_csv(path)
         } else {
-            json_rows(&text)
+            self.read_jsonl(path)
         };
-        for (number, row) in rows.enumerate() {
-            let row =
-                row.with_context(|| format!("{name}: row {} of the benchmark", number + 1))?;
-            if !self.add_row(&row) {
-                bail!(
-                    "{name}: row {} of the benchmark: expected one of the fields {}, {} or {}, \
-                     found none",
-                    number + 1,
-                    REPOS.join(", "),
-                    PATHS.join(", "),
-                    PARTS.concat().join(", "),
-                );
-            }
-        }
+        let known =
+            known.with_context(|| format!("{shown}: expected a benchmark (JSONL or CSV)"))?;
+        ensure!(
+            known > 0,
+            "{shown}: expected columns like `repo_url`, `file_path`, `prompt`, `golden_completion` or \
+             `suffix`, found none of them; nothing would be left out"
+        );
         Ok(())
     }
 
-    /// Adds one row; false where nothing in it is known.
-    fn add_row(&mut self, row: &Value) -> bool {
-        let field = |names: &[&str]| {
-            let found = names.iter().find_map(|name| row.get(*name)?.as_str());
-            found.filter(|text| !text.trim().is_empty())
+    fn read_csv(&mut self, path: &Path) -> Result<usize> {
+        let mut reader = csv::Reader::from_reader(open(path)?);
+        let header = reader.headers()?.clone();
+        let mut known = 0;
+        for row in reader.records() {
+            let row = row?;
+            let cell = |name: &str| {
+                let at = header.iter().position(|column| column == name)?;
+                row.get(at).map(str::to_owned)
+            };
+            known += self.add(&cell);
+        }
+        Ok(known)
+    }
+
+    fn read_jsonl(&mut self, path: &Path) -> Result<usize> {
+        let rows = serde_json::Deserializer::from_reader(open(path)?).into_iter::<Value>();
+        let mut known = 0;
+        for row in rows {
+            let row = row?;
+            known += self.add(&|name| row.get(name)?.as_str().map(str::to_owned));
+        }
+        Ok(known)
+    }
+
+    /// Adds a problem; how many of its columns were known.
+    fn add(&mut self, cell: &dyn Fn(&str) -> Option<String>) -> usize {
+        let first = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| cell(name))
+                .filter(|text| !text.is_empty())
         };
-        let (repo, path) = (field(&REPOS), field(&PATHS));
-        self.repos.extend(repo.map(plain_repo));
-        self.paths.extend(path.map(str::to_owned));
-        let parts = PARTS.map(field);
-        let text: String = parts.iter().flatten().copied().collect();
-        self.grams.extend(grams(&text, GRAM));
-        repo.is_some() || path.is_some() || !text.is_empty()
+        let repository = first(REPOSITORIES);
+        let path = first(PATHS);
+        let texts: Vec<String> = TEXTS.iter().filter_map(|names| first(names)).collect();
+        let known = usize::from(repository.is_some()) + usize::from(path.is_some()) + texts.len();
+        self.repositories
+            .extend(repository.as_deref().and_then(short_name));
+        if let Some(path) = path.filter(|path| path.split('/').count() >= PATH_PARTS) {
+            self.paths.insert(hash(path.as_bytes()));
+        }
+        self.grams.extend(telling_grams(&texts.concat()));
+        known
     }
 
-    /// Whether nothing is known of any benchmark.
-    pub fn is_empty(&self) -> bool {
-        self.repos.is_empty() && self.paths.is_empty() && self.grams.is_empty()
+    /// A repository, by its name or URL, is in a benchmark.
+    pub fn has_repository(&self, name: &str) -> bool {
+        !self.repositories.is_empty()
+            && short_name(name).is_some_and(|name| self.repositories.contains(&name))
     }
 
-    /// What `text` at `path` of `repo` has in common with a benchmark.
-    pub fn overlap(&self, repo: &str, path: &str, text: &str) -> Option<Overlap> {
-        if self.repos.contains(&plain_repo(repo)) {
+    /// A problem has this path, with or without the archive's own folder.
+    pub fn has_path(&self, path: &str) -> bool {
+        let without_root = path.split_once('/').map_or(path, |(_, rest)| rest);
+        !self.paths.is_empty()
+            && [path, without_root]
+                .iter()
+                .any(|path| self.paths.contains(&hash(path.as_bytes())))
+    }
+
+    /// The text shares ten words in a row with a problem.
+    pub fn has_text(&self, text: &str) -> bool {
+        !self.grams.is_empty() && telling_grams(text).any(|gram| self.grams.contains(&gram))
+    }
+
+    /// What `text` at `path` of `repository` has in common with a benchmark.
+    pub fn overlap(&self, repository: &str, path: &str, text: &str) -> Option<Overlap> {
+        if self.has_repository(repository) {
             Some(Overlap::Repository)
-        } else if self.paths.contains(path) {
+        } else if self.has_path(path) {
             Some(Overlap::Path)
-        } else if !self.grams.is_empty() && grams(text, GRAM).any(|gram| self.grams.contains(&gram))
-        {
-            Some(Overlap::Text)
         } else {
-            None
+            self.has_text(text).then_some(Overlap::Text)
         }
     }
 }
 
-/// `owner/name` of a repository's address, in lower case.
-fn plain_repo(repo: &str) -> String {
-    let repo = repo.trim().trim_end_matches('/').trim_end_matches(".git");
-    let parts: Vec<&str> = repo.rsplit(['/', ':']).take(2).collect();
-    let name = parts.into_iter().rev().collect::<Vec<_>>().join("/");
-    name.to_lowercase()
+/// A file, unpacked where its name says that it is packed.
+fn open(path: &Path) -> std::io::Result<Box<dyn BufRead>> {
+    let file = BufReader::new(File::open(path)?);
+    let extension = path.extension().and_then(|end| end.to_str());
+    Ok(match extension {
+        Some("gz") => Box::new(BufReader::new(MultiGzDecoder::new(file))),
+        Some("zst") => Box::new(BufReader::new(zstd::Decoder::with_buffer(file)?)),
+        _ => Box::new(file),
+    })
 }
 
-fn extension(path: &Path) -> &str {
-    path.extension()
-        .and_then(|name| name.to_str())
-        .unwrap_or("")
+/// `owner/name`, in small letters: hosts and schemes differ between lists.
+fn short_name(name: &str) -> Option<String> {
+    let whole = repository_name(name).unwrap_or_else(|| name.to_owned());
+    let mut parts = whole.rsplit('/');
+    let (name, owner) = (parts.next()?, parts.next()?);
+    Some(format!("{owner}/{name}").to_ascii_lowercase())
 }
 
-fn json_rows(text: &str) -> Box<dyn Iterator<Item = Result<Value>> + '_> {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    Box::new(lines.map(|line| Ok(serde_json::from_str(line)?)))
+/// Hashes of ten words in a row, in code alone.
+fn telling_grams(text: &str) -> impl Iterator<Item = u64> {
+    let lines = text.lines().filter(|line| is_telling(line.trim_start()));
+    let words = lines.flat_map(words).map(|word| hash(word.as_bytes()));
+    let words: Vec<u64> = words.collect();
+    // A text of fewer words has no gram: it is too little to say anything.
+    (GRAM..=words.len()).filter_map(move |end| {
+        let run = &words[end - GRAM..end];
+        let fresh = |at: &usize| !run[..*at].contains(&run[*at]);
+        ((0..GRAM).filter(fresh).count() >= DIFFERENT).then(|| gram(run))
+    })
 }
 
-fn csv_rows(text: &str) -> Box<dyn Iterator<Item = Result<Value>> + '_> {
-    let reader = csv::Reader::from_reader(text.as_bytes());
-    let rows = reader.into_deserialize::<std::collections::BTreeMap<String, String>>();
-    Box::new(rows.map(|row| Ok(serde_json::to_value(row?)?)))
+fn is_telling(line: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "//",
+        "#",
+        "*",
+        "/*",
+        "import ",
+        "from ",
+        "use ",
+        "using ",
+        "package ",
+        "require",
+        "include",
+        "namespace ",
+        "\"\"\"",
+        "<?php",
+        "export * from",
+        "mod ",
+        "pub mod ",
+    ];
+    !STARTS.iter().any(|start| line.starts_with(start))
+        // `const x = require("x")`, and the lines of Go's import block.
+        && !line.contains("= require(")
+        && !line.starts_with('"')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn benchmarks_are_read_in_their_own_form() {
+    const CODE: &str =
+        "total = alpha + beta * gamma - delta / epsilon + zeta\nreturn first(total, second)\n";
+
+    fn benchmarks() -> Benchmarks {
         let folder = tempfile::tempdir().expect("a folder");
         let csv = folder.path().join("b.csv");
-        let text = "file_path,prompt,suffix,golden_completion,repo_url\n\
-                    src/a.go,\"one two three\nfour five\",eight nine ten,six seven,https://github.com/Own/Name.git\n";
+        let code = CODE.replace('"', "\"\"");
+        let text = format!(
+            "repo_url,file_path,prompt,golden_completion,suffix\nhttps://github.com/Own/Name,a/b/c/d.py,\"x\n\",\"{code}\",\"y\"\n"
+        );
         std::fs::write(&csv, text).expect("written");
-        let json = folder.path().join("b.jsonl.zst");
-        let line = "{\"task_id\": \"t\", \"prompt\": \"def f():\", \"canonical_solution\": \"p q r s t u v w x y z\"}\n";
-        std::fs::write(&json, zstd::encode_all(line.as_bytes(), 1).expect("zstd"))
-            .expect("written");
+        let jsonl = folder.path().join("b.jsonl");
+        std::fs::write(&jsonl, "{\"prompt\": \"def f():\", \"task_id\": 1}\n").expect("written");
+        let packed = folder.path().join("c.jsonl.zst");
+        let line = "{\"source_repo\": \"Packed/One\"}\n";
+        let bytes = zstd::encode_all(line.as_bytes(), 1).expect("zstd");
+        std::fs::write(&packed, bytes).expect("written");
         let mut benchmarks = Benchmarks::default();
-        benchmarks.add_file(&csv).expect("read");
-        benchmarks.add_file(&json).expect("read");
-        let overlap = |repo, path, text| benchmarks.overlap(repo, path, text);
-        assert_eq!(overlap("own/name", "x", ""), Some(Overlap::Repository));
-        assert_eq!(
-            overlap("github.com/own/NAME", "x", ""),
-            Some(Overlap::Repository)
-        );
-        assert_eq!(overlap("other/name", "src/a.go", ""), Some(Overlap::Path));
-        assert_eq!(
-            overlap(
-                "o/n",
-                "x",
-                "(one) two three four five sixseven six seven eight nine ten"
-            ),
-            None
-        );
-        let ten = "a q r s t u v w x y z p q r s t u v w x y z";
-        assert_eq!(overlap("o/n", "x", ten), Some(Overlap::Text));
+        benchmarks.read(&packed).expect("a benchmark");
+        benchmarks.read(&csv).expect("a benchmark");
+        benchmarks.read(&jsonl).expect("a benchmark");
+        benchmarks
     }
 
     #[test]
-    fn a_file_that_is_no_benchmark_is_refused() {
+    fn repositories_paths_and_texts_are_known() {
+        let benchmarks = benchmarks();
+        for (name, expected) in [
+            ("github.com/own/name", true),
+            ("git@github.com:own/name.git", true),
+            ("host/packed/one", true),
+            ("name-1.0", false),
+        ] {
+            assert_eq!(benchmarks.has_repository(name), expected, "{name}");
+        }
+        assert!(benchmarks.has_path("a/b/c/d.py") && benchmarks.has_path("root-1.0/a/b/c/d.py"));
+        assert!(!benchmarks.has_path("c/d.py"));
+        assert!(benchmarks.has_text(&format!("x = 1\n{CODE}")));
+        assert!(!benchmarks.has_text("total = alpha + beta\n"));
+        assert!(!benchmarks.has_text(&CODE.replace("gamma", "other")));
+    }
+
+    #[test]
+    fn imports_and_comments_say_nothing() {
+        let commented: String = CODE.lines().map(|line| format!("# {line}\n")).collect();
+        assert!(!benchmarks().has_text(&commented));
+        assert_eq!(telling_grams("import a b c d e f g h i j k\n").count(), 0);
+        assert_eq!(telling_grams("0 0 0 0 0 0 0 0 0 0 0\n").count(), 0);
+    }
+
+    #[test]
+    fn a_file_without_known_columns_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("b.jsonl");
-        std::fs::write(&path, "{\"a\": 1}\n").expect("written");
-        let error = Benchmarks::default()
-            .add_file(&path)
-            .expect_err("refused")
-            .to_string();
-        assert!(
-            error.contains("b.jsonl: row 1") && error.contains("file_path"),
-            "{error}"
-        );
+        std::fs::write(&path, "{\"x\": 1}\n").expect("written");
+        let error = Benchmarks::default().read(&path).expect_err("refused");
+        assert!(error.to_string().contains("repo_url"), "{error}");
     }
 }

@@ -1,163 +1,198 @@
-//! MinHash with locality-sensitive buckets (Broder 1997): near-duplicates without comparing all
-//! pairs.
+//! Near-duplicates: MinHash over 5-grams of tokens.
 //!
-//! The numbers are those of the established pipelines: runs of five words, buckets of eight hashes
-//! in fourteen bands (datatrove), similarity from 0.7 (bigcode).
+//! One hash a gram, its high bits choose one of 256 bins, each bin keeps its least value (Li, Owen
+//! and Zhang, "One Permutation Hashing", 2012); bins that stay empty copy another bin by a fixed
+//! walk (Shrivastava, "Optimal Densification", 2017). The share of equal bins estimates the Jaccard
+//! index with a standard error of at most 0.03 for files with more than a few hundred tokens. A bin
+//! keeps 16 bits (b-bit MinHash, Li and König 2010), so a file costs 512 bytes, whatever its size.
+//!
+//! Candidates come from locality-sensitive hashing with 42 bands of 6 bins: of pairs at 0.7, 99.5 %
+//! meet in some band; each pair that meets is checked against its signatures. One band is sorted at
+//! a time, so that the bands cost 16 bytes a file in all.
 
-use std::collections::HashMap;
+use super::words::{grams, mix, tokens};
 
-use super::words::{grams, mix};
+/// Values of a signature.
+pub const BINS: usize = 256;
 
-/// Words in a shingle.
-const SHINGLE: usize = 5;
+/// Bands, and bins in a band.
+const BANDS: usize = 42;
+const ROWS: usize = 6;
 
-/// Texts with fewer shingles say too little to be compared.
-const FEWEST_SHINGLES: usize = 10;
+/// Tokens in a gram.
+const GRAM: usize = 5;
 
-/// How texts are hashed.
-#[derive(Clone, Debug)]
-pub struct MinHash {
-    bands: usize,
-    rows: usize,
-    /// One multiply-shift hash for each place of a signature: factor (odd) and summand.
-    permutations: Vec<(u64, u64)>,
-}
+/// Files of one bucket that a file is compared with.
+const COMPARED: usize = 8;
 
-/// A text's signature: the share of equal places of two estimates the share of common shingles.
-/// Sixteen bits of each hash are kept, so unequal ones agree by chance once in 65,536.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature(Box<[u16]>);
+/// What stays of a text.
+pub type Signature = [u16; BINS];
 
-impl Default for MinHash {
-    fn default() -> Self {
-        Self::new(14, 8)
+/// The signature of a text.
+pub fn signature(text: &str) -> Signature {
+    let mut least = [u64::MAX; BINS];
+    for gram in grams(tokens(text), GRAM) {
+        let bin = (gram >> 56) as usize;
+        least[bin] = least[bin].min(gram);
     }
-}
-
-impl MinHash {
-    /// Signatures of `bands` times `rows` places. Texts of similarity `(1 / bands)^(1 / rows)` share
-    /// a bucket as often as not.
-    pub fn new(bands: usize, rows: usize) -> Self {
-        let permutation = |place: usize| {
-            let seed = place as u64 * 2;
-            (mix(seed) | 1, mix(seed + 1))
-        };
-        Self {
-            bands,
-            rows,
-            permutations: (0..bands * rows).map(permutation).collect(),
+    let mut signature = [0; BINS];
+    if least.iter().all(|&value| value == u64::MAX) {
+        return signature;
+    }
+    for (bin, value) in signature.iter_mut().enumerate() {
+        let mut from = bin;
+        let mut step = bin as u64;
+        while least[from] == u64::MAX {
+            step = mix(step ^ 0x5bd1);
+            from = (step % BINS as u64) as usize;
         }
+        // Other bits than those that chose the bin, and than those that are small in a minimum.
+        *value = mix(least[from]) as u16;
+    }
+    signature
+}
+
+/// The share of grams that two texts have in common, estimated.
+pub fn similarity(a: &[u16], b: &[u16]) -> f64 {
+    let equal = a.iter().zip(b).filter(|(a, b)| a == b).count();
+    equal as f64 / BINS as f64
+}
+
+/// Signatures of many files, one after the other.
+#[derive(Default)]
+pub struct Signatures {
+    values: Vec<u16>,
+}
+
+impl Signatures {
+    /// Adds a file.
+    pub fn push(&mut self, signature: &[u16]) {
+        self.values.extend_from_slice(&signature[..BINS]);
     }
 
-    /// The signature of a text, and its buckets, one for each band; nothing for a text of a few
-    /// words.
-    pub fn signature(&self, text: &str) -> Option<(Signature, Vec<u64>)> {
-        let mut least = vec![u32::MAX; self.permutations.len()];
-        let mut shingles = 0;
-        for shingle in grams(text, SHINGLE) {
-            shingles += 1;
-            for (least, (factor, summand)) in least.iter_mut().zip(&self.permutations) {
-                let hash = shingle.wrapping_mul(*factor).wrapping_add(*summand) >> 32;
-                *least = (*least).min(hash as u32);
+    /// Files.
+    fn len(&self) -> usize {
+        self.values.len() / BINS
+    }
+
+    /// The signatures of the files for which `keep` says so, in the memory that all had.
+    pub fn only(mut self, keep: &[bool]) -> Self {
+        let mut kept = 0;
+        for (file, _) in keep.iter().enumerate().filter(|(_, keep)| **keep) {
+            self.values
+                .copy_within(file * BINS..(file + 1) * BINS, kept * BINS);
+            kept += 1;
+        }
+        self.values.truncate(kept * BINS);
+        self
+    }
+
+    fn of(&self, file: u32) -> &[u16] {
+        &self.values[file as usize * BINS..][..BINS]
+    }
+
+    /// For each file whether an earlier one is nearly the same: the first file of a group of
+    /// neighbours stays.
+    pub fn duplicates(&self, threshold: f64) -> Vec<bool> {
+        let firsts = self.firsts(threshold).into_iter().zip(0..);
+        firsts.map(|(first, file)| first != file).collect()
+    }
+
+    /// For each file the first one of its group of neighbours; itself where it has none before it.
+    pub fn firsts(&self, threshold: f64) -> Vec<u32> {
+        let count = self.len();
+        let mut parents: Vec<u32> = (0..count as u32).collect();
+        let mut keyed: Vec<(u64, u32)> = Vec::with_capacity(count);
+        for band in 0..BANDS {
+            keyed.clear();
+            keyed.extend((0..count as u32).map(|file| (self.key(file, band), file)));
+            keyed.sort_unstable();
+            for bucket in keyed.chunk_by(|a, b| a.0 == b.0) {
+                self.join(bucket, threshold, &mut parents);
             }
         }
-        if shingles < FEWEST_SHINGLES {
-            return None;
+        (0..count as u32)
+            .map(|file| root(&mut parents, file))
+            .collect()
+    }
+
+    fn key(&self, file: u32, band: usize) -> u64 {
+        self.of(file)[band * ROWS..][..ROWS]
+            .iter()
+            .fold(band as u64, |key, &value| mix(key ^ u64::from(value)))
+    }
+
+    /// Joins the files of a bucket that are alike. Each is compared with the bucket's first and
+    /// with those right before it: buckets of thousands (a licence with little code below) stay
+    /// linear.
+    fn join(&self, bucket: &[(u64, u32)], threshold: f64, parents: &mut [u32]) {
+        for (at, &(_, file)) in bucket.iter().enumerate().skip(1) {
+            let near = at.saturating_sub(COMPARED - 1).max(1)..at;
+            for other in std::iter::once(0).chain(near) {
+                let other = bucket[other].1;
+                let (a, b) = (root(parents, file), root(parents, other));
+                if a != b && similarity(self.of(file), self.of(other)) >= threshold {
+                    // The lower number is the root, so the first file of a group stays.
+                    parents[a.max(b) as usize] = a.min(b);
+                }
+            }
         }
-        let bucket = |band: usize| {
-            let places = &least[band * self.rows..(band + 1) * self.rows];
-            let joined = places
-                .iter()
-                .fold(mix(band as u64), |sum, place| mix(sum ^ u64::from(*place)));
-            mix(joined)
-        };
-        let buckets = (0..self.bands).map(bucket).collect();
-        let signature = least.iter().map(|hash| *hash as u16).collect();
-        Some((Signature(signature), buckets))
     }
 }
 
-impl Signature {
-    /// The estimated similarity (Jaccard index) of two texts, 0 to 1.
-    pub fn similarity(&self, other: &Self) -> f64 {
-        let equal = self.0.iter().zip(&other.0).filter(|(a, b)| a == b).count();
-        equal as f64 / self.0.len().max(1) as f64
+fn root(parents: &mut [u32], mut file: u32) -> u32 {
+    while parents[file as usize] != file {
+        let above = parents[file as usize];
+        parents[file as usize] = parents[above as usize];
+        file = above;
     }
-}
-
-/// Texts seen so far. The first of several near-duplicates stays. A text costs about 600 bytes.
-pub struct NearDuplicates {
-    hash: MinHash,
-    threshold: f64,
-    buckets: HashMap<u64, u32>,
-    /// The group of a text and its signature.
-    kept: Vec<(u64, Signature)>,
-}
-
-impl NearDuplicates {
-    /// None so far; texts of `threshold` similarity and more count as the same.
-    pub fn new(hash: MinHash, threshold: f64) -> Self {
-        Self {
-            hash,
-            threshold,
-            buckets: HashMap::new(),
-            kept: Vec::new(),
-        }
-    }
-
-    /// Whether a text of another group is nearly the same as this one; if not, this one is kept.
-    /// Texts of one group are never compared: two holes in one file share most of their text.
-    pub fn seen(&mut self, group: u64, text: &str) -> bool {
-        let Some((signature, buckets)) = self.hash.signature(text) else {
-            return false;
-        };
-        let same = |bucket: &u64| {
-            let Some(place) = self.buckets.get(bucket) else {
-                return false;
-            };
-            let (other, kept) = &self.kept[*place as usize];
-            *other != group && kept.similarity(&signature) >= self.threshold
-        };
-        if buckets.iter().any(same) {
-            return true;
-        }
-        let place = self.kept.len() as u32;
-        self.kept.push((group, signature));
-        for bucket in buckets {
-            self.buckets.entry(bucket).or_insert(place);
-        }
-        false
-    }
+    file
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(from: usize, to: usize) -> String {
-        (from..to).map(|word| format!("word{word} ")).collect()
+    fn text(seed: u64, words: usize, changed: usize) -> String {
+        (0..words as u64)
+            .map(|at| {
+                let fresh = (at as usize) < changed;
+                let word = mix(at ^ ((seed << 32 | 7) * u64::from(fresh)));
+                format!("w{word:x} ")
+            })
+            .collect()
     }
 
     #[test]
-    fn similarity_is_that_of_the_shingles() {
-        let hash = MinHash::new(32, 8);
-        let signature = |text: &str| hash.signature(text).expect("long enough").0;
-        let whole = signature(&text(0, 1000));
-        for (from, expected) in [(0, 1.0), (100, 0.81), (333, 0.5), (990, 0.0)] {
-            let found = whole.similarity(&signature(&text(from, 1000 + from)));
-            assert!((found - expected).abs() < 0.12, "{from}: {found}");
+    fn the_estimate_is_near_the_jaccard_index() {
+        for changed in [0, 100, 200, 400, 900] {
+            let (a, b) = (text(1, 1000, changed), text(2, 1000, changed));
+            let grams =
+                |text: &str| grams(tokens(text), GRAM).collect::<std::collections::HashSet<_>>();
+            let (x, y) = (grams(&a), grams(&b));
+            let exact = x.intersection(&y).count() as f64 / x.union(&y).count() as f64;
+            let estimate = similarity(&signature(&a), &signature(&b));
+            assert!((exact - estimate).abs() < 0.1, "{exact} {estimate}");
         }
-        assert_eq!(hash.signature("a b c"), None);
     }
 
     #[test]
     fn the_first_of_near_duplicates_stays() {
-        let mut seen = NearDuplicates::new(MinHash::default(), 0.7);
-        assert!(!seen.seen(1, &text(0, 300)));
-        assert!(seen.seen(2, &text(5, 300)), "95 of 100 shingles in common");
-        assert!(!seen.seen(1, &text(5, 300)), "the same file");
-        assert!(!seen.seen(3, &text(1000, 1300)));
-        assert!(!seen.seen(4, "short text"));
-        assert!(!seen.seen(5, "short text"));
+        let mut signatures = Signatures::default();
+        let base = text(1, 500, 500);
+        let near = format!("{base} and a little more");
+        let other = text(9, 500, 500);
+        for text in [&other, &base, &near, &base] {
+            signatures.push(&signature(text));
+        }
+        assert_eq!(signatures.duplicates(0.7), [false, false, true, true]);
+        assert_eq!(signatures.firsts(0.7), [0, 1, 1, 1]);
+        assert!(Signatures::default().duplicates(0.7).is_empty());
+    }
+
+    #[test]
+    fn texts_without_tokens_have_a_signature() {
+        assert_eq!(signature(" \n"), [0; BINS]);
+        assert_ne!(signature("a"), [0; BINS]);
     }
 }

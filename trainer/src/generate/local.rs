@@ -1,28 +1,32 @@
 //! The checkpoint's own wrong samples: negatives that the student makes itself.
 //!
 //! One thread owns the model. Samples of one hole share its prompt, so only the first one reads it.
+//! They are kept under what they depend on: a run that was killed goes on where it stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
-use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::fim::{BoundFormat, Budget, FimFormat, PromptParts};
+use truefill_model::fim::{BoundFormat, Budget, PromptParts};
 use truefill_model::generate::{Flow, Limits, Sampling, generate};
 use truefill_model::kv::KvCache;
 use truefill_model::tokenizer::Tokenizer;
 
+use super::cut::{end_of_line, fitted};
 use super::generator::{Answered, Generator, Outcome, Proposal};
+use super::samples::{Key, Samples};
 use super::scene::Scene;
+use crate::checkpoint;
 use crate::rows::HallucinationType;
 
 /// Counts up with every change to how samples are drawn or cut.
-const VERSION: &str = "local-1";
+const VERSION: &str = "local-2";
 
 /// The model, and how it is sampled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +46,8 @@ pub struct LocalConfig {
     pub window_tokens: usize,
     /// Tokens of a sample at most.
     pub max_tokens: usize,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    pub device: String,
 }
 
 impl Default for LocalConfig {
@@ -54,6 +60,7 @@ impl Default for LocalConfig {
             top_p: 0.95,
             window_tokens: 1024,
             max_tokens: 96,
+            device: "auto".into(),
         }
     }
 }
@@ -70,12 +77,12 @@ struct Job {
 }
 
 impl Local {
-    /// Opens the checkpoint and starts its thread.
+    /// Opens the checkpoint and starts its thread; samples are kept in the file `kept`.
     ///
     /// # Errors
     /// Where the checkpoint cannot be opened or has no format.
-    pub fn open(config: &LocalConfig) -> Result<Self> {
-        let model = Model::open(config)?;
+    pub fn open(config: &LocalConfig, kept: &Path) -> Result<Self> {
+        let model = Model::open(config, kept)?;
         let (jobs, waiting) = mpsc::sync_channel::<Job>(1);
         std::thread::Builder::new()
             .name("model".to_owned())
@@ -128,37 +135,39 @@ struct Model {
     cache: KvCache,
     config: LocalConfig,
     version: String,
+    /// What samples depend on beside the hole and the seed.
+    identity: String,
+    kept: Samples,
 }
 
 impl Model {
-    fn open(config: &LocalConfig) -> Result<Self> {
+    fn open(config: &LocalConfig, kept: &Path) -> Result<Self> {
         let path = config.model.as_ref().context(
             "the generator `local` needs a checkpoint: give `--model PATH`, or `model` in the \
              recipe's `[generate.local]`",
         )?;
-        let checkpoint = Checkpoint::open(path)?;
-        let tokenizer = checkpoint.tokenizer()?.clone();
-        let format = match &config.format {
-            None => FimFormat::detect(&tokenizer),
-            Some(name) => FimFormat::builtin(name)
-                .with_context(|| format!("there is no FIM format `{name}`"))?,
-        };
-        let format = format.bind(&tokenizer)?;
         let positions = config.window_tokens + config.max_tokens;
-        let decoder = Decoder::on_cpu(
-            checkpoint.config.clone(),
-            &*checkpoint.weights,
-            Precision::Serving,
-            positions,
-        )?;
+        let (decoder, tokenizer) =
+            checkpoint::load(path, &config.device, Precision::Serving, positions)?;
+        let format = checkpoint::format(config.format.as_deref(), &tokenizer)?;
         let version = format!("{VERSION} {}@{}", format.name(), format.version());
+        // Where the model lies and what computes it is no part of what it is.
+        let sampling = LocalConfig {
+            model: None,
+            device: String::new(),
+            ..config.clone()
+        };
+        let sampling = serde_json::to_string(&sampling)?;
+        let sha256 = checkpoint::sha256(path)?;
         Ok(Self {
             cache: decoder.cache(positions)?,
             decoder,
             tokenizer,
             format,
             config: config.clone(),
+            identity: [&*sha256, &version, &sampling].join("\n"),
             version,
+            kept: Samples::open(kept)?,
         })
     }
 
@@ -190,7 +199,32 @@ impl Model {
         Ok(outcomes)
     }
 
-    fn samples(
+    /// The samples of a hole, drawn now or by an earlier run.
+    fn samples(&mut self, scene: &Scene, hole: [&str; 3], purpose: &str) -> Result<Vec<String>> {
+        let key = self.key(scene, hole, purpose);
+        if let Some(samples) = self.kept.get(&key)? {
+            return Ok(samples);
+        }
+        let samples = self.drawn(scene, hole, purpose)?;
+        self.kept.put(key, &samples)?;
+        Ok(samples)
+    }
+
+    fn key(&self, scene: &Scene, hole: [&str; 3], purpose: &str) -> Key {
+        let mut hasher = Sha256::new();
+        // The draw is made of the seed, the context and the purpose.
+        hasher.update(scene.draw(purpose).next_u64().to_le_bytes());
+        let parts = [&*self.identity, &scene.context.id, &scene.context.path];
+        for part in parts.into_iter().chain(hole) {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let mut key = Key::default();
+        key.copy_from_slice(&hasher.finalize()[..16]);
+        key
+    }
+
+    fn drawn(
         &mut self,
         scene: &Scene,
         [prefix, golden, suffix]: [&str; 3],
@@ -259,42 +293,102 @@ impl Model {
     }
 }
 
-/// Where the text has as many lines as the golden completion, blank ones in front left out.
-fn end_of_line(text: &str, lines: usize) -> Option<usize> {
-    let lead = text.len() - text.trim_start().len();
-    let mut ends = text[lead..].match_indices('\n');
-    ends.nth(lines - 1).map(|(at, _)| lead + at)
-}
-
-/// A sample as it would stand in the hole: without what the suffix goes on with, and with the
-/// golden completion's white space at both ends.
-fn fitted(sample: &str, golden: &str, suffix: &str) -> String {
-    let rest = suffix.lines().next().unwrap_or_default().trim();
-    let mut core = sample.trim();
-    if !rest.is_empty()
-        && let Some(at) = core.rfind(rest)
-    {
-        core = core[..at].trim_end();
-    }
-    let lead = &golden[..golden.len() - golden.trim_start().len()];
-    let tail = &golden[golden.trim_end().len()..];
-    [lead, core, tail].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::{Context, HoleKind, Span};
+    use truefill_syntax::Language;
+
+    fn scene(seed: u64) -> Arc<Scene> {
+        let (prefix, golden, suffix) = ("import os\nx = ", "os.getcwd()", "\nprint(x)\n");
+        let span = Span {
+            file_sha256: "0".repeat(64),
+            window_start: 0,
+            hole_start: prefix.len(),
+            hole_end: prefix.len() + golden.len(),
+        };
+        let context = Context {
+            id: span.id(),
+            language: Language::Python,
+            repo: "o/r".into(),
+            license: "MIT".into(),
+            path: "a.py".into(),
+            hole_kind: HoleKind::CallSite,
+            prefix: prefix.into(),
+            golden: golden.into(),
+            suffix: suffix.into(),
+            span,
+        };
+        Arc::new(Scene::new(context, seed).expect("parses"))
+    }
+
+    fn config(model: &str) -> LocalConfig {
+        let models = "../crates/model/tests/data/parity/gguf";
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(models);
+        LocalConfig {
+            model: Some(folder.join(model)),
+            format: Some("causal".into()),
+            samples: 3,
+            window_tokens: 48,
+            max_tokens: 8,
+            device: "cpu".into(),
+            ..LocalConfig::default()
+        }
+    }
+
+    fn sampled(config: &LocalConfig, kept: &Path, seed: u64) -> Vec<Outcome> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let kinds = HallucinationType::ALL;
+        let (local, scene) = (Local::open(config, kept).expect("opens"), scene(seed));
+        let asked = local.propose(&scene, &kinds);
+        runtime.expect("starts").block_on(asked).expect("samples")
+    }
 
     #[test]
-    fn samples_end_where_the_hole_does() {
-        assert_eq!(end_of_line("\n  a(b)\nc", 1), Some(7));
-        assert_eq!(end_of_line("a", 1), None);
-        for (sample, suffix, expected) in [
-            ("load(x)))", ")\nnext", " load(x))\n"),
-            ("load(x);", ";\n", " load(x)\n"),
-            ("load(x)", "\n", " load(x)\n"),
-        ] {
-            assert_eq!(fitted(sample, " golden\n", suffix), expected);
-        }
+    fn a_checkpoints_samples_are_drawn_once_and_are_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = folder.path().join("kept.jsonl");
+        let lines = || {
+            std::fs::read_to_string(&kept)
+                .expect("there")
+                .lines()
+                .count()
+        };
+        let first = sampled(&config("llama-f32.gguf"), &kept, 1);
+        let import = |outcome: &&Outcome| outcome.kind == Some(HallucinationType::Import);
+        assert!(first.len() > 1 && first.iter().any(|outcome| import(&outcome)));
+        assert_eq!(lines(), 2, "the hole and the import's");
+        assert_eq!(sampled(&config("llama-f32.gguf"), &kept, 1), first);
+        assert_eq!(lines(), 2, "nothing was drawn again");
+        let fresh = folder.path().join("fresh.jsonl");
+        assert_eq!(sampled(&config("llama-f32.gguf"), &fresh, 1), first);
+        // Another seed, another model and other settings are other samples.
+        sampled(&config("llama-f32.gguf"), &kept, 2);
+        assert_eq!(lines(), 4);
+        sampled(&config("llama-q4_1.gguf"), &kept, 1);
+        assert_eq!(lines(), 6);
+        let hotter = LocalConfig {
+            temperature: 1.5,
+            ..config("llama-f32.gguf")
+        };
+        sampled(&hotter, &kept, 1);
+        assert_eq!(lines(), 8);
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = folder.path().join("kept.jsonl");
+        let open = |config: &LocalConfig| match Local::open(config, &kept) {
+            Ok(_) => panic!("it opened"),
+            Err(error) => format!("{error:#}"),
+        };
+        assert!(open(&config("none.gguf")).contains("none.gguf"));
+        let unknown = LocalConfig {
+            format: Some("nope".into()),
+            ..config("llama-f32.gguf")
+        };
+        assert!(open(&unknown).contains("`nope`"));
+        assert!(open(&LocalConfig::default()).contains("--model"));
     }
 }

@@ -8,6 +8,8 @@
 mod ask;
 mod batches;
 pub mod command;
+mod cut;
+mod encoder;
 mod generator;
 mod local;
 mod mutate;
@@ -15,6 +17,7 @@ mod panel;
 mod recipe;
 mod reply;
 mod run;
+mod samples;
 mod scene;
 mod similar;
 mod split;

@@ -1,7 +1,7 @@
 //! From the names in a recipe to generators.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +12,7 @@ use super::generator::Generator;
 use super::local::Local;
 use super::mutate::Mutate;
 use super::recipe::Recipe;
-use super::similar::{Embeddings, Lexical, Similarity};
+use super::similar::{self, Embeddings, Similarity};
 use super::teacher::Teacher;
 use super::vocabulary::Vocabulary;
 use crate::panel::Member;
@@ -29,6 +29,8 @@ pub(super) struct Panel {
     pub ledger: Option<Ledger>,
     similarity: Arc<dyn Similarity>,
     prompts: Arc<Prompts>,
+    /// Where the samples of `local` are kept.
+    samples: PathBuf,
 }
 
 impl Panel {
@@ -43,8 +45,9 @@ impl Panel {
         let mut panel = Self {
             members: BTreeMap::new(),
             ledger: None,
-            similarity: Arc::new(Lexical),
+            similarity: similar::open(&recipe.teacher)?,
             prompts: Arc::new(Prompts::load(recipe.prompts.as_deref())?),
+            samples: samples_beside(out),
         };
         if names.is_empty() {
             return Ok(panel);
@@ -82,7 +85,7 @@ impl Panel {
         for name in &recipe.generators {
             generators.push(match name.as_str() {
                 "mutate" => Arc::new(Mutate::new(Arc::clone(vocabulary))),
-                "local" => Arc::new(Local::open(&recipe.local)?),
+                "local" => Arc::new(Local::open(&recipe.local, &self.samples)?),
                 name => self
                     .asking(recipe, name, &member)?
                     .with_context(|| format!("there is no member for `{name}`"))?,
@@ -145,4 +148,11 @@ fn member_of(generator: &str) -> Option<String> {
         "mutate" | "local" => None,
         name => Some(name.strip_prefix(TEACHER).unwrap_or(name).to_owned()),
     }
+}
+
+/// `<out>.samples.jsonl`.
+fn samples_beside(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".samples.jsonl");
+    out.with_file_name(name)
 }

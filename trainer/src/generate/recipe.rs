@@ -47,8 +47,13 @@ pub struct TeacherConfig {
     pub variants: usize,
     /// Of the variants.
     pub temperature: f32,
-    /// The member whose `/v1/embeddings` says what is similar; a lexical measure without one.
+    /// What says how similar a variant is: a member's `/v1/embeddings`. One of this, `encoder` and
+    /// `model`; a lexical measure without one.
     pub embeddings: Option<String>,
+    /// A folder with UniXcoder, or with another RoBERTa encoder.
+    pub encoder: Option<PathBuf>,
+    /// A checkpoint whose mean hidden states are compared.
+    pub model: Option<PathBuf>,
 }
 
 impl Default for TeacherConfig {
@@ -57,6 +62,8 @@ impl Default for TeacherConfig {
             variants: 3,
             temperature: 0.8,
             embeddings: None,
+            encoder: None,
+            model: None,
         }
     }
 }
@@ -95,6 +102,8 @@ impl Recipe {
             &mut recipe.ledger,
             &mut recipe.prompts,
             &mut recipe.local.model,
+            &mut recipe.teacher.encoder,
+            &mut recipe.teacher.model,
         ]
         .into_iter()
         .flatten()
@@ -131,6 +140,15 @@ impl Recipe {
         ensure!(
             self.teacher.variants > 0,
             "expected `teacher.variants` of 1 or more"
+        );
+        let measures = [
+            self.teacher.embeddings.is_some(),
+            self.teacher.encoder.is_some(),
+            self.teacher.model.is_some(),
+        ];
+        ensure!(
+            measures.iter().filter(|named| **named).count() < 2,
+            "expected one of `teacher.embeddings`, `teacher.encoder` and `teacher.model`, found more"
         );
         let mut names = self.generators.clone();
         names.sort_unstable();

@@ -1,16 +1,32 @@
-//! How similar two completions are. FGit takes the cosine of embeddings; here they come from an
-//! `/v1/embeddings` endpoint. The lexical measure is the fallback, and the manifest names it.
-//!
-//! [`Similarity`] is also the place for an encoder that runs here (UniXcoder, or the mean hidden
-//! state of our own model): neither is built, since the decoder gives logits and no hidden states.
+//! How similar two completions are. FGit takes the cosine of embeddings: by UniXcoder, by an
+//! `/v1/embeddings` endpoint, or by the mean hidden state of a checkpoint of ours. The lexical
+//! measure is the fallback, and the manifest names it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use anyhow::Result;
 use truefill_remote::api::{Client, EmbedRequest};
 
-/// Scores on their way.
-pub type Scored<'a> = Pin<Box<dyn Future<Output = Result<Vec<f64>>> + Send + 'a>>;
+use super::encoder::{Embed, Encoder, Hidden};
+use super::recipe::TeacherConfig;
+use crate::panel::AskError;
+use crate::panel::http::ask_error;
+
+/// Scores on their way; an error as that of a question.
+pub type Scored<'a> = Pin<Box<dyn Future<Output = Result<Vec<f64>, AskError>> + Send + 'a>>;
+
+/// The measure that runs here, as the recipe names it.
+///
+/// # Errors
+/// What is wrong with an encoder or a checkpoint.
+pub fn open(teacher: &TeacherConfig) -> Result<Arc<dyn Similarity>> {
+    Ok(match (&teacher.encoder, &teacher.model) {
+        (Some(folder), _) => Arc::new(Here(Arc::new(Encoder::open(folder)?))),
+        (None, Some(path)) => Arc::new(Here(Arc::new(Hidden::open(path)?))),
+        (None, None) => Arc::new(Lexical),
+    })
+}
 
 /// Measures how similar variants are to a golden completion; 1 is the same.
 pub trait Similarity: Send + Sync {
@@ -57,11 +73,38 @@ impl Similarity for Embeddings {
                 subject: subject.to_owned(),
                 texts,
             };
-            let vectors = self.client.embed(&request).await?;
+            let vectors = self.client.embed(&request).await.map_err(ask_error)?;
             let Some((golden, variants)) = vectors.split_first() else {
                 return Ok(Vec::new());
             };
             Ok(variants.iter().map(|v| cosine(golden, v)).collect())
+        })
+    }
+}
+
+/// The cosine of embeddings by a model that runs here.
+struct Here<E>(Arc<E>);
+
+impl<E: Embed + 'static> Similarity for Here<E> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn scores<'a>(&'a self, _: &'a str, golden: &'a str, variants: &'a [String]) -> Scored<'a> {
+        let (embed, golden) = (Arc::clone(&self.0), golden.to_owned());
+        let variants = variants.to_vec();
+        Box::pin(async move {
+            // It computes: other tasks go on meanwhile.
+            let scores = tokio::task::spawn_blocking(move || -> Result<Vec<f64>> {
+                let golden = embed.embed(&golden)?;
+                let scores = variants
+                    .iter()
+                    .map(|variant| Ok(cosine(&golden, &embed.embed(variant)?)));
+                scores.collect()
+            });
+            let stopped = |why: String| AskError::Stop(format!("the measure of similarity: {why}"));
+            let scores = scores.await.map_err(|error| stopped(error.to_string()))?;
+            scores.map_err(|error| stopped(format!("{error:#}")))
         })
     }
 }

@@ -11,7 +11,7 @@ use super::reply;
 use super::scene::Scene;
 use super::similar::Similarity;
 use crate::contract;
-use crate::panel::Member;
+use crate::panel::{AskError, Member};
 use crate::prompt::Prompt;
 use crate::rows::HallucinationType;
 
@@ -54,10 +54,12 @@ impl Teacher {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let golden = &scene.context.golden;
-        let scores = self
-            .similarity
-            .scores(&scene.context.id, golden, &variants)
-            .await?;
+        let asked = self.similarity.scores(&scene.context.id, golden, &variants);
+        let scores = match asked.await {
+            Ok(scores) => scores,
+            Err(AskError::Failed(why)) => return Ok(Err(Refusal::NoAnswer(why))),
+            Err(stop) => return Err(stop.into()),
+        };
         // The first of equals, so that the order of the variants decides and not the sort.
         let mut best: Option<(f64, &String)> = None;
         for (score, variant) in scores.iter().zip(&variants) {
@@ -134,5 +136,128 @@ impl Generator for Teacher {
                 result: self.best(scene).await?,
             }])
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use truefill_syntax::Language;
+
+    use super::super::similar::{Lexical, Scored};
+    use super::*;
+    use crate::panel::{Answer, Finish, Question, Reply};
+    use crate::rows::{Context, HoleKind, Span};
+
+    /// Answers each variant with one of these.
+    struct Says([&'static str; 3]);
+
+    impl Member for Says {
+        fn name(&self) -> &str {
+            "m"
+        }
+
+        fn ask<'a>(&'a self, question: &'a Question) -> Answer<'a> {
+            let sample = question.subject.rsplit('/').next().unwrap_or_default();
+            let text = self.0[sample.parse::<usize>().expect("a number")];
+            assert!(question.seed.is_some() && question.temperature > 0.0);
+            let reply = Reply {
+                text: format!("```python\n{text}\n```"),
+                finish: Finish::Stop,
+                input_tokens: 1,
+                output_tokens: 1,
+            };
+            Box::pin(std::future::ready(match text {
+                "" => Err(AskError::Failed("a reset".into())),
+                _ => Ok(reply),
+            }))
+        }
+    }
+
+    /// A measure that fails.
+    struct Fails(AskError);
+
+    impl Similarity for Fails {
+        fn name(&self) -> String {
+            "none".into()
+        }
+
+        fn scores<'a>(&'a self, _: &'a str, _: &'a str, _: &'a [String]) -> Scored<'a> {
+            Box::pin(std::future::ready(Err(self.0.clone())))
+        }
+    }
+
+    fn scene() -> Arc<Scene> {
+        let (prefix, golden) = ("def f(store):\n    x = ", "store.load_rows()");
+        let span = Span {
+            file_sha256: "0".repeat(64),
+            window_start: 0,
+            hole_start: prefix.len(),
+            hole_end: prefix.len() + golden.len(),
+        };
+        let context = Context {
+            id: span.id(),
+            language: Language::Python,
+            repo: "o/r".into(),
+            license: "MIT".into(),
+            path: "a.py".into(),
+            hole_kind: HoleKind::CallSite,
+            prefix: prefix.into(),
+            golden: golden.into(),
+            suffix: "\n    return x\n".into(),
+            span,
+        };
+        Arc::new(Scene::new(context, 1).expect("parses"))
+    }
+
+    fn kept(
+        says: [&'static str; 3],
+        measure: Arc<dyn Similarity>,
+    ) -> Result<Result<String, Refusal>> {
+        let asking = Asking {
+            temperature: 0.8,
+            max_tokens: 100,
+            side_bytes: 1000,
+        };
+        let teacher = Teacher::new(Arc::new(Says(says)), None, asking, 3, measure)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let scene = scene();
+        let outcomes = runtime.block_on(teacher.propose(&scene, &[]))?;
+        assert_eq!(outcomes.len(), 1);
+        let outcome = outcomes.into_iter().next().expect("one");
+        assert_eq!(outcome.kind, Some(HallucinationType::Similar));
+        Ok(outcome.result.map(|proposal| proposal.rejected))
+    }
+
+    #[test]
+    fn the_most_similar_variant_is_kept() {
+        let lexical = || Arc::new(Lexical);
+        let says = [
+            "store.fetch_all(1)",
+            "store.load_row()",
+            "store.drop_rows()",
+        ];
+        let found = kept(says, lexical()).expect("asked");
+        assert_eq!(found.as_deref(), Ok("store.load_row()"));
+        // What was asked for and is right is no variant; what got no answer is left out.
+        let says = ["store.load_rows()", "", "store.fetch_all(1)"];
+        let found = kept(says, lexical()).expect("asked");
+        assert_eq!(found.as_deref(), Ok("store.fetch_all(1)"));
+        let found = kept(["", "", ""], lexical()).expect("asked");
+        assert_eq!(found, Err(Refusal::NoAnswer("a reset".into())));
+    }
+
+    #[test]
+    fn an_embedding_that_failed_costs_one_row_and_a_refused_key_the_step() {
+        let says = [
+            "store.fetch_all(1)",
+            "store.load_row()",
+            "store.drop_rows()",
+        ];
+        let failed = Arc::new(Fails(AskError::Failed("503".into())));
+        let found = kept(says, failed).expect("the step goes on");
+        assert_eq!(found, Err(Refusal::NoAnswer("503".into())));
+        let refused = Arc::new(Fails(AskError::Stop("401".into())));
+        let error = kept(says, refused).expect_err("the step ends");
+        assert!(error.to_string().contains("401"));
     }
 }

@@ -6,6 +6,7 @@ mod parse;
 mod prompt;
 mod recipe;
 mod resolve;
+mod sources;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -16,12 +17,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::corpus::{ContextTable, Item, Progress, Spool, negatives, partitions_for, stable_hash};
+use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, stable_hash};
 use crate::panel::{self, Member};
+use crate::progress::Progress;
 use crate::rows::{Input, Manifest, RowWriter, Verdict};
 use crate::score;
 use crate::table::Table;
 use crate::usage::Usage;
+use sources::Sources;
 
 pub use recipe::JudgeRecipe;
 
@@ -148,17 +151,18 @@ pub fn judge(
     };
     let prompts = prompt::Prompts::load(recipe.prompts.as_deref())?;
     let resolve = who.contains(&Who::Resolve);
-    let mut offline = offline::Offline::new(&args.out, resolve, recipe.sources.clone(), scorers)?;
+    let known = resolve.then(|| Sources::read(&args.contexts, recipe.sources.clone()));
+    let mut offline = offline::Offline::new(&args.out, known.transpose()?, scorers)?;
     let mut verdicts = RowWriter::<Verdict>::create(&args.out)?;
     let mut tally = tally::Tally::default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let spool = fill(args, &mut manifest)?;
-    let mut progress = Progress::start("judging", manifest.counts.get("negatives").copied());
+    let progress = Progress::start("judging", manifest.counts.get("negatives").copied());
     spool.drain(|mut items| {
         let twice: u64 = items.iter_mut().map(drop_twins).sum();
-        manifest.count("negatives with the id of another", twice);
+        manifest.count("negatives with an id that stood before", twice);
         runtime.block_on(ask::ask(
             members,
             recipe,
@@ -191,9 +195,10 @@ fn fill(args: &Args, manifest: &mut Manifest) -> Result<Spool> {
     let contexts = ContextTable::read(&args.contexts, |context| {
         let partition = stable_hash(0, &[context.repo.as_bytes()]) as usize % partitions;
         spool.context(partition, context)?;
-        Ok(partition as u8)
+        Ok(partition as u16)
     })?;
     manifest.count("contexts", contexts.facts().len() as u64);
+    manifest.count("contexts with an id that stood before", contexts.repeated());
     negatives(&args.negatives, &contexts, |place, negative| {
         manifest.count("negatives", 1);
         spool.negative(usize::from(contexts.get(place).own), &negative)

@@ -1,19 +1,19 @@
 //! Columns that need no panel: the resolver's findings, and difficulty from log-probabilities.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use rayon::prelude::*;
-use tempfile::TempDir;
 use truefill_syntax::Language;
 
-use super::resolve::Repository;
-use crate::corpus::Item;
+use super::resolve::{Repository, Seen};
+use super::sources::Sources;
+use crate::corpus::{Item, WorkFolder};
 use crate::rows::{
-    Difficulty, HallucinationType, Margin, Negative, Resolution, RowReader, RowWriter, Score,
-    Written,
+    Difficulty, HallucinationType, HoleKind, Margin, Negative, Resolution, RowReader, RowWriter,
+    Score, Written,
 };
 use crate::score::{Scorer, Thresholds, difficulty};
 use crate::stats::Share;
@@ -22,11 +22,11 @@ use crate::table::{Cell, Table};
 /// Writes scores: a first time without difficulty, which needs everyone's margins, to a temporary
 /// file. Keeps four bytes for each margin.
 pub struct Offline {
-    resolve: bool,
-    sources: Option<PathBuf>,
+    /// Where the repositories' files lie; nothing where the resolver is not asked.
+    sources: Option<Sources>,
     scorers: Vec<Scorer>,
     margins: Vec<Vec<f32>>,
-    folder: TempDir,
+    folder: WorkFolder,
     first: RowWriter<Score>,
     found: Found,
 }
@@ -34,10 +34,45 @@ pub struct Offline {
 /// Counts for the tables.
 #[derive(Debug, Default)]
 struct Found {
-    caught: BTreeMap<(HallucinationType, String), Share>,
-    golden: BTreeMap<Language, Share>,
+    caught: BTreeMap<(HallucinationType, String), Caught>,
+    golden: BTreeMap<(Language, HoleKind), Share>,
+    /// Repositories and negatives by how much of the repository the resolver sees, and negatives in
+    /// files of which only a window is known.
+    seen: BTreeMap<Seen, [u64; 3]>,
     difficulty: BTreeMap<(HallucinationType, Difficulty), u64>,
     unscored: u64,
+}
+
+/// What the resolver says of negatives.
+#[derive(Clone, Copy, Debug, Default)]
+struct Caught {
+    /// It names something in them that cannot exist.
+    caught: Share,
+    /// And nothing in the golden completion of the hole.
+    sound: Share,
+}
+
+impl Caught {
+    fn add(&mut self, found: &Resolution) {
+        self.caught.add(found.caught);
+        self.sound.add(found.finding() == Some(true));
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (all, one) in [
+            (&mut self.caught, other.caught),
+            (&mut self.sound, other.sound),
+        ] {
+            all.part += one.part;
+            all.of += one.of;
+        }
+    }
+}
+
+/// What the resolver says of a repository's holes, in their order.
+struct Resolved {
+    seen: Seen,
+    holes: Vec<Option<Vec<Resolution>>>,
 }
 
 /// What belongs to one hole: the context with that hole, and the negatives that fill it.
@@ -48,21 +83,10 @@ impl Offline {
     ///
     /// # Errors
     /// Where that cannot be made.
-    pub fn new(
-        output: &Path,
-        resolve: bool,
-        sources: Option<PathBuf>,
-        scorers: Vec<Scorer>,
-    ) -> Result<Self> {
-        let parent = output
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent)?;
-        let folder = TempDir::new_in(parent)?;
+    pub fn new(output: &Path, sources: Option<Sources>, scorers: Vec<Scorer>) -> Result<Self> {
+        let folder = WorkFolder::beside(output, "scores")?;
         let first = RowWriter::create(&folder.path().join("scores.jsonl.zst"))?;
         Ok(Self {
-            resolve,
             sources,
             margins: vec![Vec::new(); scorers.len()],
             scorers,
@@ -82,40 +106,33 @@ impl Offline {
             repos.entry(&item.context.repo).or_default().push(item);
         }
         let repos: Vec<Vec<&Item>> = repos.into_values().collect();
-        let (resolve, sources) = (self.resolve, self.sources.as_deref());
-        let resolved: Vec<Vec<Vec<Resolution>>> = repos
-            .par_iter()
-            .map(|items| match resolve {
-                true => resolve_repository(sources, items),
-                false => Vec::new(),
-            })
-            .collect();
+        let resolve = |items: &Vec<&Item>| {
+            let sources = self.sources.as_ref()?;
+            Some(resolve_repository(sources, items))
+        };
+        let resolved: Vec<Option<Resolved>> = repos.par_iter().map(resolve).collect();
         for (items, resolved) in repos.iter().zip(resolved) {
-            let mut resolved = resolved.into_iter();
-            for hole in items.iter().flat_map(|item| holes(item)) {
-                self.write(&hole, resolved.next())?;
+            let holes: Vec<Hole<'_>> = items.iter().flat_map(|item| holes(item)).collect();
+            if let Some(resolved) = &resolved {
+                self.found.see(&holes, resolved);
+            }
+            let mut resolved = resolved.into_iter().flat_map(|resolved| resolved.holes);
+            for hole in &holes {
+                self.write(hole, resolved.next().flatten())?;
             }
         }
         Ok(())
     }
 
     fn write(&mut self, hole: &Hole<'_>, resolved: Option<Vec<Resolution>>) -> Result<()> {
-        let (context, negatives) = hole;
-        if let Some(found) = resolved.as_ref().and_then(|resolved| resolved.first()) {
-            let golden = self.found.golden.entry(context.language).or_default();
-            golden.add(found.golden_caught);
-        }
+        let (_, negatives) = hole;
         let margins = self.score(hole)?;
         let mut resolved = resolved.into_iter().flatten();
         for (negative, margins) in negatives.iter().zip(margins) {
             let resolver = resolved.next();
             if let Some(resolution) = &resolver {
                 let key = (negative.kind, negative.generator.clone());
-                self.found
-                    .caught
-                    .entry(key)
-                    .or_default()
-                    .add(resolution.caught);
+                self.found.caught.entry(key).or_default().add(resolution);
             }
             self.first.write(&Score {
                 row: negative.id(),
@@ -184,7 +201,7 @@ impl Offline {
     }
 }
 
-fn resolve_repository(sources: Option<&Path>, items: &[&Item]) -> Vec<Vec<Resolution>> {
+fn resolve_repository(sources: &Sources, items: &[&Item]) -> Resolved {
     let repository = Repository::new(sources, items);
     let mut found = Vec::new();
     for item in items {
@@ -192,9 +209,12 @@ fn resolve_repository(sources: Option<&Path>, items: &[&Item]) -> Vec<Vec<Resolu
             let rejected: Vec<&str> = negatives.iter().map(|row| &*row.rejected).collect();
             found.push(repository.resolve(&hole, &rejected));
         }
-        repository.restore(&item.context.path);
+        repository.restore(&item.context);
     }
-    found
+    Resolved {
+        seen: repository.seen(),
+        holes: found,
+    }
 }
 
 /// The holes of an item's negatives in the order in which they first come up.
@@ -216,6 +236,25 @@ fn holes(item: &Item) -> Vec<Hole<'_>> {
 }
 
 impl Found {
+    /// Counts a repository's golden completions, each hole once: contexts of one file share its
+    /// imports.
+    fn see(&mut self, holes: &[Hole<'_>], resolved: &Resolved) {
+        let counts = self.seen.entry(resolved.seen).or_default();
+        counts[0] += 1;
+        let mut known = HashSet::new();
+        for ((context, negatives), found) in holes.iter().zip(&resolved.holes) {
+            counts[1] += negatives.len() as u64;
+            let Some(found) = found.as_ref().and_then(|found| found.first()) else {
+                counts[2] += negatives.len() as u64;
+                continue;
+            };
+            if known.insert(&context.id) {
+                let golden = self.golden.entry((context.language, context.hole_kind));
+                golden.or_default().add(found.golden_caught);
+            }
+        }
+    }
+
     fn count(&mut self, score: &Score, scored: bool) {
         let kind = score.row.split('/').nth(1).unwrap_or_default();
         let kinds = HallucinationType::value_variants().iter().copied();
@@ -231,6 +270,9 @@ impl Found {
 
     fn tables(self) -> Vec<(String, Table)> {
         let mut tables = Vec::new();
+        if !self.seen.is_empty() {
+            tables.push(("repositories_of_the_resolver".to_owned(), self.seen()));
+        }
         if !self.caught.is_empty() {
             tables.push(("caught_by_the_resolver".to_owned(), self.caught()));
             tables.push(("golden_caught_by_the_resolver".to_owned(), self.golden()));
@@ -242,30 +284,63 @@ impl Found {
     }
 
     fn caught(&self) -> Table {
-        let columns = ["type", "generator", "caught"];
-        let mut table = Table::new("Negatives caught by the resolver (no verdicts)", &columns);
-        let mut all = Share::default();
-        for ((kind, generator), share) in &self.caught {
+        let columns = [
+            "type",
+            "generator",
+            "negatives",
+            "caught",
+            "caught and the golden completion not",
+        ];
+        let title = "Negatives caught by the resolver, which is no judge (95 % Wilson intervals)";
+        let mut table = Table::new(title, &columns);
+        let mut all = Caught::default();
+        for ((kind, generator), found) in &self.caught {
             table.row([
                 kind.name().into(),
                 generator.clone().into(),
-                (*share).into(),
+                found.caught.of.into(),
+                found.caught.into(),
+                found.sound.into(),
             ]);
-            all.part += share.part;
-            all.of += share.of;
+            all.merge(*found);
         }
-        table.row(["all".into(), Cell::Nothing, all.into()]);
+        let counts = [all.caught.of.into(), all.caught.into(), all.sound.into()];
+        let cells = ["all".into(), Cell::Nothing].into_iter().chain(counts);
+        table.row(cells.collect::<Vec<_>>());
         table
     }
 
     fn golden(&self) -> Table {
-        let columns = ["language", "caught"];
-        let mut table = Table::new(
-            "Golden completions caught by the resolver, by hole",
-            &columns,
-        );
-        for (language, share) in &self.golden {
-            table.row([language.name().into(), (*share).into()]);
+        let columns = ["language", "hole", "golden completions", "caught"];
+        let title =
+            "Golden completions caught by the resolver: false alarms (95 % Wilson intervals)";
+        let mut table = Table::new(title, &columns);
+        for ((language, hole), share) in &self.golden {
+            table.row([
+                language.name().into(),
+                name_of(*hole).into(),
+                share.of.into(),
+                (*share).into(),
+            ]);
+        }
+        table
+    }
+
+    fn seen(&self) -> Table {
+        let columns = [
+            "the resolver sees",
+            "repositories",
+            "negatives",
+            "not judged: only a window of the file is known",
+        ];
+        let mut table = Table::new("Repositories by what the resolver sees of them", &columns);
+        for (seen, [repositories, negatives, windows]) in &self.seen {
+            table.row([
+                seen.name().into(),
+                (*repositories).into(),
+                (*negatives).into(),
+                (*windows).into(),
+            ]);
         }
         table
     }
@@ -291,4 +366,10 @@ impl Found {
         }
         table
     }
+}
+
+/// A hole kind's name in files.
+fn name_of(kind: HoleKind) -> String {
+    let name = serde_json::to_value(kind).unwrap_or_default();
+    name.as_str().unwrap_or_default().to_owned()
 }

@@ -33,8 +33,9 @@ pub struct JudgeRecipe {
     pub temperature: f32,
     /// Tokens of a reply at most; a judge that is cut gives no verdict.
     pub max_tokens: u32,
-    /// A folder with a folder for each repository, as contexts name it. The resolver then knows all
-    /// its files, else only those of the rows.
+    /// A folder in which the repositories' sources lie, where they are not where `mine` read them:
+    /// by the names of their files, or a folder for each repository. The resolver knows all files of
+    /// a repository that it finds, else only those of the rows.
     pub sources: Option<PathBuf>,
     /// Checkpoints, or formats of one, whose log-probabilities make the difficulty.
     pub scorer: Vec<ScorerRecipe>,

@@ -1,116 +1,291 @@
 //! The language server's resolver over negatives: a filter for valid rows, not a judge.
 //!
-//! A negative that the resolver catches is wrong for a reason that can be named. What it does not
-//! catch may be wrong all the same, so its finding is a column and never part of a fool rate.
+//! A negative that the resolver catches is wrong for a reason that can be named, unless it catches
+//! the golden completion too: then it sees too little there. What it does not catch may be wrong all
+//! the same, so its finding is a column and never part of a fool rate.
+//!
+//! Sizes bound the work and not time, so that a busy machine finds what an idle one does.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use truefill_syntax::{Index, Judgement, Language, indexable_files, judge};
+use sha2::{Digest, Sha256};
+use truefill_syntax::{Index, Judge, Judgement, Language, parse_within, symbols_of};
 
+use super::sources::Sources;
 use crate::corpus::Item;
+use crate::mine::{Limits, Source};
 use crate::rows::{Context, Resolution};
 
 /// Larger files say little about names, in bytes.
 const LARGEST_FILE: u64 = 512 << 10;
 
-/// Takes in the files of a folder that can be read as text.
-fn add_files(index: &Index, folder: &Path) {
-    for (path, language) in indexable_files(folder) {
-        let small = path.metadata().is_ok_and(|it| it.len() <= LARGEST_FILE);
-        let text = small.then(|| std::fs::read_to_string(&path).ok()).flatten();
-        if let Some(text) = text {
-            index.add_file(&path, language, &text);
+/// Time for one parse: far more than any takes.
+const PARSE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How much of a repository the resolver sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seen {
+    /// Every file, but those that are too large or no text.
+    All,
+    /// Some of its sources, or sources that differ from what was mined.
+    Part,
+    /// The rows' own files alone.
+    Rows,
+}
+
+impl Seen {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all files",
+            Self::Part => "some files",
+            Self::Rows => "the rows' files alone",
         }
     }
+}
+
+/// A whole file that rows have holes in.
+struct File {
+    path: PathBuf,
+    language: Language,
+    text: String,
 }
 
 /// What is known of a repository.
 pub struct Repository {
     index: Index,
-    /// Where its files lie, or nothing where only the rows' own files are known.
-    folder: Option<PathBuf>,
-    /// The files of the rows, as far as a row holds them.
-    files: BTreeMap<String, (Language, String)>,
+    /// The rows' files, by SHA-256.
+    files: HashMap<String, File>,
+    seen: Seen,
 }
 
 impl Repository {
-    /// From the rows of one repository, and from its files under `sources` where they are there.
-    pub fn new(sources: Option<&Path>, items: &[&Item]) -> Self {
-        let index = Index::new();
+    /// From its sources, and from the rows of one repository where these are not there.
+    pub fn new(sources: &Sources, items: &[&Item]) -> Self {
         let name = items.first().map_or("", |item| &*item.context.repo);
-        let folder = sources.and_then(|sources| folder_of(sources, name));
-        if let Some(folder) = &folder {
-            add_files(&index, folder);
-        }
-        let mut files: BTreeMap<String, (Language, String)> = BTreeMap::new();
-        for item in items {
-            let context = &item.context;
-            let window = context.window();
-            // Several rows may hold different windows of one file: the longest says most.
-            let known = files.get(&context.path).map_or(0, |(_, text)| text.len());
-            if window.len() > known {
-                files.insert(context.path.clone(), (context.language, window));
-            }
-        }
-        let repository = Self {
-            index,
-            folder,
-            files,
+        let wanted: HashSet<&str> = items
+            .iter()
+            .map(|item| &*item.context.span.file_sha256)
+            .collect();
+        let found = sources.of(name);
+        let mut repository = Self {
+            index: Index::new(),
+            files: HashMap::new(),
+            seen: if found.paths.is_empty() {
+                Seen::Rows
+            } else {
+                Seen::All
+            },
         };
-        for (path, (language, text)) in &repository.files {
-            if repository.folder.is_none() {
-                repository.index.add_file(Path::new(path), *language, text);
+        let mut complete = found.all;
+        for (number, path) in found.paths.iter().enumerate() {
+            complete &= repository.add_source(number, path, &wanted);
+        }
+        complete &= !repository.add_windows(items);
+        if !complete {
+            repository.seen = repository.seen.max(Seen::Part);
+            // Names may stand in files that are not here: nothing follows from their absence.
+            for language in Language::ALL {
+                let place = Path::new("files that are not known");
+                repository.index.skip_file(place, language);
             }
         }
         repository
     }
 
-    /// Judges `rejected`, one after the other, and the golden completion of a hole. The index holds
-    /// the file as an editor has it meanwhile, with the hole cut out.
-    pub fn resolve(&self, hole: &Context, rejected: &[&str]) -> Vec<Resolution> {
-        let path = self.path(&hole.path);
-        let (language, prefix, suffix) = (hole.language, &*hole.prefix, &*hole.suffix);
-        let cut = [prefix, suffix].concat();
-        self.index.add_file(&path, language, &cut);
-        let ask = |completion| judge(language, &path, prefix, completion, suffix, &self.index);
-        let golden_caught = matches!(ask(&hole.golden), Judgement::Unknown { .. });
-        let found = rejected.iter().map(|rejected| match ask(rejected) {
-            Judgement::Known => Resolution {
-                caught: false,
-                name: None,
-                reason: None,
-                golden_caught,
-            },
-            Judgement::Unknown { name, reason, .. } => Resolution {
-                caught: true,
-                name: Some(name),
-                reason: Some(reason),
-                golden_caught,
-            },
-        });
-        found.collect()
+    /// How much of it is seen.
+    pub fn seen(&self) -> Seen {
+        self.seen
     }
 
-    /// Puts a file back as it is without a hole.
-    pub fn restore(&self, path: &str) {
-        if let Some((language, text)) = self.files.get(path) {
-            self.index.add_file(&self.path(path), *language, text);
+    /// Takes in the files of a source; whether it could be read to its end.
+    fn add_source(&mut self, number: usize, path: &Path, wanted: &HashSet<&str>) -> bool {
+        let visited = Source::at(path).visit(&Limits::default(), &mut |entry| {
+            let Some(language) = Language::from_path(Path::new(entry.path)) else {
+                return Ok(());
+            };
+            let path = PathBuf::from(format!("{number}/{}", entry.path));
+            let mut bytes = Vec::new();
+            let read = entry.reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes);
+            let small = read.is_ok_and(|read| read as u64 <= LARGEST_FILE);
+            match String::from_utf8(bytes).ok().filter(|_| small) {
+                Some(text) => self.add_file(path, language, text, wanted),
+                None => self.index.skip_file(&path, language),
+            }
+            Ok(())
+        });
+        visited.is_ok()
+    }
+
+    fn add_file(
+        &mut self,
+        path: PathBuf,
+        language: Language,
+        text: String,
+        wanted: &HashSet<&str>,
+    ) {
+        self.index_text(&path, language, &text);
+        let sha256 = hex::encode(Sha256::digest(&text));
+        if wanted.contains(&*sha256) {
+            let file = File {
+                path,
+                language,
+                text,
+            };
+            self.files.insert(sha256, file);
         }
     }
 
-    fn path(&self, path: &str) -> PathBuf {
-        match &self.folder {
-            Some(folder) => folder.join(path),
-            None => PathBuf::from(path),
+    /// Takes in rows' windows of files that no source has, where they are the whole file; whether
+    /// there was such a file.
+    fn add_windows(&mut self, items: &[&Item]) -> bool {
+        let mut missing = false;
+        for Item { context, .. } in items {
+            let sha256 = &context.span.file_sha256;
+            if self.files.contains_key(sha256) {
+                continue;
+            }
+            missing = true;
+            let window = context.window();
+            if hex::encode(Sha256::digest(&window)) == *sha256 {
+                let wanted = HashSet::from([&**sha256]);
+                let path = PathBuf::from(&context.path);
+                self.add_file(path, context.language, window, &wanted);
+            }
+        }
+        missing
+    }
+
+    fn index_text(&self, path: &Path, language: Language, text: &str) {
+        match parse_within(language, text, None, PARSE_LIMIT) {
+            Some(tree) => {
+                let symbols = symbols_of(language, text, &tree);
+                self.index.add_symbols(path, language, &symbols);
+            }
+            None => self.index.skip_file(path, language),
+        }
+    }
+
+    /// Judges `rejected`, one after the other, and the golden completion of a hole. The index holds
+    /// the file as an editor has it meanwhile, with the hole cut out. Nothing where the file is not
+    /// known from its first byte to its last: what is cut off may define anything.
+    pub fn resolve(&self, hole: &Context, rejected: &[&str]) -> Option<Vec<Resolution>> {
+        let span = &hole.span;
+        let file = self.files.get(&span.file_sha256)?;
+        let prefix = file.text.get(..span.hole_start)?;
+        let suffix = file.text.get(span.hole_end..)?;
+        let cut = [prefix, suffix].concat();
+        self.index_text(&file.path, file.language, &cut);
+        let mut judge = Judge::new(file.language, &file.path, prefix, suffix).within(PARSE_LIMIT);
+        let golden = judge.judge(&hole.golden, &self.index);
+        let golden_caught = matches!(golden, Judgement::Unknown { .. });
+        let found = rejected.iter().map(|rejected| {
+            let (name, reason) = match judge.judge(rejected, &self.index) {
+                Judgement::Known => (None, None),
+                Judgement::Unknown { name, reason, .. } => (Some(name), Some(reason)),
+            };
+            Resolution {
+                caught: name.is_some(),
+                name,
+                reason,
+                golden_caught,
+            }
+        });
+        Some(found.collect())
+    }
+
+    /// Puts a hole's file back as it is without the hole.
+    pub fn restore(&self, hole: &Context) {
+        if let Some(file) = self.files.get(&hole.span.file_sha256) {
+            self.index_text(&file.path, file.language, &file.text);
         }
     }
 }
 
-/// The folder of the repository `name`; never one outside of `sources`.
-fn folder_of(sources: &Path, name: &str) -> Option<PathBuf> {
-    let plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
-    let inside = !name.is_empty() && Path::new(name).components().all(plain);
-    let folder = sources.join(name);
-    (inside && folder.is_dir()).then_some(folder)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{HoleKind, Span};
+
+    const FILE: &str = "import os\n\ndef run(items):\n    return gather_plums(items)\n";
+
+    fn item(repo: &str, text: &str, golden: &str) -> Item {
+        let start = text.find(golden).expect("in the text");
+        let span = Span {
+            file_sha256: hex::encode(Sha256::digest(FILE)),
+            window_start: 0,
+            hole_start: start,
+            hole_end: start + golden.len(),
+        };
+        let context = Context {
+            id: span.id(),
+            language: Language::Python,
+            repo: repo.into(),
+            license: "MIT".into(),
+            path: "a.py".into(),
+            hole_kind: HoleKind::CallSite,
+            prefix: text[..start].into(),
+            golden: golden.into(),
+            suffix: text[start + golden.len()..].into(),
+            span,
+        };
+        Item {
+            context,
+            negatives: Vec::new(),
+        }
+    }
+
+    /// Of the golden completion and of one that is made up: which is caught.
+    fn caught(repository: &Repository, item: &Item) -> Option<[bool; 2]> {
+        let found = repository.resolve(&item.context, &["made_up(items)"])?;
+        repository.restore(&item.context);
+        Some([found[0].golden_caught, found[0].caught])
+    }
+
+    #[test]
+    fn a_name_of_a_file_that_is_not_known_is_no_finding() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("o/r");
+        std::fs::create_dir_all(&place).expect("made");
+        std::fs::write(
+            place.join("a.py"),
+            FILE.replace("import os", "from b import gather_plums"),
+        )
+        .expect("written");
+        std::fs::write(place.join("b.py"), "def gather_plums(items):\n    pass\n")
+            .expect("written");
+        let text = FILE.replace("import os", "from b import gather_plums");
+        let mut row = item("o/r", &text, "gather_plums(items)");
+        row.context.span.file_sha256 = hex::encode(Sha256::digest(&text));
+        row.context.id = row.context.span.id();
+        let sources = Sources::read(Path::new("none"), Some(folder.path().into())).expect("read");
+        let known = Repository::new(&sources, &[&row]);
+        assert_eq!(known.seen(), Seen::All);
+        assert!(known.index.covers(Language::Python));
+        assert_eq!(caught(&known, &row), Some([false, true]));
+        // A file that is too large to be read: nobody knows what it defines.
+        let large = "x = 1\n".repeat(LARGEST_FILE as usize / 4);
+        std::fs::write(place.join("c.py"), large).expect("written");
+        let known = Repository::new(&sources, &[&row]);
+        assert!(!known.index.covers(Language::Python));
+        assert_eq!(known.seen(), Seen::All);
+    }
+
+    #[test]
+    fn rows_alone_do_not_make_a_whole_repository() {
+        let row = item("o/r", FILE, "gather_plums(items)");
+        let known = Repository::new(&Sources::default(), &[&row]);
+        assert_eq!(known.seen(), Seen::Rows);
+        assert!(!known.index.covers(Language::Python));
+        // The golden completion's own name stands nowhere else in the file.
+        assert_eq!(caught(&known, &row), Some([true, true]));
+        // A window is no file.
+        let mut window = row.clone();
+        window.context.suffix.push_str("more\n");
+        let known = Repository::new(&Sources::default(), &[&window]);
+        assert_eq!(caught(&known, &window), None);
+    }
 }

@@ -9,6 +9,9 @@ use crate::rows::{HallucinationType, Subject, Verdict, VerdictKind};
 use crate::stats::Share;
 use crate::table::{Cell, Table};
 
+/// The paper's column "3/3": rows with a verdict missing say nothing about it.
+const FOOLED_ALL: &str = "fooled the whole panel, of rows with all verdicts";
+
 /// Verdicts so far. A negative's verdicts come one after the other.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -25,6 +28,8 @@ struct Row {
     about: About,
     /// Judges that were fooled, of those with a verdict.
     fooled: Share,
+    /// A judge gave no verdict.
+    missing: bool,
 }
 
 /// Fool rates by row.
@@ -40,23 +45,27 @@ struct Rates {
 /// Rows with at least one verdict.
 #[derive(Clone, Copy, Debug, Default)]
 struct Group {
+    rows: u64,
     /// Sum of the rows' fool rates.
     sum: f64,
-    /// Rows in which every verdict was fooled.
+    /// Rows that fooled the whole panel, of those on which every judge gave a verdict.
     fooled_all: Share,
 }
 
 impl Group {
-    fn add(&mut self, fooled: Share) {
-        if let Some(rate) = fooled.value() {
-            self.sum += rate;
-            self.fooled_all.add(fooled.part == fooled.of);
+    fn add(&mut self, row: &Row) {
+        let Some(rate) = row.fooled.value() else {
+            return;
+        };
+        self.rows += 1;
+        self.sum += rate;
+        if !row.missing {
+            self.fooled_all.add(row.fooled.part == row.fooled.of);
         }
     }
 
     fn mean(&self) -> Option<f64> {
-        let rows = self.fooled_all.of;
-        (rows > 0).then(|| self.sum / rows as f64)
+        (self.rows > 0).then(|| self.sum / self.rows as f64)
     }
 }
 
@@ -88,9 +97,11 @@ impl Tally {
             kind: verdict.kind,
             about,
             fooled: Share::default(),
+            missing: false,
         });
-        if let Some(score) = verdict.verdict {
-            row.fooled.add(score == 1);
+        match verdict.verdict {
+            Some(score) => row.fooled.add(score == 1),
+            None => row.missing = true,
         }
     }
 
@@ -99,14 +110,10 @@ impl Tally {
         let rates = self.rates.entry(row.kind).or_default();
         let key = (row.fooled.part, row.fooled.of);
         *rates.rows.entry(key).or_default() += 1;
-        rates
-            .types
-            .entry(row.about.kind)
-            .or_default()
-            .add(row.fooled);
+        rates.types.entry(row.about.kind).or_default().add(&row);
         let language = rates.languages.entry(row.about.language).or_default();
-        language.add(row.fooled);
-        rates.all.add(row.fooled);
+        language.add(&row);
+        rates.all.add(&row);
     }
 
     /// The tables, by their names in the manifest.
@@ -190,8 +197,11 @@ impl Rates {
     /// Table 11 of paper "hard negatives".
     fn distribution(&self, title: &str) -> Table {
         let columns = ["judges fooled", "rate", "rows", "share"];
-        let mut table = Table::new(format!("{title}: rows by judges fooled"), &columns);
-        let judged = self.all.fooled_all.of;
+        let mut table = Table::new(
+            format!("{title}: rows by judges fooled, of the judges with a verdict on the row"),
+            &columns,
+        );
+        let judged = self.all.rows;
         for ((part, of), rows) in &self.rows {
             if *of == 0 {
                 continue;
@@ -232,22 +242,30 @@ impl Rates {
 
     /// Table 12 of paper "hard negatives", its left half.
     fn by_type(&self, title: &str) -> Table {
-        let columns = ["type", "mean", "fooled all"];
-        let mut table = Table::new(format!("{title}, by type"), &columns);
+        let columns = ["type", "rows", "mean", FOOLED_ALL];
+        let mut table = Table::new(
+            format!("{title}, by type (95 % Wilson intervals)"),
+            &columns,
+        );
         for (kind, group) in &self.types {
             let mean = Cell::number(group.mean(), 2);
-            table.row([kind.name().into(), mean, group.fooled_all.into()]);
+            let rows = group.rows.into();
+            table.row([kind.name().into(), rows, mean, group.fooled_all.into()]);
         }
         table
     }
 
     /// Table 12, its right half.
     fn by_language(&self, title: &str) -> Table {
-        let columns = ["language", "mean", "fooled all"];
-        let mut table = Table::new(format!("{title}, by language"), &columns);
+        let columns = ["language", "rows", "mean", FOOLED_ALL];
+        let mut table = Table::new(
+            format!("{title}, by language (95 % Wilson intervals)"),
+            &columns,
+        );
         for (language, group) in &self.languages {
             let mean = Cell::number(group.mean(), 2);
-            table.row([language.name().into(), mean, group.fooled_all.into()]);
+            let rows = group.rows.into();
+            table.row([language.name().into(), rows, mean, group.fooled_all.into()]);
         }
         table
     }

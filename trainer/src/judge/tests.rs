@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::panel::{Answer, AskError, Finish, Question, Reply};
 use crate::rows::{
@@ -65,11 +67,32 @@ fn shy(question: &Question) -> Result<Reply, AskError> {
     }
 }
 
+/// An import, a call, and the call and the import made up: in Python or in Ruby.
+fn texts(number: usize) -> [&'static str; 5] {
+    match number % 2 {
+        0 => [
+            "import os",
+            "os.getcwd()",
+            "os.made_up()",
+            "os.getcwd(made_up=1)",
+            "import made_up",
+        ],
+        _ => [
+            "require 'os'",
+            "Os.getcwd()",
+            "Os.made_up()",
+            "Os.getcwd(made_up: 1)",
+            "require 'made_up'",
+        ],
+    }
+}
+
 fn context(number: usize) -> Context {
-    let prefix = format!("import os\nx{number} = ");
-    let golden = "os.getcwd()";
+    let [import, golden, ..] = texts(number);
+    let prefix = format!("{import}\nx{number} = ");
+    let window = [&*prefix, golden, "\n"].concat();
     let span = Span {
-        file_sha256: format!("{number:064}"),
+        file_sha256: hex::encode(Sha256::digest(window)),
         window_start: 0,
         hole_start: prefix.len(),
         hole_end: prefix.len() + golden.len(),
@@ -79,7 +102,7 @@ fn context(number: usize) -> Context {
         language: [Language::Python, Language::Ruby][number % 2],
         repo: format!("o/r{}", number / 3),
         license: "MIT".into(),
-        path: format!("f{number}.py"),
+        path: format!("f{number}.{}", ["py", "rb"][number % 2]),
         hole_kind: HoleKind::CallSite,
         prefix,
         golden: golden.into(),
@@ -97,17 +120,19 @@ fn negatives_of(context: &Context) -> Vec<Negative> {
         rejected: rejected.into(),
         split,
     };
+    let ruby = usize::from(context.language == Language::Ruby);
+    let [import, _, method, parameter, made_up] = texts(ruby);
     let split = Split {
         prefix: String::new(),
-        golden: "import os".into(),
-        suffix: context.window()["import os".len()..].to_owned(),
+        golden: import.into(),
+        suffix: context.window()[import.len()..].to_owned(),
         hole_start: 0,
-        hole_end: "import os".len(),
+        hole_end: import.len(),
     };
     vec![
-        row(HallucinationType::Method, "os.made_up()", None),
-        row(HallucinationType::Parameter, "os.getcwd(made_up=1)", None),
-        row(HallucinationType::Import, "import made_up", Some(split)),
+        row(HallucinationType::Method, method, None),
+        row(HallucinationType::Parameter, parameter, None),
+        row(HallucinationType::Import, made_up, Some(split)),
     ]
 }
 

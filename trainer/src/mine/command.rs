@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use truefill_syntax::Language;
 
 use super::bench::Rates;
-use super::progress::Progress;
 use super::recipe::Recipe;
 use super::run::{Job, Outcome};
+use crate::progress::Progress;
 
 /// Cut holes into real repositories: contexts with a golden completion
 ///
@@ -103,7 +103,7 @@ pub fn run(args: &MineArgs) -> Result<()> {
         recipe.selector.model.is_none(),
         "`selector.model`: this command has no panel to ask; leave the key out, the rules select"
     );
-    let progress = Progress::on_stderr();
+    let progress = Progress::new("mine");
     let job = Job {
         recipe: &recipe,
         out: &args.out,

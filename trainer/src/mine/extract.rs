@@ -15,8 +15,8 @@ use super::recipe::Recipe;
 use super::resolve::Scene;
 use super::sample::priority;
 use super::select::Page;
-use super::survey::words::mix;
 use super::window::window;
+use crate::dedup::words::mix;
 use crate::rows::{Context, Span};
 
 /// Time for one file's parse: far more than any takes, so that a busy machine gives the same rows.

@@ -4,10 +4,8 @@ use anyhow::Result;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::exclude::Excluded;
 use super::licence::is_allowed;
 use super::packages::{self, Meta};
-use super::progress::Progress;
 use super::reason::Reason;
 use super::recipe::Recipe;
 use super::sidecar::Sidecar;
@@ -15,6 +13,8 @@ use super::source::stream::{Code, Event, Reading};
 use super::source::{Kind, Source};
 use super::survey::decide::Census;
 use super::survey::{FileRow, Finished, Repository, Store, survey};
+use crate::dedup::Benchmarks;
+use crate::progress::Progress;
 use crate::rows::Input;
 
 /// Reads all sources that have not been read yet, and gathers what stays of their files.
@@ -24,7 +24,7 @@ pub struct First<'a> {
     /// All sources.
     pub sources: &'a [Source],
     /// Benchmarks.
-    pub excluded: &'a Excluded,
+    pub excluded: &'a Benchmarks,
     /// What the user knows of repositories.
     pub sidecar: &'a Sidecar,
     /// Where what is found is kept.
@@ -64,7 +64,8 @@ impl First<'_> {
             census.add(&finished.files);
             repositories.push(summary(finished.repository));
         }
-        self.progress.begin("reading", self.sources.len());
+        self.progress
+            .begin("reading", Some(self.sources.len() as u64));
         let mut open = Open::default();
         let reading = Reading {
             sources: self.sources,
@@ -90,7 +91,8 @@ impl First<'_> {
                         census.add(&finished.files);
                         repositories.push(summary(finished.repository));
                         let files = census.files.len();
-                        self.progress.at(source + 1, &format!("{files} files"));
+                        self.progress
+                            .at(source as u64 + 1, &format!("{files} files"));
                     }
                 }
             }
@@ -127,6 +129,7 @@ impl First<'_> {
         }
         let mut files = open.files;
         let mut repository = Repository {
+            name: packages::repository(source, &open.metas),
             root: matches!(source.kind, Kind::Archive(_))
                 .then(|| root(&files))
                 .flatten(),
@@ -146,7 +149,7 @@ impl First<'_> {
             }
         }
         project.restrict(self.recipe);
-        let known = self.sidecar.of(&source.name);
+        let known = self.sidecar.of(&repository.name, &source.name);
         let refused = self.refused(source, &repository, known.stars);
         for file in &mut files {
             self.judge(file, &repository, refused, known.license.as_deref());
@@ -161,7 +164,8 @@ impl First<'_> {
         repository: &Repository,
         stars: Option<u64>,
     ) -> Option<Reason> {
-        let names = std::iter::once(&source.name).chain(&repository.project.repositories);
+        let names = [&source.name, &repository.name];
+        let names = names.into_iter().chain(&repository.project.repositories);
         let packages = &self.recipe.packages;
         if self.recipe.min_stars > 0 && stars.is_none_or(|stars| stars < self.recipe.min_stars) {
             Some(Reason::Stars)
@@ -212,6 +216,7 @@ impl First<'_> {
 /// What is needed of a repository when its files are not read: the rest comes back from the disk.
 fn summary(repository: Repository) -> Repository {
     Repository {
+        name: repository.name,
         broken: repository.broken,
         sha256: repository.sha256,
         ..Repository::default()

@@ -19,12 +19,10 @@
 
 mod bench;
 pub mod command;
-mod exclude;
 mod extract;
 mod first;
 mod licence;
 mod packages;
-mod progress;
 mod reason;
 mod recipe;
 mod resolve;
@@ -39,8 +37,9 @@ mod tally;
 mod window;
 mod work;
 
+pub use crate::progress::Progress;
 pub use bench::Rates;
-pub use progress::Progress;
 pub use reason::{HoleReason, Reason};
 pub use recipe::{Limits, Recipe, Selector};
-pub use run::{Job, Outcome};
+pub use run::{Job, Outcome, SOURCES, SourceRow};
+pub use source::{Source, repository_name};

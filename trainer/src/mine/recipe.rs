@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use truefill_syntax::{HoleKind, Language};
+
+use crate::usage::Usage;
 
 /// Licences that allow to train on the code and to pass it on, as SPDX names them.
 const PERMISSIVE: &[&str] = &[
@@ -172,30 +174,21 @@ impl Default for Recipe {
     }
 }
 
-/// A recipe is one file for all steps; this step reads its own table.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct File {
-    mine: Recipe,
-}
-
 impl Recipe {
     /// Reads the table `[mine]` of a recipe.
     ///
     /// # Errors
     /// Where the file cannot be read or has a key that does not exist.
     pub fn read(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: not read"))?;
-        let file: File = toml::from_str(&text).with_context(|| format!("{shown}: not a recipe"))?;
-        let mut recipe = file.mine;
+        let mut recipe: Self = crate::recipe::section(Some(path), "mine")?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let lists = [&mut recipe.sources, &mut recipe.each, &mut recipe.exclude];
         let listed = lists.into_iter().flat_map(|list| list.iter_mut());
         for path in listed.chain(&mut recipe.repos) {
             *path = folder.join(&*path);
         }
-        recipe.check().with_context(|| format!("{shown}: [mine]"))?;
+        let wrong = |error| Usage::error(format!("{}: section `[mine]`: {error}", path.display()));
+        recipe.check().map_err(wrong)?;
         Ok(recipe)
     }
 

@@ -1,16 +1,15 @@
 //! A whole run: both readings, the sample, the output and its manifest.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 use truefill_syntax::Language;
 
 use super::bench::{Bare, Rates};
-use super::exclude::Excluded;
 use super::first::First;
-use super::progress::Progress;
 use super::recipe::Recipe;
 use super::sample::priority;
 use super::second::{Done, Second};
@@ -21,7 +20,9 @@ use super::survey::decide::Percentiles;
 use super::survey::{Repository, Store};
 use super::tally::Counts;
 use super::work::Work;
+use crate::dedup::Benchmarks;
 use crate::panel::Member;
+use crate::progress::Progress;
 use crate::rows::{Context, Input, Manifest, RowWriter};
 
 /// Rows that the selector's model is asked about at a time.
@@ -41,6 +42,20 @@ pub struct Job<'a> {
     pub model: Option<&'a dyn Member>,
     /// Shows how far it is.
     pub progress: &'a Progress,
+}
+
+/// The manifest's table of sources, for steps that look at their files again.
+pub const SOURCES: &str = "sources";
+
+/// A row of that table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRow {
+    /// What rows call its repository; several sources may be from one.
+    pub repo: String,
+    /// Its own name.
+    pub source: String,
+    /// Where it was.
+    pub path: PathBuf,
 }
 
 /// What a run made.
@@ -64,7 +79,7 @@ impl Job<'_> {
             !sources.is_empty(),
             "no sources: expected clones, archives or folders, or `--each FOLDER`"
         );
-        let mut excluded = Excluded::default();
+        let mut excluded = Benchmarks::default();
         for path in &recipe.exclude {
             excluded.read(path)?;
         }
@@ -123,7 +138,7 @@ impl Job<'_> {
         if !self.keep_work {
             work.remove()?;
         }
-        self.progress.end();
+        self.progress.finish();
         Ok(Outcome {
             manifest,
             rates: rates.finish(bare),
@@ -141,7 +156,7 @@ impl Job<'_> {
         let cuts = done.sampler.cuts(self.recipe);
         counts.tally = done.tally;
         let mut writer = RowWriter::create(self.out)?;
-        self.progress.begin("writing", sources);
+        self.progress.begin("writing", Some(sources as u64));
         let mut asked = Vec::new();
         for source in 0..sources {
             for row in work.rows(source)? {
@@ -161,7 +176,7 @@ impl Job<'_> {
                     self.ask(std::mem::take(&mut asked), &mut writer, counts)?;
                 }
             }
-            self.progress.at(source + 1, "");
+            self.progress.at(source as u64 + 1, "");
         }
         self.ask(asked, &mut writer, counts)?;
         Ok(writer.finish()?)
@@ -204,7 +219,7 @@ impl Job<'_> {
         for path in self.recipe.exclude.iter().chain(&self.recipe.repos) {
             manifest.inputs.push(Input::of(path)?);
         }
-        let mut broken = Vec::new();
+        let (mut broken, mut read) = (Vec::new(), Vec::new());
         for (source, repository) in sources.iter().zip(repositories) {
             manifest.count(format!("sources.{}", kind(source.kind)), 1);
             if let Some(found) = &repository.broken {
@@ -212,6 +227,11 @@ impl Job<'_> {
                 broken.push(serde_json::json!({"source": source.name, "found": found}));
                 continue;
             }
+            read.push(SourceRow {
+                repo: repository.name.clone(),
+                source: source.name.clone(),
+                path: source.path.clone(),
+            });
             manifest.inputs.push(Input {
                 path: source.path.clone(),
                 sha256: repository.sha256.clone(),
@@ -219,6 +239,8 @@ impl Job<'_> {
         }
         manifest.count("sources", sources.len() as u64);
         manifest.tables.insert("broken".into(), broken.into());
+        let read = serde_json::to_value(read)?;
+        manifest.tables.insert(SOURCES.into(), read);
         counts.report(&mut manifest, limits);
         Ok(manifest)
     }

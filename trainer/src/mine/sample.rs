@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use truefill_syntax::{HoleKind, Language};
 
 use super::recipe::Recipe;
-use super::survey::words::{hash, mix};
+use crate::dedup::words::{hash, mix};
+use crate::stats::share_out;
 
 /// A language and a hole kind.
 pub type Stratum = (Language, HoleKind);
@@ -104,36 +105,6 @@ impl Sampler {
                 Some((stratum, sorted[last]))
             })
             .collect()
-    }
-}
-
-/// Shares `total` out by weight; nobody gets more than there is.
-fn share_out(kinds: &[(HoleKind, f64, u64)], total: u64) -> Vec<(HoleKind, u64)> {
-    let mut quotas = Vec::new();
-    let mut open: Vec<_> = kinds.to_vec();
-    let mut left = total;
-    loop {
-        let sum: f64 = open.iter().map(|(_, share, _)| share).sum();
-        let fair = |share: f64| (left as f64 * share / sum) as u64;
-        let (short, rest): (Vec<_>, Vec<_>) = open
-            .iter()
-            .partition(|(_, share, seen)| *seen <= fair(*share));
-        if short.is_empty() {
-            // Whole rows that rounding left over go to the first kinds.
-            let given: u64 = rest.iter().map(|(_, share, _)| fair(*share)).sum();
-            let mut over = left.saturating_sub(given);
-            for (kind, share, seen) in rest {
-                let more = u64::from(over > 0 && fair(share) < seen);
-                over -= more;
-                quotas.push((kind, fair(share) + more));
-            }
-            return quotas;
-        }
-        for (kind, _, seen) in short {
-            quotas.push((kind, seen));
-            left -= seen;
-        }
-        open = rest;
     }
 }
 

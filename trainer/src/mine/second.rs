@@ -8,7 +8,6 @@ use rayon::prelude::*;
 use super::bench::Bare;
 use super::extract::{CodeFile, Extracted, Extractor, Tally};
 use super::licence;
-use super::progress::Progress;
 use super::recipe::Recipe;
 use super::sample::Sampler;
 use super::sidecar::Sidecar;
@@ -17,6 +16,7 @@ use super::source::stream::{Code, Event, Reading};
 use super::survey::decide::Census;
 use super::survey::{Repository, Store, text};
 use super::work::Work;
+use crate::progress::Progress;
 use crate::rows::{Context, RowWriter};
 
 /// Cuts holes into all files that stay.
@@ -77,7 +77,8 @@ impl Second<'_> {
             bare: Duration::ZERO,
         };
         let from = self.restore(&mut done)?;
-        self.progress.begin("mining", self.sources.len());
+        self.progress
+            .begin("mining", Some(self.sources.len() as u64));
         let wanted = |source: usize, number: u32| {
             let file = self.census.file(source, number);
             file.is_some_and(|file| file.refused.is_none())
@@ -169,10 +170,9 @@ impl Second<'_> {
         code: &Code,
         sampler: &Sampler,
     ) -> Extracted {
-        let name = &self.sources[source].name;
         let extractor = Extractor {
             recipe: self.recipe,
-            repo: name,
+            repo: &repository.name,
             project: &repository.project,
             root: repository.root.as_deref(),
         };
@@ -183,7 +183,10 @@ impl Second<'_> {
         let licences = &repository.project.licences;
         let license = licences
             .of(&code.path, header.as_deref())
-            .or_else(|| self.sidecar.of(name).license)
+            .or_else(|| {
+                let name = &self.sources[source].name;
+                self.sidecar.of(&repository.name, name).license
+            })
             .unwrap_or_default();
         let file = CodeFile {
             path: &code.path,
@@ -244,7 +247,7 @@ impl Second<'_> {
                 done.tally.add(open.tally);
                 let megabytes = done.bytes / 1_000_000;
                 self.progress
-                    .at(source + 1, &format!("{megabytes} MB parsed"));
+                    .at(source as u64 + 1, &format!("{megabytes} MB parsed"));
             }
         }
         Ok(())

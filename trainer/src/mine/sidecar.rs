@@ -42,10 +42,13 @@ impl Sidecar {
         }
     }
 
-    /// What is known of a repository, by its whole name or by `owner/name`.
-    pub fn of(&self, name: &str) -> Known {
-        let short = name.split_once('/').map_or(name, |(_, rest)| rest);
-        let found = self.repos.get(name).or_else(|| self.repos.get(short));
+    /// What is known of a repository, by its whole name or by `owner/name`, else by the name of the
+    /// source.
+    pub fn of(&self, repository: &str, source: &str) -> Known {
+        let short = |name: &str| name.split_once('/').map(|(_, rest)| rest.to_owned());
+        let names = [repository, source].into_iter();
+        let mut names = names.flat_map(|name| [Some(name.to_owned()), short(name)]);
+        let found = names.find_map(|name| self.repos.get(&name?));
         found.cloned().unwrap_or_default()
     }
 }
@@ -63,8 +66,9 @@ mod tests {
         std::fs::write(&json, "{\"repos\": {\"o/n\": {\"stars\": 5}}}").expect("written");
         for path in [toml, json] {
             let sidecar = Sidecar::read(&path).expect("read");
-            assert_eq!(sidecar.of("github.com/o/n").stars, Some(5));
-            assert_eq!(sidecar.of("x").stars, None);
+            assert_eq!(sidecar.of("github.com/o/n", "n-1.0").stars, Some(5));
+            assert_eq!(sidecar.of("n", "o/n").stars, Some(5));
+            assert_eq!(sidecar.of("x", "n").stars, None);
         }
         let wrong = folder.path().join("wrong.toml");
         std::fs::write(&wrong, "[repos.\"o/n\"]\nstar = 5\n").expect("written");

@@ -156,7 +156,7 @@ impl Member for HttpMember {
 }
 
 /// What an error means for the step: a broken ledger stops it like a refused key.
-fn ask_error(error: ApiError) -> AskError {
+pub(crate) fn ask_error(error: ApiError) -> AskError {
     match error {
         ApiError::Budget { .. } => AskError::Budget(error.to_string()),
         ApiError::Failed { .. } => AskError::Failed(error.to_string()),

@@ -5,6 +5,7 @@ use truefill_syntax::Language;
 
 use super::context::Span;
 use super::negative::HallucinationType;
+use super::score::Difficulty;
 
 /// A row of `sft.jsonl`: a prompt's two sides and the golden completion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,18 @@ pub struct PairRow {
     pub rejected: String,
     /// Who made it.
     pub generator: String,
+    /// Version of the prompt or of the rules.
+    pub prompt_version: String,
     /// Share of the blind verdicts that exist which called it correct; nothing without a verdict.
     pub fool_rate: Option<f64>,
+    /// Blind judges whom it fooled.
+    pub fooled: u64,
+    /// Blind judges with a verdict.
+    pub judged: u64,
+    /// From the scorers' margins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<Difficulty>,
+    /// The resolver catches it and not the golden completion; nothing where it cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caught: Option<bool>,
 }

@@ -246,15 +246,23 @@ impl Input {
 /// # Errors
 /// What the file system says.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = NamedTempFile::new_in(folder_of(path)?)?;
+    let mut file = temporary(&folder_of(path)?)?;
     file.write_all(bytes)?;
     put(file, path)
 }
 
 fn beside(path: &Path) -> Result<NamedTempFile, RowError> {
     folder_of(path)
-        .and_then(NamedTempFile::new_in)
+        .and_then(|folder| temporary(&folder))
         .map_err(RowError::file(path))
+}
+
+/// A file with the permissions that the user's mask allows: others may be meant to read it.
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn folder_of(path: &Path) -> std::io::Result<PathBuf> {
@@ -270,13 +278,7 @@ fn put(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     // The new name is on the disk only when its folder is.
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    File::open(folder_of(path)?)?.sync_all()
 }
 
 fn hash(path: &Path) -> std::io::Result<(String, u64)> {
@@ -361,6 +363,18 @@ mod tests {
                 .to_string()
                 .contains("/nowhere.jsonl")
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_may_be_read_as_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (plain, ours) = (folder.path().join("plain"), folder.path().join("ours"));
+        std::fs::write(&plain, "x").expect("written");
+        write_whole(&ours, b"x").expect("written");
+        let mode = |path: &Path| path.metadata().expect("there").permissions().mode();
+        assert_eq!(mode(&plain), mode(&ours));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Input {
     pub sha256: String,
 }
 
-/// `<step>.manifest.json`: beside every output, how it came about. The same inputs, recipe and
+/// `<output>.manifest.json`: beside every output, how it came about. The same inputs, recipe and
 /// seed give the same manifest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -56,11 +56,12 @@ impl Manifest {
         *self.counts.entry(name.into()).or_default() += more;
     }
 
-    /// Where the manifest of an output stands: `contexts.jsonl` has `contexts.manifest.json`.
+    /// Where the manifest of an output stands: `contexts.jsonl` has `contexts.jsonl.manifest.json`. The
+    /// whole name counts: `a.python.jsonl` and `a.rust.jsonl` are two outputs.
     pub fn path_for(output: &Path) -> PathBuf {
-        let name = output.file_name().unwrap_or_default().to_string_lossy();
-        let stem = name.split('.').next().unwrap_or_default();
-        output.with_file_name(format!("{stem}.manifest.json"))
+        let mut name = output.file_name().unwrap_or_default().to_owned();
+        name.push(".manifest.json");
+        output.with_file_name(name)
     }
 
     /// Writes it beside `output`.
@@ -83,8 +84,9 @@ mod tests {
     #[test]
     fn the_manifest_stands_beside_its_output() {
         for (output, expected) in [
-            ("d/contexts.jsonl.zst", "d/contexts.manifest.json"),
-            ("sft.jsonl", "sft.manifest.json"),
+            ("d/contexts.jsonl.zst", "d/contexts.jsonl.zst.manifest.json"),
+            ("a.rust.jsonl", "a.rust.jsonl.manifest.json"),
+            ("curated", "curated.manifest.json"),
         ] {
             assert_eq!(Manifest::path_for(Path::new(output)), Path::new(expected));
         }

@@ -131,25 +131,4 @@ impl Negative {
             ..context.clone()
         }
     }
-
-    /// Says whether the split gives the context's window, byte for byte.
-    ///
-    /// # Errors
-    /// A sentence that names what differs.
-    pub fn check(&self, context: &Context) -> Result<(), String> {
-        let Some(split) = &self.split else {
-            return Ok(());
-        };
-        let window = context.window();
-        let rebuilt = [&*split.prefix, &split.golden, &split.suffix].concat();
-        if rebuilt != window {
-            return Err("the restructured hole does not give the window's bytes".into());
-        }
-        if split.hole_start != context.span.window_start + split.prefix.len()
-            || split.hole_end != split.hole_start + split.golden.len()
-        {
-            return Err("the restructured hole's place does not fit its text".into());
-        }
-        Ok(())
-    }
 }

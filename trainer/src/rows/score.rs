@@ -35,6 +35,17 @@ pub struct Resolution {
     pub golden_caught: bool,
 }
 
+impl Resolution {
+    /// Whether the resolver tells the negative apart; nothing where it catches the golden
+    /// completion as well, which says more about the resolver than about the negative.
+    pub const fn finding(&self) -> Option<bool> {
+        match (self.caught, self.golden_caught) {
+            (true, true) => None,
+            (caught, _) => Some(caught),
+        }
+    }
+}
+
 /// One scorer's `log P(golden) − log P(rejected)`, in nats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

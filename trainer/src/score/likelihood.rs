@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
-use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::device::{self, Choice};
-use truefill_model::fim::{BoundFormat, Budget, FimFormat, Layout, PromptParts};
+use truefill_model::fim::{BoundFormat, Budget, Layout, PromptParts};
 use truefill_model::kv::KvCache;
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 
+use crate::checkpoint;
 use crate::usage::Usage;
 
 /// Completions beyond so many tokens are not scored: none of a negative's kind is so long.
@@ -106,32 +105,14 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
 }
 
 fn load(recipe: &ScorerRecipe) -> Result<(Arc<Decoder>, Tokenizer)> {
-    let checkpoint = Checkpoint::open(&recipe.model)?;
-    let tokenizer = checkpoint.tokenizer()?.clone();
     let positions = recipe.context_tokens + LONGEST_MIDDLE + 1;
-    let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
-    let decoder = match device::choose(&recipe.device)? {
-        Choice::Cpu => Decoder::on_cpu(config, weights, Precision::Serving, positions),
-        Choice::Accelerator { device, .. } => {
-            Decoder::on_device(config, weights, &device, Precision::Serving, positions)
-        }
-    }
-    .with_context(|| format!("{}: cannot be loaded", recipe.model.display()))?;
+    let (model, device) = (&recipe.model, &recipe.device);
+    let (decoder, tokenizer) = checkpoint::load(model, device, Precision::Serving, positions)?;
     Ok((Arc::new(decoder), tokenizer))
 }
 
 fn bind(recipe: &ScorerRecipe, tokenizer: &Tokenizer) -> Result<BoundFormat> {
-    let format = match &recipe.format {
-        None => FimFormat::detect(tokenizer),
-        Some(name) => FimFormat::builtin(name).ok_or_else(|| {
-            let known: Vec<&str> = FimFormat::all().iter().map(FimFormat::name).collect();
-            let known = known.join(", ");
-            Usage::error(format!(
-                "unknown FIM format `{name}`, expected one of: {known}"
-            ))
-        })?,
-    };
-    let bound = format.bind(tokenizer)?;
+    let bound = checkpoint::format(recipe.format.as_deref(), tokenizer)?;
     Ok(match recipe.layout {
         Some(layout) => bound.with_layout(layout)?,
         None => bound,

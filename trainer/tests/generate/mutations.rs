@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use truefill_trainer::corpus::WindowCheck;
 use truefill_trainer::generate::{Mutate, Vocabulary, Work, over};
 use truefill_trainer::rows::{Context, HallucinationType, Negative};
 
@@ -38,7 +39,7 @@ async fn mutations_of_each_language() {
     let mut last = "";
     for row in &rows {
         let context = by_id[&*row.context_id];
-        row.check(context).unwrap();
+        WindowCheck::of(context).check(row).unwrap();
         if context.path != last {
             last = &context.path;
             writeln!(text, "== {last}").unwrap();

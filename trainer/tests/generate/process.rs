@@ -40,7 +40,7 @@ fn the_same_contexts_give_the_same_bytes() {
     }
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     assert_eq!(read("a.jsonl.zst"), read("b.jsonl.zst"));
-    let manifest: Value = serde_json::from_slice(&read("a.manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&read("a.jsonl.zst.manifest.json")).unwrap();
     assert_eq!(manifest["step"], "generate");
     assert_eq!(manifest["recipe"]["generators"][0], "mutate");
     assert!(manifest["counts"]["kept.mutate.method"].as_u64() > Some(5));

@@ -1,10 +1,13 @@
 //! Made-up rows: files of calls in five languages, holes in them, wrong completions, verdicts.
 #![allow(dead_code)]
 
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
 use truefill_syntax::{Draw, Language};
 use truefill_trainer::rows::{
-    Context, Difficulty, HallucinationType, HoleKind, Negative, Resolution, Score, Span, Split,
-    Subject, Verdict, VerdictKind,
+    Context, Difficulty, HallucinationType, HoleKind, Negative, Resolution, RowWriter, Score, Span,
+    Split, Subject, Verdict, VerdictKind,
 };
 
 /// How much is made up.
@@ -89,8 +92,10 @@ pub fn case(size: Size, number: usize) -> Case {
     let mut after = String::new();
     let place = draw.below(size.window / 2) + size.window / 4;
     let mut hole = None;
+    // Calls are made on what the file defines, so that a golden completion has no unknown name.
+    let mut receiver = "items".to_owned();
     while before.len() + after.len() < size.window {
-        let (value, receiver, method) = (name(&mut draw), name(&mut draw), name(&mut draw));
+        let (value, method) = (name(&mut draw), name(&mut draw));
         let call = format!("{receiver}.{method}(items, limit)");
         let text = line.replace("{a}", &value);
         let (start, end) = text.split_once("{call}").unwrap_or_default();
@@ -99,18 +104,20 @@ pub fn case(size: Size, number: usize) -> Case {
             None => {
                 before.push_str(start);
                 after.push_str(end);
-                hole = Some((receiver, method));
+                hole = Some((receiver.clone(), method));
             }
             Some(_) => after.push_str(&text.replace("{call}", &call)),
         }
+        receiver = value;
     }
     let (receiver, method) = hole.unwrap_or_else(|| ("self".into(), "run".into()));
     if copy {
         after.push_str(&line.replace("{a}", "copied").replace("{call}", "0"));
     }
     let golden = format!("{receiver}.{method}(items, limit)");
+    let window = [&*before, &golden, &after].concat();
     let span = Span {
-        file_sha256: format!("{:064x}", number + 1),
+        file_sha256: hex::encode(Sha256::digest(window)),
         window_start: 0,
         hole_start: before.len(),
         hole_end: before.len() + golden.len(),
@@ -181,6 +188,34 @@ fn split(context: &Context) -> Split {
         hole_start: 0,
         hole_end: end,
     }
+}
+
+/// Writes everything about `size.contexts` cases into files of a folder; `end` is the end of their
+/// names.
+pub fn write(folder: &Path, size: Size, end: &str) -> anyhow::Result<()> {
+    let path = |name: &str| folder.join(format!("{name}.{end}"));
+    let mut contexts = RowWriter::create(&path("contexts"))?;
+    let mut negatives = RowWriter::create(&path("negatives"))?;
+    let mut all_verdicts = RowWriter::create(&path("verdicts"))?;
+    let mut all_scores = RowWriter::create(&path("scores"))?;
+    for number in 0..size.contexts {
+        let case = case(size, number);
+        contexts.write(&case.context)?;
+        for row in &case.negatives {
+            negatives.write(row)?;
+        }
+        for row in verdicts(&case, size.seed) {
+            all_verdicts.write(&row)?;
+        }
+        for row in scores(&case, size.seed) {
+            all_scores.write(&row)?;
+        }
+    }
+    contexts.finish()?;
+    negatives.finish()?;
+    all_verdicts.finish()?;
+    all_scores.finish()?;
+    Ok(())
 }
 
 /// Three judges on every negative, imports harder than others, one answer in thirty missing.

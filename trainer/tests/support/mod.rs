@@ -54,7 +54,7 @@ pub fn try_mine(
         bench: false,
         keep_work,
         model: None,
-        progress: &Progress::Silent,
+        progress: &Progress::silent(),
     };
     let outcome = job.run()?;
     let rows = RowReader::open(&out, "contexts")?.collect::<Result<_, _>>()?;

@@ -178,10 +178,36 @@ impl Decoder {
                 .filter(|index| (start..end).contains(*index))
                 .map(|index| (index - start) as u32)
                 .collect();
-            self.chunk(cache, chunk, &rows, cancelled, &mut logits)?;
+            let mut take = Take::Logits(&rows, &mut logits);
+            self.chunk(cache, chunk, cancelled, &mut take)?;
             start = end;
         }
         Ok(logits)
+    }
+
+    /// Appends `tokens` to `cache` and returns the mean of their hidden states, as they go into the
+    /// head: what the model makes of a text, as one vector.
+    ///
+    /// # Errors
+    /// As [`Decoder::forward`]; [`ModelError::Internal`] for no tokens.
+    pub fn mean_hidden(
+        &self,
+        cache: &mut KvCache,
+        tokens: &[TokenId],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<f32>> {
+        if tokens.is_empty() {
+            return Err(ModelError::internal("no tokens have no mean"));
+        }
+        self.check(cache, tokens)?;
+        let mut sum = vec![0.0; self.config.hidden];
+        for chunk in tokens.chunks(CHUNK) {
+            self.chunk(cache, chunk, cancelled, &mut Take::Sum(&mut sum))?;
+        }
+        for value in &mut sum {
+            *value /= tokens.len() as f32;
+        }
+        Ok(sum)
     }
 
     fn check(&self, cache: &KvCache, tokens: &[TokenId]) -> Result<()> {
@@ -206,9 +232,8 @@ impl Decoder {
         &self,
         cache: &mut KvCache,
         tokens: &[TokenId],
-        rows: &[u32],
         cancelled: &dyn Fn() -> bool,
-        logits: &mut Vec<f32>,
+        take: &mut Take<'_>,
     ) -> Result<()> {
         let ids: Vec<u32> = tokens.iter().map(|token| token.0).collect();
         let offset = cache.len();
@@ -224,7 +249,7 @@ impl Decoder {
                     cancelled,
                 };
                 let hidden = network::hidden_states(&mut ops, weights, &ids)?;
-                append_logits(&mut ops, weights, &hidden, rows, logits)?;
+                take.from(&mut ops, weights, &hidden)?;
             }
             (
                 Weights::Device {
@@ -234,7 +259,7 @@ impl Decoder {
             ) => {
                 let mut ops = self.device_ops(layers, tokens.len(), offset, device, cancelled)?;
                 let hidden = network::hidden_states(&mut ops, weights, &ids)?;
-                append_logits(&mut ops, weights, &hidden, rows, logits)?;
+                take.from(&mut ops, weights, &hidden)?;
             }
             _ => {
                 return Err(ModelError::internal(
@@ -279,23 +304,39 @@ impl Decoder {
     }
 }
 
-fn append_logits<O: crate::ops::Ops>(
-    ops: &mut O,
-    weights: &DecoderWeights<O::Weights>,
-    hidden: &Tensor,
-    rows: &[u32],
-    out: &mut Vec<f32>,
-) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
+/// What is taken from the hidden states of a chunk.
+enum Take<'a> {
+    /// Logits behind these rows.
+    Logits(&'a [u32], &'a mut Vec<f32>),
+    /// The sum over all rows.
+    Sum(&'a mut [f32]),
+}
+
+impl Take<'_> {
+    fn from<O: crate::ops::Ops>(
+        &mut self,
+        ops: &mut O,
+        weights: &DecoderWeights<O::Weights>,
+        hidden: &Tensor,
+    ) -> Result<()> {
+        let floats = |tensor: Tensor| -> Result<Vec<f32>> {
+            Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+        };
+        match self {
+            Self::Logits([], _) => {}
+            Self::Logits(rows, out) => {
+                let rows = Tensor::new(*rows, hidden.device())?;
+                let logits = network::logits(ops, weights, &hidden.index_select(&rows, 0)?)?;
+                out.extend(floats(logits)?);
+            }
+            Self::Sum(sum) => {
+                let normed = network::normed(ops, weights, hidden)?;
+                let added = floats(normed.to_dtype(DType::F32)?.sum(0)?)?;
+                for (sum, value) in sum.iter_mut().zip(added) {
+                    *sum += value;
+                }
+            }
+        }
+        Ok(())
     }
-    let rows = Tensor::new(rows, hidden.device())?;
-    let logits = network::logits(ops, weights, &hidden.index_select(&rows, 0)?)?;
-    out.extend(
-        logits
-            .to_dtype(DType::F32)?
-            .flatten_all()?
-            .to_vec1::<f32>()?,
-    );
-    Ok(())
 }

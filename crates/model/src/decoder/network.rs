@@ -70,8 +70,17 @@ pub fn logits<O: Ops>(
     weights: &DecoderWeights<O::Weights>,
     hidden: &Tensor,
 ) -> Result<Tensor> {
-    let x = ops.norm(hidden, &weights.output_norm)?;
+    let x = normed(ops, weights, hidden)?;
     ops.linear(&x, &weights.head)
+}
+
+/// Hidden states as they go into the head.
+pub fn normed<O: Ops>(
+    ops: &mut O,
+    weights: &DecoderWeights<O::Weights>,
+    hidden: &Tensor,
+) -> Result<Tensor> {
+    ops.norm(hidden, &weights.output_norm)
 }
 
 fn block<O: Ops>(

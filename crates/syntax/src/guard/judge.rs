@@ -1,6 +1,6 @@
 //! Judging several completions at one place, with what they share read once.
 
-use std::{cell::OnceCell, collections::HashSet, path::Path};
+use std::{cell::OnceCell, collections::HashSet, path::Path, time::Duration};
 
 use crate::{
     index::{Index, key},
@@ -11,7 +11,7 @@ use super::{
     Finding, Judgement,
     check::check,
     prefilter,
-    reading::Reading,
+    reading::{LIMIT, Reading},
     scene::Scene,
     words::{Words, words_near_imports},
 };
@@ -28,6 +28,8 @@ pub struct Judge<'a> {
     near_imports: OnceCell<HashSet<&'a str>>,
     /// The completion that was read last.
     last: Option<Reading>,
+    /// Time for a parse.
+    limit: Duration,
 }
 
 impl<'a> Judge<'a> {
@@ -43,7 +45,15 @@ impl<'a> Judge<'a> {
             words: OnceCell::new(),
             near_imports: OnceCell::new(),
             last: None,
+            limit: LIMIT,
         }
+    }
+
+    /// Takes as long as `limit` for a parse. Where nobody waits, a busy machine shall judge as an
+    /// idle one does: the sizes of the texts bound the work then.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Judges the names that `completion` introduces.
@@ -98,7 +108,14 @@ impl<'a> Judge<'a> {
     /// [`Judge::findings`] by the tree, whatever the words say.
     pub(super) fn read_findings(&mut self, completion: &str, index: &Index) -> Vec<Finding> {
         let (language, last) = (self.language, self.last.take());
-        let reading = Reading::new(language, self.prefix, completion, self.suffix, last);
+        let reading = Reading::new(
+            language,
+            self.prefix,
+            completion,
+            self.suffix,
+            last,
+            self.limit,
+        );
         let Some(reading) = reading else {
             return Vec::new();
         };

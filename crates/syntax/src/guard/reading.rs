@@ -19,8 +19,9 @@ const HEAD: usize = 8 << 10;
 const BEFORE: usize = 24 << 10;
 const AFTER: usize = 8 << 10;
 
-/// Time for a parse. Beyond it nothing is judged: the suggestion is waited for.
-const LIMIT: Duration = Duration::from_millis(200);
+/// Time for a parse where nobody sets another. Beyond it nothing is judged: the suggestion is waited
+/// for.
+pub(super) const LIMIT: Duration = Duration::from_millis(200);
 
 /// A completion in the window of its file.
 #[derive(Debug)]
@@ -38,18 +39,19 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Reads `completion` between `prefix` and `suffix`, from the reading of another completion
-    /// at the same place where there is one.
+    /// Reads `completion` between `prefix` and `suffix` within `limit`, from the reading of another
+    /// completion at the same place where there is one.
     pub(super) fn new(
         language: Language,
         prefix: &str,
         completion: &str,
         suffix: &str,
         other: Option<Self>,
+        limit: Duration,
     ) -> Option<Self> {
         let (text, range, tree) = match other {
-            Some(other) => other.exchange(completion),
-            None => fresh(language, prefix, completion, suffix),
+            Some(other) => other.exchange(completion, limit),
+            None => fresh(language, prefix, completion, suffix, limit),
         }?;
         let symbols = symbols_in(language, &text, tree.tree(), 0..text.len());
         let touches = |other: &Range<usize>| other.start < range.end && other.end > range.start;
@@ -76,13 +78,17 @@ impl Reading {
         self.tree.tree()
     }
 
-    fn exchange(mut self, completion: &str) -> Option<(String, Range<usize>, SyntaxTree)> {
+    fn exchange(
+        mut self,
+        completion: &str,
+        limit: Duration,
+    ) -> Option<(String, Range<usize>, SyntaxTree)> {
         let removed = self.text[self.range.clone()].to_owned();
         let range = self.range.start..self.range.start + completion.len();
         self.text.replace_range(self.range, completion);
         let fits = self
             .tree
-            .edit(range.start, &removed, completion, &self.text, LIMIT);
+            .edit(range.start, &removed, completion, &self.text, limit);
         fits.then_some((self.text, range, self.tree))
     }
 }
@@ -92,6 +98,7 @@ fn fresh(
     prefix: &str,
     completion: &str,
     suffix: &str,
+    limit: Duration,
 ) -> Option<(String, Range<usize>, SyntaxTree)> {
     let (head, near) = if prefix.len() <= HEAD + BEFORE {
         ("", prefix)
@@ -101,6 +108,6 @@ fn fresh(
     let after = whole_head(suffix, AFTER);
     let text = [head, near, completion, after].concat();
     let start = head.len() + near.len();
-    let tree = SyntaxTree::parse_within(language, &text, LIMIT)?;
+    let tree = SyntaxTree::parse_within(language, &text, limit)?;
     Some((text, start..start + completion.len(), tree))
 }

@@ -137,9 +137,11 @@ pub(super) fn npm(written: &str, meta: &mut Meta) {
         meta.license(text(&file, path).unwrap_or(""));
     }
     let url = text(&file, "/repository").or(text(&file, "/repository/url"));
-    meta.repository = url.map(|url| match url.strip_prefix("github:") {
-        Some(rest) => format!("https://github.com/{rest}"),
-        None => url.to_owned(),
+    meta.repository = url.map(|url| match url.split_once(':') {
+        Some(("github", rest)) => format!("https://github.com/{rest}"),
+        // `owner/name` is short for the same.
+        None if url.split('/').count() == 2 => format!("https://github.com/{url}"),
+        _ => url.to_owned(),
     });
     for kind in [
         "dependencies",

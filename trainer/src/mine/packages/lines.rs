@@ -42,8 +42,11 @@ pub(super) fn python_metadata(text: &str, meta: &mut Meta) {
             "Home-page" => meta.repository = meta.repository.take().or(Some(value.to_owned())),
             "Project-URL" => {
                 let (name, url) = value.split_once(',').unwrap_or(("", value));
-                if name.to_lowercase().contains("source") || name.to_lowercase() == "repository" {
-                    meta.repository = Some(url.trim().to_owned());
+                let (name, url) = (name.to_lowercase(), url.trim().to_owned());
+                if name.contains("source") || name == "repository" || name == "code" {
+                    meta.repository = Some(url);
+                } else if name == "homepage" || name == "github" {
+                    meta.repository = meta.repository.take().or(Some(url));
                 }
             }
             _ => {}
@@ -109,12 +112,18 @@ pub(super) fn gemfile(text: &str, meta: &mut Meta) {
     static KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
         pattern(r#"(?m)^\s*\w+\.(name|licenses?|homepage)\s*=\s*\[?\s*["']([^"'\n]+)["']"#)
     });
+    static SOURCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        pattern(r#"\b(source_code_uri)["']?\]?\s*(?:=>|=|:)\s*["']([^"'\n]+)["']"#)
+    });
     for (key, value) in captures(&KEY, text) {
         match key {
             "name" => meta.owns(Language::Ruby, value),
-            "homepage" => meta.repository = Some(value.to_owned()),
+            "homepage" => meta.repository = meta.repository.take().or(Some(value.to_owned())),
             _ => meta.license(value),
         }
+    }
+    for (_, url) in captures(&SOURCE, text) {
+        meta.repository = Some(url.to_owned());
     }
     for (name, version) in captures(&GEM, text) {
         meta.declare(Language::Ruby, name, version);
@@ -133,12 +142,16 @@ pub(super) fn gem_metadata(text: &str, meta: &mut Meta) {
             .filter(|_| key == "dependencies")
         {
             meta.declare(Language::Ruby, name, "");
+        } else if let Some(url) = line.strip_prefix("  source_code_uri: ") {
+            meta.repository = Some(url.trim().to_owned());
         } else if !line.starts_with([' ', '-']) {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             key = name;
             match key {
                 "name" => meta.owns(Language::Ruby, value.trim()),
-                "homepage" => meta.repository = Some(value.trim().to_owned()),
+                "homepage" => {
+                    meta.repository = meta.repository.take().or(Some(value.trim().to_owned()));
+                }
                 _ => {}
             }
         }

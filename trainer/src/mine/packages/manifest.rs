@@ -202,6 +202,19 @@ mod tests {
                 "name: x\nlicenses:\n- MIT\n- Ruby\ndependencies:\n- !ruby/object:Gem::Dependency\n  name: rack\nfiles: []\n",
             ),
             (
+                "metadata.gem.yaml",
+                "name: y\nhomepage: https://y.example\nmetadata:\n  source_code_uri: https://h/o/n\n",
+            ),
+            (
+                "y.gemspec",
+                "s.homepage = 'https://y.example'\ns.metadata['source_code_uri'] = 'https://h/o/n'\n",
+            ),
+            (
+                "y.nuspec",
+                "<package><metadata><repository type=\"git\" url=\"https://h/o/n\" /></metadata></package>",
+            ),
+            ("package.json", "{\"name\": \"y\", \"repository\": \"o/n\"}"),
+            (
                 "requirements-dev.txt",
                 "# tools\nnumpy==1.26.4\n-r other.txt\nblack\n",
             ),

@@ -1,6 +1,7 @@
 //! What a repository declares: its packages, the packages it depends on, its licences.
 
 mod data;
+mod home;
 mod lines;
 mod manifest;
 mod origin;
@@ -16,6 +17,7 @@ use truefill_syntax::Language;
 use super::licence::Licences;
 use super::recipe::Recipe;
 
+pub use home::repository;
 pub use manifest::{GEM_METADATA, Meta, is_meta, read};
 pub use origin::Origin;
 pub use own::{Own, own, plain};

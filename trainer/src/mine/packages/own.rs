@@ -4,7 +4,7 @@
 
 use truefill_syntax::Language;
 
-use crate::mine::survey::words::hash;
+use crate::dedup::words::hash;
 
 /// What a file adds to its repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -30,7 +30,10 @@ pub(super) fn pom(text: &str, meta: &mut Meta) {
                 let written = child(node, "name").or_else(|| child(node, "url"));
                 meta.license(written.unwrap_or(""));
             }
-            "scm" => meta.repository = child(node, "url").map(str::to_owned),
+            "scm" => {
+                let address = child(node, "url").or_else(|| child(node, "connection"));
+                meta.repository = address.map(str::to_owned);
+            }
             "dependency" => {
                 if let (Some(group), Some(artifact)) =
                     (child(node, "groupId"), child(node, "artifactId"))
@@ -56,6 +59,10 @@ pub(super) fn dotnet(text: &str, meta: &mut Meta) {
         match node.tag_name().name() {
             "PackageLicenseExpression" | "license" => meta.license(words),
             "RepositoryUrl" => meta.repository = Some(words.to_owned()),
+            // Of a package's description; a source of packages has a `key` in its place.
+            "repository" if !attribute("url").is_empty() => {
+                meta.repository = Some(attribute("url").to_owned());
+            }
             "RootNamespace" | "AssemblyName" => meta.owns(Language::CSharp, words),
             "PackageReference" | "PackageVersion" => {
                 let version = node.attribute("Version").or_else(|| child(node, "Version"));

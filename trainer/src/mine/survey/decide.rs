@@ -11,7 +11,7 @@ use serde::Serialize;
 use truefill_syntax::Language;
 
 use super::FileRow;
-use super::minhash::Signatures;
+use crate::dedup::minhash::Signatures;
 use crate::mine::reason::Reason;
 use crate::mine::recipe::Recipe;
 
@@ -170,7 +170,7 @@ pub fn half(sha256: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mine::exclude::Excluded;
+    use crate::dedup::Benchmarks;
     use crate::mine::source::stream::Code;
     use crate::mine::survey::survey;
 
@@ -181,7 +181,7 @@ mod tests {
             language: Language::Python,
             body: Ok(text.into_bytes()),
         };
-        survey(&code, &Excluded::default())
+        survey(&code, &Benchmarks::default())
     }
 
     fn text(seed: usize, lines: usize) -> String {

@@ -3,23 +3,21 @@
 //! A file leaves a constant number of bytes behind: see [`decide`].
 
 pub mod decide;
-pub mod minhash;
 pub mod paths;
 mod store;
 pub mod text;
-pub mod words;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use truefill_journal::redact::holds_secret;
 use truefill_syntax::Language;
 
-use super::exclude::Excluded;
 use super::licence;
 use super::packages::{Own, own};
 use super::reason::Reason;
 use super::source::stream::Code;
-use minhash::Signature;
+use crate::dedup::Benchmarks;
+use crate::dedup::minhash::{self, Signature};
 
 pub use store::{Finished, Repository, Store};
 
@@ -51,7 +49,7 @@ pub struct FileRow {
 }
 
 /// Reads one file.
-pub fn survey(code: &Code, excluded: &Excluded) -> FileRow {
+pub fn survey(code: &Code, excluded: &Benchmarks) -> FileRow {
     let mut row = FileRow {
         path: code.path.clone(),
         language: code.language,
@@ -87,7 +85,7 @@ pub fn survey(code: &Code, excluded: &Excluded) -> FileRow {
     row
 }
 
-fn refusal(path: &str, text: &str, excluded: &Excluded) -> Option<Reason> {
+fn refusal(path: &str, text: &str, excluded: &Benchmarks) -> Option<Reason> {
     if let Some(reason) = text::refusal(text) {
         Some(reason)
     } else if excluded.has_path(path) {

@@ -106,11 +106,6 @@ pub fn refusal(path: &str, bytes: u64) -> Option<Reason> {
     }
 }
 
-/// The path without its first folder, as an archive of a release has one around everything.
-pub fn without_root(path: &str) -> &str {
-    path.split_once('/').map_or(path, |(_, rest)| rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::FileRow;
-use super::minhash::Signature;
+use crate::dedup::minhash::Signature;
 use crate::mine::packages::Project;
 use crate::rows::{RowReader, RowWriter};
 
@@ -22,6 +22,9 @@ enum Row {
 /// What is known of a source after the first reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
+    /// What rows call the repository that it is from; several sources may be from one.
+    #[serde(default)]
+    pub name: String,
     /// Why it could not be read to its end; its files are not counted then.
     pub broken: Option<String>,
     /// What it declares.
@@ -107,7 +110,7 @@ pub(super) mod signature {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     use super::Signature;
-    use crate::mine::survey::minhash::BINS;
+    use crate::dedup::minhash::BINS;
 
     pub fn serialize<S: Serializer>(
         signature: &Option<Box<Signature>>,

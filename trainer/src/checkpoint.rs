@@ -1,0 +1,84 @@
+//! Opening a checkpoint for a step: to sample it, to score with it, to embed with it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest, Sha256};
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::device::{self, Choice};
+use truefill_model::fim::{BoundFormat, FimFormat};
+use truefill_model::tokenizer::Tokenizer;
+
+use crate::rows::Input;
+use crate::usage::Usage;
+
+/// Loads a checkpoint onto `device` (`auto`, `cpu`, `cuda` or `cuda:N`) for sequences of at most
+/// `positions` tokens.
+///
+/// # Errors
+/// What is wrong with the checkpoint, and a device that is not there.
+pub fn load(
+    path: &Path,
+    device: &str,
+    precision: Precision,
+    positions: usize,
+) -> Result<(Decoder, Tokenizer)> {
+    let checkpoint = Checkpoint::open(path)?;
+    let tokenizer = checkpoint.tokenizer()?.clone();
+    let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
+    let decoder = match device::choose(device)? {
+        Choice::Cpu => Decoder::on_cpu(config, weights, precision, positions),
+        Choice::Accelerator { device, .. } => {
+            Decoder::on_device(config, weights, &device, precision, positions)
+        }
+    };
+    let decoder = decoder.with_context(|| format!("{}: cannot be loaded", path.display()))?;
+    Ok((decoder, tokenizer))
+}
+
+/// The FIM format that is named, else the one that the tokenizer has.
+///
+/// # Errors
+/// [`Usage`] for a format that does not exist; one that does not fit the tokenizer.
+pub fn format(name: Option<&str>, tokenizer: &Tokenizer) -> Result<BoundFormat> {
+    let format = match name {
+        None => FimFormat::detect(tokenizer),
+        Some(name) => FimFormat::builtin(name).ok_or_else(|| {
+            let known: Vec<&str> = FimFormat::all().iter().map(FimFormat::name).collect();
+            let known = known.join(", ");
+            Usage::error(format!(
+                "unknown FIM format `{name}`, expected one of: {known}"
+            ))
+        })?,
+    };
+    Ok(format.bind(tokenizer)?)
+}
+
+/// SHA-256 of a checkpoint: of its file, or over the names and hashes of its folder's files.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    if !path.is_dir() {
+        return Ok(Input::of(path)?.sha256);
+    }
+    let read = || -> std::io::Result<Vec<std::path::PathBuf>> {
+        let entries = std::fs::read_dir(path)?;
+        let mut files: Vec<_> = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<_>>()?;
+        files.retain(|file| file.is_file());
+        files.sort();
+        Ok(files)
+    };
+    let files = read().with_context(|| format!("{}: cannot be read", path.display()))?;
+    let mut hasher = Sha256::new();
+    for file in files {
+        let name = file.file_name().unwrap_or_default();
+        hasher.update(name.as_encoded_bytes());
+        hasher.update([0]);
+        hasher.update(Input::of(&file)?.sha256);
+    }
+    Ok(hex::encode(hasher.finalize()))
+}

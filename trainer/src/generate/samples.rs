@@ -1,0 +1,136 @@
+//! Samples that were drawn, on the disk as soon as they are there: a run that was killed does not
+//! draw them again.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+/// What a hole's samples depend on, hashed: the model, how it is sampled, the hole and the seed.
+pub type Key = [u8; 16];
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    key: String,
+    samples: Vec<String>,
+}
+
+/// The file of samples. A hole costs 40 bytes of memory.
+pub struct Samples {
+    path: PathBuf,
+    file: File,
+    places: HashMap<Key, u64>,
+    end: u64,
+}
+
+impl Samples {
+    /// Opens the file, or begins it. A line that a killed run left half is cut off.
+    ///
+    /// # Errors
+    /// Where it cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self> {
+        let open = || -> std::io::Result<Self> {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            let mut options = OpenOptions::new();
+            let file = options.read(true).append(true).create(true).open(path)?;
+            let (mut places, mut end) = (HashMap::new(), 0);
+            let mut lines = BufReader::new(&file);
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                let read = lines.read_until(b'\n', &mut line)? as u64;
+                if read == 0 || !line.ends_with(b"\n") {
+                    break;
+                }
+                let found = serde_json::from_slice(&line).ok();
+                if let Some(key) = found.and_then(|line: Line| key_of(&line.key)) {
+                    places.insert(key, end);
+                }
+                end += read;
+            }
+            file.set_len(end)?;
+            Ok(Self {
+                path: path.to_owned(),
+                file,
+                places,
+                end,
+            })
+        };
+        open().with_context(|| format!("{}: the samples cannot be kept there", path.display()))
+    }
+
+    /// The samples of a hole, if they were drawn.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn get(&mut self, key: &Key) -> Result<Option<Vec<String>>> {
+        let Some(place) = self.places.get(key).copied() else {
+            return Ok(None);
+        };
+        let mut read = || -> std::io::Result<Line> {
+            self.file.seek(SeekFrom::Start(place))?;
+            let mut line = Vec::new();
+            BufReader::new(&self.file).read_until(b'\n', &mut line)?;
+            Ok(serde_json::from_slice(&line)?)
+        };
+        let line = read().with_context(|| format!("{}: a sample", self.path.display()))?;
+        Ok(Some(line.samples))
+    }
+
+    /// Keeps a hole's samples.
+    ///
+    /// # Errors
+    /// As where the disk is full.
+    pub fn put(&mut self, key: Key, samples: &[String]) -> Result<()> {
+        let line = Line {
+            key: hex::encode(key),
+            samples: samples.to_vec(),
+        };
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        let written = self.file.write_all(&text);
+        written.with_context(|| format!("{}: cannot be written", self.path.display()))?;
+        self.places.insert(key, self.end);
+        self.end += text.len() as u64;
+        Ok(())
+    }
+}
+
+fn key_of(text: &str) -> Option<Key> {
+    let mut key = Key::default();
+    hex::decode_to_slice(text, &mut key).ok()?;
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_survive_a_kill_in_the_middle_of_a_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x/samples.jsonl");
+        let text = |name: &str| vec![name.to_owned(), "two\nlines".to_owned()];
+        let mut samples = Samples::open(&path).expect("begun");
+        samples.put([1; 16], &text("a")).expect("room");
+        samples.put([2; 16], &text("b")).expect("room");
+        assert_eq!(samples.get(&[1; 16]).expect("read"), Some(text("a")));
+        samples.put([3; 16], &text("c")).expect("room");
+        drop(samples);
+        let whole = std::fs::read(&path).expect("there");
+        std::fs::write(&path, &whole[..whole.len() - 5]).expect("torn");
+        let mut samples = Samples::open(&path).expect("opened");
+        assert_eq!(samples.get(&[2; 16]).expect("read"), Some(text("b")));
+        assert_eq!(samples.get(&[3; 16]).expect("read"), None);
+        samples.put([3; 16], &text("d")).expect("room");
+        assert_eq!(samples.get(&[3; 16]).expect("read"), Some(text("d")));
+        let mut again = Samples::open(&path).expect("opened");
+        assert_eq!(again.get(&[3; 16]).expect("read"), Some(text("d")));
+    }
+}
