@@ -44,7 +44,13 @@ async fn mutations_of_each_language() {
             writeln!(text, "== {last}").unwrap();
         }
         let [_, golden, _] = row.hole(context);
-        writeln!(text, "{}\n  - {golden}\n  + {}", row.kind, row.rejected).unwrap();
+        let way = row.prompt_version.rsplit('-').next().unwrap_or("");
+        writeln!(
+            text,
+            "{} by {way}\n  - {golden}\n  + {}",
+            row.kind, row.rejected
+        )
+        .unwrap();
     }
     writeln!(text, "\n{table}").unwrap();
     insta::with_settings!({snapshot_path => "../data/generate", prepend_module_to_snapshot => false}, {
