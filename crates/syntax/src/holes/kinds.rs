@@ -105,7 +105,10 @@ pub(super) fn is_statement(language: Language, node: Node, field: Option<&str>) 
     let parent = node.parent();
     let below = parent.map_or("", |parent| parent.kind());
     if language == Language::Ruby {
-        return RUBY_BODIES.contains(&below)
+        // What stands between braces on one line is an expression.
+        let line = below == "block_body" && parent.is_some_and(|parent| one_line(parent));
+        return !line
+            && RUBY_BODIES.contains(&below)
             && node.is_named()
             && !RUBY_OTHERS.contains(&node.kind());
     }
@@ -122,9 +125,20 @@ pub(super) fn is_statement(language: Language, node: Node, field: Option<&str>) 
         "field_declaration" => !matches!(language, Language::Go | Language::Rust),
         // C#'s have bodies.
         "property_declaration" => language == Language::Php,
+        // What a C++ class only declares, nobody guesses.
+        _ if declares_function(node) => false,
         kind => STATEMENTS.contains(&kind),
     };
     of_language && !part
+}
+
+fn one_line(node: Node) -> bool {
+    node.start_position().row == node.end_position().row
+}
+
+fn declares_function(node: Node) -> bool {
+    let declarator = node.child_by_field_name("declarator");
+    declarator.is_some_and(|declarator| declarator.kind() == "function_declarator")
 }
 
 /// `node` imports one module, or the names of one: of a Go group a single line, in Ruby and CommonJS

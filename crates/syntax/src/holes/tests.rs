@@ -84,7 +84,7 @@ fn statements_are_whole() {
         ),
         (
             Language::Cpp,
-            "struct A { int size() const { return size_; }\n int size_; };\nvoid f() { for (int i = 0; i < 3; ++i) go(i); }\n",
+            "struct A { A(int x); int size() const { return size_; }\n int size_; };\nvoid f() { for (int i = 0; i < 3; ++i) go(i); }\n",
             &["return size_;", "int size_;", "go(i);"],
         ),
         (
@@ -103,12 +103,13 @@ fn statements_are_whole() {
         ),
         (
             Language::Ruby,
-            "class A\n  attr_reader :line\n  def add(x)\n    @slots << x\n    @slots.sort!\n    check! if x\n  end\nend\n",
+            "class A\n  attr_reader :line\n  def add(x)\n    @slots << x\n    @slots.sort!\n    check! if x\n    x.find { |y| y > 2 }\n  end\nend\n",
             &[
                 "attr_reader :line",
                 "@slots << x",
                 "@slots.sort!",
                 "check! if x",
+                "x.find { |y| y > 2 }",
             ],
         ),
         (

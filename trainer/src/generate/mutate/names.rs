@@ -202,21 +202,19 @@ impl<'a> Pool<'a> {
             ways.swap(at, draw.below(at + 1));
         }
         // There are more ways to a longer name than to a shorter one.
-        let (wish, else_wish) = match draw.below(5) {
-            0 | 1 => (Wish::Shorter, Wish::Same),
-            2 => (Wish::Same, Wish::Shorter),
-            _ => (Wish::Longer, Wish::Same),
+        let wishes = match draw.below(5) {
+            0..=2 => [Wish::Shorter, Wish::Same, Wish::Near],
+            3 => [Wish::Same, Wish::Shorter, Wish::Near],
+            _ => [Wish::Longer, Wish::Same, Wish::Near],
         };
         // Now and then a name is only lengthened, as models do it too.
-        let lengthened = wish == Wish::Longer && draw.below(5) == 0;
+        let lengthened = wishes[0] == Wish::Longer && draw.below(4) == 0;
         let first = lengthened.then_some((Way::Longer, Wish::Near));
-        let wished = ways.map(|way| (way, wish)).into_iter();
-        let wished = wished.chain(ways.map(|way| (way, else_wish)));
-        let any = ways
+        let wished = wishes
             .into_iter()
-            .chain(Way::LAST)
-            .map(|way| (way, Wish::Near));
-        let mut all = first.into_iter().chain(wished).chain(any);
+            .flat_map(|wish| ways.map(|way| (way, wish)));
+        let last = Way::LAST.map(|way| (way, Wish::Near));
+        let mut all = first.into_iter().chain(wished).chain(last);
         all.find_map(|(way, wish)| {
             let made = self.made(way, wish, &name, old, draw)?;
             Some((way, made))
@@ -312,8 +310,8 @@ impl<'a> Pool<'a> {
             Kind::Called => at == 0,
             Kind::Keyword => true,
             // Nobody looks for `java.util.concurrents`, but for `collection` some do.
-            Kind::Module => !word.ends_with('s'),
-            Kind::Type | Kind::Other => false,
+            Kind::Module | Kind::Type => !word.ends_with('s'),
+            Kind::Other => false,
         };
         let other = twins::other_number(word).filter(|_| !one)?;
         Some(with_word(&name.words, at, &other))

@@ -276,6 +276,22 @@ request query input
 response reply output
 message payload body
 user account member
+collections groups
+algorithm algo
+concurrent sync
+datetime clock
+annotations notes
+threading tasks
+components parts
+patches diffs
+react dom
+utility utils
+exceptions errors
+encoding codec
+initializer_list init_list
+stdexcept except
+cstddef stddef
+cstdint stdint
 ";
 
 /// The words that stand for `word`, in names or in modules.

@@ -16,7 +16,7 @@ use truefill_syntax::Language;
 
 use super::exclude::Excluded;
 use super::licence;
-use super::packages::{Own, own};
+use super::packages::{Own, is_meta, own};
 use super::reason::Reason;
 use super::source::stream::Code;
 use minhash::Signature;
@@ -90,6 +90,8 @@ pub fn survey(code: &Code, excluded: &Excluded) -> FileRow {
 fn refusal(path: &str, text: &str, excluded: &Excluded) -> Option<Reason> {
     if let Some(reason) = text::refusal(text) {
         Some(reason)
+    } else if is_meta(path) {
+        Some(Reason::Manifest)
     } else if excluded.has_path(path) {
         Some(Reason::BenchmarkPath)
     } else if excluded.has_text(text) {
