@@ -144,6 +144,10 @@ fn exists(compared: &Compared, import: &Import, part: &str) -> Result<(), Violat
     let known = match known_names(golden.language, import) {
         // Where the module's names are all listed, the list decides.
         Some(known) => known,
+        // So it does for Go's packages without a host.
+        None if golden.language == Language::Go && !is_hosted(&import.module) => {
+            is_standard_module(golden.language, &import.module)
+        }
         None if import.name.is_none() => {
             is_standard_module(golden.language, &import.module)
                 || is_common_name(golden.language, part)
@@ -154,6 +158,13 @@ fn exists(compared: &Compared, import: &Import, part: &str) -> Result<(), Violat
         return Err(Violation::NameExists(part.to_owned()));
     }
     Ok(())
+}
+
+fn is_hosted(module: &str) -> bool {
+    module
+        .split('/')
+        .next()
+        .is_some_and(|host| host.contains('.'))
 }
 
 /// Whether the import's module has its name; nothing where the module is not listed.

@@ -8,15 +8,17 @@
 mod arguments;
 mod declared;
 mod imports;
+mod known;
 mod names;
 mod parsed;
 
-use truefill_syntax::{Leaf, NameUse};
+use truefill_syntax::{Language, Leaf, NameUse};
 
 use crate::rows::HallucinationType;
 
 pub(crate) use arguments::{LISTS as ARGUMENT_LISTS, arguments, is_key, is_plain};
 pub(crate) use declared::{arity, takes_anything};
+pub(crate) use known::is_known;
 pub(crate) use names::parts;
 pub use names::{contains_word, is_tell_tale};
 pub use parsed::Parsed;
@@ -173,6 +175,10 @@ impl<'a> Compared<'a> {
             HallucinationType::Method => {
                 self.renamed("called name", &[NameUse::Call, NameUse::Method])
             }
+            // Python's annotations are mostly never evaluated: a wrong one raises nothing.
+            HallucinationType::UndefinedVariable if self.golden.language == Language::Python => {
+                self.renamed("identifier", &[NameUse::Variable])
+            }
             HallucinationType::UndefinedVariable => {
                 self.renamed("identifier", &[NameUse::Variable, NameUse::Type])
             }
@@ -211,7 +217,7 @@ impl<'a> Compared<'a> {
         if !self.golden.rebuilds(&before, old, new, &self.rejected) {
             return Err(Violation::ManyChanges);
         }
-        self.fresh(new)
+        self.fresh(new, leaf.name)
     }
 
     /// FGit's teacher may change anything, so long as code changes.
@@ -239,9 +245,9 @@ impl<'a> Compared<'a> {
     }
 
     /// The name is new to the file, unknown to the language, and plausible.
-    fn fresh(&self, name: &str) -> Result<(), Violation> {
+    fn fresh(&self, name: &str, name_use: Option<NameUse>) -> Result<(), Violation> {
         self.new_to_file(name)?;
-        if truefill_syntax::is_common_name(self.golden.language, name) {
+        if is_known(self.golden.language, name, name_use) {
             return Err(Violation::NameExists(name.to_owned()));
         }
         Ok(())

@@ -161,8 +161,8 @@ fn ways(golden: &Parsed, list: Node<'_>) -> Vec<Way> {
     let plain = given.iter().all(|(node, _)| is_plain(golden, *node));
     if let Some(arity) = arity(golden, list).filter(|_| plain) {
         let fits = (arity.least..=arity.most).contains(&given.len());
-        // PHP, JavaScript and Ruby's blocks ignore what is too much, or PHP does.
-        let counted = golden.language != Language::Php;
+        // These take what is too much and throw it away.
+        let counted = !matches!(golden.language, Language::Php | Language::JavaScript);
         ways.extend((fits && counted && given.len() == arity.most).then_some(Way::Extra));
         ways.extend(
             (fits && given.len() == arity.least && given.len() > 1).then_some(Way::Missing),

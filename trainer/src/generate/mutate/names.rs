@@ -4,10 +4,10 @@
 //! "longer, with an odd word" would be all that a model learns. So a name is changed in one of
 //! several ways, which the seed draws, and is as often shorter as it is longer.
 
-use truefill_syntax::{Draw, Language, NameUse, is_common_name, leaves};
+use truefill_syntax::{Draw, Language, NameUse, leaves};
 
 use super::twins;
-use crate::contract::Parsed;
+use crate::contract::{Parsed, is_known};
 use crate::generate::scene::Scene;
 use crate::generate::vocabulary::{Names, Vocabulary, Words, is_keyword};
 use crate::generate::words::{Name, Style};
@@ -120,6 +120,7 @@ pub(super) struct Pool<'a> {
     foreign: Vec<Name>,
     lone: Style,
     kind: Kind,
+    name_use: Option<NameUse>,
 }
 
 /// What a name is for, as far as the ways differ.
@@ -184,6 +185,7 @@ impl<'a> Pool<'a> {
             foreign,
             lone,
             kind: of,
+            name_use: uses.first().copied(),
         }
     }
 
@@ -258,7 +260,7 @@ impl<'a> Pool<'a> {
     fn is_free(&self, name: &str) -> bool {
         (2..=60).contains(&name.len())
             && self.is_free_option(name)
-            && !is_common_name(self.parsed.language, name)
+            && !is_known(self.parsed.language, name, self.name_use)
     }
 
     /// The words of a new name; nothing where the way does not go from this name.
