@@ -295,3 +295,5 @@ fn line_count(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_languages;

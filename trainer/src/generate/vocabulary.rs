@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use truefill_syntax::{Draw, Language, is_common_name};
+use truefill_syntax::{Draw, HoleKind, Language, is_common_name};
 
 use crate::rows::{Context, RowError, RowReader};
 
@@ -78,6 +78,8 @@ pub struct Words {
     pub plain: Names,
     /// Keywords of calls.
     pub keywords: Names,
+    /// Parts of imports.
+    pub imports: Names,
 }
 
 impl Words {
@@ -85,6 +87,7 @@ impl Words {
         let names = match found.place {
             Place::Called => &mut self.called,
             Place::Keyword => &mut self.keywords,
+            Place::Import => &mut self.imports,
             Place::Plain => &mut self.plain,
         };
         names.add(found.name, most);
@@ -134,7 +137,7 @@ impl Vocabulary {
             }
         }
         let room = self.repositories.len() < REPOSITORIES;
-        for found in names(context.language, &context.golden) {
+        for found in names(context.language, context.hole_kind, &context.golden) {
             if room || self.repositories.contains_key(&repo) {
                 self.repositories
                     .entry(repo)
@@ -238,6 +241,7 @@ fn words(text: &str) -> impl Iterator<Item = (&str, usize)> {
 enum Place {
     Called,
     Keyword,
+    Import,
     Plain,
 }
 
@@ -250,18 +254,26 @@ struct Found<'a> {
 
 /// The names in a piece of code; words in strings and comments, keywords and what the language
 /// itself brings are none.
-fn names(language: Language, code: &str) -> Vec<Found<'_>> {
-    let spans = prose(language, code);
+fn names(language: Language, hole: HoleKind, code: &str) -> Vec<Found<'_>> {
+    let import = hole == HoleKind::Import;
+    // The strings of imports are paths.
+    let spans = if import {
+        Vec::new()
+    } else {
+        prose(language, code)
+    };
     let mut found = Vec::new();
     for (name, at) in words(code) {
         let told = spans.iter().any(|span| span.contains(&at));
         let fits = (3..=LONGEST).contains(&name.len());
-        if told || !fits || is_common_name(language, name) || is_keyword(name) {
+        if told || !fits || is_keyword(name) || (!import && is_common_name(language, name)) {
             continue;
         }
         let rest = &code[at + name.len()..];
         let before = code[..at].trim_end();
-        let place = if rest.starts_with('(') {
+        let place = if import {
+            Place::Import
+        } else if rest.starts_with('(') {
             Place::Called
         } else if before.ends_with(['(', ',']) && names_argument(language, rest) {
             Place::Keyword
@@ -339,7 +351,7 @@ mod tests {
     #[test]
     fn names_are_told_apart() {
         let code = "stock.load_rows(shelf, 2x, é_1, order_by_age='a word', return) # remark";
-        let found = names(Language::Python, code);
+        let found = names(Language::Python, HoleKind::CallSite, code);
         let found: Vec<_> = found
             .iter()
             .map(|found| (found.name, found.place))
@@ -354,9 +366,22 @@ mod tests {
                 ("order_by_age", Place::Keyword),
             ]
         );
-        let rust = names(Language::Rust, "fetch_row::<'a>(row_view, \"a b_c\")");
+        let rust = names(
+            Language::Rust,
+            HoleKind::CallSite,
+            "fetch_row::<'a>(row_view, \"a b_c\")",
+        );
         let rust: Vec<_> = rust.iter().map(|found| found.name).collect();
         assert_eq!(rust, ["fetch_row", "row_view"]);
+        let import = names(Language::Go, HoleKind::Import, "\"encoding/json\"");
+        let import: Vec<_> = import
+            .iter()
+            .map(|found| (found.name, found.place))
+            .collect();
+        assert_eq!(
+            import,
+            [("encoding", Place::Import), ("json", Place::Import)]
+        );
     }
 
     #[test]

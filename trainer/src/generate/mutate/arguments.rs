@@ -88,6 +88,9 @@ const OPTIONS: &[(&str, char)] = &[
     ("blocking", 'b'),
 ];
 
+/// Keywords of other repositories that are looked at.
+const FOREIGN: usize = 128;
+
 pub(super) fn propose(scene: &Scene, vocabulary: &Vocabulary) -> Made {
     let golden = &scene.golden;
     let mut draw = scene.draw("parameter");
@@ -272,6 +275,7 @@ impl Call<'_> {
             .vocabulary
             .of_languages(golden.language)
             .flat_map(|words| words.keywords.iter())
+            .take(FOREIGN)
             .collect();
         // C# writes parameters as it writes variables.
         let lone = match super::names::lone(golden.language) {
@@ -281,7 +285,8 @@ impl Call<'_> {
         for _ in 0..24 {
             let (option, kind) = OPTIONS[draw.below(OPTIONS.len())];
             let (name, kind) = match draw.below(3) {
-                0 if !foreign.is_empty() => {
+                // A few names would stand everywhere.
+                0 if foreign.len() >= FOREIGN / 4 => {
                     let name = foreign[draw.below(foreign.len())];
                     (name.to_owned(), kind_of(name))
                 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use truefill_syntax::{Draw, Language, Leaf, NameUse, symbols_of};
 
-use super::names::{Pool, Way};
+use super::names::Pool;
+use super::ways::Way;
 use super::{Made, replaced};
 use crate::contract::Parsed;
 use crate::generate::generator::{Proposal, Refusal};

@@ -5,6 +5,7 @@ mod arguments;
 mod imports;
 mod names;
 mod twins;
+mod ways;
 
 use std::sync::Arc;
 

@@ -7,9 +7,10 @@
 use truefill_syntax::{Draw, Language, NameUse, leaves};
 
 use super::twins;
+use super::ways::{BEHIND, BEHIND_MODULES, Way, Wish, affix, is_part, no_echo, short, with_word};
 use crate::contract::{Parsed, is_known};
 use crate::generate::scene::Scene;
-use crate::generate::vocabulary::{Names, Vocabulary, Words, is_keyword};
+use crate::generate::vocabulary::{Vocabulary, Words, is_keyword};
 use crate::generate::words::{Name, Style};
 
 /// Names of the file that are looked at: those before and behind the hole, the nearest first.
@@ -20,86 +21,6 @@ const REACH: usize = 8 << 10;
 const TRIES: usize = 24;
 /// Names of other repositories that are looked at.
 const FOREIGN: usize = 512;
-
-/// First words that are exchanged for each other, and last ones.
-const FIRST: &[&str] = &[
-    "get", "set", "is", "has", "to", "on", "try", "with", "from", "make", "do", "as",
-];
-const LAST: &[&str] = &[
-    "id",
-    "key",
-    "name",
-    "index",
-    "count",
-    "size",
-    "list",
-    "map",
-    "path",
-    "type",
-    "data",
-    "info",
-    "value",
-    "all",
-    "now",
-    "text",
-    "error",
-    "exception",
-];
-
-/// What often stands behind the whole of a name, which is how models lengthen them.
-const BEHIND: &[&str] = &[
-    "all", "view", "info", "list", "value", "data", "type", "base", "ref", "item",
-];
-const BEHIND_MODULES: &[&str] = &[
-    "utils", "core", "common", "ext", "types", "base", "tools", "helpers",
-];
-
-/// How a name was made; rows carry it in their version, so that it can be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// One word is another of the repository's at the same end of a name.
-    Word,
-    /// One word is another that means nearly the same.
-    Twin,
-    /// One for many, or many for one.
-    Number,
-    /// A word at an end is gone, or is another that often stands there.
-    Affix,
-    /// Made as another name of the repository is, with one of its own words.
-    Habit,
-    /// The name of something in another repository, with a word of this one.
-    Foreign,
-    /// With one word more behind it.
-    Longer,
-    /// The name of something in another repository that has this one's shape.
-    Shape,
-}
-
-impl Way {
-    /// Those that the seed draws from, and what is left where none of them gives a name.
-    const DRAWN: [Self; 6] = [
-        Self::Word,
-        Self::Twin,
-        Self::Number,
-        Self::Affix,
-        Self::Habit,
-        Self::Foreign,
-    ];
-    const LAST: [Self; 2] = [Self::Shape, Self::Longer];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Word => "word",
-            Self::Twin => "twin",
-            Self::Number => "number",
-            Self::Affix => "affix",
-            Self::Habit => "habit",
-            Self::Foreign => "foreign",
-            Self::Longer => "longer",
-            Self::Shape => "shape",
-        }
-    }
-}
 
 /// The style of a lone small word in names of the language.
 pub(super) const fn lone(language: Language) -> Style {
@@ -149,21 +70,22 @@ impl<'a> Pool<'a> {
             [NameUse::Type, ..] => Kind::Type,
             _ => Kind::Other,
         };
+        // Lines that import have a vocabulary of their own.
+        let imports = uses.contains(&NameUse::Import);
         let kind = |words: &'a Words| match of {
             Kind::Called => &words.called,
             Kind::Keyword => &words.keywords,
+            _ if imports => &words.imports,
             _ => &words.plain,
         };
         let repo = &*scene.context.repo;
-        // Lines that import have a vocabulary of their own.
-        let imports = uses.contains(&NameUse::Import);
-        let own = (!imports).then(|| kind(vocabulary.of(repo)));
+        let own = kind(vocabulary.of(repo));
         let near: Vec<&str> = near(parsed, uses).collect();
         // Types are called like types.
         let fits = |name: &&str| of != Kind::Type || name.starts_with(char::is_uppercase);
         let own = near
             .into_iter()
-            .chain(own.into_iter().flat_map(Names::iter))
+            .chain(own.iter())
             .filter(|name| name.len() > 2);
         let own = own.filter(fits);
         let mut names: Vec<Name> = own.filter_map(|name| Name::parse(name, lone)).collect();
@@ -286,11 +208,22 @@ impl<'a> Pool<'a> {
                 self.foreign(draw, shares)
             }
             Way::Shape => {
-                let length = |name: &Name| name.words.iter().map(String::len).sum::<usize>();
+                let whole = name.words.concat();
                 self.foreign(draw, |other| {
-                    other.words.len() == name.words.len()
-                        && length(other).abs_diff(length(name)) < 3
+                    let other = other.words.concat();
+                    let ends = |text: &str| {
+                        let tail = text.char_indices().nth_back(2);
+                        tail.map_or(String::new(), |(at, _)| text[at..].to_owned())
+                    };
+                    let begins = |text: &str| text.chars().take(3).collect::<String>();
+                    let alike = begins(&other) == begins(&whole) || ends(&other) == ends(&whole);
+                    alike && other.len().abs_diff(whole.len()) < 4
                 })
+            }
+            Way::Short => {
+                let at = draw.below(name.words.len());
+                let cut = short(&name.words[at]).filter(|_| self.kind != Kind::Module);
+                Some(cut.map_or_else(Vec::new, |cut| with_word(&name.words, at, &cut)))
             }
             Way::Longer => {
                 let list = if self.kind == Kind::Module {
@@ -363,79 +296,10 @@ impl<'a> Pool<'a> {
 
     /// A name from elsewhere.
     fn foreign(&self, draw: &mut Draw, fits: impl Fn(&Name) -> bool) -> Option<Vec<String>> {
-        if self.kind == Kind::Module {
-            return None;
-        }
         let found: Vec<&Name> = self.foreign.iter().filter(|other| fits(other)).collect();
         let other = found.get(draw.below(found.len()))?;
         Some(other.words.clone())
     }
-}
-
-/// How long the new name should be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    Shorter,
-    Same,
-    Longer,
-    /// Whatever, if it is not far off.
-    Near,
-}
-
-impl Wish {
-    fn grants(self, old: &str, new: &str) -> bool {
-        let near = new.len().abs_diff(old.len()) <= 3 + old.len() / 2;
-        near && match self {
-            Self::Shorter => new.len() < old.len(),
-            Self::Same => new.len().abs_diff(old.len()) <= 1,
-            Self::Longer => new.len() > old.len(),
-            Self::Near => true,
-        }
-    }
-}
-
-/// All of `words` stand in `longer`, in order.
-fn is_part(words: &[String], longer: &[&str]) -> bool {
-    let mut longer = longer.iter();
-    words.iter().all(|word| longer.any(|other| other == word))
-}
-
-fn with_word(words: &[String], at: usize, word: &str) -> Vec<String> {
-    let mut words = words.to_vec();
-    word.clone_into(&mut words[at]);
-    words
-}
-
-/// Nothing where a word stands twice.
-fn no_echo(words: Vec<String>) -> Vec<String> {
-    let echo = words
-        .iter()
-        .enumerate()
-        .any(|(at, word)| words[..at].contains(word));
-    if echo { Vec::new() } else { words }
-}
-
-/// Without the word at one end, or with another that often stands there.
-fn affix(words: &[String], draw: &mut Draw) -> Option<Vec<String>> {
-    let last = words.len() - 1;
-    let other = |list: &[&str], word: &str, draw: &mut Draw| {
-        let other = list[draw.below(list.len())];
-        (list.contains(&word) && other != word).then(|| other.to_owned())
-    };
-    let found = match draw.below(4) {
-        0 if last > 0 => words[1..].to_vec(),
-        1 if last > 0 => words[..last].to_vec(),
-        2 if last > 0 => with_word(words, 0, &other(FIRST, &words[0], draw).unwrap_or_default()),
-        3 => with_word(
-            words,
-            last,
-            &other(LAST, &words[last], draw).unwrap_or_default(),
-        ),
-        _ => Vec::new(),
-    };
-    let whole =
-        found.iter().all(|word| !word.is_empty()) && found.iter().any(|word| word.len() > 2);
-    Some(if whole { found } else { Vec::new() })
 }
 
 /// Names of the uses around the hole.
