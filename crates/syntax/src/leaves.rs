@@ -99,6 +99,9 @@ fn given(language: Language, path: &Path) -> Option<NameUse> {
                 && path.last().field == Some("property");
             (bare || member).then_some(NameUse::Type)
         }
+        Language::CSharp => (parent.kind == "object_creation_expression"
+            && path.last().field == Some("type"))
+        .then_some(NameUse::Type),
         // An annotation, up to the expression or the definition that it belongs to.
         Language::Python => path
             .ancestors()
@@ -208,6 +211,15 @@ mod tests {
                     ("net", NameUse::Variable),
                     ("Server", NameUse::Type),
                     ("f", NameUse::Method),
+                ],
+            ),
+            (
+                Language::CSharp,
+                "class A { void F() { var a = new Store(b); a.Get(c); } }",
+                &[
+                    ("Store", NameUse::Type),
+                    ("b", NameUse::Variable),
+                    ("Get", NameUse::Method),
                 ],
             ),
             (

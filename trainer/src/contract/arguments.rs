@@ -256,10 +256,9 @@ pub(crate) fn is_plain(parsed: &Parsed, argument: Node<'_>) -> bool {
     let several = parsed.language == Language::Go && kind == "call_expression";
     let inner = argument.named_child(0).filter(|_| kind == "argument");
     let unpacked = inner.is_some_and(|inner| inner.kind().contains("unpacking"));
-    !(named && kind == "argument")
-        && !several
-        && !unpacked
-        && !unpacks.iter().any(|part| kind.contains(part))
+    let by_name = named && kind == "argument";
+    let spread = unpacks.iter().any(|part| kind.contains(part));
+    !(by_name || several || unpacked || spread)
 }
 
 /// Arguments by place behind arguments by keyword in the lists that touch the hole: errors in

@@ -20,7 +20,6 @@ pub(crate) use arguments::{LISTS as ARGUMENT_LISTS, arguments, is_key, is_plain}
 pub(crate) use declared::{arity, takes_anything};
 pub(crate) use known::is_known;
 pub(crate) use names::parts;
-pub use names::{contains_word, is_tell_tale};
 pub use parsed::Parsed;
 
 /// Why a candidate is no negative.

@@ -44,12 +44,6 @@ const TELLING_PAIRS: &[(&str, &str)] = &[
     ("foo", "bar"),
 ];
 
-/// A name that says that it is invented.
-#[must_use]
-pub fn is_tell_tale(name: &str) -> bool {
-    tells(name, "")
-}
-
 /// A name that says that it is invented, in a file that does not speak of such things itself.
 pub(super) fn tells(name: &str, file: &str) -> bool {
     let words = words(name);
@@ -121,8 +115,7 @@ fn is_word_char(c: char) -> bool {
 }
 
 /// `text` has `name` as a whole word.
-#[must_use]
-pub fn contains_word(text: &str, name: &str) -> bool {
+pub(super) fn contains_word(text: &str, name: &str) -> bool {
     let name = bare(name);
     if name.is_empty() {
         return false;
@@ -167,7 +160,7 @@ mod tests {
             "FOO_BAR",
             "undefined_total",
         ] {
-            assert!(is_tell_tale(name), "{name}");
+            assert!(tells(name, ""), "{name}");
         }
         for name in [
             "load_users",
@@ -179,7 +172,7 @@ mod tests {
             "unrealized_pnl",
             "inventItems",
         ] {
-            assert!(!is_tell_tale(name), "{name}");
+            assert!(!tells(name, ""), "{name}");
         }
         // Where the file itself speaks of placeholders, the word tells nothing.
         assert!(tells("placeholder_text", "label = input.text"));

@@ -79,6 +79,7 @@ fn bare(name: &str) -> &str {
 fn sites<'p>(golden: &'p Parsed, uses: &[NameUse]) -> Vec<&'p Leaf> {
     let special = [
         "self", "this", "super", "cls", "Self", "static", "parent", "raise", "puts", "require",
+        "var", "auto", "dynamic",
     ];
     if golden.in_hole().trim_start().starts_with("namespace ") {
         return Vec::new();

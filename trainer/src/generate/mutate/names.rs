@@ -175,7 +175,7 @@ impl<'a> Pool<'a> {
         !self.parsed.tells(name)
             && !self.parsed.has_word(name)
             && !self.vocabulary.has(self.repo, name)
-            && !is_keyword(name)
+            && !is_keyword(&name.to_lowercase())
     }
 
     /// Neither the window nor the repository nor the language has the name.
