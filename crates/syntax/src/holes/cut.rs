@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Hole, HoleKind,
-    kinds::{is_block, is_one_import, is_statement},
+    kinds::{Place, is_block, is_one_import, is_statement},
 };
 
 /// Holes in the order of the text: start, end, kind.
@@ -38,15 +38,27 @@ pub fn holes(language: Language, text: &str) -> Vec<Hole> {
 pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
     let mut found = Found::new();
     let mut cursor = tree.walk();
+    // Kept here, since a node finds its parent by a search from the root.
+    let mut parents: Vec<Node> = Vec::new();
     loop {
         let node = cursor.node();
         if !node.is_error() {
-            cut_node(language, text, node, cursor.field_name(), &mut found);
+            let place = Place {
+                node,
+                parent: parents.last().copied(),
+                field: cursor.field_name(),
+            };
+            cut_node(language, text, &place, &mut found);
         }
-        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+        if cursor.goto_first_child() {
+            parents.push(node);
+            continue;
+        }
+        if cursor.goto_next_sibling() {
             continue;
         }
         loop {
+            parents.pop();
             if !cursor.goto_parent() {
                 cut_leaves(language, text, tree, &mut found);
                 let hole = |(start, end, kind)| Hole {
@@ -62,7 +74,8 @@ pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
     }
 }
 
-fn cut_node(language: Language, text: &str, node: Node, field: Option<&str>, found: &mut Found) {
+fn cut_node(language: Language, text: &str, place: &Place, found: &mut Found) {
+    let (node, field) = (place.node, place.field);
     let kind = node.kind();
     let range = node.byte_range();
     let body = &text[range.clone()];
@@ -71,7 +84,7 @@ fn cut_node(language: Language, text: &str, node: Node, field: Option<&str>, fou
     let mut add = |kind, range: Range<usize>| {
         found.insert((range.start, range.end, kind));
     };
-    if short && is_one_import(language, text, node) {
+    if short && is_one_import(language, text, place) {
         add(HoleKind::Import, range.clone());
         return;
     }
@@ -83,16 +96,10 @@ fn cut_node(language: Language, text: &str, node: Node, field: Option<&str>, fou
     if arguments && short && body.starts_with('(') && body.ends_with(')') && body.len() > 2 {
         add(HoleKind::Arguments, range.start + 1..range.end - 1);
     }
-    // Ruby's `check! if x` has its statement as a body.
-    let modified = kind.ends_with("_modifier");
-    let plain = (modified || node.child_by_field_name("body").is_none())
-        && node.child_by_field_name("consequence").is_none()
-        && !body.contains("{\n")
-        && !ends_block(body);
-    if short && plain && body.len() > 4 && is_statement(language, node, field) {
+    if short && body.len() > 4 && is_statement(language, place) && is_plain(node, body) {
         add(HoleKind::Statement, range.clone());
     }
-    if body.lines().count() <= MOST_LINES && is_block(text, node, field) {
+    if is_block(text, place) && body.lines().count() <= MOST_LINES {
         let braces = body.starts_with('{') && body.ends_with('}');
         let inner = if braces {
             range.start + 1..range.end - 1
@@ -105,6 +112,16 @@ fn cut_node(language: Language, text: &str, node: Node, field: Option<&str>, fou
             add(HoleKind::Block, start..start + code.len());
         }
     }
+}
+
+/// The statement has no body of its own.
+fn is_plain(node: Node, body: &str) -> bool {
+    // Ruby's `check! if x` has its statement as a body.
+    let modified = node.kind().ends_with("_modifier");
+    (modified || node.child_by_field_name("body").is_none())
+        && node.child_by_field_name("consequence").is_none()
+        && !body.contains("{\n")
+        && !ends_block(body)
 }
 
 /// Ruby: the statement's last line closes a block with a body.

@@ -100,9 +100,21 @@ const CONTAINERS: &[&str] = &[
     "union",
 ];
 
-/// `node` is a whole statement without a body of its own.
-pub(super) fn is_statement(language: Language, node: Node, field: Option<&str>) -> bool {
-    let parent = node.parent();
+/// A node where it stands.
+pub(super) struct Place<'tree> {
+    pub node: Node<'tree>,
+    pub parent: Option<Node<'tree>>,
+    /// The field that it fills in its parent.
+    pub field: Option<&'tree str>,
+}
+
+/// The node is a whole statement without a body of its own.
+pub(super) fn is_statement(language: Language, place: &Place) -> bool {
+    let Place {
+        node,
+        parent,
+        field,
+    } = *place;
     let below = parent.map_or("", |parent| parent.kind());
     if language == Language::Ruby {
         // What stands between braces on one line is an expression.
@@ -125,11 +137,10 @@ pub(super) fn is_statement(language: Language, node: Node, field: Option<&str>) 
         "field_declaration" => !matches!(language, Language::Go | Language::Rust),
         // C#'s have bodies.
         "property_declaration" => language == Language::Php,
-        // What a C++ class only declares, nobody guesses.
-        _ if declares_function(node) => false,
         kind => STATEMENTS.contains(&kind),
     };
-    of_language && !part
+    // What a C++ class only declares, nobody guesses.
+    of_language && !part && !declares_function(node)
 }
 
 fn one_line(node: Node) -> bool {
@@ -141,27 +152,22 @@ fn declares_function(node: Node) -> bool {
     declarator.is_some_and(|declarator| declarator.kind() == "function_declarator")
 }
 
-/// `node` imports one module, or the names of one: of a Go group a single line, in Ruby and CommonJS
-/// the whole statement that requires.
-pub(super) fn is_one_import(language: Language, text: &str, node: Node) -> bool {
+/// The node imports one module, or the names of one: of a Go group a single line, in Ruby and
+/// CommonJS the whole statement that requires.
+pub(super) fn is_one_import(language: Language, text: &str, place: &Place) -> bool {
+    let node = place.node;
     let kind = node.kind();
-    match language {
-        Language::Go => {
-            let group = node
-                .named_child(0)
-                .is_some_and(|child| child.kind() == "import_spec_list");
-            let alone = kind == "import_declaration" && !group;
-            let listed = node
-                .parent()
-                .is_some_and(|parent| parent.kind() == "import_spec_list");
-            alone || (kind == "import_spec" && listed)
+    let list = "import_spec_list";
+    match (language, kind) {
+        (Language::Go, "import_declaration") => {
+            node.named_child(0).is_none_or(|child| child.kind() != list)
         }
-        Language::Ruby => kind == "call" && requires(text, node),
-        _ if language.is_ecmascript()
-            && matches!(
-                kind,
-                "lexical_declaration" | "variable_declaration" | "expression_statement"
-            ) =>
+        (Language::Go, "import_spec") => place.parent.is_some_and(|parent| parent.kind() == list),
+        (Language::Go, _) => false,
+        (Language::Ruby, "call") => requires(text, node),
+        (Language::Ruby, _) => false,
+        (_, "lexical_declaration" | "variable_declaration" | "expression_statement")
+            if language.is_ecmascript() =>
         {
             node.named_child_count() == 1
                 && node.named_child(0).is_some_and(|only| {
@@ -185,13 +191,13 @@ fn requires(text: &str, call: Node) -> bool {
         && argument.is_some_and(|argument| argument.kind() == "string")
 }
 
-/// `node` is the body of a function, a loop or a branch.
-pub(super) fn is_block(text: &str, node: Node, field: Option<&str>) -> bool {
-    let Some(parent) = node.parent() else {
+/// The node is the body of a function, a loop or a branch.
+pub(super) fn is_block(text: &str, place: &Place) -> bool {
+    let Some(parent) = place.parent.filter(|_| place.field == Some("body")) else {
         return false;
     };
     let container = CONTAINERS.iter().any(|part| parent.kind().contains(part));
     // PHP's `foreach (…): … endforeach` has the colon in its body.
-    let colon = text[node.byte_range()].starts_with(':');
-    field == Some("body") && !container && !colon
+    let colon = text[place.node.byte_range()].starts_with(':');
+    !container && !colon
 }
