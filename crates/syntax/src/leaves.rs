@@ -8,7 +8,7 @@ use tree_sitter::Tree;
 use crate::{
     builtins,
     language::Language,
-    roles::{Role, role, table, walk},
+    roles::{Path, Role, role, table, walk},
 };
 
 /// What a name is at its place.
@@ -67,7 +67,7 @@ pub fn leaves(language: Language, text: &str, tree: &Tree, range: Range<usize>) 
                 .into_iter()
                 .flatten()
                 .any(|next| text[next.byte_range()].starts_with('('));
-            use_of(role(language, text, path), called)
+            given(language, path).unwrap_or_else(|| use_of(role(language, text, path), called))
         });
         if kind == "hash_key_symbol" {
             // Ruby: `name: value` in a call.
@@ -82,6 +82,34 @@ pub fn leaves(language: Language, text: &str, tree: &Tree, range: Range<usize>) 
         });
     });
     found
+}
+
+/// What a name is by its place alone, where its role says something else for the guard's sake.
+fn given(language: Language, path: &Path) -> Option<NameUse> {
+    let parent = path.up(1)?;
+    match language {
+        // A call may fill a variable that it is given; it is read all the same.
+        Language::Php => (parent.kind == "variable_name" && path.up(2)?.kind == "argument")
+            .then_some(NameUse::Variable),
+        // What `new` makes is a type, as in every other language.
+        _ if language.is_ecmascript() => {
+            let bare = parent.kind == "new_expression" && path.last().field == Some("constructor");
+            let member = parent.kind == "member_expression"
+                && parent.field == Some("constructor")
+                && path.last().field == Some("property");
+            (bare || member).then_some(NameUse::Type)
+        }
+        Language::CSharp => (parent.kind == "object_creation_expression"
+            && path.last().field == Some("type"))
+        .then_some(NameUse::Type),
+        // An annotation, up to the expression or the definition that it belongs to.
+        Language::Python => path
+            .ancestors()
+            .take_while(|frame| frame.field != Some("body") && !frame.kind.contains("argument"))
+            .any(|frame| frame.kind == "type")
+            .then_some(NameUse::Type),
+        _ => None,
+    }
 }
 
 /// Inside of a macro a member's call is not known from the tree, hence `called`.
@@ -113,6 +141,14 @@ pub fn is_common_name(language: Language, name: &str) -> bool {
 #[must_use]
 pub fn is_standard_module(language: Language, name: &str) -> bool {
     builtins::contains_module(language, name)
+}
+
+/// Whether a module of the language's standard library has `name`; `None` for a module that is not
+/// listed.
+#[must_use]
+pub fn is_standard_name(language: Language, module: &str, name: &str) -> Option<bool> {
+    let module = module.strip_prefix("node:").unwrap_or(module);
+    builtins::module(language, module).map(|names| names.contains(name))
 }
 
 #[cfg(test)]
@@ -152,6 +188,50 @@ mod tests {
                     ("load", NameUse::Method),
                     ("make", NameUse::Call),
                     ("z", NameUse::Variable),
+                ],
+            ),
+            (
+                Language::Php,
+                "<?php $this->store->insert($row); Cache::forget($key); $x?->tick(); make($z);",
+                &[
+                    ("store", NameUse::Member),
+                    ("insert", NameUse::Method),
+                    ("row", NameUse::Variable),
+                    ("Cache", NameUse::Variable),
+                    ("forget", NameUse::Method),
+                    ("tick", NameUse::Method),
+                    ("make", NameUse::Call),
+                ],
+            ),
+            (
+                Language::TypeScript,
+                "const a = new Store(b); const c = new net.Server(d); e.f<G>(h);",
+                &[
+                    ("Store", NameUse::Type),
+                    ("net", NameUse::Variable),
+                    ("Server", NameUse::Type),
+                    ("f", NameUse::Method),
+                ],
+            ),
+            (
+                Language::CSharp,
+                "class A { void F() { var a = new Store(b); a.Get(c); } }",
+                &[
+                    ("Store", NameUse::Type),
+                    ("b", NameUse::Variable),
+                    ("Get", NameUse::Method),
+                ],
+            ),
+            (
+                Language::Python,
+                "def f(a: Row, b=c) -> List[Item]:\n    d: float = e(g)\n",
+                &[
+                    ("Row", NameUse::Type),
+                    ("c", NameUse::Variable),
+                    ("Item", NameUse::Type),
+                    ("float", NameUse::Type),
+                    ("e", NameUse::Call),
+                    ("g", NameUse::Variable),
                 ],
             ),
         ];

@@ -29,7 +29,7 @@ pub use holes::{
 pub use index::{Index, IndexSize, indexable_files};
 pub use known::is_known_everywhere;
 pub use language::{Indentation, Language};
-pub use leaves::{Leaf, NameUse, is_common_name, is_standard_module, leaves};
+pub use leaves::{Leaf, NameUse, is_common_name, is_standard_module, is_standard_name, leaves};
 pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
 pub use roles::SymbolKind;
 pub use shape::{Shape, ShapeDecision, completion_shape};

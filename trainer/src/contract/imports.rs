@@ -1,10 +1,65 @@
 //! One import that names what does not exist.
 
-use truefill_syntax::{Import, is_common_name, is_standard_module, symbols_of};
+use truefill_syntax::{
+    Import, Language, is_common_name, is_standard_module, is_standard_name, symbols_of,
+};
 
-use super::{Compared, Parsed, Violation, is_tell_tale};
+use super::{Compared, Parsed, Violation};
 
 const OTHER: Violation = Violation::OtherChange { expected: "import" };
+
+/// Modules of Rust's standard library with everything that they hold: of these it is known that
+/// `HashTable` is not among them, however much code has a type of that name.
+const RUST: &[(&str, &[&str])] = &[
+    (
+        "std::collections",
+        &[
+            "BTreeMap",
+            "BTreeSet",
+            "BinaryHeap",
+            "Bound",
+            "HashMap",
+            "HashSet",
+            "LinkedList",
+            "TryReserveError",
+            "VecDeque",
+            "binary_heap",
+            "btree_map",
+            "btree_set",
+            "hash_map",
+            "hash_set",
+            "linked_list",
+            "vec_deque",
+        ],
+    ),
+    ("std::rc", &["Rc", "UniqueRc", "Weak"]),
+    (
+        "std::cell",
+        &[
+            "BorrowError",
+            "BorrowMutError",
+            "Cell",
+            "LazyCell",
+            "OnceCell",
+            "Ref",
+            "RefCell",
+            "RefMut",
+            "SyncUnsafeCell",
+            "UnsafeCell",
+        ],
+    ),
+    (
+        "std::time",
+        &[
+            "Duration",
+            "Instant",
+            "SystemTime",
+            "SystemTimeError",
+            "TryFromFloatSecsError",
+            "UNIX_EPOCH",
+        ],
+    ),
+];
 
 /// The candidate imports as many names as the golden line, and one package or symbol is another.
 pub(super) fn check(compared: &Compared) -> Result<(), Violation> {
@@ -16,31 +71,18 @@ pub(super) fn check(compared: &Compared) -> Result<(), Violation> {
     if before.len() != after.len() {
         return Err(OTHER);
     }
-    let changed: Vec<(&Import, &Import)> = before
-        .iter()
-        .zip(&after)
-        .filter(|(old, new)| (&old.module, &old.name) != (&new.module, &new.name))
-        .collect();
-    let renamed = before.iter().zip(&after).any(|(old, new)| {
-        (&old.module, &old.name) == (&new.module, &new.name) && old.alias != new.alias
-    });
-    if renamed {
+    let same =
+        |(old, new): &(&Import, &Import)| (&old.module, &old.name) == (&new.module, &new.name);
+    let pairs = || before.iter().zip(&after);
+    if pairs().any(|pair| same(&pair) && pair.0.alias != pair.1.alias) {
         // What a file calls an import is its own affair.
         return Err(OTHER);
     }
-    let Some((first_old, first_new)) = changed.first() else {
+    let Some((_, new)) = pairs().find(|pair| !same(pair)) else {
         return Err(Violation::NoChange);
     };
-    let one_module = changed.iter().all(|(old, new)| {
-        old.name == new.name && old.module == first_old.module && new.module == first_new.module
-    });
-    if changed.len() > 1 && !one_module {
-        return Err(Violation::ManyChanges);
-    }
-    if first_new.name.is_none() && is_standard_module(golden.language, &first_new.module) {
-        return Err(Violation::NameExists(first_new.module.clone()));
-    }
-    new_part(compared)
+    let part = changed_part(compared)?;
+    exists(compared, new, &part)
 }
 
 fn imports(parsed: &Parsed) -> Vec<Import> {
@@ -55,30 +97,82 @@ fn imports(parsed: &Parsed) -> Vec<Import> {
         .collect()
 }
 
-/// At least one changed part of the import is new to the file and to the language.
-fn new_part(compared: &Compared) -> Result<(), Violation> {
-    let rejected = &compared.rejected;
-    let mut verdict = Err(Violation::NoNewName);
-    for leaf in compared.changed(rejected) {
-        let text = rejected.text_of(&leaf);
-        if !text.chars().any(char::is_alphabetic) {
-            continue;
-        }
-        if is_tell_tale(text) {
-            return Err(Violation::TellTale(text.to_owned()));
-        }
-        let known = match () {
-            () if compared.golden.has_word(text) => Some(Violation::NameInFile(text.to_owned())),
-            () if is_common_name(compared.golden.language, text) => {
-                Some(Violation::NameExists(text.to_owned()))
-            }
-            () => None,
-        };
-        match known {
-            None => verdict = Ok(()),
-            Some(known) if verdict == Err(Violation::NoNewName) => verdict = Err(known),
-            Some(_) => {}
-        }
+/// The one word of the import that differs.
+fn changed_part(compared: &Compared) -> Result<String, Violation> {
+    let text = |parsed: &Parsed| {
+        let changed = compared.changed(parsed);
+        let ends = changed.first().zip(changed.last());
+        ends.map_or_else(String::new, |(first, last)| {
+            parsed.text[first.range.start..last.range.end].to_owned()
+        })
+    };
+    let (old, new) = (text(compared.golden), text(&compared.rejected));
+    let (old, new) = (words(&old), words(&new));
+    let same_start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let most = old.len().min(new.len()) - same_start;
+    let same_end = (1..=most)
+        .take_while(|at| old[old.len() - at] == new[new.len() - at])
+        .count();
+    let gone = &old[same_start..old.len() - same_end];
+    match (gone, &new[same_start..new.len() - same_end]) {
+        ([] | [_], [part]) => Ok((*part).to_owned()),
+        (_, []) => Err(Violation::NoNewName),
+        _ => Err(Violation::ManyChanges),
     }
-    verdict
+}
+
+/// The names of an import and the parts of its path; `lodash-es` is one part.
+fn words(text: &str) -> Vec<&str> {
+    let is_sign = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'));
+    text.split(is_sign)
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// The changed part is new to the file, plausible, and no name that the language brings.
+fn exists(compared: &Compared, import: &Import, part: &str) -> Result<(), Violation> {
+    let golden = compared.golden;
+    if !part.chars().any(char::is_alphabetic) {
+        return Err(Violation::NoNewName);
+    }
+    if golden.tells(part) {
+        return Err(Violation::TellTale(part.to_owned()));
+    }
+    if golden.has_word(part) {
+        return Err(Violation::NameInFile(part.to_owned()));
+    }
+    let known = match known_names(golden.language, import) {
+        // Where the module's names are all listed, the list decides.
+        Some(known) => known,
+        // So it does for Go's packages without a host.
+        None if golden.language == Language::Go && !is_hosted(&import.module) => {
+            is_standard_module(golden.language, &import.module)
+        }
+        None if import.name.is_none() => {
+            is_standard_module(golden.language, &import.module)
+                || is_common_name(golden.language, part)
+        }
+        None => is_common_name(golden.language, part),
+    };
+    if known {
+        return Err(Violation::NameExists(part.to_owned()));
+    }
+    Ok(())
+}
+
+fn is_hosted(module: &str) -> bool {
+    module
+        .split('/')
+        .next()
+        .is_some_and(|host| host.contains('.'))
+}
+
+/// Whether the import's module has its name; nothing where the module is not listed.
+fn known_names(language: Language, import: &Import) -> Option<bool> {
+    let name = import.name.as_deref()?;
+    if language == Language::Rust {
+        let (_, names) = RUST.iter().find(|(module, _)| *module == import.module)?;
+        return Some(names.contains(&name));
+    }
+    is_standard_name(language, &import.module, name)
 }

@@ -6,17 +6,20 @@
 //! and that does not tell on itself (§5.3).
 
 mod arguments;
+mod declared;
 mod imports;
+mod known;
 mod names;
 mod parsed;
 
-use truefill_syntax::NameUse;
+use truefill_syntax::{Language, Leaf, NameUse};
 
 use crate::rows::HallucinationType;
 
-pub(crate) use arguments::LISTS as ARGUMENT_LISTS;
-pub(crate) use names::words;
-pub use names::{contains_word, is_tell_tale};
+pub(crate) use arguments::{LISTS as ARGUMENT_LISTS, arguments, is_key, is_plain};
+pub(crate) use declared::{arity, takes_anything};
+pub(crate) use known::is_known;
+pub(crate) use names::parts;
 pub use parsed::Parsed;
 
 /// Why a candidate is no negative.
@@ -29,7 +32,7 @@ pub enum Violation {
     #[error("expected another text than the golden completion, found the same")]
     SameAsGolden,
     /// It has another number of lines.
-    #[error("expected {expected} lines, found {found}")]
+    #[error("expected as many lines as the golden completion has ({expected}), found {found}")]
     Lines {
         /// Lines of the golden completion.
         expected: usize,
@@ -60,9 +63,12 @@ pub enum Violation {
     /// The name stands in the prefix, the suffix or the golden completion.
     #[error("expected a name that the file does not have, found `{0}`")]
     NameInFile(String),
-    /// The language or its library brings the name.
-    #[error("expected a name that does not exist, found `{0}`, which the language brings")]
+    /// The language or its library brings the name, or its code uses it everywhere.
+    #[error("expected a name that does not exist, found `{0}`, which code of the language has")]
     NameExists(String),
+    /// The function takes any argument.
+    #[error("expected an argument that the function does not take, found one that it may take")]
+    MayBeValid,
     /// The change brings no name at all.
     #[error("expected a new name, found none")]
     NoNewName,
@@ -72,8 +78,8 @@ pub enum Violation {
     /// The golden text is no import.
     #[error("expected an import line as the golden completion, found none")]
     NotAnImport,
-    /// The file is too long or too slow to parse.
-    #[error("expected a file that parses in time, found one that does not")]
+    /// The window is too long.
+    #[error("expected a window of at most 512 KiB, found a longer one")]
     Unparsed,
 }
 
@@ -93,6 +99,7 @@ impl Violation {
             Self::OtherChange { .. } => "other_change",
             Self::NameInFile(_) => "name_in_file",
             Self::NameExists(_) => "name_exists",
+            Self::MayBeValid => "may_be_valid",
             Self::NoNewName => "no_new_name",
             Self::TellTale(_) => "tell_tale",
             Self::NotAnImport => "not_an_import",
@@ -167,6 +174,10 @@ impl<'a> Compared<'a> {
             HallucinationType::Method => {
                 self.renamed("called name", &[NameUse::Call, NameUse::Method])
             }
+            // Python's annotations are mostly never evaluated: a wrong one raises nothing.
+            HallucinationType::UndefinedVariable if self.golden.language == Language::Python => {
+                self.renamed("identifier", &[NameUse::Variable])
+            }
             HallucinationType::UndefinedVariable => {
                 self.renamed("identifier", &[NameUse::Variable, NameUse::Type])
             }
@@ -186,28 +197,26 @@ impl<'a> Compared<'a> {
         if before.len() != after.len() {
             return Err(other());
         }
-        let mut change: Option<(&str, &str)> = None;
+        let mut changes: Vec<((&str, &str), &Leaf, &Leaf)> = Vec::new();
         for (old, new) in before.iter().zip(&after) {
             let pair = (self.golden.text_of(old), self.rejected.text_of(new));
-            if pair.0 == pair.1 {
-                continue;
+            if pair.0 != pair.1 && !changes.iter().any(|(known, ..)| *known == pair) {
+                changes.push((pair, old, new));
             }
-            let (Some(old_use), true) = (old.name, old.kind == new.kind) else {
-                return Err(other());
-            };
-            if change.is_some_and(|known| known != pair) {
-                return Err(Violation::ManyChanges);
-            }
-            if !uses.contains(&old_use) {
-                return Err(other());
-            }
-            change = Some(pair);
         }
-        let (old, new) = change.ok_or(Violation::NoChange)?;
+        let ((old, new), leaf, other_leaf) = match changes[..] {
+            [] => return Err(Violation::NoChange),
+            [change] => change,
+            _ => return Err(Violation::ManyChanges),
+        };
+        let used = leaf.name.is_some_and(|name| uses.contains(&name));
+        if !used || leaf.kind != other_leaf.kind {
+            return Err(other());
+        }
         if !self.golden.rebuilds(&before, old, new, &self.rejected) {
             return Err(Violation::ManyChanges);
         }
-        self.fresh(new)
+        self.fresh(new, leaf.name)
     }
 
     /// FGit's teacher may change anything, so long as code changes.
@@ -221,7 +230,7 @@ impl<'a> Compared<'a> {
         }
         for leaf in self.changed(&self.rejected) {
             let text = self.rejected.text_of(&leaf);
-            if leaf.name.is_some() && is_tell_tale(text) && !self.golden.has_word(text) {
+            if leaf.name.is_some() && self.golden.tells(text) {
                 return Err(Violation::TellTale(text.to_owned()));
             }
         }
@@ -229,15 +238,15 @@ impl<'a> Compared<'a> {
     }
 
     /// The leaves of the hole that differ, and what lies between them.
-    fn changed(&self, parsed: &Parsed) -> Vec<truefill_syntax::Leaf> {
+    fn changed(&self, parsed: &Parsed) -> Vec<Leaf> {
         let leaves = parsed.hole_leaves();
         leaves[self.same_start..leaves.len() - self.same_end].to_vec()
     }
 
     /// The name is new to the file, unknown to the language, and plausible.
-    fn fresh(&self, name: &str) -> Result<(), Violation> {
+    fn fresh(&self, name: &str, name_use: Option<NameUse>) -> Result<(), Violation> {
         self.new_to_file(name)?;
-        if truefill_syntax::is_common_name(self.golden.language, name) {
+        if is_known(self.golden.language, name, name_use) {
             return Err(Violation::NameExists(name.to_owned()));
         }
         Ok(())
@@ -248,7 +257,7 @@ impl<'a> Compared<'a> {
         if !names::is_name(name) {
             return Err(Violation::NoNewName);
         }
-        if is_tell_tale(name) {
+        if self.golden.tells(name) {
             return Err(Violation::TellTale(name.to_owned()));
         }
         if self.golden.has_word(name) {
@@ -285,3 +294,5 @@ fn line_count(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_languages;

@@ -4,17 +4,23 @@ use std::sync::LazyLock;
 
 use truefill_model::fim::FimFormat;
 
-/// What a name's words begin with when it says that it is invented (paper "hard negatives", §5.3).
+/// Words that say that a name is invented (paper "hard negatives", §5.3), whole: `inventory` and
+/// `unrealized` say nothing.
 const TELLS: &[&str] = &[
     "fake",
+    "faked",
     "bogus",
-    "hallucinat",
+    "hallucinate",
+    "hallucinated",
+    "hallucination",
     "dummy",
-    "invent",
+    "invented",
     "nonexist",
-    "imaginar",
-    "fictit",
-    "fiction",
+    "nonexistent",
+    "nonexisting",
+    "imaginary",
+    "fictional",
+    "fictitious",
     "phantom",
     "madeup",
     "undefined",
@@ -23,6 +29,7 @@ const TELLS: &[&str] = &[
     "placeholder",
     "foobar",
     "xyz",
+    "xyzzy",
 ];
 
 /// Pairs of words that tell together.
@@ -37,42 +44,56 @@ const TELLING_PAIRS: &[(&str, &str)] = &[
     ("foo", "bar"),
 ];
 
-/// A name that says that it is invented.
-#[must_use]
-pub fn is_tell_tale(name: &str) -> bool {
+/// A name that says that it is invented, in a file that does not speak of such things itself.
+pub(super) fn tells(name: &str, file: &str) -> bool {
     let words = words(name);
-    let word = words
-        .iter()
-        .any(|word| TELLS.iter().any(|tell| word.starts_with(tell)));
-    let pair = words
-        .windows(2)
-        .any(|pair| TELLING_PAIRS.contains(&(&pair[0], &pair[1])));
+    let told = |word: &str| TELLS.contains(&word) && !has_inside(file, word);
+    let word = words.iter().any(|word| told(word));
+    let pair = words.windows(2).any(|pair| {
+        let known = has_inside(file, &pair[0]) && has_inside(file, &pair[1]);
+        TELLING_PAIRS.contains(&(&pair[0], &pair[1])) && !known
+    });
     word || pair
 }
 
-/// The words of a name in lower case: `loadUser_data` gives load, user, data.
+/// `text` has the ASCII `word`, in small or large letters, be it a part of a name.
+fn has_inside(text: &str, word: &str) -> bool {
+    let (text, word) = (text.as_bytes(), word.as_bytes());
+    text.windows(word.len().max(1))
+        .any(|part| part.eq_ignore_ascii_case(word))
+}
+
+/// The words of a name in lower case: `loadHTTPUser_data` gives load, http, user, data.
 pub(crate) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut begin = true;
-    let mut lower_before = false;
-    for c in name.chars() {
-        if !c.is_alphanumeric() {
-            begin = true;
-            continue;
+    parts(name).map(str::to_lowercase).collect()
+}
+
+/// The words of a name as they are written.
+pub(crate) fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split(|c: char| !c.is_alphanumeric())
+        .flat_map(humps)
+        .filter(|part| !part.is_empty())
+}
+
+/// `BTreeMap` gives B, Tree and Map; `HTTPUser2` gives HTTP and User2.
+fn humps(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let mut chars = rest.char_indices().peekable();
+        let (_, mut last) = chars.next()?;
+        let mut end = rest.len();
+        while let Some((at, c)) = chars.next() {
+            let next_lower = chars.peek().is_some_and(|(_, next)| next.is_lowercase());
+            if c.is_uppercase() && (!last.is_uppercase() || next_lower) {
+                end = at;
+                break;
+            }
+            last = c;
         }
-        if c.is_uppercase() && lower_before {
-            begin = true;
-        }
-        lower_before = !c.is_uppercase();
-        if begin {
-            words.push(String::new());
-            begin = false;
-        }
-        if let Some(word) = words.last_mut() {
-            word.extend(c.to_lowercase());
-        }
-    }
-    words
+        let (head, tail) = rest.split_at(end);
+        rest = tail;
+        Some(head)
+    })
 }
 
 /// The text could be an identifier, or the bare part of one with a sigil.
@@ -94,8 +115,7 @@ fn is_word_char(c: char) -> bool {
 }
 
 /// `text` has `name` as a whole word.
-#[must_use]
-pub fn contains_word(text: &str, name: &str) -> bool {
+pub(super) fn contains_word(text: &str, name: &str) -> bool {
     let name = bare(name);
     if name.is_empty() {
         return false;
@@ -140,11 +160,23 @@ mod tests {
             "FOO_BAR",
             "undefined_total",
         ] {
-            assert!(is_tell_tale(name), "{name}");
+            assert!(tells(name, ""), "{name}");
         }
-        for name in ["load_users", "Manufacture", "real_value", "foo", "inverted"] {
-            assert!(!is_tell_tale(name), "{name}");
+        for name in [
+            "load_users",
+            "Manufacture",
+            "real_value",
+            "foo",
+            "inverted",
+            "inventory",
+            "unrealized_pnl",
+            "inventItems",
+        ] {
+            assert!(!tells(name, ""), "{name}");
         }
+        // Where the file itself speaks of placeholders, the word tells nothing.
+        assert!(tells("placeholder_text", "label = input.text"));
+        assert!(!tells("placeholder_text", "label = input.PLACEHOLDER"));
     }
 
     #[test]
@@ -153,6 +185,19 @@ mod tests {
         assert!(contains_word("$load = 1", "$load"));
         assert!(!contains_word("reload(x) loads", "load"));
         assert!(!contains_word("é", ""));
-        assert_eq!(words("loadHTTPUser_data2"), ["load", "httpuser", "data2"]);
+        assert_eq!(
+            words("loadHTTPUser_data2"),
+            ["load", "http", "user", "data2"]
+        );
+        for (name, expected) in [
+            ("BTreeMap", &["B", "Tree", "Map"][..]),
+            ("IThermometer", &["I", "Thermometer"]),
+            ("userID", &["user", "ID"]),
+            ("MAX_SIZE", &["MAX", "SIZE"]),
+            ("getX2Y", &["get", "X2", "Y"]),
+            ("größeÄndern", &["größe", "Ändern"]),
+        ] {
+            assert_eq!(parts(name).collect::<Vec<_>>(), expected, "{name}");
+        }
     }
 }

@@ -1,11 +1,20 @@
 //! A file with a hole that is filled, and its tree.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use tree_sitter::{Node, Tree};
-use truefill_syntax::{Language, Leaf, leaves, parse};
+use truefill_syntax::{Language, Leaf, leaves, parse_within};
 
-use super::names::contains_word;
+use super::arguments::misplaced;
+use super::names::{contains_word, tells};
+
+/// Longer windows are not read, in bytes. The bound is one of bytes and not of time, so that a busy
+/// machine gives the same rows.
+const LONGEST: usize = 512 << 10;
+
+/// More than any window takes: a last resort against a parser that does not end.
+const PARSE_LIMIT: Duration = Duration::from_secs(600);
 
 /// A window with the text of its hole in place.
 pub struct Parsed {
@@ -17,19 +26,22 @@ pub struct Parsed {
     pub hole: Range<usize>,
     /// The window's tree.
     pub tree: Tree,
-    /// Places where the parser gave up or made something up.
+    /// Places where the parser gave up or made something up, and arguments where none may stand.
     pub(super) errors: usize,
     leaves: Vec<Leaf>,
 }
 
 impl Parsed {
-    /// Parses a window; `None` where that takes too long.
+    /// Parses a window; `None` where it is too long.
     #[must_use]
     pub fn new(language: Language, prefix: &str, middle: &str, suffix: &str) -> Option<Self> {
         let text = [prefix, middle, suffix].concat();
+        if text.len() > LONGEST {
+            return None;
+        }
         let hole = prefix.len()..prefix.len() + middle.len();
-        let tree = parse(language, &text)?;
-        let errors = errors(&tree);
+        let tree = parse_within(language, &text, None, PARSE_LIMIT)?;
+        let errors = errors(&tree) + misplaced(language, &text, &tree, &hole);
         let leaves = leaves(language, &text, &tree, hole.clone());
         Some(Self {
             language,
@@ -81,6 +93,12 @@ impl Parsed {
         contains_word(&self.text, name)
     }
 
+    /// The name says that it is invented, in a window that has no such word.
+    #[must_use]
+    pub fn tells(&self, name: &str) -> bool {
+        tells(name, &self.text)
+    }
+
     /// Whether putting `new` for `old` at `leaves` gives the other text, byte for byte.
     pub(super) fn rebuilds(&self, leaves: &[Leaf], old: &str, new: &str, other: &Self) -> bool {
         let mut rebuilt = String::new();
@@ -97,7 +115,7 @@ impl Parsed {
     }
 
     /// The smallest node of one of `kinds` around a range.
-    pub(super) fn around(&self, range: &Range<usize>, kinds: &[&str]) -> Option<Node<'_>> {
+    pub(crate) fn around(&self, range: &Range<usize>, kinds: &[&str]) -> Option<Node<'_>> {
         let root = self.tree.root_node();
         let mut node = root.descendant_for_byte_range(range.start, range.end)?;
         loop {

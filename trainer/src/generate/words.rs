@@ -1,8 +1,10 @@
 //! Names as words and a style, so that words of one name can stand in another.
 
+use crate::contract::parts;
+
 /// How the words of a name are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+pub(super) enum Style {
     /// `load_user`
     Snake,
     /// `LOAD_USER`
@@ -11,6 +13,10 @@ enum Style {
     Camel,
     /// `LoadUser`
     Pascal,
+    /// `load-user`
+    Kebab,
+    /// `loaduser`
+    Flat,
 }
 
 /// A name taken apart.
@@ -19,32 +25,43 @@ pub(super) struct Name {
     style: Style,
     /// Underscores in front.
     lead: String,
-    /// What stands behind the last word: `!`, `?`, underscores, digits.
+    /// What stands behind the last word: `!`, `?`, underscores.
     tail: String,
+    /// Its words as they are written.
+    written: Vec<String>,
     /// Its words in lower case.
     pub words: Vec<String>,
 }
 
 impl Name {
-    /// Takes a name apart; `None` for one without a letter. One small word shows no style: `camel`
-    /// says how the language would join it.
-    pub(super) fn parse(name: &str, camel: bool) -> Option<Self> {
+    /// Takes a name apart; `None` for one without a letter. One small word shows no style: `lone`
+    /// says how the place would join it.
+    pub(super) fn parse(name: &str, lone: Style) -> Option<Self> {
         let core = name.trim_start_matches('_');
         let lead = &name[..name.len() - core.len()];
-        let head = core.trim_end_matches(|c: char| !c.is_alphabetic());
+        let head = core.trim_end_matches(|c: char| !c.is_alphanumeric());
         let tail = &core[head.len()..];
-        if head.is_empty() {
+        let written: Vec<String> = parts(head).map(str::to_owned).collect();
+        let words: Vec<String> = written.iter().map(|word| word.to_lowercase()).collect();
+        if !head.chars().any(char::is_alphabetic) {
             return None;
         }
-        let words = crate::contract::words(head);
         let lower = head.chars().any(char::is_lowercase);
-        let lone = camel && words.len() == 1 && head.chars().all(|c| !c.is_uppercase());
-        let style = if lone {
-            Style::Camel
-        } else if head.contains('_') || head.chars().all(|c| !c.is_uppercase()) {
-            if lower { Style::Snake } else { Style::Shout }
+        let upper = head.chars().any(char::is_uppercase);
+        let style = if head.contains('-') {
+            Style::Kebab
+        } else if !upper {
+            match lone {
+                _ if head.contains('_') => Style::Snake,
+                Style::Pascal => Style::Camel,
+                lone => lone,
+            }
         } else if !lower {
-            Style::Shout
+            // `IO` alone is a word of a name such as `FileIO`.
+            let word = lone == Style::Pascal && !head.contains('_') && head.len() < 4;
+            if word { Style::Pascal } else { Style::Shout }
+        } else if head.contains('_') {
+            Style::Snake
         } else if head.starts_with(char::is_uppercase) {
             Style::Pascal
         } else {
@@ -54,27 +71,40 @@ impl Name {
             style,
             lead: lead.to_owned(),
             tail: tail.to_owned(),
+            written,
             words,
         })
     }
 
-    /// The name with other words, in its own style.
+    /// The name with other words, in its own style; its own words keep their spelling.
     pub(super) fn with(&self, words: &[&str]) -> String {
         let mut joined = self.lead.clone();
         for (at, word) in words.iter().enumerate() {
             match self.style {
                 Style::Snake | Style::Shout if at > 0 => joined.push('_'),
+                Style::Kebab if at > 0 => joined.push('-'),
                 _ => {}
             }
-            match self.style {
-                Style::Snake => joined.push_str(word),
-                Style::Shout => joined.push_str(&word.to_uppercase()),
-                Style::Camel if at == 0 => joined.push_str(word),
-                Style::Camel | Style::Pascal => joined.push_str(&capital(word)),
+            let own = self.words.iter().position(|own| own == word);
+            match own {
+                // A camel's first word is spelled otherwise than the others.
+                Some(own) if (own == 0) == (at == 0) || self.style != Style::Camel => {
+                    joined.push_str(&self.written[own]);
+                }
+                _ => joined.push_str(&self.spelled(word, at)),
             }
         }
         joined.push_str(&self.tail);
         joined
+    }
+
+    fn spelled(&self, word: &str, at: usize) -> String {
+        match self.style {
+            Style::Snake | Style::Kebab | Style::Flat => word.to_owned(),
+            Style::Shout => word.to_uppercase(),
+            Style::Camel if at == 0 => word.to_owned(),
+            Style::Camel | Style::Pascal => capital(word),
+        }
     }
 }
 
@@ -96,15 +126,42 @@ mod tests {
             ("loadUser", "fetchRow"),
             ("LoadUser", "FetchRow"),
             ("LOAD_USER", "FETCH_ROW"),
+            ("load-user", "fetch-row"),
             ("_load", "_fetch_row"),
             ("save_all!", "fetch_row!"),
-            ("node2", "fetch_row2"),
+            ("node2_", "fetch_row_"),
         ] {
-            let parsed = Name::parse(name, false).expect("a name");
+            let parsed = Name::parse(name, Style::Snake).expect("a name");
             assert_eq!(parsed.with(&["fetch", "row"]), expected, "{name}");
         }
-        let lone = Name::parse("node", true).expect("a name");
-        assert_eq!(lone.with(&["fetch", "row"]), "fetchRow");
-        assert_eq!(Name::parse("__", false), None);
+        for (lone, expected) in [
+            (Style::Camel, "fetchRow"),
+            (Style::Flat, "fetchrow"),
+            (Style::Kebab, "fetch-row"),
+        ] {
+            let parsed = Name::parse("node", lone).expect("a name");
+            assert_eq!(parsed.with(&["fetch", "row"]), expected);
+        }
+        let short = Name::parse("IO", Style::Pascal).expect("a name");
+        assert_eq!(short.with(&["net"]), "Net");
+        assert_eq!(Name::parse("__", Style::Snake), None);
+    }
+
+    /// A changed word is the only change.
+    #[test]
+    fn words_that_stay_keep_their_spelling() {
+        for (name, words, expected) in [
+            ("BTreeMap", &["b", "tree", "set"][..], "BTreeSet"),
+            ("IThermometer", &["i", "barometer"], "IBarometer"),
+            (
+                "parseHTTPReply",
+                &["parse", "http", "answer"],
+                "parseHTTPAnswer",
+            ),
+            ("userID", &["account", "id"], "accountID"),
+        ] {
+            let parsed = Name::parse(name, Style::Camel).expect("a name");
+            assert_eq!(parsed.with(words), expected, "{name}");
+        }
     }
 }

@@ -19,8 +19,9 @@ use super::window::window;
 use crate::dedup::words::mix;
 use crate::rows::{Context, Span};
 
-/// Time for one file's parse: far more than any takes, so that a busy machine gives the same rows.
-const PARSE_LIMIT: Duration = Duration::from_secs(30);
+/// Time for one file's parse: a last resort against a parser that does not end. What is read is
+/// bounded by bytes, so that a busy machine gives the same rows.
+const PARSE_LIMIT: Duration = Duration::from_secs(600);
 
 /// Holes of a kind that are judged for each one that is kept.
 const JUDGED: usize = 8;
@@ -304,8 +305,8 @@ impl Judge<'_> {
         order: u64,
     ) -> Result<Candidate, HoleReason> {
         let origin = match kind {
-            HoleKind::CallSite => Some(self.origin(range.start)?),
-            HoleKind::Arguments => Some(self.origin(self.call_of(&range)?)?),
+            HoleKind::CallSite => Some(self.origin(self.call_at(&range, true)?)?),
+            HoleKind::Arguments => Some(self.origin(self.call_at(&range, false)?)?),
             _ => None,
         };
         let node = self
@@ -332,12 +333,16 @@ impl Judge<'_> {
         })
     }
 
-    /// Where the call at a byte leads, if that place counts.
-    fn origin(&self, at: usize) -> Result<Origin, HoleReason> {
+    /// Where the call with this callee leads, if that place counts.
+    fn origin(&self, callee: Range<usize>) -> Result<Origin, HoleReason> {
         let origin = self
             .scene
-            .origin(&self.text[at..], at)
+            .origin(&self.text[callee.start..], callee.start)
             .ok_or(HoleReason::Unresolved)?;
+        // What an own function gives back may be anybody's; what a package's does is its own.
+        if origin == Origin::Own && is_result(&self.text[callee]) {
+            return Err(HoleReason::Unresolved);
+        }
         let listed = |name: &String| self.recipe.packages.contains(name);
         match &origin {
             _ if self.recipe.packages.is_empty() => Ok(origin),
@@ -346,20 +351,37 @@ impl Judge<'_> {
         }
     }
 
-    /// Where the call starts whose arguments are at `range`.
-    fn call_of(&self, range: &Range<usize>) -> Result<usize, HoleReason> {
-        let inside = self
-            .tree
-            .root_node()
-            .descendant_for_byte_range(range.start, range.end);
-        let mut node = inside;
+    /// The callee of the call that is the hole, or whose arguments are: what is made by `new` is
+    /// called too, and not a part of the call around it.
+    fn call_at(&self, range: &Range<usize>, whole: bool) -> Result<Range<usize>, HoleReason> {
+        let root = self.tree.root_node();
+        let mut node = root.descendant_for_byte_range(range.start, range.end);
         while let Some(at) = node {
-            let call = at.kind().contains("call") || at.kind().contains("invocation");
-            if call && at.start_byte() < range.start {
-                return Ok(at.start_byte());
+            let kind = at.kind();
+            let called = ["call", "invocation", "creation", "new_expression"];
+            let call = called.iter().any(|part| kind.contains(part));
+            let fits = whole || at.start_byte() < range.start;
+            if call && fits && at.is_named() {
+                let list = at.child_by_field_name("arguments");
+                let end = list.map_or(at.end_byte(), |list| list.start_byte());
+                return Ok(at.start_byte()..end);
             }
             node = at.parent();
         }
         Err(HoleReason::Unresolved)
     }
+}
+
+/// The callee is a member of what another call gives back, and not of what a constructor makes.
+fn is_result(callee: &str) -> bool {
+    let callee = callee.trim_start_matches(['(', ' ']);
+    let Some((head, rest)) = callee.split_once('(') else {
+        return false;
+    };
+    let name = head
+        .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .next();
+    let name = name.unwrap_or("");
+    let made = name == "new" || head.starts_with("new ") || name.starts_with(char::is_uppercase);
+    !made || rest.contains('(')
 }

@@ -16,6 +16,8 @@ pub enum Reason {
     Generated,
     /// Its lines are too long for a person's.
     Minified,
+    /// It describes a package: a gem's specification, `setup.py`.
+    Manifest,
     /// Its repository has fewer stars than `min_stars`, or it is not known how many.
     Stars,
     /// Its repository declares none of `packages` at its version.
@@ -50,12 +52,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which they are asked.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Vendored,
         Self::TooLarge,
         Self::NotText,
         Self::Generated,
         Self::Minified,
+        Self::Manifest,
         Self::Stars,
         Self::Packages,
         Self::BenchmarkRepository,
@@ -81,6 +84,7 @@ impl Reason {
             Self::NotText => "not-text",
             Self::Generated => "generated",
             Self::Minified => "minified",
+            Self::Manifest => "manifest",
             Self::Stars => "stars",
             Self::Packages => "packages",
             Self::BenchmarkRepository => "benchmark-repository",
@@ -104,7 +108,12 @@ impl Reason {
     pub const fn is_first(self) -> bool {
         matches!(
             self,
-            Self::Vendored | Self::TooLarge | Self::NotText | Self::Generated | Self::Minified
+            Self::Vendored
+                | Self::TooLarge
+                | Self::NotText
+                | Self::Generated
+                | Self::Minified
+                | Self::Manifest
         )
     }
 }

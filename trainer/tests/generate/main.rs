@@ -12,3 +12,4 @@ mod corpus;
 mod http;
 mod mutations;
 mod process;
+mod verdicts;

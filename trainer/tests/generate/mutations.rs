@@ -45,10 +45,48 @@ async fn mutations_of_each_language() {
             writeln!(text, "== {last}").unwrap();
         }
         let [_, golden, _] = row.hole(context);
-        writeln!(text, "{}\n  - {golden}\n  + {}", row.kind, row.rejected).unwrap();
+        let way = row.prompt_version.rsplit('-').next().unwrap_or("");
+        writeln!(
+            text,
+            "{} by {way}\n  - {golden}\n  + {}",
+            row.kind, row.rejected
+        )
+        .unwrap();
     }
     writeln!(text, "\n{table}").unwrap();
+    assert_no_fingerprint(&rows, &by_id);
     insta::with_settings!({snapshot_path => "../data/generate", prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!("mutations", text);
     });
+}
+
+/// Names that are always longer, or always the old one with a word glued to it, would be told by
+/// that alone.
+fn assert_no_fingerprint(rows: &[Negative], contexts: &HashMap<&str, &Context>) {
+    let pairs: Vec<(&str, &str)> = rows
+        .iter()
+        .filter(|row| row.kind != HallucinationType::Parameter)
+        .map(|row| (row.hole(contexts[&*row.context_id])[1], &*row.rejected))
+        .collect();
+    let share = |is: &dyn Fn(&str, &str) -> bool| {
+        let found = pairs
+            .iter()
+            .filter(|(golden, rejected)| is(golden, rejected));
+        found.count() as f64 / pairs.len() as f64
+    };
+    let longer = share(&|golden, rejected| rejected.len() > golden.len());
+    let shorter = share(&|golden, rejected| rejected.len() < golden.len());
+    assert!(
+        longer < 0.6 && shorter > 0.25,
+        "{longer:.2} longer, {shorter:.2} shorter"
+    );
+    let glued = rows
+        .iter()
+        .filter(|row| row.prompt_version.ends_with("-longer"))
+        .count();
+    assert!(
+        glued * 5 < pairs.len(),
+        "{glued} of {} with one word more",
+        pairs.len()
+    );
 }

@@ -8,11 +8,13 @@ use crate::{
     language::Language,
     parse::parse,
     roles::{Role, role, table, walk},
-    symbols::is_import,
     text::line_end,
 };
 
-use super::{Hole, HoleKind};
+use super::{
+    Hole, HoleKind,
+    kinds::{Place, is_block, is_one_import, is_statement},
+};
 
 /// Holes in the order of the text: start, end, kind.
 type Found = BTreeSet<(usize, usize, HoleKind)>;
@@ -36,15 +38,27 @@ pub fn holes(language: Language, text: &str) -> Vec<Hole> {
 pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
     let mut found = Found::new();
     let mut cursor = tree.walk();
+    // Kept here, since a node finds its parent by a search from the root.
+    let mut parents: Vec<Node> = Vec::new();
     loop {
         let node = cursor.node();
         if !node.is_error() {
-            cut_node(text, node, cursor.field_name(), &mut found);
+            let place = Place {
+                node,
+                parent: parents.last().copied(),
+                field: cursor.field_name(),
+            };
+            cut_node(language, text, &place, &mut found);
         }
-        if cursor.goto_first_child() || cursor.goto_next_sibling() {
+        if cursor.goto_first_child() {
+            parents.push(node);
+            continue;
+        }
+        if cursor.goto_next_sibling() {
             continue;
         }
         loop {
+            parents.pop();
             if !cursor.goto_parent() {
                 cut_leaves(language, text, tree, &mut found);
                 let hole = |(start, end, kind)| Hole {
@@ -60,7 +74,8 @@ pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
     }
 }
 
-fn cut_node(text: &str, node: Node, field: Option<&str>, found: &mut Found) {
+fn cut_node(language: Language, text: &str, place: &Place, found: &mut Found) {
+    let (node, field) = (place.node, place.field);
     let kind = node.kind();
     let range = node.byte_range();
     let body = &text[range.clone()];
@@ -69,7 +84,7 @@ fn cut_node(text: &str, node: Node, field: Option<&str>, found: &mut Found) {
     let mut add = |kind, range: Range<usize>| {
         found.insert((range.start, range.end, kind));
     };
-    if is_import(kind) && short && kind != "import_spec" {
+    if short && is_one_import(language, text, place) {
         add(HoleKind::Import, range.clone());
         return;
     }
@@ -81,14 +96,10 @@ fn cut_node(text: &str, node: Node, field: Option<&str>, found: &mut Found) {
     if arguments && short && body.starts_with('(') && body.ends_with(')') && body.len() > 2 {
         add(HoleKind::Arguments, range.start + 1..range.end - 1);
     }
-    let statement =
-        kind.ends_with("_statement") || kind.ends_with("_declaration") || kind == "assignment";
-    let plain = node.child_by_field_name("body").is_none()
-        && node.child_by_field_name("consequence").is_none();
-    if statement && plain && short && body.len() > 4 && !body.contains("{\n") {
+    if short && body.len() > 4 && is_statement(language, place) && is_plain(node, body) {
         add(HoleKind::Statement, range.clone());
     }
-    if field == Some("body") && body.lines().count() <= MOST_LINES {
+    if is_block(text, place) && body.lines().count() <= MOST_LINES {
         let braces = body.starts_with('{') && body.ends_with('}');
         let inner = if braces {
             range.start + 1..range.end - 1
@@ -103,26 +114,49 @@ fn cut_node(text: &str, node: Node, field: Option<&str>, found: &mut Found) {
     }
 }
 
+/// The statement has no body of its own.
+fn is_plain(node: Node, body: &str) -> bool {
+    // Ruby's `check! if x` has its statement as a body.
+    let modified = node.kind().ends_with("_modifier");
+    (modified || node.child_by_field_name("body").is_none())
+        && node.child_by_field_name("consequence").is_none()
+        && !body.contains("{\n")
+        && !ends_block(body)
+}
+
+/// Ruby: the statement's last line closes a block with a body.
+fn ends_block(body: &str) -> bool {
+    let last = body.lines().next_back().unwrap_or("").trim();
+    body.contains('\n') && matches!(last, "end" | "}")
+}
+
 fn cut_leaves(language: Language, text: &str, tree: &Tree, found: &mut Found) {
     let names = table(language).names;
     walk(language, tree, 0..text.len(), |path| {
         let leaf = path.leaf();
-        let range = leaf.byte_range();
+        let mut range = leaf.byte_range();
         if range.is_empty() || leaf.kind().contains("comment") || leaf.kind().contains("string") {
             return;
         }
+        // PHP's sigil is a leaf of its own, and part of the name.
+        let variable = path.up(1).filter(|up| up.kind == "variable_name");
+        let behind_sigil = variable.is_some() && leaf.kind() != "$";
         let end = line_end(text, range.start);
         let rest = &text[range.start..end];
         let starts_line = text[..range.start].ends_with(['\n', ' ', '\t'])
             && text[crate::text::line_start(text, range.start)..range.start]
                 .trim()
                 .is_empty();
-        if rest.trim().len() > 3 && !starts_line && !rest.contains("//") && !rest.contains('#') {
+        let code = !rest.contains("//") && !rest.contains('#');
+        if rest.trim().len() > 3 && !starts_line && !behind_sigil && code {
             found.insert((
                 range.start,
                 range.start + rest.trim_end().len(),
                 HoleKind::LineEnd,
             ));
+        }
+        if let Some(variable) = variable {
+            range = variable.node.byte_range();
         }
         if !names.contains(&leaf.kind()) || range.len() < 2 {
             return;

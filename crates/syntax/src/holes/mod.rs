@@ -1,6 +1,7 @@
 //! Holes: parts of real code that a completion could have to fill in, and the names in them.
 
 mod cut;
+mod kinds;
 mod names;
 
 use std::ops::Range;
@@ -20,13 +21,13 @@ pub enum HoleKind {
     Identifier,
     /// What stands between the brackets of a call.
     Arguments,
-    /// An import statement.
+    /// An import of one module.
     Import,
     /// A statement without a body.
     Statement,
     /// From a token to the end of its line.
     LineEnd,
-    /// The inside of a body, at most 30 lines.
+    /// The inside of the body of a function, a loop or a branch, at most 30 lines.
     Block,
 }
 

@@ -191,7 +191,8 @@ impl Language {
     }
 
     /// JavaScript, TypeScript and TSX share their names and most of their rules.
-    pub(crate) const fn is_ecmascript(self) -> bool {
+    #[must_use]
+    pub const fn is_ecmascript(self) -> bool {
         matches!(self, Self::JavaScript | Self::TypeScript | Self::Tsx)
     }
 }

@@ -173,6 +173,8 @@ fn from_rule<'tree>(
 ) -> Role<'tree> {
     let parent = path.up(depth + 1).map(|frame| frame.node);
     let object = |field: &str| parent.and_then(|parent| parent.child_by_field_name(field));
+    // Mostly the member is what a call calls; PHP's calls of members hold the name themselves.
+    let called = || is_called(table, path, depth) || is_called(table, path, depth + 1);
     match rule {
         Rule::Define(kind) => Role::Define(kind),
         Rule::Bind => {
@@ -188,11 +190,11 @@ fn from_rule<'tree>(
         Rule::Type => Role::Type,
         Rule::Member(field) => Role::Member {
             object: object(field),
-            call: is_called(table, path, depth + 1),
+            call: called(),
         },
         Rule::Scoped(field) => Role::Scoped {
             scope: object(field),
-            call: is_called(table, path, depth + 1),
+            call: called(),
         },
         Rule::MemberOrCall(field) => match object(field) {
             Some(object) => Role::Member {

@@ -244,7 +244,12 @@ pub(super) static PHP: Table = Table {
         ("goto_statement", "*", Ignore),
         ("field_initializer", "*", FieldOf),
     ],
-    calls: &[("function_call_expression", "function")],
+    calls: &[
+        ("function_call_expression", "function"),
+        ("member_call_expression", "name"),
+        ("nullsafe_member_call_expression", "name"),
+        ("scoped_call_expression", "name"),
+    ],
     regions: &[
         ("namespace_use_declaration", Import),
         ("namespace_definition", Ignore),

@@ -1,42 +1,195 @@
-//! One more argument than the function takes.
+//! A wrong argument in a call: a keyword that the function does not have, or more or fewer arguments
+//! than the window's own declaration takes. Never a name that is only undefined: that is another
+//! type.
 
 use tree_sitter::Node;
-use truefill_syntax::{Draw, Language, NameUse};
+use truefill_syntax::{Draw, Language, Leaf, NameUse};
 
+use super::Made;
 use super::names::Pool;
-use crate::contract::{ARGUMENT_LISTS, Parsed};
+use crate::contract::{ARGUMENT_LISTS, Parsed, arguments, arity, is_key, is_plain, takes_anything};
 use crate::generate::generator::{Proposal, Refusal};
 use crate::generate::scene::Scene;
-use crate::generate::vocabulary::Words;
+use crate::generate::vocabulary::Vocabulary;
+use crate::generate::words::{Name, Style};
 
-/// Names that options have in code of every kind, for files whose own names give none.
-const OPTIONS: &[&str] = &[
-    "strict_mode",
-    "max_depth",
-    "include_all",
-    "use_cache",
-    "batch_limit",
-    "retry_count",
-    "force_reload",
-    "output_format",
+/// Options that functions have in code of every kind, with a kind of value: `b`ool, `n`umber,
+/// `t`ext. Names are changed before they are used.
+const OPTIONS: &[(&str, char)] = &[
+    ("strict", 'b'),
+    ("max_depth", 'n'),
+    ("timeout", 'n'),
+    ("encoding", 't'),
+    ("recursive", 'b'),
+    ("batch_size", 'n'),
+    ("retries", 'n'),
+    ("force", 'b'),
+    ("output_format", 't'),
+    ("verbose", 'b'),
+    ("ignore_errors", 'b'),
+    ("default", 't'),
+    ("limit", 'n'),
+    ("offset", 'n'),
+    ("mode", 't'),
+    ("prefix", 't'),
+    ("copy", 'b'),
+    ("reverse", 'b'),
+    ("sort_keys", 'b'),
+    ("page_size", 'n'),
+    ("locale", 't'),
+    ("lazy", 'b'),
+    ("max_retries", 'n'),
+    ("validate", 'b'),
+    ("delimiter", 't'),
+    ("precision", 'n'),
+    ("inclusive", 'b'),
+    ("overwrite", 'b'),
+    ("case_sensitive", 'b'),
+    ("priority", 'n'),
+    ("chunk_size", 'n'),
+    ("max_length", 'n'),
+    ("stop_on_error", 'b'),
+    ("allow_empty", 'b'),
+    ("keep_order", 'b'),
+    ("trim", 'b'),
+    ("separator", 't'),
+    ("fallback", 't'),
+    ("silent", 'b'),
+    ("cached", 'b'),
+    ("ttl", 'n'),
+    ("level", 'n'),
+    ("padding", 'n'),
+    ("unique", 'b'),
+    ("dry_run", 'b'),
+    ("charset", 't'),
+    ("async_mode", 'b'),
+    ("max_items", 'n'),
+    ("start_at", 'n'),
+    ("fill_value", 'n'),
+    ("ascending", 'b'),
+    ("scope", 't'),
+    ("label", 't'),
+    ("threshold", 'n'),
+    ("normalize", 'b'),
+    ("buffer_size", 'n'),
+    ("deep", 'b'),
+    ("preserve", 'b'),
+    ("tolerance", 'n'),
+    ("step", 'n'),
+    ("concurrency", 'n'),
+    ("initial", 'n'),
+    ("required", 'b'),
+    ("skip_blank", 'b'),
+    ("indent", 'n'),
+    ("safe", 'b'),
+    ("tag", 't'),
+    ("zone", 't'),
+    ("weighted", 'b'),
+    ("blocking", 'b'),
 ];
 
-pub(super) fn propose(scene: &Scene, words: &Words) -> Result<Proposal, Refusal> {
+/// Keywords of other repositories that are looked at.
+const FOREIGN: usize = 128;
+
+pub(super) fn propose(scene: &Scene, vocabulary: &Vocabulary) -> Made {
     let golden = &scene.golden;
     let mut draw = scene.draw("parameter");
     let mut lists = lists(golden);
     while !lists.is_empty() {
         let list = lists.swap_remove(draw.below(lists.len()));
-        let Some(argument) = argument(golden, words, &mut draw) else {
-            continue;
-        };
-        if let Some((at, text)) = insertion(golden, list, &argument) {
-            let hole = &golden.hole;
-            let (before, after) = (&golden.text[hole.start..at], &golden.text[at..hole.end]);
-            return Ok(Proposal::in_hole([before, &text, after].concat()));
+        let mut ways = ways(golden, list);
+        while !ways.is_empty() {
+            let way = ways.swap_remove(draw.below(ways.len()));
+            let call = Call {
+                scene,
+                vocabulary,
+                list,
+            };
+            if let Some((at, text)) = call.edit(way, &mut draw) {
+                let hole = &golden.hole;
+                let (before, after) = (
+                    &golden.text[hole.start..at.start],
+                    &golden.text[at.end..hole.end],
+                );
+                let rejected = [before, &text, after].concat();
+                return Ok((way.name(), Proposal::in_hole(rejected)));
+            }
         }
     }
     Err(Refusal::NoSite)
+}
+
+/// What is done to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// A keyword that the function does not have.
+    Keyword,
+    /// One of the call's keywords is called otherwise.
+    Rename,
+    /// One argument too many.
+    Extra,
+    /// One argument too few.
+    Missing,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Keyword => "keyword",
+            Self::Rename => "rename",
+            Self::Extra => "extra",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// What can be done to a call, in the language and by what is known of the function.
+fn ways(golden: &Parsed, list: Node<'_>) -> Vec<Way> {
+    let mut ways = Vec::new();
+    let given = arguments(list, golden);
+    if !takes_anything(golden, list) {
+        let named = matches!(
+            golden.language,
+            Language::Python | Language::CSharp | Language::Php | Language::Ruby
+        );
+        if named {
+            ways.push(Way::Keyword);
+        }
+        if !keywords(golden, list).is_empty() {
+            // An object's literal holds the keywords of ECMAScript.
+            ways.push(Way::Rename);
+            ways.extend((!named).then_some(Way::Keyword));
+        }
+    }
+    let plain = given.iter().all(|(node, _)| is_plain(golden, *node));
+    if let Some(arity) = arity(golden, list).filter(|_| plain) {
+        let fits = (arity.least..=arity.most).contains(&given.len());
+        // These take what is too much and throw it away.
+        let counted = !matches!(golden.language, Language::Php | Language::JavaScript);
+        ways.extend((fits && counted && given.len() == arity.most).then_some(Way::Extra));
+        ways.extend(
+            (fits && given.len() == arity.least && given.len() > 1).then_some(Way::Missing),
+        );
+    }
+    ways
+}
+
+/// Keywords of the call itself, and keys of a literal that it is given.
+fn keywords<'p>(golden: &'p Parsed, list: Node<'_>) -> Vec<&'p Leaf> {
+    let depth = |leaf: &Leaf| {
+        let around = golden.around(&leaf.range, ARGUMENT_LISTS);
+        around.is_some_and(|around| around.id() == list.id())
+    };
+    let inside = |leaf: &&Leaf| {
+        let hole = &golden.hole;
+        let range = list.start_byte().max(hole.start)..list.end_byte().min(hole.end);
+        range.start <= leaf.range.start && leaf.range.end <= range.end
+    };
+    let leaves = golden.hole_leaves().iter().filter(inside);
+    leaves
+        .filter(|leaf| leaf.name == Some(NameUse::Keyword) || is_key(golden, leaf))
+        .filter(|leaf| leaf.range.len() > 1 && depth(leaf))
+        .collect()
 }
 
 /// Lists of arguments that lie in the hole, brackets included; where the hole is the inside of a
@@ -66,75 +219,181 @@ fn lists(golden: &Parsed) -> Vec<Node<'_>> {
     }
 }
 
-/// An argument that is new by its keyword, or by its name where calls have none.
-fn argument(golden: &Parsed, words: &Words, draw: &mut Draw) -> Option<String> {
-    let uses = [NameUse::Keyword, NameUse::Variable];
-    let pool = Pool::new(golden, words, &uses);
-    let model = style(golden.language, OPTIONS[draw.below(OPTIONS.len())]);
-    let name = pool.invent(&model, draw)?;
-    let language = golden.language;
-    let value = value(language, draw);
-    Some(match language {
-        Language::Python => format!("{name}={value}"),
-        Language::CSharp | Language::Php | Language::Ruby => format!("{name}: {value}"),
-        _ => name,
-    })
+/// A call that is changed.
+struct Call<'a> {
+    scene: &'a Scene,
+    vocabulary: &'a Vocabulary,
+    list: Node<'a>,
 }
 
-/// An option's name as the language writes them.
-fn style(language: Language, option: &str) -> String {
-    if matches!(
-        language,
-        Language::Python | Language::Ruby | Language::Rust | Language::Cpp
-    ) {
-        return option.to_owned();
+/// What is put into which place of the window.
+type Edit = (std::ops::Range<usize>, String);
+
+impl Call<'_> {
+    fn edit(&self, way: Way, draw: &mut Draw) -> Option<Edit> {
+        match way {
+            Way::Keyword => self.keyword(draw),
+            Way::Rename => self.rename(draw),
+            Way::Extra => self.extra(draw),
+            Way::Missing => self.missing(),
+        }
     }
-    let mut name = String::new();
-    for (at, word) in option.split('_').enumerate() {
-        let (head, tail) = word.split_at(1);
-        let head = if at > 0 {
-            head.to_uppercase()
-        } else {
-            head.to_owned()
+
+    fn pool(&self) -> Pool<'_> {
+        Pool::new(
+            self.scene,
+            &self.scene.golden,
+            self.vocabulary,
+            &[NameUse::Keyword],
+        )
+    }
+
+    fn keyword(&self, draw: &mut Draw) -> Option<Edit> {
+        let golden = &self.scene.golden;
+        let (name, value) = self.option(draw)?;
+        let colon = |name: &str| format!("{name}: {value}");
+        let keyword = match golden.language {
+            Language::Python => format!("{name}={value}"),
+            _ => colon(&name),
         };
-        name.push_str(&head);
-        name.push_str(tail);
+        match keywords(golden, self.list).last() {
+            // Into the literal, before the first of its keys that stands there.
+            Some(key) if golden.language.is_ecmascript() => {
+                let at = key.range.start;
+                Some((at..at, format!("{keyword}, ")))
+            }
+            _ => self.insertion(&keyword),
+        }
     }
-    name
+
+    /// A new option with a value that fits it: one that other repositories' functions have, or one
+    /// that is common as it is, or made from such a one and the repository's words.
+    fn option(&self, draw: &mut Draw) -> Option<(String, String)> {
+        let golden = &self.scene.golden;
+        let pool = self.pool();
+        let foreign: Vec<&str> = self
+            .vocabulary
+            .of_languages(golden.language)
+            .flat_map(|words| words.keywords.iter())
+            .take(FOREIGN)
+            .collect();
+        // C# writes parameters as it writes variables.
+        let lone = match super::names::lone(golden.language) {
+            Style::Pascal => Style::Camel,
+            lone => lone,
+        };
+        for _ in 0..24 {
+            let (option, kind) = OPTIONS[draw.below(OPTIONS.len())];
+            let (name, kind) = match draw.below(3) {
+                // A few names would stand everywhere.
+                0 if foreign.len() >= FOREIGN / 4 => {
+                    let name = foreign[draw.below(foreign.len())];
+                    (name.to_owned(), kind_of(name))
+                }
+                turn => {
+                    let words: Vec<&str> = option.split('_').collect();
+                    let name = Name::parse("x", lone)?.with(&words);
+                    let changed = (turn == 1).then(|| pool.invent(&name, draw)).flatten();
+                    (changed.map_or(name, |(_, changed)| changed), kind)
+                }
+            };
+            let parsed = Name::parse(&name, lone)?;
+            let words: Vec<&str> = parsed.words.iter().map(String::as_str).collect();
+            let name = Name::parse("x", lone)?.with(&words);
+            if pool.is_free_option(&name) {
+                return Some((name, value(golden.language, kind, draw)));
+            }
+        }
+        None
+    }
+
+    fn rename(&self, draw: &mut Draw) -> Option<Edit> {
+        let golden = &self.scene.golden;
+        let keywords = keywords(golden, self.list);
+        let key = keywords.get(draw.below(keywords.len()))?;
+        let (_, name) = self
+            .pool()
+            .invent(golden.text_of(key).trim_end_matches(':'), draw)?;
+        Some((key.range.clone(), name))
+    }
+
+    /// A literal, or a name that the call is given already.
+    fn extra(&self, draw: &mut Draw) -> Option<Edit> {
+        let golden = &self.scene.golden;
+        let given = arguments(self.list, golden);
+        let known: Vec<&str> = given
+            .iter()
+            .filter(|(node, _)| node.kind().contains("identifier"))
+            .map(|(_, text)| *text)
+            .collect();
+        let literal = value(golden.language, ['b', 'n', 't'][draw.below(3)], draw);
+        let argument = match known.get(draw.below(2 * known.len().max(1))) {
+            Some(name) => (*name).to_owned(),
+            None => literal,
+        };
+        self.insertion(&argument)
+    }
+
+    /// The last argument is gone, with the comma before it.
+    fn missing(&self) -> Option<Edit> {
+        let given = arguments(self.list, &self.scene.golden);
+        let [.., (before, _), (last, _)] = given[..] else {
+            return None;
+        };
+        Some((before.end_byte()..last.end_byte(), String::new()))
+    }
+
+    /// Where an argument goes, and its text with the comma that it needs.
+    fn insertion(&self, argument: &str) -> Option<Edit> {
+        let golden = &self.scene.golden;
+        let given = arguments(self.list, golden);
+        // What takes the rest stays the last: `**options`, `&block`.
+        let last = ["dictionary_splat", "hash_splat_argument", "block_argument"];
+        let rest = given.iter().find(|(node, _)| last.contains(&node.kind()));
+        let (at, text) = match (rest, given.last()) {
+            (Some((rest, _)), _) => (rest.start_byte(), format!("{argument}, ")),
+            (None, Some((last, _))) => (last.end_byte(), format!(", {argument}")),
+            (None, None) => {
+                let bracket = golden.text[self.list.byte_range()].starts_with('(');
+                (
+                    self.list.start_byte() + 1,
+                    bracket.then(|| argument.to_owned())?,
+                )
+            }
+        };
+        Some((at..at, text))
+    }
 }
 
-fn value(language: Language, draw: &mut Draw) -> &'static str {
-    let values = match language {
-        Language::Python => ["True", "False", "None", "10"],
-        Language::Ruby => ["true", "false", "nil", "10"],
-        _ => ["true", "false", "null", "10"],
-    };
-    values[draw.below(values.len())]
+/// The kind of value that an option takes by its name.
+fn kind_of(name: &str) -> char {
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.to_lowercase().ends_with(end));
+    if ends(&[
+        "name", "mode", "format", "encoding", "prefix", "suffix", "path", "type", "key", "text",
+    ]) {
+        't'
+    } else if ends(&[
+        "size", "count", "limit", "depth", "timeout", "max", "min", "width", "level", "s",
+    ]) {
+        'n'
+    } else {
+        'b'
+    }
 }
 
-/// Where the argument goes, and its text with the comma that it needs.
-fn insertion(golden: &Parsed, list: Node<'_>, argument: &str) -> Option<(usize, String)> {
-    let text = &golden.text;
-    let mut cursor = list.walk();
-    let arguments: Vec<Node<'_>> = list
-        .named_children(&mut cursor)
-        .filter(|child| !child.kind().contains("comment"))
-        .collect();
-    let Some(last) = arguments.last() else {
-        let inside = list.start_byte() + 1;
-        let bracket = text[list.byte_range()].starts_with('(');
-        return bracket.then(|| (inside, argument.to_owned()));
-    };
-    // What takes the rest stays the last: `**options`, `&block`, `...rest`; so does what a
-    // keyword's argument may not follow.
-    let tail = arguments.iter().find(|argument| {
-        text[argument.byte_range()].starts_with(['*', '&', '.'])
-            || argument.kind().contains("block")
-            || argument.kind().contains("generator")
-    });
-    match tail {
-        Some(_) if golden.language == Language::Cpp => None,
-        Some(rest) => Some((rest.start_byte(), format!("{argument}, "))),
-        None => Some((last.end_byte(), format!(", {argument}"))),
+/// A literal of the language.
+fn value(language: Language, kind: char, draw: &mut Draw) -> String {
+    let python = language == Language::Python;
+    let picked = |values: &[&str], draw: &mut Draw| values[draw.below(values.len())].to_owned();
+    match kind {
+        'b' if python => picked(&["True", "False"], draw),
+        'b' => picked(&["true", "false"], draw),
+        'n' => picked(&["1", "2", "3", "5", "10", "16", "30", "64", "100"], draw),
+        _ => {
+            let text = picked(&["utf-8", "default", "json", "asc", "full", "auto"], draw);
+            let double = !matches!(language, Language::Python | Language::Ruby | Language::Php);
+            let quote = if double { '"' } else { '\'' };
+            format!("{quote}{text}{quote}")
+        }
     }
 }

@@ -1,15 +1,19 @@
 //! An import of what does not exist.
 
-use truefill_syntax::{Draw, Leaf, NameUse};
+use std::ops::Range;
+
+use truefill_syntax::{Draw, Language, Leaf, NameUse, symbols_of};
 
 use super::names::Pool;
-use super::replaced;
+use super::ways::Way;
+use super::{Made, replaced};
 use crate::contract::Parsed;
 use crate::generate::generator::{Proposal, Refusal};
 use crate::generate::scene::Scene;
-use crate::generate::vocabulary::Words;
+use crate::generate::vocabulary::Vocabulary;
+use crate::generate::words::Style;
 
-/// Roots that every file of a language has: what follows them is exchanged.
+/// Roots that every file of a language has: only what follows them is exchanged.
 const ROOTS: &[&str] = &[
     "std",
     "core",
@@ -28,76 +32,118 @@ const ROOTS: &[&str] = &[
     "require",
 ];
 
-pub(super) fn propose(scene: &Scene, words: &Words) -> Result<Proposal, Refusal> {
+pub(super) fn propose(scene: &Scene, vocabulary: &Vocabulary) -> Made {
     let (split, parsed) = scene.import().ok_or(Refusal::NoSite)?;
     let mut draw = scene.draw("import");
     let mut sites = sites(parsed);
     while !sites.is_empty() {
         let site = sites.swap_remove(draw.below(sites.len()));
-        let Some(new) = other_text(parsed, &site, words, &mut draw) else {
-            continue;
-        };
-        return Ok(Proposal {
-            rejected: replaced(parsed, &site, &new),
-            split: Some(split.clone()),
-        });
+        if let Some((way, new)) = other_text(scene, parsed, &site, vocabulary, &mut draw) {
+            let proposal = Proposal {
+                rejected: replaced(parsed, &site.leaf, &new),
+                split: Some(split.clone()),
+            };
+            return Ok((way.name(), proposal));
+        }
     }
     Err(Refusal::NoSite)
 }
 
-/// Names and module strings of the import that may be exchanged; a root only where it stands
-/// alone.
-fn sites(parsed: &Parsed) -> Vec<Leaf> {
-    let inside = |leaf: &&Leaf| {
-        leaf.range.start >= parsed.hole.start
-            && leaf.range.end <= parsed.hole.end
-            && leaf.range.len() > 1
-    };
-    // What follows `as` is this file's own word for it.
-    let alias = |leaf: &Leaf| parsed.text[..leaf.range.start].trim_end().ends_with(" as");
-    let candidate = |leaf: &&Leaf| (leaf.name.is_some() || leaf.string) && !alias(leaf);
-    let found: Vec<Leaf> = parsed
-        .hole_leaves()
-        .iter()
-        .filter(inside)
-        .filter(candidate)
-        .filter(|leaf| parsed.text_of(leaf).chars().any(char::is_alphabetic))
-        .cloned()
-        .collect();
-    let named: Vec<Leaf> = found
-        .iter()
-        .filter(|leaf| !ROOTS.contains(&parsed.text_of(leaf)))
-        .cloned()
-        .collect();
-    if named.is_empty() { found } else { named }
+/// A leaf that may be exchanged.
+struct Site {
+    leaf: Leaf,
+    /// It is part of the module, and not a name that is taken from it.
+    module: bool,
 }
 
-/// A name as [`Pool`] invents it; of a path the last part is exchanged.
-fn other_text(parsed: &Parsed, site: &Leaf, words: &Words, draw: &mut Draw) -> Option<String> {
-    let old = parsed.text_of(site);
-    let end = old.trim_end_matches(['"', '\'', '>', '`']);
-    let closing = &old[end.len()..];
-    let (stem, extension) = match end.rsplit_once('.') {
-        Some((stem, extension))
-            if extension.len() <= 4
-                && !extension.contains('/')
-                && stem.contains(char::is_alphabetic) =>
-        {
-            (stem, &end[stem.len()..])
-        }
-        _ => (end, ""),
+/// Names and parts of modules that the import takes from elsewhere, not what this file calls them.
+fn sites(parsed: &Parsed) -> Vec<Site> {
+    let imports = symbols_of(parsed.language, &parsed.text, &parsed.tree).imports;
+    let overlap = |leaf: &Leaf, range: &Range<usize>| {
+        range.start < leaf.range.end && leaf.range.start < range.end
     };
-    let part = stem
-        .rfind(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .map_or(0, |at| {
-            at + stem[at..].chars().next().map_or(1, char::len_utf8)
+    let whole = |leaf: &&Leaf| {
+        let (range, hole) = (&leaf.range, &parsed.hole);
+        let word = parsed.text_of(leaf).chars().any(char::is_alphabetic);
+        range.start >= hole.start && range.end <= hole.end && range.len() > 1 && word
+    };
+    let site = |leaf: &Leaf| {
+        let mut of = imports.iter().filter_map(|import| {
+            let name = overlap(leaf, &import.name_range);
+            (name || overlap(leaf, &import.module_range)).then_some(!name)
         });
-    let (head, last) = stem.split_at(part);
-    let pool = Pool::new(
-        parsed,
-        words,
-        &[NameUse::Import, NameUse::Type, NameUse::Variable],
-    );
-    let new = pool.invent(last, draw)?;
-    Some([head, &new, extension, closing].concat())
+        let leaf = leaf.clone();
+        of.next().map(|module| Site { leaf, module })
+    };
+    let leaves = parsed.hole_leaves().iter().filter(whole);
+    let found: Vec<Site> = leaves.filter_map(site).collect();
+    let known = |site: &Site| ROOTS.contains(&parsed.text_of(&site.leaf));
+    found.into_iter().filter(|site| !known(site)).collect()
+}
+
+/// A name as [`Pool`] invents it; of a path the last part is exchanged that is no version.
+fn other_text(
+    scene: &Scene,
+    parsed: &Parsed,
+    site: &Site,
+    vocabulary: &Vocabulary,
+    draw: &mut Draw,
+) -> Option<(Way, String)> {
+    let old = parsed.text_of(&site.leaf);
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let path = old.trim_end_matches(['"', '\'', '>', '`']);
+    let mut end = path.len();
+    if let Some((stem, extension)) = path.rsplit_once('.') {
+        let short = extension.len() <= 4 && extension.chars().all(char::is_alphanumeric);
+        if short && stem.contains(char::is_alphabetic) {
+            end = stem.len();
+        }
+    }
+    let mut start = begin(&path[..end], is_part);
+    if is_version(&path[start..end]) && start > 1 {
+        end = start - 1;
+        start = begin(&path[..end], is_part);
+    }
+    let part = &path[start..end];
+    let uses: &[NameUse] = if part.starts_with(char::is_uppercase) {
+        &[NameUse::Type, NameUse::Import]
+    } else {
+        &[NameUse::Import]
+    };
+    let pool = Pool::new(scene, parsed, vocabulary, uses);
+    let pool = match module_style(parsed.language, path, part).filter(|_| site.module) {
+        Some(style) => pool.of_modules(style),
+        None => pool,
+    };
+    let (way, new) = pool.invent(part, draw)?;
+    Some((way, [&old[..start], &new, &old[end..]].concat()))
+}
+
+/// Where the last part of a path begins.
+fn begin(path: &str, is_part: impl Fn(char) -> bool) -> usize {
+    path.rfind(|c: char| !is_part(c)).map_or(0, |at| {
+        at + path[at..].chars().next().map_or(1, char::len_utf8)
+    })
+}
+
+/// `v2` behind a Go module.
+fn is_version(part: &str) -> bool {
+    let digits = part.strip_prefix('v').unwrap_or("");
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// How the language writes modules and packages; nothing for a part that is written like a type.
+fn module_style(language: Language, path: &str, part: &str) -> Option<Style> {
+    if part.chars().any(char::is_uppercase) {
+        return None;
+    }
+    match language {
+        Language::Go | Language::Java => Some(Style::Flat),
+        _ if language.is_ecmascript() => {
+            let own = path.trim_start_matches(['"', '\'', '`']).starts_with('.');
+            Some(if own { Style::Camel } else { Style::Kebab })
+        }
+        Language::Python | Language::Ruby | Language::Rust | Language::Cpp => Some(Style::Snake),
+        _ => Some(Style::Pascal),
+    }
 }

@@ -4,19 +4,25 @@
 mod arguments;
 mod imports;
 mod names;
+mod twins;
+mod ways;
 
 use std::sync::Arc;
 
-use truefill_syntax::{Leaf, NameUse};
+use truefill_syntax::{Language, Leaf, NameUse};
 
 use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::scene::Scene;
 use super::vocabulary::Vocabulary;
 use crate::contract::Parsed;
 use crate::rows::HallucinationType;
+use names::Pool;
 
-/// Counts up with every change to the rules.
-const VERSION: &str = "mutate-1";
+/// Counts up with every change to the rules; the way in which a name was made follows it.
+const VERSION: &str = "mutate-2";
+
+/// A candidate with the way in which it was made.
+type Made = Result<(&'static str, Proposal), Refusal>;
 
 /// The generator that needs nothing but the file.
 pub struct Mutate {
@@ -31,33 +37,49 @@ impl Mutate {
     }
 
     /// One candidate.
-    fn propose(&self, scene: &Scene, kind: HallucinationType) -> Result<Proposal, Refusal> {
-        let words = self.vocabulary.of(&scene.context.repo);
+    fn propose(&self, scene: &Scene, kind: HallucinationType) -> Made {
         let golden = &scene.golden;
         let uses: &[NameUse] = match kind {
             HallucinationType::Method => &[NameUse::Call, NameUse::Method],
+            // Python's annotations are mostly never evaluated: a wrong one raises nothing.
+            HallucinationType::UndefinedVariable if golden.language == Language::Python => {
+                &[NameUse::Variable]
+            }
             HallucinationType::UndefinedVariable => &[NameUse::Variable, NameUse::Type],
-            HallucinationType::Parameter => return arguments::propose(scene, words),
-            HallucinationType::Import => return imports::propose(scene, words),
+            HallucinationType::Parameter => return arguments::propose(scene, &self.vocabulary),
+            HallucinationType::Import => return imports::propose(scene, &self.vocabulary),
             HallucinationType::Similar => return Err(Refusal::NoSite),
         };
         let mut draw = scene.draw(kind.name());
         let mut sites: Vec<&Leaf> = sites(golden, uses);
         while !sites.is_empty() {
             let site = sites.swap_remove(draw.below(sites.len()));
-            let pool = names::Pool::new(golden, words, uses);
-            if let Some(new) = pool.invent(golden.text_of(site), &mut draw) {
-                return Ok(Proposal::in_hole(replaced(golden, site, &new)));
+            // Types are called like types, and variables like variables.
+            let uses = match site.name {
+                Some(NameUse::Type) => &[NameUse::Type],
+                Some(NameUse::Variable) => &[NameUse::Variable],
+                _ => uses,
+            };
+            let pool = Pool::new(scene, golden, &self.vocabulary, uses);
+            let old = bare(golden.text_of(site));
+            if let Some((way, new)) = pool.invent(old, &mut draw) {
+                return Ok((way.name(), Proposal::in_hole(replaced(golden, site, &new))));
             }
         }
         Err(Refusal::NoSite)
     }
 }
 
+/// A name without its sigils.
+fn bare(name: &str) -> &str {
+    name.trim_start_matches(['@', '$', '#'])
+}
+
 /// Names in the hole that may be exchanged: they lie in it whole, and are not the language's own.
 fn sites<'p>(golden: &'p Parsed, uses: &[NameUse]) -> Vec<&'p Leaf> {
     let special = [
         "self", "this", "super", "cls", "Self", "static", "parent", "raise", "puts", "require",
+        "var", "auto", "dynamic",
     ];
     if golden.in_hole().trim_start().starts_with("namespace ") {
         return Vec::new();
@@ -79,8 +101,7 @@ fn sites<'p>(golden: &'p Parsed, uses: &[NameUse]) -> Vec<&'p Leaf> {
 fn replaced(parsed: &Parsed, site: &Leaf, new: &str) -> String {
     let (start, end) = (parsed.hole.start, parsed.hole.end);
     let old = parsed.text_of(site);
-    let bare = old.trim_start_matches(['@', '$']);
-    let sigil = &old[..old.len() - bare.len()];
+    let sigil = &old[..old.len() - bare(old).len()];
     let text = &parsed.text;
     [
         &text[start..site.range.start],
@@ -105,10 +126,17 @@ impl Generator for Mutate {
             let kinds = kinds
                 .iter()
                 .filter(|kind| **kind != HallucinationType::Similar);
-            let outcomes = kinds.map(|kind| Outcome {
-                kind: Some(*kind),
-                version: VERSION.to_owned(),
-                result: Self::propose(self, scene, *kind),
+            let outcomes = kinds.map(|kind| {
+                let made = Self::propose(self, scene, *kind);
+                let version = made.as_ref().map_or_else(
+                    |_| VERSION.to_owned(),
+                    |(way, _)| format!("{VERSION}-{way}"),
+                );
+                Outcome {
+                    kind: Some(*kind),
+                    version,
+                    result: made.map(|(_, proposal)| proposal),
+                }
             });
             Ok(outcomes.collect())
         })

@@ -1,6 +1,6 @@
 //! The licence that a file's own first lines name.
 
-use super::GNU;
+use super::{GNU, NOT_FREE};
 
 /// Phrases of the GNU family and of others that are not permissive, in small letters, first: a
 /// file under two licences is not under the better one.
@@ -9,6 +9,15 @@ const PHRASES: &[(&str, &str)] = &[
     ("gnu lesser general public", GNU),
     ("gnu library general public", GNU),
     ("gnu affero general public", GNU),
+    ("server side public license", "SSPL-1.0"),
+    ("elastic license", "Elastic-2.0"),
+    ("business source license", "BUSL-1.1"),
+    ("attribution-noncommercial", NOT_FREE),
+    ("cc by-nc", NOT_FREE),
+    ("cc-by-nc", NOT_FREE),
+    ("proprietary and confidential", NOT_FREE),
+    ("strictly confidential", NOT_FREE),
+    ("unauthorized copying of this file", NOT_FREE),
     ("mozilla public license", "MPL-2.0"),
     ("eclipse public license", "EPL-2.0"),
     ("common development and distribution license", "CDDL-1.0"),
@@ -37,12 +46,18 @@ const PHRASES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Short names of the GNU family, as one word.
+const ABBREVIATIONS: &[&str] = &["gpl", "lgpl", "agpl"];
+
 /// The expression that a header names, if it names one.
 pub fn in_header(head: &str) -> Option<String> {
     if let Some(written) = tagged(head) {
         return Some(written);
     }
     let plain = flat(head);
+    if plain.split([' ', '(', ')', '/', ',']).any(is_gnu) {
+        return Some(GNU.to_owned());
+    }
     if let Some((_, licence)) = PHRASES.iter().find(|(phrase, _)| plain.contains(phrase)) {
         return Some((*licence).to_owned());
     }
@@ -55,6 +70,18 @@ pub fn in_header(head: &str) -> Option<String> {
             "BSD-2-Clause"
         }
         .to_owned()
+    })
+}
+
+/// `GPLv2`, `LGPL-3.0+`, `AGPL3`, but not `gplot`.
+fn is_gnu(word: &str) -> bool {
+    ABBREVIATIONS.iter().any(|short| {
+        word.strip_prefix(short).is_some_and(|version| {
+            let version = version.strip_prefix(['-', 'v']).unwrap_or(version);
+            version
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || b".+;:-".contains(&byte))
+        })
     })
 }
 
@@ -115,6 +142,12 @@ mod tests {
                 "# Redistribution and use in source and\n# binary forms\n# Neither the name of",
                 Some("BSD-3-Clause"),
             ),
+            ("// Licensed under the GPLv2.\n", Some(GNU)),
+            ("# released under LGPL-2.1+ terms\n", Some(GNU)),
+            ("// draws with gplot, see gpl_table\n", None),
+            ("// Server Side Public License, v 1\n", Some("SSPL-1.0")),
+            ("// Proprietary and confidential.\n", Some(NOT_FREE)),
+            ("# CC BY-NC 4.0\n", Some(NOT_FREE)),
             (
                 "// Use of this source code is governed by a BSD-style license\n",
                 None,

@@ -15,6 +15,9 @@ pub use texts::{in_text, is_licence_file};
 /// What stands for a licence of the GNU family whose version was not read.
 const GNU: &str = "GPL-2.0-or-later";
 
+/// What stands for terms that are no licence of free software.
+const NOT_FREE: &str = "LicenseRef-not-free";
+
 /// Licences by folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Licences {
@@ -24,7 +27,7 @@ pub struct Licences {
 /// What a folder declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Declared {
-    /// By manifests: one is enough, and the first in order of paths counts.
+    /// By manifests: where they say different things, all of it applies.
     manifest: Option<String>,
     /// By texts; several apply together, unless their names offer a choice.
     texts: BTreeSet<String>,
@@ -36,7 +39,10 @@ impl Licences {
     pub fn declare(&mut self, folder: &str, written: &str) {
         if let Some(licence) = canonical(written) {
             let declared = self.folders.entry(folder.to_owned()).or_default();
-            declared.manifest.get_or_insert(licence);
+            declared.manifest = Some(match declared.manifest.take() {
+                Some(known) => both(&known, &licence),
+                None => licence,
+            });
         }
     }
 
@@ -69,13 +75,44 @@ impl Licences {
 
 impl Declared {
     fn licence(&self) -> Option<String> {
-        if let Some(manifest) = &self.manifest {
-            return Some(manifest.clone());
-        }
         let joint = if self.choice { " OR " } else { " AND " };
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        (!texts.is_empty()).then(|| texts.join(joint))
+        let written = (!texts.is_empty()).then(|| texts.join(joint));
+        match (&self.manifest, written) {
+            // A manifest that says MIT beside the text of another licence proves nothing.
+            (Some(manifest), Some(written)) => {
+                let known = self.texts.iter().any(|text| mentions(manifest, text));
+                Some(if known {
+                    manifest.clone()
+                } else {
+                    both(manifest, &written)
+                })
+            }
+            (Some(manifest), None) => Some(manifest.clone()),
+            (None, written) => written,
+        }
     }
+}
+
+/// The expression has the licence in it.
+fn mentions(expression: &str, licence: &str) -> bool {
+    let mut parts = expression.split([' ', '(', ')']);
+    expression == licence || parts.any(|part| part == licence)
+}
+
+/// What has to be met where two declarations are given.
+pub fn both(first: &str, second: &str) -> String {
+    if mentions(first, second) {
+        return first.to_owned();
+    }
+    let closed = |expression: &str| {
+        if expression.contains(" OR ") {
+            format!("({expression})")
+        } else {
+            expression.to_owned()
+        }
+    };
+    format!("{} AND {}", closed(first), closed(second))
 }
 
 /// What people write, as an SPDX expression; `None` where that cannot be told.
@@ -206,12 +243,21 @@ mod tests {
         licences.text("two", "LICENSE-APACHE", "Apache-2.0".into());
         licences.text("both", "COPYING", "MIT".into());
         licences.text("both", "LICENSE", "MPL-2.0".into());
+        licences.declare("odd", "MIT");
+        licences.text("odd", "LICENSE", "GPL-3.0-only".into());
+        licences.declare("same", "MIT OR Apache-2.0");
+        licences.text("same", "LICENSE", "MIT".into());
+        licences.declare("several", "MIT OR Apache-2.0");
+        licences.declare("several", "GPL-2.0-only");
         for (path, header, expected) in [
             ("src/a.rs", None, "MIT"),
             ("copied/lib/src/a.c", None, "GPL-3.0-only"),
             ("copied/a.c", None, "MIT"),
             ("two/a.rs", None, "Apache-2.0 OR MIT"),
             ("both/a.rs", None, "MIT AND MPL-2.0"),
+            ("odd/a.rs", None, "MIT AND GPL-3.0-only"),
+            ("same/a.rs", None, "MIT OR Apache-2.0"),
+            ("several/a.rs", None, "(MIT OR Apache-2.0) AND GPL-2.0-only"),
             ("src/a.rs", Some("ISC"), "ISC"),
         ] {
             assert_eq!(

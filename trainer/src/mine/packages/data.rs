@@ -126,7 +126,7 @@ pub(super) fn python_requirement(requirement: &str, meta: &mut Meta) {
 /// `License :: OSI Approved :: MIT License`
 pub(super) fn python_classifier(classifier: &str, meta: &mut Meta) {
     if let Some(rest) = classifier.trim().strip_prefix("License ::") {
-        meta.license(rest.rsplit("::").next().unwrap_or(""));
+        meta.also_licensed(rest.rsplit("::").next().unwrap_or(""));
     }
 }
 

@@ -44,6 +44,18 @@ impl Meta {
         }
     }
 
+    /// Takes one of several licences that apply together.
+    pub(super) fn also_licensed(&mut self, written: &str) {
+        let Some(licence) = licence::canonical(written) else {
+            return;
+        };
+        let known = self.licence.as_deref().and_then(licence::canonical);
+        self.licence = Some(match known {
+            Some(known) => licence::both(&known, &licence),
+            None => licence,
+        });
+    }
+
     /// Takes a licence, if none was found before.
     pub(super) fn license(&mut self, written: &str) {
         if self.licence.is_none() && licence::canonical(written).is_some() {

@@ -43,16 +43,36 @@ const NO_TYPES: &[&str] = &[
     "var", "auto", "let", "const", "dynamic", "any", "object", "mixed",
 ];
 
+/// Functions of typed languages that make what they are called like; the result of another call may
+/// be anything.
+const MAKERS: &[&str] = &[
+    "new", "New", "create", "Create", "make", "Make", "build", "Build", "from", "From", "with",
+    "open", "Open", "of", "Of", "default", "Default", "connect", "Dial",
+];
+
+/// What a name was bound to at one place.
+#[derive(Clone, Copy)]
+struct Bound<'a> {
+    at: usize,
+    /// The first name of its type or value; nothing where the type cannot be told.
+    to: Option<&'a str>,
+    /// An assignment to what is declared elsewhere: a declaration counts before it.
+    weak: bool,
+}
+
 /// Names with their places and what they stand for, in the order of the text.
-#[derive(Default)]
 pub(super) struct Bindings<'a> {
-    values: HashMap<&'a str, Vec<(usize, &'a str)>>,
+    language: Language,
+    values: HashMap<&'a str, Vec<Bound<'a>>>,
 }
 
 impl<'a> Bindings<'a> {
     pub(super) fn of(language: Language, text: &'a str, tree: &Tree) -> Self {
         let table = table(language);
-        let mut bindings = Self::default();
+        let mut bindings = Self {
+            language,
+            values: HashMap::new(),
+        };
         let mut cursor = tree.walk();
         loop {
             let node = cursor.node();
@@ -105,25 +125,52 @@ impl<'a> Bindings<'a> {
     }
 
     fn bind(&mut self, name: Option<Node>, value: Option<Node>, text: &'a str) {
+        let weak = name
+            .and_then(|name| name.parent())
+            .is_some_and(|parent| parent.kind() == "assignment_expression");
         let at = name.map_or(0, |name| name.start_byte());
         let name = name.and_then(|name| last_name(&text[name.byte_range()]));
-        let value = value.and_then(|value| first_name(&text[value.byte_range()]));
-        if let (Some(name), Some(value)) = (name, value)
-            && !NO_TYPES.contains(&value)
+        let first = value.and_then(|value| first_name(&text[value.byte_range()]));
+        if let (Some(name), Some(first)) = (name, first)
+            && !NO_TYPES.contains(&first)
         {
+            let told = !value.is_some_and(|value| self.is_result(&text[value.byte_range()]));
             let known = self.values.entry(name).or_default();
             // The type is asked first and counts.
-            if known.last().is_none_or(|(place, _)| *place != at) {
-                known.push((at, value));
+            if known.last().is_none_or(|bound| bound.at != at) {
+                let to = told.then_some(first);
+                known.push(Bound { at, to, weak });
             }
         }
     }
 
-    /// What `name` stands for at byte `at`: as bound last before it, else first after it.
-    pub(super) fn value(&self, name: &str, at: usize) -> Option<&'a str> {
+    /// The value is the result of a call that makes who knows what.
+    fn is_result(&self, value: &str) -> bool {
+        let typed = matches!(
+            self.language,
+            Language::Java | Language::CSharp | Language::Rust | Language::Go | Language::Cpp
+        );
+        let Some((callee, _)) = value.split_once('(').filter(|_| typed) else {
+            return false;
+        };
+        let function = callee.trim_end_matches([':', '<', '>']);
+        let function = last_name(function).unwrap_or("");
+        let made = function.starts_with(char::is_uppercase) && self.language != Language::Go
+            || MAKERS.iter().any(|maker| function.starts_with(maker));
+        !made && !value.trim_start().starts_with("new ")
+    }
+
+    /// What `name` stands for at byte `at`: as bound last before it, else first after it; a
+    /// declaration counts before an assignment. `Some(None)` where it is bound to the unknown.
+    pub(super) fn value(&self, name: &str, at: usize) -> Option<Option<&'a str>> {
         let known = self.values.get(name)?;
-        let before = known.iter().rev().find(|(place, _)| *place < at);
-        before.or(known.first()).map(|(_, value)| *value)
+        let nearest = |weak: bool| {
+            let of = || known.iter().filter(move |bound| bound.weak == weak);
+            of().rfind(|bound| bound.at < at).or_else(|| of().next())
+        };
+        nearest(false)
+            .or_else(|| nearest(true))
+            .map(|bound| bound.to)
     }
 }
 

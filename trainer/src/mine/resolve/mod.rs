@@ -94,7 +94,8 @@ impl<'a> Scene<'a> {
     }
 
     /// Where the call `call` at byte `at` leads; nothing where that cannot be told, or leads to
-    /// the standard library or to a package that is not declared.
+    /// the standard library or to a package that is not declared. Every name of the chain is
+    /// followed: an own object's field may be anybody's.
     pub fn origin(&self, call: &str, at: usize) -> Option<Origin> {
         let segments = segments(call);
         let (&root, rest) = segments.split_first()?;
@@ -103,27 +104,40 @@ impl<'a> Scene<'a> {
         }
         if is_self(root) {
             let (&member, rest) = rest.split_first()?;
-            return self.member(member, rest.is_empty(), at);
+            if rest.is_empty() {
+                return self.members.contains(member).then_some(Origin::Own);
+            }
+            return self.fields(&[&[member], &rest[..rest.len() - 1]].concat(), at);
         }
-        self.name(root, rest.is_empty(), at, STEPS)
+        let fields = &rest[..rest.len().saturating_sub(1)];
+        let is_value = !self.names.contains_key(root) && self.bindings.value(root, at).is_some();
+        let origin = self.name(root, rest.is_empty(), at, STEPS)?;
+        if is_value && !fields.is_empty() {
+            return self.fields(fields, at);
+        }
+        Some(origin)
     }
 
-    /// A member of the object itself.
-    fn member(&self, name: &str, called: bool, at: usize) -> Option<Origin> {
-        if called {
-            return self.members.contains(name).then_some(Origin::Own);
+    /// Where fields of an object lead, one of the other.
+    fn fields(&self, fields: &[&str], at: usize) -> Option<Origin> {
+        let mut found = None;
+        for field in fields {
+            let value = self.bindings.value(field, at)??;
+            found = Some(self.name(value, false, at, STEPS)?);
         }
-        let value = self.bindings.value(name, at)?;
-        self.name(value, false, at, STEPS)
+        found
     }
 
     fn name(&self, name: &str, bare: bool, at: usize, steps: usize) -> Option<Origin> {
         if let Some(origin) = self.names.get(name) {
             return origin.clone();
         }
-        let value = self.bindings.value(name, at).filter(|value| *value != name);
-        if let Some(value) = value.filter(|_| steps > 0) {
-            return self.name(value, false, at, steps - 1);
+        match self.bindings.value(name, at) {
+            Some(Some(value)) if value != name && steps > 0 => {
+                return self.name(value, false, at, steps - 1);
+            }
+            Some(None) if !self.defined.contains(name) => return None,
+            _ => {}
         }
         if self.defined.contains(name) {
             return Some(Origin::Own);
@@ -169,8 +183,9 @@ impl<'a> Scene<'a> {
         match self.language {
             // A package's files see each other's names.
             Language::Go => bare.then_some(Origin::Own),
-            // C++: where own headers are included, they are likelier than undeclared ones.
-            Language::Cpp => self.home(),
+            // Where own headers are included, functions and types are likelier theirs than
+            // anybody's; of an object nothing is known.
+            Language::Cpp => self.home().filter(|_| bare || constant),
             Language::CSharp | Language::Java if !constant => None,
             Language::Python | Language::Rust | Language::CSharp | Language::Java => {
                 let named = bare || constant;

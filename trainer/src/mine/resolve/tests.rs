@@ -106,6 +106,53 @@ fn rust_and_go() {
     );
 }
 
+/// One own name at the root says nothing of what lies behind it.
+#[test]
+fn every_name_of_the_chain_is_followed() {
+    let found = project(
+        Language::Go,
+        &["example.org/m"],
+        &["github.com/gorilla/mux"],
+    );
+    check(
+        Language::Go,
+        "package p\nimport (\n\t\"sync\"\n\t\"github.com/gorilla/mux\"\n)\ntype Beam struct {\n\tmutex sync.Mutex\n\trouter *mux.Router\n}\nfunc (b *Beam) f(w Writer) {\n\tb.mutex.Lock(1)\n\tb.router.HandleFunc(2)\n\tb.turn(3)\n\tx := lookup(w)\n\tx.Go(4)\n}\n",
+        &found,
+        &[
+            ("b.mutex.Lock(1)", "-"),
+            ("b.router.HandleFunc(2)", "github.com/gorilla/mux"),
+            ("b.turn(3)", "own"),
+            ("x.Go(4)", "-"),
+        ],
+    );
+    let mut found = project(Language::Java, &["org.me"], &["com.google.guava:guava"]);
+    let plan = crate::mine::packages::own(Language::Java, "org/me/LoadPlan.java", "");
+    found.add_file(Language::Java, plan);
+    check(
+        Language::Java,
+        "package org.me;\nimport com.google.common.base.Preconditions;\nclass A {\n  private final LoadPlan plan;\n  A(LoadPlan plan) { this.plan = Preconditions.checkNotNull(plan); }\n  void f() { plan.finish(1); this.plan.reject(2); }\n}\n",
+        &found,
+        &[
+            ("Preconditions.checkNotNull(plan)", "com.google.guava:guava"),
+            ("plan.finish(1)", "own"),
+            ("this.plan.reject(2)", "own"),
+        ],
+    );
+    let mut found = project(Language::Cpp, &[], &[]);
+    let header = crate::mine::packages::own(Language::Cpp, "src/tool/thing.h", "");
+    found.add_file(Language::Cpp, header);
+    check(
+        Language::Cpp,
+        "#include \"tool/thing.h\"\nvoid f() { sails_.size(0); make_sail(1); Sail::parse(2); }\n",
+        &found,
+        &[
+            ("sails_.size(0)", "-"),
+            ("make_sail(1)", "own"),
+            ("Sail::parse(2)", "own"),
+        ],
+    );
+}
+
 #[test]
 fn java_and_csharp() {
     let found = project(Language::Java, &["org.me.app"], &["com.google.guava:guava"]);

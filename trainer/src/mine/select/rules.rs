@@ -39,6 +39,13 @@ const EMPTY_NAMES: &[&str] = &[
     "it",
 ];
 
+/// Types that every file has: their names complete nothing.
+const PRIMITIVES: &[&str] = &[
+    "array", "bool", "boolean", "byte", "char", "decimal", "dict", "double", "error", "float",
+    "int", "integer", "list", "long", "map", "number", "object", "set", "short", "std", "str",
+    "string", "tuple", "uint", "void",
+];
+
 /// Lines of context from which on more says nothing more.
 const MANY_LINES: f64 = 24.0;
 
@@ -86,15 +93,26 @@ impl<'a> Page<'a> {
         let above = self.lines_between(window.start, hole.start);
         let suffix = &self.text[hole.end..window.end];
         let below = code_bytes(suffix, 4 * rules.suffix_bytes + 256);
-        if above < rules.prefix_lines || below < rules.suffix_bytes {
+        // Nothing stands above an import; what it must bring, the code below says.
+        let import = kind == HoleKind::Import;
+        if (above < rules.prefix_lines && !import) || below < rules.suffix_bytes {
             return Err(HoleReason::LittleContext);
+        }
+        let told = self.told(golden);
+        if import && told == 0.0 {
+            return Err(HoleReason::LowScore);
         }
         if is_trivial(kind, golden) {
             return Err(HoleReason::Trivial);
         }
-        let context = (above as f64 / MANY_LINES).min(1.0);
+        let around = if import {
+            self.lines_between(hole.end, window.end)
+        } else {
+            above
+        };
+        let context = (around as f64 / MANY_LINES).min(1.0);
         let after = (below as f64 / 256.0).min(1.0);
-        let score = 0.1 + 0.5 * self.told(golden) + 0.25 * context + 0.15 * after;
+        let score = 0.1 + 0.5 * told + 0.25 * context + 0.15 * after;
         if score < rules.min_score {
             return Err(HoleReason::LowScore);
         }
@@ -147,7 +165,11 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 fn is_trivial(kind: HoleKind, golden: &str) -> bool {
     let telling = names(golden)
         .filter(|name| name.len() > 2 && !EMPTY_NAMES.contains(name))
+        .filter(|name| !PRIMITIVES.contains(name))
         .count();
+    // One variable is no list of arguments.
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '@' | '&' | '*');
+    let lone = kind == HoleKind::Arguments && golden.chars().all(is_part);
     let letters = golden
         .bytes()
         .filter(|byte| byte.is_ascii_alphanumeric())
@@ -167,6 +189,7 @@ fn is_trivial(kind: HoleKind, golden: &str) -> bool {
         _ => 1,
     };
     short
+        || lone
         || telling < least
         || quoted
         || letters * 10 < golden.len() * 4
@@ -193,10 +216,25 @@ mod tests {
             score(HoleKind::CallSite, "xyzzy_frobnicate(quux_plugh)"),
             Err(HoleReason::LowScore)
         );
-        assert_eq!(
-            score(HoleKind::Import, "import client"),
-            Err(HoleReason::LittleContext)
+        // Of an import the code below is asked, not lines above.
+        let page = Page::new(Language::Python, FILE);
+        let import = page.score(
+            HoleKind::Import,
+            &(0..13),
+            &(0..FILE.len()),
+            &Selector::default(),
         );
+        assert!(import.expect("good") > 0.6);
+        let unused =
+            "import client\nimport shelf\n\ndef load(path):\n    return client.read(path)\n";
+        let page = Page::new(Language::Python, unused);
+        let import = page.score(
+            HoleKind::Import,
+            &(14..26),
+            &(0..unused.len()),
+            &Selector::default(),
+        );
+        assert_eq!(import, Err(HoleReason::LowScore));
         assert_eq!(
             score(HoleKind::Statement, "return client"),
             Err(HoleReason::LittleContext)
@@ -209,6 +247,10 @@ mod tests {
             (HoleKind::Identifier, "self", true),
             (HoleKind::Identifier, "x1", true),
             (HoleKind::Identifier, "client", false),
+            (HoleKind::Identifier, "float", true),
+            (HoleKind::Statement, "x: float", true),
+            (HoleKind::Arguments, "$stone", true),
+            (HoleKind::Arguments, "stone, weight", false),
             (HoleKind::Arguments, "\"some text\"", true),
             (HoleKind::Arguments, "0, 1", true),
             (

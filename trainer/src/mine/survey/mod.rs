@@ -13,7 +13,7 @@ use truefill_journal::redact::holds_secret;
 use truefill_syntax::Language;
 
 use super::licence;
-use super::packages::{Own, own};
+use super::packages::{Own, is_meta, own};
 use super::reason::Reason;
 use super::source::stream::Code;
 use crate::dedup::Benchmarks;
@@ -88,6 +88,8 @@ pub fn survey(code: &Code, excluded: &Benchmarks) -> FileRow {
 fn refusal(path: &str, text: &str, excluded: &Benchmarks) -> Option<Reason> {
     if let Some(reason) = text::refusal(text) {
         Some(reason)
+    } else if is_meta(path) {
+        Some(Reason::Manifest)
     } else if excluded.has_path(path) {
         Some(Reason::BenchmarkPath)
     } else if excluded.has_text(text) {
