@@ -84,6 +84,7 @@ fn sentence(event: &BatchEvent) -> String {
     match event {
         BatchEvent::Uploaded => "uploaded".to_owned(),
         BatchEvent::Created(id) => format!("runs as {id}"),
+        BatchEvent::Ended(status) => format!("{status} before its end"),
         BatchEvent::Waiting(status, done, all) => format!("{status}, {done} of {all} done"),
         BatchEvent::Read(kept, failed) => format!("{kept} replies, {failed} requests failed"),
     }
