@@ -11,22 +11,55 @@ use crate::usage::Usage;
 /// sections belong to other steps and are not looked at.
 ///
 /// # Errors
-/// Where the file cannot be read, is no TOML, or the section has a key that no step knows.
+/// Where the file cannot be read; [`Usage`] where it is no TOML or the section has a key that no
+/// step knows.
 pub fn section<T: DeserializeOwned + Default>(recipe: Option<&Path>, name: &str) -> Result<T> {
     let Some(path) = recipe else {
         return Ok(T::default());
     };
+    match sections(path)?.remove(name) {
+        Some(found) => read(found, &format!("section `[{name}]`"))
+            .map_err(|error| Usage::error(format!("{}: {error}", path.display()))),
+        None => Ok(T::default()),
+    }
+}
+
+/// All sections of a recipe.
+///
+/// # Errors
+/// As [`section`].
+pub fn sections(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
     let wrong = |error: toml::de::Error| Usage::error(format!("{}: {error}", path.display()));
-    let mut sections: toml::Table = toml::from_str(&text).map_err(wrong)?;
-    let Some(found) = sections.remove(name) else {
-        return Ok(T::default());
-    };
-    found.try_into().map_err(|error: toml::de::Error| {
+    toml::from_str(&text).map_err(wrong)
+}
+
+/// Reads a part of a recipe; `what` is how errors call it.
+///
+/// # Errors
+/// [`Usage`], which names the nearest key where one is not known.
+pub fn read<T: DeserializeOwned>(part: toml::Value, what: &str) -> Result<T> {
+    part.try_into().map_err(|error: toml::de::Error| {
         let why = error.message();
-        Usage::error(format!("{}: section `[{name}]`: {why}", path.display()))
+        let hint = nearest(why).map(|key| format!("; the nearest key is `{key}`"));
+        Usage::error(format!("{what}: {why}{}", hint.unwrap_or_default()))
     })
+}
+
+/// The key that was meant, out of serde's message: it quotes the unknown one first, then all that
+/// there are.
+fn nearest(message: &str) -> Option<&str> {
+    let mut quoted = message
+        .strip_prefix("unknown field ")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    let unknown = quoted.next()?;
+    let likeness = |key: &str| strsim::normalized_damerau_levenshtein(unknown, key);
+    quoted
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+        .filter(|key| likeness(key) > 0.4)
 }
 
 #[cfg(test)]
@@ -53,7 +86,8 @@ mod tests {
         assert!(error.is::<Usage>());
         let error = error.to_string();
         assert!(
-            error.contains("r.toml") && error.contains("`sed`"),
+            error.contains("r.toml")
+                && error.contains("`sed`, expected `seed`; the nearest key is `seed`"),
             "{error}"
         );
     }

@@ -19,6 +19,7 @@
 
 mod bench;
 pub mod command;
+mod draw;
 mod exclude;
 mod extract;
 mod first;
@@ -44,3 +45,4 @@ pub use progress::Progress;
 pub use reason::{HoleReason, Reason};
 pub use recipe::{Limits, Recipe, Selector};
 pub use run::{Job, Outcome};
+pub use select::ModelSelector;

@@ -127,8 +127,6 @@ pub enum HoleReason {
     LowScore,
     /// Better holes of its kind fill the file's share.
     PerFile,
-    /// The selector's model said no.
-    Model,
 }
 
 impl HoleReason {
@@ -142,7 +140,6 @@ impl HoleReason {
             Self::Trivial => "trivial",
             Self::LowScore => "low-score",
             Self::PerFile => "per-file",
-            Self::Model => "model",
         }
     }
 }

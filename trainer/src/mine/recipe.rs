@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use truefill_syntax::{HoleKind, Language};
+
+use crate::usage::Usage;
 
 /// Licences that allow to train on the code and to pass it on, as SPDX names them.
 const PERMISSIVE: &[&str] = &[
@@ -103,8 +105,15 @@ pub struct Selector {
     pub prefix_lines: usize,
     /// Bytes of code after the hole, at least.
     pub suffix_bytes: usize,
-    /// A member of the panel that is asked about every row that the rules and the sample kept.
+    /// A member of the recipe that is asked about every row that the rules and the sample kept;
+    /// rows that it refuses are replaced by others.
     pub model: Option<String>,
+    /// Bound on what all runs with the ledger spend, in the unit of the prices.
+    pub budget: Option<f64>,
+    /// The ledger; beside the output where none is named.
+    pub ledger: Option<PathBuf>,
+    /// A folder with prompts that stand in for those compiled in.
+    pub prompts: Option<PathBuf>,
 }
 
 /// What one source may hold; a source beyond it is refused.
@@ -133,6 +142,9 @@ impl Default for Selector {
             prefix_lines: 3,
             suffix_bytes: 16,
             model: None,
+            budget: None,
+            ledger: None,
+            prompts: None,
         }
     }
 }
@@ -172,38 +184,41 @@ impl Default for Recipe {
     }
 }
 
-/// A recipe is one file for all steps; this step reads its own table.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct File {
-    mine: Recipe,
-}
-
 impl Recipe {
     /// Reads the table `[mine]` of a recipe.
     ///
     /// # Errors
-    /// Where the file cannot be read or has a key that does not exist.
+    /// Where the file cannot be read; [`Usage`] where it has a key that does not exist.
     pub fn read(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: not read"))?;
-        let file: File = toml::from_str(&text).with_context(|| format!("{shown}: not a recipe"))?;
-        let mut recipe = file.mine;
+        let mut recipe: Self = crate::recipe::section(Some(path), "mine")?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let lists = [&mut recipe.sources, &mut recipe.each, &mut recipe.exclude];
         let listed = lists.into_iter().flat_map(|list| list.iter_mut());
-        for path in listed.chain(&mut recipe.repos) {
+        let selector = &mut recipe.selector;
+        let named = [
+            &mut recipe.repos,
+            &mut selector.ledger,
+            &mut selector.prompts,
+        ];
+        for path in listed.chain(named.into_iter().flatten()) {
             *path = folder.join(&*path);
         }
-        recipe.check().with_context(|| format!("{shown}: [mine]"))?;
+        recipe
+            .check()
+            .map_err(|error| Usage::error(format!("{}: {error}", path.display())))?;
         Ok(recipe)
     }
 
     /// Says which value cannot be.
     ///
     /// # Errors
-    /// A sentence with the key, what was expected and what was found.
+    /// [`Usage`] with the key, what was expected and what was found.
     pub fn check(&self) -> Result<()> {
+        let wrong = |error: anyhow::Error| Usage::error(format!("section `[mine]`: {error}"));
+        self.values().map_err(wrong)
+    }
+
+    fn values(&self) -> Result<()> {
         let [low, high] = self.percentiles;
         ensure!(
             (0.0..=100.0).contains(&low) && (low..=100.0).contains(&high),
@@ -274,7 +289,8 @@ mod tests {
             "percentiles = [9.0, 1.0]",
         ] {
             std::fs::write(&path, format!("[mine]\n{wrong}\n")).expect("written");
-            assert!(Recipe::read(&path).is_err(), "{wrong}");
+            let error = Recipe::read(&path).expect_err(wrong);
+            assert!(error.is::<Usage>(), "{error}");
         }
     }
 

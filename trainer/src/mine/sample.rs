@@ -12,6 +12,9 @@ use truefill_syntax::{HoleKind, Language};
 use super::recipe::Recipe;
 use super::survey::words::{hash, mix};
 
+/// Rows that are kept for each that is drawn where a model refuses some: it is to find others.
+const SPARE: usize = 4;
+
 /// A language and a hole kind.
 pub type Stratum = (Language, HoleKind);
 
@@ -27,6 +30,32 @@ pub struct Sampler {
     strata: BTreeMap<Stratum, Lowest>,
 }
 
+/// What is drawn of a stratum.
+pub enum Drawn {
+    /// Every row.
+    All,
+    /// So many of these numbers, the lowest first; the others are spare.
+    Lowest {
+        /// In order.
+        numbers: Vec<u64>,
+        /// Rows that are wanted.
+        quota: usize,
+    },
+}
+
+impl Drawn {
+    /// The highest number that stays where nothing is refused.
+    pub fn cut(&self) -> Option<u64> {
+        match self {
+            Self::All => Some(u64::MAX),
+            Self::Lowest { numbers, quota } => {
+                let last = (*quota).min(numbers.len()).checked_sub(1)?;
+                Some(numbers[last])
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Lowest {
     seen: u64,
@@ -37,7 +66,10 @@ impl Sampler {
     /// A sampler for a recipe's `per_language`.
     pub fn new(recipe: &Recipe) -> Self {
         Self {
-            limit: recipe.per_language,
+            limit: match recipe.selector.model {
+                Some(_) => recipe.per_language.saturating_mul(SPARE),
+                None => recipe.per_language,
+            },
             strata: BTreeMap::new(),
         }
     }
@@ -75,9 +107,9 @@ impl Sampler {
         self.strata.entry(stratum).or_default().seen += seen;
     }
 
-    /// The highest number that stays in each stratum: a language's rows are shared out to its
-    /// kinds; what a kind cannot fill, the others get.
-    pub fn cuts(self, recipe: &Recipe) -> BTreeMap<Stratum, u64> {
+    /// What is drawn of each stratum: a language's rows are shared out to its kinds; what a kind
+    /// cannot fill, the others get.
+    pub fn draw(self, recipe: &Recipe) -> BTreeMap<Stratum, Drawn> {
         let shares: BTreeMap<HoleKind, f64> = recipe.shares().collect();
         let mut quotas = BTreeMap::new();
         for &language in &recipe.languages {
@@ -96,12 +128,11 @@ impl Sampler {
             .into_iter()
             .filter_map(|(stratum, lowest)| {
                 if recipe.per_language == 0 {
-                    return Some((stratum, u64::MAX));
+                    return Some((stratum, Drawn::All));
                 }
                 let quota = *quotas.get(&stratum)? as usize;
-                let sorted = lowest.numbers.into_sorted_vec();
-                let last = quota.min(sorted.len()).checked_sub(1)?;
-                Some((stratum, sorted[last]))
+                let numbers = lowest.numbers.into_sorted_vec();
+                Some((stratum, Drawn::Lowest { numbers, quota }))
             })
             .collect()
     }
@@ -198,9 +229,9 @@ mod tests {
             }
             sampler.count(CALL, 1000);
             sampler.count(BLOCK, 1000);
-            let cuts = sampler.cuts(&recipe);
+            let drawn = sampler.draw(&recipe);
             ids.sort();
-            ids.retain(|id| priority(seed, id) <= cuts[&CALL]);
+            ids.retain(|id| Some(priority(seed, id)) <= drawn[&CALL].cut());
             ids
         };
         assert_eq!(sample(1, false).len(), 10);
@@ -216,6 +247,6 @@ mod tests {
         };
         let mut sampler = Sampler::new(&recipe);
         assert!(sampler.take(CALL, u64::MAX));
-        assert_eq!(sampler.cuts(&recipe)[&CALL], u64::MAX);
+        assert_eq!(sampler.draw(&recipe)[&CALL].cut(), Some(u64::MAX));
     }
 }

@@ -91,7 +91,7 @@ fn errors_say_what_to_do() {
                 "--generators",
                 "gpt",
             ],
-            1,
+            2,
             "[members.NAME]",
         ),
         (
@@ -103,7 +103,7 @@ fn errors_say_what_to_do() {
                 "--generators",
                 "local",
             ],
-            1,
+            2,
             "--model",
         ),
         (&["generate", "contexts.jsonl"], 2, "--out"),

@@ -65,10 +65,8 @@ impl Inner {
 
     fn cost_of(&self, input: u64, output: u64) -> Nanos {
         let config = &self.config;
-        cost(input, config.price_input_per_million.unwrap_or(0.0)).saturating_add(cost(
-            output,
-            config.price_output_per_million.unwrap_or(0.0),
-        ))
+        cost(input, config.price_input_per_million.unwrap_or(0.0))
+            .saturating_add(cost(output, config.price_output_per_million.unwrap_or(0.0)))
     }
 
     /// The reply's JSON; nothing where a filter blocked the question.

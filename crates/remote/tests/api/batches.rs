@@ -28,7 +28,8 @@ impl Office {
         let id = format!("batch-{number}");
         if number < self.failing {
             self.created[number]["status"] = "failed".into();
-            let errors = json!({"data": [{"code": "token_limit_exceeded", "message": "queue full"}]});
+            let errors =
+                json!({"data": [{"code": "token_limit_exceeded", "message": "queue full"}]});
             return json!({"id": id, "status": "failed", "errors": errors});
         }
         self.polls += 1;
@@ -179,7 +180,10 @@ async fn a_batch_that_failed_is_made_again() {
         let error = run.await.unwrap_err();
         assert!(error.to_string().contains("queue full"), "{error}");
     }
-    let run = client.run_batch(&file, Duration::ZERO, &mut |_| {}).await.unwrap();
+    let run = client
+        .run_batch(&file, Duration::ZERO, &mut |_| {})
+        .await
+        .unwrap();
     assert_eq!((run.kept, run.failed), (2, 1));
     assert_eq!(office.lock().unwrap().created.len(), 3);
 }

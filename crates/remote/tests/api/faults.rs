@@ -138,7 +138,8 @@ async fn a_wait_that_is_too_long_stops_everything_at_once() {
 #[tokio::test]
 async fn a_server_is_never_asked_again_sooner_than_the_own_delay() {
     for header in ["0", "Sun, 06 Nov 1994 08:00:00 GMT"] {
-        let server = Server::start(move |_, _| reply(TOO_MANY, &[("Retry-After", header)], b"")).await;
+        let server =
+            Server::start(move |_, _| reply(TOO_MANY, &[("Retry-After", header)], b"")).await;
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(folder.path());
         let mut config = config(&server.url);
@@ -154,7 +155,10 @@ async fn a_server_is_never_asked_again_sooner_than_the_own_delay() {
             }
             all.push(waits);
         }
-        assert_ne!(all[0], all[1], "requests that fail together are made again apart");
+        assert_ne!(
+            all[0], all[1],
+            "requests that fail together are made again apart"
+        );
     }
 }
 
@@ -220,8 +224,14 @@ fn question_costs_at_most(server: &Server) -> u64 {
 async fn what_a_budget_cannot_bound_is_refused() {
     type Change = fn(&mut truefill_remote::api::EndpointConfig);
     let cases: [(Change, &str); 5] = [
-        (|c| c.price_input_per_million = None, "price_input_per_million"),
-        (|c| c.price_output_per_million = None, "price_output_per_million"),
+        (
+            |c| c.price_input_per_million = None,
+            "price_input_per_million",
+        ),
+        (
+            |c| c.price_output_per_million = None,
+            "price_output_per_million",
+        ),
         (|c| c.omit = vec!["max_tokens".into()], "`omit`"),
         (
             |c| {
@@ -244,7 +254,8 @@ async fn what_a_budget_cannot_bound_is_refused() {
         change(&mut config);
         for budget in [None, Some(1.0)] {
             let ledger = Ledger::open(&path, budget).unwrap();
-            let timing = std::sync::Arc::new(truefill_remote::api::NoDelay::at(crate::shared::now()));
+            let timing =
+                std::sync::Arc::new(truefill_remote::api::NoDelay::at(crate::shared::now()));
             let opened = truefill_remote::api::Client::new(&config, &ledger, timing, &|_| None);
             match opened.err() {
                 None => assert!(budget.is_none() || expected.is_empty(), "{expected}"),

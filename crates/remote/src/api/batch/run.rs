@@ -97,7 +97,11 @@ impl BatchObject {
         let first = errors.and_then(|errors| errors.get("data")?.get(0));
         let message = first.and_then(|error| error.get("message")?.as_str());
         let message = message.unwrap_or("no reason given");
-        format!("the batch {} failed: {}", self.id, message::excerpt(message))
+        format!(
+            "the batch {} failed: {}",
+            self.id,
+            message::excerpt(message)
+        )
     }
 }
 
