@@ -20,6 +20,8 @@ struct State {
     began: Instant,
     told: Instant,
     total: u64,
+    /// The line that would be told now.
+    line: String,
 }
 
 impl Progress {
@@ -42,6 +44,7 @@ impl Progress {
                 began: now,
                 told: now,
                 total: 0,
+                line: String::new(),
             }),
         }
     }
@@ -73,22 +76,26 @@ impl Progress {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.told.elapsed() < BETWEEN_LINES {
-            return;
-        }
-        state.told = Instant::now();
         let rate = done as f64 / state.began.elapsed().as_secs_f64().max(0.001);
         let left = state.total.saturating_sub(done) as f64 / rate.max(0.001);
-        self.line(&format!(
+        state.line = format!(
             "{done} of {} ({rate:.1} a second, about {left:.0} s left), {figures}",
             state.total
-        ));
+        );
+        if state.told.elapsed() >= BETWEEN_LINES {
+            state.told = Instant::now();
+            self.line(&std::mem::take(&mut state.line));
+        }
     }
 
-    /// Takes the bar away.
+    /// Takes the bar away, or tells how far it came.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.line.is_empty() {
+            self.line(&std::mem::take(&mut state.line));
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::corpus;
 
-pub fn command(folder: &Path) -> Command {
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
     command.current_dir(folder);
     command

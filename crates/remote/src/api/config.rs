@@ -69,6 +69,9 @@ pub struct EndpointConfig {
     /// Attempts after the first.
     #[serde(default = "default_retries")]
     pub retries: usize,
+    /// Delay before the second attempt, in milliseconds; it doubles with each, up to 20 s.
+    #[serde(default = "default_first_delay")]
+    pub first_delay_ms: u64,
     /// Largest reply that is read, in bytes.
     #[serde(default = "default_reply_bytes")]
     pub reply_bytes: usize,
@@ -102,6 +105,10 @@ const fn default_retries() -> usize {
     6
 }
 
+const fn default_first_delay() -> u64 {
+    500
+}
+
 const fn default_reply_bytes() -> usize {
     4 << 20
 }
@@ -127,6 +134,7 @@ impl EndpointConfig {
             batch_price_share: default_batch_share(),
             timeout_s: default_timeout(),
             retries: default_retries(),
+            first_delay_ms: default_first_delay(),
             reply_bytes: default_reply_bytes(),
             token_limit_key: TokenLimitKey::default(),
             omit: Vec::new(),
@@ -185,6 +193,7 @@ impl EndpointConfig {
     pub(super) fn retry(&self) -> RetryPolicy {
         RetryPolicy {
             retries: self.retries,
+            first_delay: Duration::from_millis(self.first_delay_ms),
             longest_wait: Duration::from_secs(self.longest_wait_s),
             ..RetryPolicy::default()
         }
