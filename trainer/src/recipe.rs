@@ -91,4 +91,83 @@ mod tests {
             "{error}"
         );
     }
+
+    const PAGE: &str = include_str!("../../docs/data.md");
+
+    fn json(value: &impl serde::Serialize) -> serde_json::Value {
+        serde_json::to_value(value).expect("JSON")
+    }
+
+    /// The rows of a section's table: key and default.
+    fn rows(heading: &str) -> Vec<(&str, &str)> {
+        let (_, section) = PAGE
+            .split_once(&format!("\n## `{heading}`\n"))
+            .unwrap_or_else(|| panic!("docs/data.md: expected a section `{heading}`"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let lines = section.lines().filter(|line| line.starts_with("| `"));
+        lines
+            .map(|line| {
+                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                (cells[1].trim_matches('`'), cells[3].trim_matches('`'))
+            })
+            .collect()
+    }
+
+    fn assert_section(heading: &str, defaults: &serde_json::Value) {
+        let rows = rows(heading);
+        let elsewhere = ["local", "teacher", "bands", "scorer"];
+        let defaults = defaults.as_object().expect("a table");
+        let keys: Vec<_> = defaults.keys().map(String::as_str).collect();
+        for (key, _) in &rows {
+            assert!(
+                keys.contains(key),
+                "{heading}: `{key}` is no key; there are {keys:?}"
+            );
+        }
+        for (key, default) in defaults {
+            if elsewhere.contains(&key.as_str()) {
+                continue;
+            }
+            let row = rows.iter().find(|(known, _)| known == key);
+            let (_, shown) = row.unwrap_or_else(|| panic!("{heading}: expected a row of `{key}`"));
+            // Numbers of 32 bits have other digits as numbers of 64.
+            let near = |number: f64| shown.parse().is_ok_and(|n: f64| (n - number).abs() < 1e-6);
+            let fits = match default {
+                _ if *shown == "required" => true,
+                serde_json::Value::Null => *shown == "none",
+                serde_json::Value::Number(number) => number.as_f64().is_some_and(near),
+                other => *shown == other.to_string(),
+            };
+            assert!(
+                fits,
+                "{heading}: `{key}`: expected the default {default}, found {shown}"
+            );
+        }
+    }
+
+    /// `docs/data.md` teaches every key that there is, with its default, and no other.
+    #[test]
+    fn the_page_has_every_key_with_its_default() {
+        use crate::generate::Recipe;
+        use truefill_remote::api::{EndpointConfig, Protocol};
+        let generate = json(&Recipe::default());
+        let judge = json(&crate::judge::JudgeRecipe::default());
+        let curate = json(&crate::curate::CurateRecipe::default());
+        let scorer: crate::score::ScorerRecipe =
+            toml::from_str("name = ''\nmodel = ''").expect("a scorer");
+        let member = EndpointConfig::new("", Protocol::OpenaiChat, "");
+        let sections = [
+            ("[members.NAME]", json(&member)),
+            ("[generate]", generate.clone()),
+            ("[generate.local]", generate["local"].clone()),
+            ("[generate.teacher]", generate["teacher"].clone()),
+            ("[judge]", judge),
+            ("[[judge.scorer]]", json(&scorer)),
+            ("[curate]", curate.clone()),
+            ("[curate.bands]", curate["bands"].clone()),
+        ];
+        for (heading, defaults) in sections {
+            assert_section(heading, &defaults);
+        }
+    }
 }
