@@ -79,7 +79,7 @@ impl Progress {
         let rate = done as f64 / state.began.elapsed().as_secs_f64().max(0.001);
         let left = state.total.saturating_sub(done) as f64 / rate.max(0.001);
         state.line = format!(
-            "{done} of {} ({rate:.1} a second, about {left:.0} s left), {figures}",
+            "{done} of {} ({rate:.2} a second, about {left:.0} s left), {figures}",
             state.total
         );
         if state.told.elapsed() >= BETWEEN_LINES {

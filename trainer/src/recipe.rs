@@ -136,7 +136,7 @@ mod tests {
                 _ if *shown == "required" => true,
                 serde_json::Value::Null => *shown == "none",
                 serde_json::Value::Number(number) => number.as_f64().is_some_and(near),
-                other => *shown == other.to_string(),
+                other => other.to_string() == *shown,
             };
             assert!(
                 fits,

@@ -184,3 +184,32 @@ fn list_path(folder: &Path) -> PathBuf {
 pub fn as_member(recorder: &Arc<Recorder>) -> Arc<dyn Member> {
     Arc::clone(recorder) as Arc<dyn Member>
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> Files {
+        let file = BatchFile {
+            path: "gpt-0001.jsonl".into(),
+            sha256: "00".into(),
+            requests: 3,
+            most: 7,
+        };
+        vec![("gpt".to_owned(), vec![file])]
+    }
+
+    #[test]
+    fn a_list_is_of_its_questions_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("new");
+        assert_eq!(remembered(&folder, "a").expect("none"), None);
+        remember(&folder, "a", &files()).expect("written");
+        assert_eq!(remembered(&folder, "a").expect("read"), Some(files()));
+        let error = remembered(&folder, "b").expect_err("refused");
+        assert!(error.is::<Usage>());
+        assert!(error.to_string().contains("--batch-folder"), "{error}");
+        forget(&folder).expect("removed");
+        assert_eq!(remembered(&folder, "b").expect("none"), None);
+    }
+}

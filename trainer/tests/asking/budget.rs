@@ -86,6 +86,12 @@ async fn a_late_refusal_leaves_what_was_answered_and_an_early_one_no_file() {
         let stopped = reasons(&bench, step, "stopped");
         assert!(stopped >= 30, "{step:?}: {stopped}");
         assert!(bench.lines("out.jsonl") > 10, "{step:?}");
+        // What was under way when the refusal came was waited for, and is kept.
+        let ledger = bench.manifest()["tables"]["ledger"].clone();
+        assert_eq!(
+            (&ledger["lost"], &ledger["replies"]),
+            (&0.into(), &30.into())
+        );
 
         open.store(false, Ordering::Relaxed);
         let bench = Bench::new(CONTEXTS, &server.url, &keys(None));

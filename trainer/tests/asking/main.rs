@@ -8,6 +8,7 @@
 #[path = "../../../crates/remote/tests/support/mod.rs"]
 mod support;
 
+mod batch;
 mod budget;
 mod killed;
 mod mock;

@@ -64,7 +64,8 @@ pub fn whole(seen: &Seen) -> Vec<Step> {
     reply("200 OK", &[], answer(seen).as_bytes())
 }
 
-fn answer(seen: &Seen) -> String {
+/// The body of a reply.
+pub fn answer(seen: &Seen) -> String {
     let body = seen.json();
     let content = |at: usize| body["messages"][at]["content"].as_str().unwrap().to_owned();
     let said = says(&content(0), &content(1));

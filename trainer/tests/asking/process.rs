@@ -75,7 +75,11 @@ impl Bench {
 
     /// Runs to the end.
     pub fn run(&self, step: Step) -> Output {
-        self.command(step).output().unwrap()
+        self.run_with(step, &[])
+    }
+
+    pub fn run_with(&self, step: Step, flags: &[&str]) -> Output {
+        self.command(step).args(flags).output().unwrap()
     }
 
     pub fn start(&self, step: Step) -> Running {
