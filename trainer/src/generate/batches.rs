@@ -78,32 +78,46 @@ pub async fn run(
     poll: Duration,
     tell: &(dyn Fn(&str) + Sync),
 ) -> Result<()> {
+    let ran = rounds(files, at_once, async |file: &BatchFile| {
+        let path = file.path.display().to_string();
+        let mut on_event = |event: BatchEvent| tell(&format!("{path}: {}", sentence(&event)));
+        let ran = member.client().run_batch(file, poll, &mut on_event).await;
+        if let Err(error) = &ran {
+            tell(&format!("{path}: {error}"));
+        }
+        ran.map(|_| ())
+    });
+    ran.await.with_context(|| format!("`{}`", member.name()))
+}
+
+/// Does `one` for each file until it succeeds; gives up after a round in which it never did.
+async fn rounds<E>(
+    files: &[BatchFile],
+    at_once: usize,
+    one: impl AsyncFn(&BatchFile) -> Result<(), E>,
+) -> Result<(), E> {
     let mut waiting: Vec<&BatchFile> = files.iter().collect();
-    while !waiting.is_empty() {
+    loop {
         let asked = waiting.len();
-        let runs = std::mem::take(&mut waiting)
-            .into_iter()
-            .map(|file| async move {
-                let path = file.path.display().to_string();
-                let mut on_event =
-                    |event: BatchEvent| tell(&format!("{path}: {}", sentence(&event)));
-                let ran = member.client().run_batch(file, poll, &mut on_event).await;
-                (file, ran)
-            });
+        let runs = std::mem::take(&mut waiting);
+        let runs = runs.into_iter().map(|file| {
+            let one = &one;
+            async move { (file, one(file).await) }
+        });
         let mut failure = None;
         let mut runs = std::pin::pin!(futures::stream::iter(runs).buffer_unordered(at_once));
         while let Some((file, ran)) = runs.next().await {
             if let Err(error) = ran {
-                tell(&format!("{}: {error}", file.path.display()));
                 waiting.push(file);
-                failure.get_or_insert(error);
+                failure = Some(error);
             }
         }
-        if let Some(error) = failure.filter(|_| waiting.len() == asked) {
-            return Err(anyhow::Error::new(error).context(format!("`{}`", member.name())));
+        match failure {
+            None => return Ok(()),
+            Some(error) if waiting.len() == asked => return Err(error),
+            Some(_) => {}
         }
     }
-    Ok(())
 }
 
 fn sentence(event: &BatchEvent) -> String {
@@ -187,6 +201,8 @@ pub fn as_member(recorder: &Arc<Recorder>) -> Arc<dyn Member> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn files() -> Files {
@@ -197,6 +213,35 @@ mod tests {
             most: 7,
         };
         vec![("gpt".to_owned(), vec![file])]
+    }
+
+    /// A server that has room for three batches, of five that come two at a time.
+    #[test]
+    fn batches_that_fail_are_made_again_while_others_come_through() {
+        let file = files().remove(0).1.remove(0);
+        let files: Vec<BatchFile> = vec![file; 5];
+        let (under_way, most, tries) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let one = async |_: &BatchFile| {
+            under_way.set(under_way.get() + 1);
+            most.set(most.get().max(under_way.get()));
+            tokio::task::yield_now().await;
+            under_way.set(under_way.get() - 1);
+            tries.set(tries.get() + 1);
+            if tries.get() % 5 < 3 {
+                Ok(())
+            } else {
+                Err("full")
+            }
+        };
+        let ran = futures::executor::block_on(rounds(&files, 2, one));
+        assert_eq!((ran, most.get(), tries.get()), (Ok(()), 2, 7));
+        let tries = Cell::new(0);
+        let never = async |_: &BatchFile| {
+            tries.set(tries.get() + 1);
+            Err("full")
+        };
+        let ran = futures::executor::block_on(rounds(&files, 2, never));
+        assert_eq!((ran, tries.get()), (Err("full"), 5));
     }
 
     #[test]

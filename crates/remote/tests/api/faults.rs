@@ -336,8 +336,17 @@ async fn other_dialects_and_embeddings_go_the_same_way() {
     let anthropic = &server.requests()[0];
     assert_eq!(anthropic.header("x-api-key"), Some("sk-secret"));
     assert_eq!(anthropic.header("authorization"), None);
-    assert!(anthropic.header("anthropic-version").is_some());
-    let (client, _) = client(&config(&server.url), &ledger);
+    // A proxy of one's own takes no key, and the version all the same.
+    let mut keyless = config(&server.url);
+    keyless.protocol = Protocol::Anthropic;
+    let (client, _) = client(&keyless, &ledger);
+    assert_eq!(client.chat(&question(2)).await.unwrap().text, "yes");
+    let keyless = &server.requests()[2];
+    assert_eq!(keyless.header("x-api-key"), None);
+    for seen in [anthropic, keyless] {
+        assert_eq!(seen.header("anthropic-version"), Some("2023-06-01"));
+    }
+    let (client, _) = crate::shared::client(&config(&server.url), &ledger);
     let request = EmbedRequest {
         subject: "c1".into(),
         texts: vec!["a".into()],
@@ -347,7 +356,7 @@ async fn other_dialects_and_embeddings_go_the_same_way() {
     }
     assert_eq!(
         server.requests().len(),
-        3,
+        4,
         "the second is answered from the ledger"
     );
 }
