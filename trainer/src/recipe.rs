@@ -47,6 +47,14 @@ pub fn read<T: DeserializeOwned>(part: toml::Value, what: &str) -> Result<T> {
     })
 }
 
+/// Names the recipe in an error that says what has to be changed in it.
+pub fn named(recipe: Option<&Path>) -> impl Fn(anyhow::Error) -> anyhow::Error + use<'_> {
+    move |error| match (error.downcast_ref::<Usage>(), recipe) {
+        (Some(usage), Some(path)) => Usage::error(format!("{}: {usage}", path.display())),
+        _ => error,
+    }
+}
+
 /// The key that was meant, out of serde's message: it quotes the unknown one first, then all that
 /// there are.
 fn nearest(message: &str) -> Option<&str> {

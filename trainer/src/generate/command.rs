@@ -132,7 +132,8 @@ impl GenerateArgs {
         recipe.budget = self.budget.or(recipe.budget);
         recipe.ledger = self.ledger.clone().or(recipe.ledger);
         recipe.local.model = self.model.clone().or(recipe.local.model);
-        recipe.check()?;
+        let named = crate::recipe::named(self.recipe.as_deref());
+        recipe.check().map_err(named)?;
         Ok((recipe, members))
     }
 
@@ -158,7 +159,8 @@ impl GenerateArgs {
     async fn step(&self) -> Result<(String, Option<String>)> {
         let (recipe, members) = self.recipe()?;
         let input = Input::of(&self.contexts)?;
-        let panel = Panel::open(&recipe, &members, &self.out)?;
+        let panel = Panel::open(&recipe, &members, &self.out);
+        let panel = panel.map_err(crate::recipe::named(self.recipe.as_deref()))?;
         let progress = Progress::new("generate");
         progress.tell("reading the repositories' words");
         let (vocabulary, total) = Vocabulary::gather(&self.contexts)?;

@@ -83,7 +83,8 @@ pub enum Who {
 /// stops at.
 pub fn run(args: &Args, out: &mut dyn std::io::Write) -> Result<()> {
     let mut recipe: JudgeRecipe = crate::recipe::section(args.recipe.as_deref(), "judge")?;
-    recipe.check()?;
+    let named = crate::recipe::named(args.recipe.as_deref());
+    recipe.check().map_err(&named)?;
     let folder = args.recipe.as_deref().and_then(Path::parent);
     recipe.find_from(folder.unwrap_or(Path::new("")));
     let who = who(args, &recipe)?;
@@ -92,7 +93,8 @@ pub fn run(args: &Args, out: &mut dyn std::io::Write) -> Result<()> {
             let ledger = recipe.ledger.clone();
             let ledger = ledger.unwrap_or_else(|| panel::ledger_beside(&args.out));
             let members = panel::http::members_of(path)?;
-            let (members, books) = panel::open(&members, &recipe.panel, &ledger, recipe.budget)?;
+            let opened = panel::open(&members, &recipe.panel, &ledger, recipe.budget);
+            let (members, books) = opened.map_err(&named)?;
             let boxed = members.into_iter().map(|member| Box::new(member) as _);
             (boxed.collect(), Some(books))
         }

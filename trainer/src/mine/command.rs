@@ -15,6 +15,7 @@ use super::run::{Job, Outcome};
 use super::select::ModelSelector;
 use crate::panel::http::HttpMember;
 use crate::panel::{self, Books};
+use crate::recipe;
 
 /// Cut holes into real repositories: contexts with a golden completion
 ///
@@ -105,7 +106,8 @@ impl MineArgs {
         let ledger = ledger.unwrap_or_else(|| panel::ledger_beside(&self.out));
         let members = panel::http::members_of(path)?;
         let names = std::slice::from_ref(name);
-        let (mut opened, books) = panel::open(&members, names, &ledger, selector.budget)?;
+        let opened = panel::open(&members, names, &ledger, selector.budget);
+        let (mut opened, books) = opened.map_err(recipe::named(Some(path)))?;
         Ok(opened.pop().map(|member| (member, books)))
     }
 }

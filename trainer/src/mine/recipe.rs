@@ -203,9 +203,7 @@ impl Recipe {
         for path in listed.chain(named.into_iter().flatten()) {
             *path = folder.join(&*path);
         }
-        recipe
-            .check()
-            .map_err(|error| Usage::error(format!("{}: {error}", path.display())))?;
+        recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }
 

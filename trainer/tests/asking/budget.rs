@@ -132,6 +132,7 @@ async fn a_budget_needs_prices_and_recipes_are_read_strictly() {
             let ran = bench.run(step);
             assert_eq!(ran.status.code(), Some(2), "{keys}: {}", told(&ran));
             assert!(told(&ran).contains(expected), "{keys}: {}", told(&ran));
+            assert!(told(&ran).contains("recipe.toml"), "{keys}: {}", told(&ran));
             assert!(!bench.path("out.jsonl").exists());
         }
     }
