@@ -166,9 +166,8 @@ pub fn judge(
     let mut offline = offline::Offline::new(&args.out, resolve, recipe.sources.clone(), scorers)?;
     let mut verdicts = RowWriter::<Verdict>::create(&args.out)?;
     let mut tally = tally::Tally::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build()?;
     let progress = Progress::new("judge");
     progress.tell("bringing repositories together");
     let spool = fill(args, members, &mut manifest)?;
@@ -204,15 +203,20 @@ pub fn judge(
         .map(|(name, table)| (name.clone(), table.to_json()));
     manifest.tables = json.collect();
     if let Some(books) = books {
-        runtime.block_on(books.report(&mut manifest))?;
-        let rows = [prompts.blind.row(), prompts.preference.row()];
-        manifest
-            .tables
-            .insert("prompts".into(), rows.into_iter().collect());
+        runtime.block_on(report(books, &prompts, &mut manifest))?;
     }
     manifest.write_beside(&args.out)?;
     let problem = panel.roll.problem();
     Ok(Judged { tables, problem })
+}
+
+/// Says who was asked, with what and for how much.
+async fn report(books: &Books, prompts: &prompt::Prompts, manifest: &mut Manifest) -> Result<()> {
+    books.report(manifest).await?;
+    let rows = [prompts.blind.row(), prompts.preference.row()];
+    let tables = &mut manifest.tables;
+    tables.insert("prompts".into(), rows.into_iter().collect());
+    Ok(())
 }
 
 /// Hashes what is read: the rows, and the scorers' checkpoints where they are files.
