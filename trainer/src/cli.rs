@@ -59,7 +59,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let out = &mut std::io::stdout().lock();
     let step = match cli.step {
         Step::Mine(args) => return ended(crate::mine::command::run(&args)),
-        Step::Generate(args) => return ended(args.run().and_then(|text| print(out, &text))),
+        Step::Generate(args) => return ended(args.run(out)),
         Step::Judge(args) => return ended(crate::judge::run(&args, out)),
         Step::Curate(args) => return ended(crate::curate::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
@@ -78,12 +78,6 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     };
     tell(&format!("error: {error:#}"));
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
-}
-
-/// A closed pipe wanted no more.
-fn print(out: &mut dyn std::io::Write, text: &str) -> anyhow::Result<()> {
-    let _ = out.write_all(text.as_bytes());
-    Ok(())
 }
 
 fn tell(message: &str) {

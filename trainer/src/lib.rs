@@ -1,5 +1,6 @@
 //! The companion of the language server: hard negatives from real code, judged and curated,
-//! fine-tuning, evaluation, promotion. This version names its commands; they are filled one by one.
+//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge` and `curate` are there; the other
+//! commands are named and say that they are not.
 
 pub mod checkpoint;
 pub mod cli;

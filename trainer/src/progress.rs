@@ -31,6 +31,8 @@ struct State {
     told: Instant,
     done: u64,
     total: Option<u64>,
+    /// The sentence that would be told now.
+    untold: Option<String>,
 }
 
 impl Progress {
@@ -71,6 +73,7 @@ impl Progress {
             told: now,
             done: 0,
             total: None,
+            untold: None,
         };
         Self {
             shown,
@@ -92,6 +95,7 @@ impl Progress {
             told: now,
             done: 0,
             total,
+            untold: None,
         };
         if let Shown::Bar(bar) = &self.shown {
             let template = if total.is_some() { KNOWN } else { UNKNOWN };
@@ -149,16 +153,21 @@ impl Progress {
             }
             Shown::Lines if state.told.elapsed() >= BETWEEN_LINES => {
                 state.told = Instant::now();
+                state.untold = None;
                 line(state.part, &state.sentence(figures));
             }
-            Shown::Lines => {}
+            Shown::Lines => state.untold = Some(state.sentence(figures)),
         }
     }
 
-    /// Takes the bar away.
+    /// Takes the bar away, or tells how far it came.
     pub fn finish(&self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
+        }
+        let mut state = self.state();
+        if let Some(sentence) = state.untold.take() {
+            line(state.part, &sentence);
         }
     }
 }

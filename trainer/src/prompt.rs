@@ -4,6 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::usage::Usage;
 
 /// A prompt of `prompts/`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -15,6 +19,12 @@ pub struct Prompt {
     pub system: String,
     /// What they are applied to.
     pub user: String,
+    /// Where it stands below a folder of prompts, without the ending.
+    #[serde(skip)]
+    pub name: String,
+    /// SHA-256 of the file, in hex.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 impl Prompt {
@@ -23,7 +33,8 @@ impl Prompt {
     /// # Errors
     /// Where the file is none, or has a place that nobody fills.
     pub fn parse(text: &str, places: &[&str]) -> Result<Self> {
-        let prompt: Self = toml::from_str(text)?;
+        let mut prompt: Self = toml::from_str(text)?;
+        prompt.sha256 = hex::encode(Sha256::digest(text.as_bytes()));
         for part in [&prompt.system, &prompt.user] {
             let mut rest = part.as_str();
             while let Some(at) = rest.find("{{") {
@@ -40,23 +51,39 @@ impl Prompt {
         Ok(prompt)
     }
 
-    /// The prompt `name` out of `folder`, or the one that is compiled in.
+    /// The prompt `<name>.toml` below `folder`, or the one that is compiled in. A folder of the
+    /// user's is laid out as `prompts/` is.
     ///
     /// # Errors
-    /// As [`Prompt::parse`], with the file's name.
+    /// [`Usage`] with the file's name: the recipe names a folder that does not fit.
     pub fn load(
         folder: Option<&Path>,
         name: &str,
         built_in: &str,
         places: &[&str],
     ) -> Result<Self> {
-        let Some(folder) = folder else {
-            return Self::parse(built_in, places).with_context(|| format!("the prompt `{name}`"));
+        let mut prompt = match folder {
+            None => {
+                Self::parse(built_in, places).with_context(|| format!("the prompt `{name}`"))?
+            }
+            Some(folder) => {
+                let path = folder.join(format!("{name}.toml"));
+                let shown = path.display();
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    Usage::error(format!("{shown}: expected a prompt: {error}"))
+                })?;
+                Self::parse(&text, places)
+                    .map_err(|error| Usage::error(format!("{shown}: {error:#}")))?
+            }
         };
-        let path = folder.join(format!("{name}.toml"));
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: expected a prompt", path.display()))?;
-        Self::parse(&text, places).with_context(|| path.display().to_string())
+        name.clone_into(&mut prompt.name);
+        Ok(prompt)
+    }
+
+    /// How a manifest names it.
+    #[must_use]
+    pub fn row(&self) -> serde_json::Value {
+        json!({"prompt": self.name, "version": self.version, "sha256": self.sha256})
     }
 
     /// The user's part with its places filled. What is filled in is never read as a template.
@@ -85,6 +112,34 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
         rest = &tail[end + 2..];
     }
     filled + rest
+}
+
+/// At most the last `bytes` of a text, from a line's start where there is one.
+#[must_use]
+pub fn tail(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut start = text.len() - bytes;
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let cut = &text[start..];
+    cut.find('\n').map_or(cut, |at| &cut[at + 1..])
+}
+
+/// At most the first `bytes` of a text, up to a line's end where there is one.
+#[must_use]
+pub fn head(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let mut end = bytes;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = &text[..end];
+    cut.rfind('\n').map_or(cut, |at| &cut[..=at])
 }
 
 #[cfg(test)]

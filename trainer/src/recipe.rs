@@ -11,22 +11,63 @@ use crate::usage::Usage;
 /// sections belong to other steps and are not looked at.
 ///
 /// # Errors
-/// Where the file cannot be read, is no TOML, or the section has a key that no step knows.
+/// Where the file cannot be read; [`Usage`] where it is no TOML or the section has a key that no
+/// step knows.
 pub fn section<T: DeserializeOwned + Default>(recipe: Option<&Path>, name: &str) -> Result<T> {
     let Some(path) = recipe else {
         return Ok(T::default());
     };
+    match sections(path)?.remove(name) {
+        Some(found) => read(found, &format!("section `[{name}]`"))
+            .map_err(|error| Usage::error(format!("{}: {error}", path.display()))),
+        None => Ok(T::default()),
+    }
+}
+
+/// All sections of a recipe.
+///
+/// # Errors
+/// As [`section`].
+pub fn sections(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
     let wrong = |error: toml::de::Error| Usage::error(format!("{}: {error}", path.display()));
-    let mut sections: toml::Table = toml::from_str(&text).map_err(wrong)?;
-    let Some(found) = sections.remove(name) else {
-        return Ok(T::default());
-    };
-    found.try_into().map_err(|error: toml::de::Error| {
+    toml::from_str(&text).map_err(wrong)
+}
+
+/// Reads a part of a recipe; `what` is how errors call it.
+///
+/// # Errors
+/// [`Usage`], which names the nearest key where one is not known.
+pub fn read<T: DeserializeOwned>(part: toml::Value, what: &str) -> Result<T> {
+    part.try_into().map_err(|error: toml::de::Error| {
         let why = error.message();
-        Usage::error(format!("{}: section `[{name}]`: {why}", path.display()))
+        let hint = nearest(why).map(|key| format!("; the nearest key is `{key}`"));
+        Usage::error(format!("{what}: {why}{}", hint.unwrap_or_default()))
     })
+}
+
+/// Names the recipe in an error that says what has to be changed in it.
+pub fn named(recipe: Option<&Path>) -> impl Fn(anyhow::Error) -> anyhow::Error + use<'_> {
+    move |error| match (error.downcast_ref::<Usage>(), recipe) {
+        (Some(usage), Some(path)) => Usage::error(format!("{}: {usage}", path.display())),
+        _ => error,
+    }
+}
+
+/// The key that was meant, out of serde's message: it quotes the unknown one first, then all that
+/// there are.
+fn nearest(message: &str) -> Option<&str> {
+    let mut quoted = message
+        .strip_prefix("unknown field ")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    let unknown = quoted.next()?;
+    let likeness = |key: &str| strsim::normalized_damerau_levenshtein(unknown, key);
+    quoted
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+        .filter(|key| likeness(key) > 0.4)
 }
 
 #[cfg(test)]
@@ -53,8 +94,89 @@ mod tests {
         assert!(error.is::<Usage>());
         let error = error.to_string();
         assert!(
-            error.contains("r.toml") && error.contains("`sed`"),
+            error.contains("r.toml")
+                && error.contains("`sed`, expected `seed`; the nearest key is `seed`"),
             "{error}"
         );
+    }
+
+    const PAGE: &str = include_str!("../../docs/data.md");
+
+    fn json(value: &impl serde::Serialize) -> serde_json::Value {
+        serde_json::to_value(value).expect("JSON")
+    }
+
+    /// The rows of a section's table: key and default.
+    fn rows(heading: &str) -> Vec<(&str, &str)> {
+        let (_, section) = PAGE
+            .split_once(&format!("\n## `{heading}`\n"))
+            .unwrap_or_else(|| panic!("docs/data.md: expected a section `{heading}`"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let lines = section.lines().filter(|line| line.starts_with("| `"));
+        lines
+            .map(|line| {
+                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                (cells[1].trim_matches('`'), cells[3].trim_matches('`'))
+            })
+            .collect()
+    }
+
+    fn assert_section(heading: &str, defaults: &serde_json::Value) {
+        let rows = rows(heading);
+        let elsewhere = ["local", "teacher", "bands", "scorer"];
+        let defaults = defaults.as_object().expect("a table");
+        let keys: Vec<_> = defaults.keys().map(String::as_str).collect();
+        for (key, _) in &rows {
+            assert!(
+                keys.contains(key),
+                "{heading}: `{key}` is no key; there are {keys:?}"
+            );
+        }
+        for (key, default) in defaults {
+            if elsewhere.contains(&key.as_str()) {
+                continue;
+            }
+            let row = rows.iter().find(|(known, _)| known == key);
+            let (_, shown) = row.unwrap_or_else(|| panic!("{heading}: expected a row of `{key}`"));
+            // Numbers of 32 bits have other digits as numbers of 64.
+            let near = |number: f64| shown.parse().is_ok_and(|n: f64| (n - number).abs() < 1e-6);
+            let text = default.to_string();
+            let fits = match default {
+                _ if *shown == "required" => true,
+                serde_json::Value::Null => *shown == "none",
+                serde_json::Value::Number(number) => number.as_f64().is_some_and(near),
+                _ => text == *shown,
+            };
+            assert!(
+                fits,
+                "{heading}: `{key}`: expected the default {default}, found {shown}"
+            );
+        }
+    }
+
+    /// `docs/data.md` teaches every key that there is, with its default, and no other.
+    #[test]
+    fn the_page_has_every_key_with_its_default() {
+        use crate::generate::Recipe;
+        use truefill_remote::api::{EndpointConfig, Protocol};
+        let generate = json(&Recipe::default());
+        let judge = json(&crate::judge::JudgeRecipe::default());
+        let curate = json(&crate::curate::CurateRecipe::default());
+        let scorer: crate::score::ScorerRecipe =
+            toml::from_str("name = ''\nmodel = ''").expect("a scorer");
+        let member = EndpointConfig::new("", Protocol::OpenaiChat, "");
+        let sections = [
+            ("[members.NAME]", json(&member)),
+            ("[generate]", generate.clone()),
+            ("[generate.local]", generate["local"].clone()),
+            ("[generate.teacher]", generate["teacher"].clone()),
+            ("[judge]", judge),
+            ("[[judge.scorer]]", json(&scorer)),
+            ("[curate]", curate.clone()),
+            ("[curate.bands]", curate["bands"].clone()),
+        ];
+        for (heading, defaults) in sections {
+            assert_section(heading, &defaults);
+        }
     }
 }

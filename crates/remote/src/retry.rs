@@ -15,7 +15,7 @@ pub struct RetryPolicy {
     pub first_delay: Duration,
     /// Longest delay of our own.
     pub longest_delay: Duration,
-    /// Longest wait that a server may ask for; beyond it the request fails.
+    /// Longest wait that a server may ask for; who is asked for more gives up.
     pub longest_wait: Duration,
     /// Seed of the delays' random part.
     pub seed: u64,
@@ -34,14 +34,15 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delays, one for each retry.
-    pub(crate) fn delays(&self) -> impl Iterator<Item = Duration> + Send + use<> {
+    /// The delays, one for each retry. `salt` tells requests apart: those that failed together
+    /// would else be made again together.
+    pub(crate) fn delays(&self, salt: u64) -> impl Iterator<Item = Duration> + Send + use<> {
         ExponentialBuilder::new()
             .with_min_delay(self.first_delay)
             .with_max_delay(self.longest_delay)
             .with_max_times(self.retries)
             .with_jitter()
-            .with_jitter_seed(self.seed)
+            .with_jitter_seed(self.seed ^ salt)
             .build()
     }
 }
@@ -155,9 +156,10 @@ mod tests {
             seed: 1,
             ..RetryPolicy::default()
         };
-        let delays: Vec<_> = policy.delays().collect();
+        let delays: Vec<_> = policy.delays(3).collect();
         assert_eq!(delays.len(), 4);
-        assert_eq!(delays, policy.delays().collect::<Vec<_>>());
+        assert_eq!(delays, policy.delays(3).collect::<Vec<_>>());
+        assert_ne!(delays, policy.delays(4).collect::<Vec<_>>());
         assert!(
             delays
                 .iter()

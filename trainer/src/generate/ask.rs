@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use truefill_journal::redact;
 
 use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::reply;
 use super::scene::Scene;
 use super::split;
 use crate::panel::{AskError, Finish, Member, Question};
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, head, tail};
 use crate::rows::HallucinationType;
 
 /// The places of a generator's prompt.
@@ -57,6 +56,11 @@ impl Prompts {
         Ok(Self { prompts })
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[Prompt] {
+        &self.prompts
+    }
+
     fn of(&self, kind: HallucinationType) -> Option<&Prompt> {
         let at = HallucinationType::ALL
             .iter()
@@ -83,24 +87,22 @@ impl Asked {
         }
     }
 
-    async fn outcome(&self, scene: &Scene, kind: HallucinationType) -> Result<Option<Outcome>> {
-        let Some(prompt) = self.prompts.of(kind) else {
-            return Ok(None);
-        };
+    async fn outcome(&self, scene: &Scene, kind: HallucinationType) -> Option<Outcome> {
+        let prompt = self.prompts.of(kind)?;
         let result = match question(scene, kind, prompt, self.asking) {
             Err(refusal) => Err(refusal),
             Ok(mut question) => {
                 question.subject = format!("{}/{kind}/{}/0", scene.context.id, self.name());
                 answer(&*self.member, &question)
-                    .await?
+                    .await
                     .and_then(|text| read(scene, kind, &text))
             }
         };
-        Ok(Some(Outcome {
+        Some(Outcome {
             kind: Some(kind),
             version: prompt.version.clone(),
             result,
-        }))
+        })
     }
 }
 
@@ -116,25 +118,25 @@ impl Generator for Asked {
     ) -> Answered<'a> {
         Box::pin(async move {
             let asked = kinds.iter().map(|kind| self.outcome(scene, *kind));
-            let outcomes = futures::future::try_join_all(asked).await?;
+            // All of them: one that fails must not drop others, which are paid for.
+            let outcomes = futures::future::join_all(asked).await;
             Ok(outcomes.into_iter().flatten().collect())
         })
     }
 }
 
-/// The text of a reply. What stops the step is the outer error.
-pub(super) async fn answer(
-    member: &dyn Member,
-    question: &Question,
-) -> Result<Result<String, Refusal>> {
-    match member.ask(question).await {
-        Ok(reply) => Ok(match reply.finish {
-            Finish::Stop => Ok(reply.text),
-            Finish::Length => Err(Refusal::Cut),
-            Finish::Blocked => Err(Refusal::Blocked),
-        }),
-        Err(AskError::Failed(reason)) => Ok(Err(Refusal::NoAnswer(reason))),
-        Err(stop) => Err(anyhow::Error::new(stop).context(format!("`{}`", member.name()))),
+/// The text of a reply.
+pub(super) async fn answer(member: &dyn Member, question: &Question) -> Result<String, Refusal> {
+    let reply = member.ask(question).await.map_err(|error| match error {
+        AskError::Failed(reason) => Refusal::NoAnswer(reason),
+        AskError::Secret => Refusal::Secret,
+        AskError::Budget(_) => Refusal::Budget,
+        AskError::Stop(why) => Refusal::Stopped(why),
+    })?;
+    match reply.finish {
+        Finish::Stop => Ok(reply.text),
+        Finish::Length => Err(Refusal::Cut),
+        Finish::Blocked => Err(Refusal::Blocked),
     }
 }
 
@@ -164,10 +166,6 @@ pub(super) fn question(
         ("suffix", head(&context.suffix, asking.side_bytes)),
         ("file", file),
     ]);
-    // Mined contexts hold none, but what is sent cannot be taken back.
-    if redact::holds_secret(&user) {
-        return Err(Refusal::Secret);
-    }
     Ok(Question {
         subject: String::new(),
         prompt_version: prompt.version.clone(),
@@ -191,30 +189,4 @@ fn read(scene: &Scene, kind: HallucinationType, text: &str) -> Result<Proposal, 
         rejected: invented,
         split: Some(split),
     })
-}
-
-/// At most the last `bytes` of a text, from a line's start where there is one.
-fn tail(text: &str, bytes: usize) -> &str {
-    if text.len() <= bytes {
-        return text;
-    }
-    let mut start = text.len() - bytes;
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let cut = &text[start..];
-    cut.find('\n').map_or(cut, |at| &cut[at + 1..])
-}
-
-/// At most the first `bytes` of a text, up to a line's end where there is one.
-fn head(text: &str, bytes: usize) -> &str {
-    if text.len() <= bytes {
-        return text;
-    }
-    let mut end = bytes;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let cut = &text[..end];
-    cut.rfind('\n').map_or(cut, |at| &cut[..=at])
 }

@@ -1,16 +1,17 @@
 //! `truefill-trainer generate`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use truefill_remote::api::money;
 
-use super::batches::{self, Recorder};
+use super::batches::{self, Files, Recorder};
 use super::panel::Panel;
 use super::recipe::Recipe;
 use super::run::{self, Work};
@@ -18,7 +19,8 @@ use super::tally::Tally;
 use super::vocabulary::Vocabulary;
 use crate::panel::http::Members;
 use crate::progress::Progress;
-use crate::rows::{HallucinationType, Input, Manifest, Written};
+use crate::rows::{HallucinationType, Input, Manifest};
+use crate::usage::Usage;
 
 /// Make hard negatives for contexts: wrong in one name, argument or import
 ///
@@ -130,41 +132,49 @@ impl GenerateArgs {
         recipe.budget = self.budget.or(recipe.budget);
         recipe.ledger = self.ledger.clone().or(recipe.ledger);
         recipe.local.model = self.model.clone().or(recipe.local.model);
-        recipe.check()?;
+        let named = crate::recipe::named(self.recipe.as_deref());
+        recipe.check().map_err(named)?;
         Ok((recipe, members))
     }
 
-    /// Runs the step; the text is what goes to standard output.
+    /// Runs the step and prints its figures.
     ///
     /// # Errors
-    /// With what was expected, what was found and what to do.
-    pub fn run(&self) -> Result<String> {
+    /// With what was expected, what was found and what to do; [`Usage`] where the command or the
+    /// recipe cannot be meant. A spent budget is told after the figures of what was answered.
+    pub fn run(&self, out: &mut dyn std::io::Write) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(self.step())
+        let (text, problem) = runtime.block_on(self.step())?;
+        // A closed pipe wanted no more.
+        let _ = out.write_all(text.as_bytes());
+        match problem {
+            Some(problem) => bail!("{problem}"),
+            None => Ok(()),
+        }
     }
 
-    async fn step(&self) -> Result<String> {
+    /// The text for standard output, and what is wrong with an output that is not whole.
+    async fn step(&self) -> Result<(String, Option<String>)> {
         let (recipe, members) = self.recipe()?;
         let input = Input::of(&self.contexts)?;
-        let panel = Panel::open(&recipe, &members, &self.out)?;
+        let panel = Panel::open(&recipe, &members, &self.out);
+        let panel = panel.map_err(crate::recipe::named(self.recipe.as_deref()))?;
         let progress = Progress::new("generate");
         progress.tell("reading the repositories' words");
         let (vocabulary, total) = Vocabulary::gather(&self.contexts)?;
         progress.total(total);
-        self.read_outputs(&panel).await?;
+        let mut manifest = Manifest::new("generate", &recipe)?;
+        manifest.inputs.push(input);
+        self.read_outputs(&panel, &mut manifest).await?;
         if let Some(batch) = self.batch {
-            let files = self.write_batches(&recipe, &panel).await?;
+            let questions = questions(&recipe, &panel, &manifest.inputs[0])?;
+            let files = self.write_batches(&recipe, &panel, &questions).await?;
             if batch == Batch::Files {
-                return Ok(listed(&files));
+                return Ok((listed(&files), None));
             }
-            let poll = Duration::from_secs(self.batch_poll_s);
-            for (name, files) in &files {
-                if let Some(member) = panel.members.get(name) {
-                    batches::run(member, files, poll, &|line| progress.tell(line)).await?;
-                }
-            }
+            self.run_batches(&recipe, &panel, &files, &progress).await?;
         }
         let work = Work {
             generators: panel.generators(&recipe, &Arc::new(vocabulary))?,
@@ -176,20 +186,25 @@ impl GenerateArgs {
         let ran = run::run(&work, &self.contexts, &self.out, &mut seen).await;
         progress.finish();
         let (written, tally) = ran?;
-        let manifest = self
-            .manifest(&recipe, &members, input, written, &tally, &panel)
-            .await?;
+        manifest.outputs.push(written);
+        report(&mut manifest, &recipe, &tally, &panel).await?;
         let path = manifest.write_beside(&self.out)?;
-        if self.json {
-            return Ok(serde_json::to_string_pretty(&manifest)? + "\n");
-        }
+        let text = match self.json {
+            true => serde_json::to_string_pretty(&manifest)? + "\n",
+            false => self.shown(&tally, &path),
+        };
+        Ok((text, tally.roll.problem()))
+    }
+
+    /// The table for people.
+    fn shown(&self, tally: &Tally, manifest: &Path) -> String {
         let mut text = tally.show();
         text.push_str(&format!(
             "\n{} rows from {} contexts in {}; figures in {}\n",
             tally.kept(),
             tally.contexts,
             self.out.display(),
-            path.display()
+            manifest.display()
         ));
         if tally.unanswered() > 0 {
             text.push_str(&format!(
@@ -197,30 +212,57 @@ impl GenerateArgs {
                 tally.unanswered()
             ));
         }
-        Ok(text)
+        text
     }
 
-    async fn read_outputs(&self, panel: &Panel) -> Result<()> {
+    fn batch_folder(&self) -> PathBuf {
+        let beside = || self.out.with_extension("batches");
+        self.batch_folder.clone().unwrap_or_else(beside)
+    }
+
+    async fn run_batches(
+        &self,
+        recipe: &Recipe,
+        panel: &Panel,
+        files: &Files,
+        progress: &Progress,
+    ) -> Result<()> {
+        let poll = Duration::from_secs(self.batch_poll_s);
+        for (name, files) in files {
+            if let Some(member) = panel.members.get(name) {
+                let tell = |line: &str| progress.tell(line);
+                batches::run(member, files, recipe.batches, poll, &tell).await?;
+            }
+        }
+        batches::forget(&self.batch_folder())
+    }
+
+    async fn read_outputs(&self, panel: &Panel, manifest: &mut Manifest) -> Result<()> {
         for given in &self.batch_output {
             let found = given
                 .split_once('=')
                 .and_then(|(name, path)| Some((panel.members.get(name)?, path)));
             let Some((member, path)) = found else {
-                bail!(
+                return Err(Usage::error(format!(
                     "expected `--batch-output MEMBER=FILE` with a member of `generators`, found \
                      `{given}`"
-                );
+                )));
             };
+            manifest.inputs.push(Input::of(path.as_ref())?);
             member.client().read_batch_output(path.as_ref()).await?;
         }
         Ok(())
     }
 
     /// Writes every question that has no answer yet, unless an earlier run did.
-    async fn write_batches(&self, recipe: &Recipe, panel: &Panel) -> Result<Files> {
-        let beside = self.out.with_extension("batches");
-        let folder = self.batch_folder.clone().unwrap_or(beside);
-        if let Some(files) = batches::remembered(&folder)? {
+    async fn write_batches(
+        &self,
+        recipe: &Recipe,
+        panel: &Panel,
+        questions: &str,
+    ) -> Result<Files> {
+        let folder = self.batch_folder();
+        if let Some(files) = batches::remembered(&folder, questions)? {
             return Ok(files);
         }
         let mut recorders = BTreeMap::new();
@@ -240,46 +282,67 @@ impl GenerateArgs {
         for (name, recorder) in recorders {
             files.push((name, recorder.finish().await?));
         }
-        batches::remember(&folder, &files)?;
+        batches::remember(&folder, questions, &files)?;
         Ok(files)
-    }
-
-    async fn manifest(
-        &self,
-        recipe: &Recipe,
-        members: &Members,
-        input: Input,
-        written: Written,
-        tally: &Tally,
-        panel: &Panel,
-    ) -> Result<Manifest> {
-        let mut manifest = Manifest::new("generate", recipe)?;
-        manifest.inputs.push(input);
-        manifest.outputs.push(written);
-        tally.write_into(&mut manifest);
-        if let Some(ledger) = &panel.ledger {
-            let asked: BTreeMap<_, _> = members
-                .iter()
-                .filter(|(name, _)| panel.members.contains_key(*name))
-                .collect();
-            let totals = ledger.totals().await?;
-            let run = ledger.counters().snapshot();
-            let similarity = panel.similarity();
-            let tables = [
-                ("members", json!(asked)),
-                ("ledger", json!(totals)),
-                ("requests_of_this_run", json!(run)),
-                ("teacher_similarity", json!(similarity)),
-            ];
-            for (name, table) in tables {
-                manifest.tables.insert(name.to_owned(), table);
-            }
-        }
-        Ok(manifest)
     }
 }
 
-type Files = Vec<(String, Vec<truefill_remote::api::BatchFile>)>;
+/// A hash of everything that the questions depend on.
+fn questions(recipe: &Recipe, panel: &Panel, contexts: &Input) -> Result<String> {
+    let members: BTreeMap<_, _> = panel
+        .members
+        .iter()
+        .map(|(name, member)| {
+            let of = member.client().config();
+            let shape = json!([
+                of.url,
+                of.protocol,
+                of.model,
+                of.token_limit_key,
+                of.omit,
+                of.extra
+            ]);
+            (name, shape)
+        })
+        .collect();
+    let whole = json!([
+        contexts.sha256,
+        recipe.seed,
+        recipe.types,
+        recipe.generators,
+        recipe.temperature,
+        recipe.max_tokens,
+        recipe.side_bytes,
+        recipe.teacher,
+        panel.prompts(recipe)?,
+        members
+    ]);
+    Ok(hex::encode(Sha256::digest(whole.to_string().as_bytes())))
+}
+
+async fn report(
+    manifest: &mut Manifest,
+    recipe: &Recipe,
+    tally: &Tally,
+    panel: &Panel,
+) -> Result<()> {
+    tally.write_into(manifest);
+    if let Some(model) = recipe.local.model.as_ref().filter(|path| path.is_file()) {
+        manifest.inputs.push(Input::of(model)?);
+    }
+    let Some(books) = &panel.books else {
+        return Ok(());
+    };
+    books.report(manifest).await?;
+    let tables = [
+        ("prompts", panel.prompts(recipe)?.into()),
+        ("teacher_similarity", json!(panel.similarity())),
+    ];
+    for (name, table) in tables {
+        manifest.tables.insert(name.to_owned(), table);
+    }
+    Ok(())
+}
 
 fn listed(files: &Files) -> String {
     let lines = files.iter().flat_map(|(name, files)| {
@@ -297,18 +360,9 @@ fn listed(files: &Files) -> String {
 
 /// What stands beside the bar.
 fn figures(tally: &Tally, panel: &Panel) -> String {
-    let kept = tally.kept();
-    match &panel.ledger {
-        None => format!("{kept} rows"),
-        Some(ledger) => {
-            let now = ledger.counters().snapshot();
-            format!(
-                "{kept} rows, {} answers, {} kept before, {} failed, spent {:.4}",
-                now.answered,
-                now.cached,
-                now.failed,
-                money(now.spent)
-            )
-        }
+    let rows = format!("{} rows", tally.kept());
+    match &panel.books {
+        None => rows,
+        Some(books) => format!("{rows}, {}", books.figures()),
     }
 }

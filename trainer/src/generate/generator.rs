@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::scene::Scene;
+use crate::panel::Heard;
 use crate::rows::{HallucinationType, Split};
 
 /// A candidate, not yet checked.
@@ -53,6 +54,12 @@ pub enum Refusal {
     /// No answer after all attempts. Another run asks again.
     #[error("no answer: {0}")]
     NoAnswer(String),
+    /// The budget has no room for the question. A run with a larger one asks it.
+    #[error("the budget is spent")]
+    Budget,
+    /// The member takes no questions any more, as when its key is refused. Another run asks again.
+    #[error("stopped: {0}")]
+    Stopped(String),
 }
 
 impl Refusal {
@@ -68,6 +75,18 @@ impl Refusal {
             Self::Secret => "secret",
             Self::TooLarge => "too_large",
             Self::NoAnswer(_) => "no_answer",
+            Self::Budget => "budget",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+
+    /// What it says of the member that was asked.
+    pub(super) fn heard(&self) -> Heard {
+        match self {
+            Self::NoContract | Self::NoSuchImport | Self::Blocked | Self::Cut => Heard::Answer,
+            Self::NoSite | Self::Secret | Self::TooLarge | Self::NoAnswer(_) => Heard::Nothing,
+            Self::Budget => Heard::Budget,
+            Self::Stopped(why) => Heard::Stopped(why.clone()),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use truefill_remote::api::Ledger;
+use serde_json::Value;
 
-use super::ask::{Asked, Asking, Prompts};
+use super::ask::{Asked, Asking, PLACES, Prompts};
 use super::generator::Generator;
 use super::local::Local;
 use super::mutate::Mutate;
@@ -15,8 +15,9 @@ use super::recipe::Recipe;
 use super::similar::{self, Embeddings, Similarity};
 use super::teacher::Teacher;
 use super::vocabulary::Vocabulary;
-use crate::panel::Member;
-use crate::panel::http::{self, HttpMember, Members};
+use crate::panel::http::{HttpMember, Members};
+use crate::panel::{self, Books, Member};
+use crate::prompt::Prompt;
 
 /// How a recipe names FGit's teacher.
 const TEACHER: &str = "teacher:";
@@ -25,8 +26,8 @@ const TEACHER: &str = "teacher:";
 pub(super) struct Panel {
     /// The members that are asked, by name.
     pub members: BTreeMap<String, HttpMember>,
-    /// Where money and replies are written; none where no member is asked.
-    pub ledger: Option<Ledger>,
+    /// What is paid; none where no member is asked.
+    pub books: Option<Books>,
     similarity: Arc<dyn Similarity>,
     prompts: Arc<Prompts>,
     /// Where the samples of `local` are kept.
@@ -44,7 +45,7 @@ impl Panel {
         names.dedup();
         let mut panel = Self {
             members: BTreeMap::new(),
-            ledger: None,
+            books: None,
             similarity: similar::open(&recipe.teacher)?,
             prompts: Arc::new(Prompts::load(recipe.prompts.as_deref())?),
             samples: samples_beside(out),
@@ -52,18 +53,39 @@ impl Panel {
         if names.is_empty() {
             return Ok(panel);
         }
-        let ledger = http::open_ledger(&recipe.ledger_beside(out), recipe.budget)?;
-        for member in http::choose(members, &names, &ledger)? {
-            panel.members.insert(member.name().to_owned(), member);
+        let asked = names.len();
+        names.extend(recipe.teacher.embeddings.clone());
+        let ledger = recipe.ledger_beside(out);
+        let (mut opened, books) = panel::open(members, &names, &ledger, recipe.budget)?;
+        if let Some(member) = opened.drain(asked..).next() {
+            panel.similarity = Arc::new(Embeddings::new(member.client().clone()));
         }
-        if let Some(name) = &recipe.teacher.embeddings {
-            let member = http::choose(members, std::slice::from_ref(name), &ledger)?;
-            if let Some(member) = member.first() {
-                panel.similarity = Arc::new(Embeddings::new(member.client().clone()));
-            }
-        }
-        panel.ledger = Some(ledger);
+        let named = opened
+            .into_iter()
+            .map(|member| (member.name().to_owned(), member));
+        panel.members = named.collect();
+        panel.books = Some(books);
         Ok(panel)
+    }
+
+    /// The prompts that a recipe's generators ask with, as a manifest names them.
+    pub(super) fn prompts(&self, recipe: &Recipe) -> Result<Vec<Value>> {
+        let asking = recipe
+            .generators
+            .iter()
+            .filter(|name| member_of(name).is_some());
+        let (teachers, typed): (Vec<_>, Vec<_>) =
+            asking.partition(|name| name.starts_with(TEACHER));
+        let mut rows = Vec::new();
+        if !typed.is_empty() {
+            rows.extend(self.prompts.all().iter().map(Prompt::row));
+        }
+        if !teachers.is_empty() {
+            let text = include_str!("../../../prompts/generate/teacher.toml");
+            let folder = recipe.prompts.as_deref();
+            rows.push(Prompt::load(folder, "generate/teacher", text, PLACES)?.row());
+        }
+        Ok(rows)
     }
 
     /// The measure of similarity, as the manifest names it.

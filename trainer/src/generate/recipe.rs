@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::local::LocalConfig;
+use crate::panel;
 use crate::panel::http::{self, Members};
 use crate::rows::HallucinationType;
+use crate::usage::Usage;
 
 /// What `generate` is told; it stands in the manifest as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct Recipe {
     pub generators: Vec<String>,
     /// Contexts under way at most.
     pub in_flight: usize,
+    /// Batches of one member under way at most, where it is asked by `--batch run`.
+    pub batches: usize,
     /// Temperature of the typed prompts.
     pub temperature: f32,
     /// Tokens of a reply at most.
@@ -75,6 +79,7 @@ impl Default for Recipe {
             types: HallucinationType::ALL.to_vec(),
             generators: vec!["mutate".to_owned()],
             in_flight: 64,
+            batches: 4,
             temperature: 1.0,
             max_tokens: 400,
             side_bytes: 24_000,
@@ -91,12 +96,10 @@ impl Recipe {
     /// Reads `[generate]` and `[members]`; paths are taken from the recipe's folder.
     ///
     /// # Errors
-    /// With the file's name and what is wrong.
+    /// [`Usage`] with the file's name and what is wrong; where the file cannot be read.
     pub fn read(path: &Path) -> Result<(Self, Members)> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("{}: expected a recipe", path.display()))?;
-        let (mut recipe, members) =
-            Self::parse(&text).with_context(|| path.display().to_string())?;
+        let mut recipe: Self = crate::recipe::section(Some(path), "generate")?;
+        let members = http::members_of(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for path in [
             &mut recipe.ledger,
@@ -113,21 +116,16 @@ impl Recipe {
         Ok((recipe, members))
     }
 
-    fn parse(text: &str) -> Result<(Self, Members)> {
-        let table: toml::Table = text.parse()?;
-        let members = http::members_of(&table)?;
-        let recipe = match table.get("generate") {
-            Some(generate) => generate.clone().try_into().context("`[generate]`")?,
-            None => Self::default(),
-        };
-        Ok((recipe, members))
-    }
-
     /// Says what cannot be meant.
     ///
     /// # Errors
-    /// A sentence that names the key.
+    /// [`Usage`], which names the key.
     pub fn check(&self) -> Result<()> {
+        let wrong = |error: anyhow::Error| Usage::error(format!("section `[generate]`: {error}"));
+        self.values().map_err(wrong)
+    }
+
+    fn values(&self) -> Result<()> {
         ensure!(
             !self.generators.is_empty(),
             "expected a generator in `generators`, found none"
@@ -136,7 +134,15 @@ impl Recipe {
             !self.types.is_empty(),
             "expected a type in `types`, found none"
         );
-        ensure!(self.in_flight > 0, "expected `in_flight` of 1 or more");
+        ensure!(
+            self.in_flight > 0 && self.batches > 0,
+            "expected `in_flight` and `batches` of 1 or more, found 0"
+        );
+        ensure!(
+            self.local.model.is_some() || !self.generators.iter().any(|name| name == "local"),
+            "the generator `local` needs a checkpoint: give `--model PATH`, or `model` in \
+             `[generate.local]`"
+        );
         ensure!(
             self.teacher.variants > 0,
             "expected `teacher.variants` of 1 or more"
@@ -163,11 +169,8 @@ impl Recipe {
     /// The ledger's path.
     #[must_use]
     pub fn ledger_beside(&self, out: &Path) -> PathBuf {
-        self.ledger.clone().unwrap_or_else(|| {
-            let name = out.file_name().unwrap_or_default().to_string_lossy();
-            let stem = name.split('.').next().unwrap_or_default();
-            out.with_file_name(format!("{stem}.ledger.db"))
-        })
+        let named = self.ledger.clone();
+        named.unwrap_or_else(|| panel::ledger_beside(out))
     }
 }
 
@@ -177,11 +180,21 @@ mod tests {
 
     #[test]
     fn a_recipe_has_defaults_and_no_unknown_keys() {
-        let (recipe, members) = Recipe::parse("[generate]\nseed = 3\n[judge]\nx = 1").expect("ok");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("r.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            Recipe::read(&path)
+        };
+        let (recipe, members) = read("[generate]\nseed = 3\n[judge]\nx = 1").expect("ok");
         assert_eq!((recipe.seed, recipe.in_flight), (3, 64));
         assert!(members.is_empty());
-        let error = Recipe::parse("[generate]\nsed = 3").expect_err("refused");
-        assert!(format!("{error:#}").contains("sed"), "{error:#}");
+        let error = read("[generate]\nsed = 3").expect_err("refused");
+        assert!(error.is::<Usage>());
+        assert!(
+            error.to_string().contains("the nearest key is `seed`"),
+            "{error}"
+        );
         let twice = Recipe {
             generators: vec!["mutate".into(), "mutate".into()],
             ..Recipe::default()

@@ -1,27 +1,26 @@
 //! What stands in a model's reply: a strict form, with what models do around it taken off.
 
 /// The completion of `Generated completion: …`, laid out as the golden completion is. A golden
-/// completion of several lines may be answered by several.
+/// completion of several lines may be answered by several; a single line by a single one, with
+/// nothing before the label and nothing behind it.
 pub(super) fn completion(reply: &str, golden: &str) -> Option<String> {
-    let (_, rest) = reply.split_once("Generated completion:")?;
-    // A second answer, or an answer that goes on, is none.
+    let rest = reply.trim_start().strip_prefix("Generated completion:")?;
+    // A second answer is none.
     if rest.contains("Generated completion:") {
         return None;
     }
-    let text = unwrapped(rest, golden);
+    let text = unwrapped(rest, golden)?;
     (!text.trim().is_empty()).then(|| laid_out(text, golden))
 }
 
-/// The lines of `Original import: …` and `Hallucinated import: …`.
+/// The lines `Original import: …` and `Hallucinated import: …`, and no others.
 pub(super) fn imports(reply: &str) -> Option<(String, String)> {
-    let line = |label: &str| {
-        let mut found = reply
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix(label));
-        let first = found.next()?;
-        found.next().is_none().then(|| bare(first).to_owned())
-    };
+    let mut lines = reply.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut line = |label: &str| Some(bare(lines.next()?.strip_prefix(label)?).to_owned());
     let (original, invented) = (line("Original import:")?, line("Hallucinated import:")?);
+    if lines.next().is_some() {
+        return None;
+    }
     (!original.is_empty() && !invented.is_empty()).then_some((original, invented))
 }
 
@@ -50,22 +49,23 @@ fn bare(text: &str) -> &str {
     inside.unwrap_or(text)
 }
 
-fn unwrapped<'a>(rest: &'a str, golden: &str) -> &'a str {
+fn unwrapped<'a>(rest: &'a str, golden: &str) -> Option<&'a str> {
     let text = rest.trim_matches(['\n', '\r']);
     let fenced = text.trim().strip_prefix("```").and_then(|inside| {
         let (_, inside) = inside.split_once('\n')?;
         inside.trim_end().strip_suffix("```")
     });
     let text = fenced.unwrap_or(text);
-    let first_line = text.trim_start().lines().next().unwrap_or_default();
-    let several = golden.trim().contains('\n');
-    let text = if several { text } else { first_line };
-    let trimmed = text.trim();
-    let wrapped = golden.trim();
-    if wrapped.starts_with(['`', '<']) {
-        return trimmed;
+    if golden.trim().contains('\n') {
+        return Some(text);
     }
-    if several { text } else { bare(trimmed) }
+    let text = text.trim();
+    if text.contains('\n') {
+        return None;
+    }
+    // Code that begins like the form's own marks keeps them.
+    let keeps = golden.trim().starts_with(['`', '<']);
+    Some(if keeps { text } else { bare(text) })
 }
 
 /// The text with the golden completion's white space at both ends.
@@ -91,13 +91,11 @@ mod tests {
             ("Generated completion: <fetch(x)>", Some(" fetch(x)\n")),
             ("Generated completion: `fetch(x)`\n", Some(" fetch(x)\n")),
             (
-                "Sure!\nGenerated completion:\n```python\nfetch(x)\n```",
+                "Generated completion:\n```python\nfetch(x)\n```",
                 Some(" fetch(x)\n"),
             ),
-            (
-                "Generated completion: fetch(x)\nI changed the name.",
-                Some(" fetch(x)\n"),
-            ),
+            ("Sure!\nGenerated completion: fetch(x)", None),
+            ("Generated completion: fetch(x)\nI changed the name.", None),
             ("Generated completion:", None),
             ("fetch(x)", None),
             ("Generated completion: a\nGenerated completion: b", None),
@@ -131,6 +129,9 @@ mod tests {
             "Original import: import os",
             "Hallucinated import: import os",
             "Original import: a\nOriginal import: b\nHallucinated import: c",
+            "Here:\nOriginal import: a\nHallucinated import: b",
+            "Original import: a\nHallucinated import: b\nDone.",
+            "Hallucinated import: b\nOriginal import: a",
             "",
         ] {
             assert_eq!(imports(bad), None, "{bad}");

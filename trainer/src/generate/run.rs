@@ -12,6 +12,7 @@ use super::generator::{Generator, Outcome, Proposal};
 use super::scene::Scene;
 use super::tally::Tally;
 use crate::contract;
+use crate::panel::Heard;
 use crate::rows::{Context, HallucinationType, Negative, RowError, RowReader, RowWriter, Written};
 
 /// What runs over the contexts.
@@ -46,13 +47,15 @@ impl Iterator for Checked {
 struct Made {
     rows: Vec<Negative>,
     tally: Tally,
+    heard: Vec<(String, Heard)>,
 }
 
 /// Runs all generators over the contexts and writes the negatives; `seen` is told after each
 /// context how many rows there are.
 ///
 /// # Errors
-/// The first error; everything that was under way is finished first, since it is paid for.
+/// The first error; everything that was under way is finished first, since it is paid for. A spent
+/// budget and a member that refuses late are none: the tally's roll tells of them.
 pub async fn run(
     work: &Work,
     contexts: &Path,
@@ -95,6 +98,9 @@ pub async fn over(
     while let Some(result) = made.next().await {
         let taken = result.and_then(|made| {
             if failure.is_none() {
+                for (generator, heard) in &made.heard {
+                    tally.roll.hear(generator, heard)?;
+                }
                 made.rows.iter().try_for_each(&mut *take)?;
                 tally.merge(made.tally);
                 seen(&tally);
@@ -117,6 +123,7 @@ impl Work {
         let mut made = Made {
             rows: Vec::new(),
             tally: Tally::default(),
+            heard: Vec::new(),
         };
         made.tally.contexts = 1;
         let Some(scene) = Scene::new(context, self.seed) else {
@@ -152,6 +159,11 @@ impl Work {
             let kind = kind.map(HallucinationType::name);
             made.tally.count(generator, kind, language, reason);
         };
+        let heard = match &outcome.result {
+            Ok(_) => Heard::Answer,
+            Err(refusal) => refusal.heard(),
+        };
+        made.heard.push((generator.to_owned(), heard));
         let proposal = match outcome.result {
             Ok(proposal) => proposal,
             Err(refusal) => return count(outcome.kind, Some(refusal.reason())),

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::panel::Roll;
 use crate::rows::Manifest;
 
 /// Stands for the type where a text fulfils the contract of none.
@@ -44,6 +45,8 @@ pub struct Tally {
     pub contexts: u64,
     /// Contexts that did not parse in time.
     pub unparsed: u64,
+    /// Who answered, and what nobody was asked.
+    pub roll: Roll,
 }
 
 impl Tally {

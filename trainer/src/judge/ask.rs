@@ -1,8 +1,9 @@
 //! Asking the panel about every row, many questions at a time, verdicts in the order of the rows.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use futures::StreamExt;
 use truefill_syntax::Language;
 
@@ -10,8 +11,8 @@ use super::parse;
 use super::prompt::Prompts;
 use super::recipe::JudgeRecipe;
 use crate::corpus::{Item, stable_hash};
-use crate::panel::{AskError, Member, Question};
-use crate::rows::{Context, HallucinationType, Subject, Verdict, VerdictKind};
+use crate::panel::{Heard, Member, Question, Roll};
+use crate::rows::{Context, HallucinationType, Negative, Subject, Verdict, VerdictKind};
 
 /// What a verdict counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,84 +31,96 @@ struct Task {
     about: About,
 }
 
-/// Asks `members` about all of `items`, and hands the verdicts on, in the order of the items: for
-/// each golden completion and each negative those of all judges.
-///
-/// # Errors
-/// Where a member says that every further question would fail, and what `sink` says.
-pub async fn ask(
-    members: &[Box<dyn Member>],
-    recipe: &JudgeRecipe,
-    prompts: &Prompts,
-    items: &[Item],
-    mut sink: impl FnMut(Verdict, About) -> Result<()>,
-) -> Result<()> {
+/// A panel at its work.
+pub struct Panel<'a> {
+    /// The judges.
+    pub members: &'a [Box<dyn Member>],
+    /// How they are asked.
+    pub recipe: &'a JudgeRecipe,
+    /// With what.
+    pub prompts: &'a Prompts,
+    /// Who answered, and what nobody was asked.
+    pub roll: Roll,
+}
+
+impl Panel<'_> {
+    /// Asks about all of `items`, and hands the verdicts on, in the order of the items: for each
+    /// golden completion and each negative those of all judges.
+    ///
+    /// # Errors
+    /// Where a judge refuses before it answered anything, and what `sink` says; everything that was
+    /// under way is finished first, since it is paid for.
+    pub async fn ask(
+        &mut self,
+        items: &[Item],
+        mut sink: impl FnMut(Verdict, About) -> Result<()>,
+    ) -> Result<()> {
+        let members = self.members;
+        let stop = AtomicBool::new(false);
+        let tasks = tasks(members, self.recipe, self.prompts, items);
+        let asked = tasks
+            .take_while(|_| !stop.load(Ordering::Relaxed))
+            .map(|task| async move {
+                let answer = members[task.member].ask(&task.question).await;
+                (task, answer)
+            });
+        let answers = futures::stream::iter(asked).buffered(self.recipe.in_flight);
+        let mut answers = std::pin::pin!(answers);
+        let mut failure = None;
+        while let Some((task, answer)) = answers.next().await {
+            if failure.is_some() {
+                continue;
+            }
+            let heard = self.roll.hear(&task.verdict.judge, &Heard::of(&answer));
+            let mut verdict = task.verdict;
+            match parse::verdict(answer, verdict.kind, verdict.first) {
+                Ok(score) => verdict.verdict = Some(score),
+                Err(why) => verdict.missing = Some(why),
+            }
+            if let Err(error) = heard.and_then(|()| sink(verdict, task.about)) {
+                stop.store(true, Ordering::Relaxed);
+                failure = Some(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// The questions about all of `items`, in their order.
+fn tasks<'a>(
+    members: &'a [Box<dyn Member>],
+    recipe: &'a JudgeRecipe,
+    prompts: &'a Prompts,
+    items: &'a [Item],
+) -> impl Iterator<Item = Task> + 'a {
     let mut goldens = HashSet::new();
-    let tasks = items.iter().flat_map(|item| {
-        let mut tasks = Vec::new();
+    let blind = recipe.kinds.contains(&VerdictKind::Blind);
+    items.iter().flat_map(move |item| {
+        let mut cases = Vec::new();
         for negative in &item.negatives {
             let hole = negative.context(&item.context);
             let about = About {
                 language: hole.language,
                 kind: negative.kind,
             };
-            let mut add = |subject, row: &str, kind, rejected| {
-                for (member, judge) in members.iter().enumerate() {
-                    let (question, verdict) = case(
-                        recipe,
-                        prompts,
-                        judge.name(),
-                        subject,
-                        row,
-                        kind,
-                        &hole,
-                        rejected,
-                    );
-                    tasks.push(Task {
+            let golden = blind && is_drawn(recipe, &hole.id) && goldens.insert(hole.id.clone());
+            let golden = golden.then(|| Case::golden(&hole));
+            let kinds = recipe.kinds.iter();
+            let rejected = kinds.map(|kind| Case::rejected(&hole, negative, *kind));
+            for case in golden.into_iter().chain(rejected) {
+                cases.extend(members.iter().enumerate().map(|(member, judge)| {
+                    let (question, verdict) = case.question(recipe, prompts, judge.name());
+                    Task {
                         member,
                         question,
                         verdict,
                         about,
-                    });
-                }
-            };
-            let blind = recipe.kinds.contains(&VerdictKind::Blind);
-            if blind && is_drawn(recipe, &hole.id) && goldens.insert(hole.id.clone()) {
-                add(Subject::Golden, &hole.id, VerdictKind::Blind, None);
-            }
-            for kind in &recipe.kinds {
-                add(
-                    Subject::Rejected,
-                    &negative.id(),
-                    *kind,
-                    Some(&*negative.rejected),
-                );
+                    }
+                }));
             }
         }
-        tasks
-    });
-    let answers = futures::stream::iter(tasks.map(|task| async move {
-        let answer = members[task.member].ask(&task.question).await;
-        (task, answer)
-    }));
-    let mut answers = std::pin::pin!(answers.buffered(recipe.in_flight));
-    while let Some((task, answer)) = answers.next().await {
-        let mut verdict = task.verdict;
-        match parse::verdict(answer, verdict.kind, verdict.first) {
-            Ok(Ok(score)) => verdict.verdict = Some(score),
-            Ok(Err(why)) => verdict.missing = Some(why),
-            Err(error) => return stopped(&verdict.judge, &error),
-        }
-        sink(verdict, task.about)?;
-    }
-    Ok(())
-}
-
-fn stopped(judge: &str, error: &AskError) -> Result<()> {
-    bail!(
-        "judge `{judge}`: {error}; no verdicts were written. Answers so far are kept: the same \
-         command goes on where it stopped"
-    )
+        cases
+    })
 }
 
 /// Whether the golden completion of a hole is among those that are judged.
@@ -116,65 +129,89 @@ fn is_drawn(recipe: &JudgeRecipe, hole: &str) -> bool {
     (drawn as f64) < recipe.golden_share * u64::MAX as f64 || recipe.golden_share >= 1.0
 }
 
-/// The question about a row, and the verdict but for its answer. `rejected` is the negative, where
-/// it is about one.
-fn case(
-    recipe: &JudgeRecipe,
-    prompts: &Prompts,
-    judge: &str,
+/// What is judged, and how.
+struct Case<'a> {
+    hole: &'a Context,
     subject: Subject,
-    row: &str,
+    row: String,
     kind: VerdictKind,
-    hole: &Context,
-    rejected: Option<&str>,
-) -> (Question, Verdict) {
-    let candidate = rejected.unwrap_or(&hole.golden);
-    let (prefix, suffix) = (("prefix", &*hole.prefix), ("suffix", &*hole.suffix));
-    let draw = stable_hash(recipe.seed, &[b"order", row.as_bytes(), judge.as_bytes()]);
-    let first = (kind == VerdictKind::Preference).then_some(match draw & 1 {
-        0 => Subject::Rejected,
-        _ => Subject::Golden,
-    });
-    let (prompt, user) = match first {
-        None => {
-            let prompt = &prompts.blind;
-            (
-                prompt,
-                prompt.render(&[prefix, ("candidate", candidate), suffix]),
-            )
+    candidate: &'a str,
+}
+
+impl<'a> Case<'a> {
+    fn golden(hole: &'a Context) -> Self {
+        Self {
+            hole,
+            subject: Subject::Golden,
+            row: hole.id.clone(),
+            kind: VerdictKind::Blind,
+            candidate: &hole.golden,
         }
-        Some(first) => {
-            let [one, two] = match first {
-                Subject::Rejected => [candidate, &hole.golden],
-                Subject::Golden => [&*hole.golden, candidate],
-            };
-            let prompt = &prompts.preference;
-            (
-                prompt,
-                prompt.render(&[prefix, ("first", one), ("second", two), suffix]),
-            )
+    }
+
+    fn rejected(hole: &'a Context, negative: &'a Negative, kind: VerdictKind) -> Self {
+        Self {
+            hole,
+            subject: Subject::Rejected,
+            row: negative.id(),
+            kind,
+            candidate: &negative.rejected,
         }
-    };
-    let question = Question {
-        subject: format!("{row}/{}", subject_name(subject)),
-        prompt_version: prompt.version.clone(),
-        system: prompt.system.clone(),
-        user,
-        temperature: recipe.temperature,
-        seed: Some(recipe.seed),
-        max_tokens: recipe.max_tokens,
-    };
-    let verdict = Verdict {
-        row: row.to_owned(),
-        subject,
-        kind,
-        judge: judge.to_owned(),
-        prompt_version: prompt.version.clone(),
-        first,
-        verdict: None,
-        missing: None,
-    };
-    (question, verdict)
+    }
+
+    /// Of two candidates the one that is shown first: drawn for each row and judge.
+    fn first(&self, recipe: &JudgeRecipe, judge: &str) -> Option<Subject> {
+        let parts: [&[u8]; 3] = [b"order", self.row.as_bytes(), judge.as_bytes()];
+        let draw = stable_hash(recipe.seed, &parts);
+        (self.kind == VerdictKind::Preference).then_some(match draw & 1 {
+            0 => Subject::Rejected,
+            _ => Subject::Golden,
+        })
+    }
+
+    /// The question to a judge, and the verdict but for its answer.
+    fn question(
+        &self,
+        recipe: &JudgeRecipe,
+        prompts: &Prompts,
+        judge: &str,
+    ) -> (Question, Verdict) {
+        let first = self.first(recipe, judge);
+        let golden = &*self.hole.golden;
+        let [one, two] = match first {
+            Some(Subject::Golden) => [golden, self.candidate],
+            _ => [self.candidate, golden],
+        };
+        let (prompt, shown) = match first {
+            None => (&prompts.blind, vec![("candidate", self.candidate)]),
+            Some(_) => (&prompts.preference, vec![("first", one), ("second", two)]),
+        };
+        let around = [
+            ("prefix", &*self.hole.prefix),
+            ("suffix", &*self.hole.suffix),
+        ];
+        let values: Vec<_> = around.into_iter().chain(shown).collect();
+        let question = Question {
+            subject: format!("{}/{}", self.row, subject_name(self.subject)),
+            prompt_version: prompt.version.clone(),
+            system: prompt.system.clone(),
+            user: prompt.render(&values),
+            temperature: recipe.temperature,
+            seed: Some(recipe.seed),
+            max_tokens: recipe.max_tokens,
+        };
+        let verdict = Verdict {
+            row: self.row.clone(),
+            subject: self.subject,
+            kind: self.kind,
+            judge: judge.to_owned(),
+            prompt_version: prompt.version.clone(),
+            first,
+            verdict: None,
+            missing: None,
+        };
+        (question, verdict)
+    }
 }
 
 fn subject_name(subject: Subject) -> &'static str {

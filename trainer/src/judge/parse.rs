@@ -27,18 +27,19 @@ fn form(label: &str, answer: &str) -> Regex {
 /// `first` is the candidate that was shown first, where there were two.
 ///
 /// # Errors
-/// Where every further question would fail too.
+/// The reason why there is no verdict.
 pub fn verdict(
     answer: Result<Reply, AskError>,
     kind: VerdictKind,
     first: Option<Subject>,
-) -> Result<Result<u8, String>, AskError> {
-    let reply = match answer {
-        Ok(reply) => reply,
-        Err(AskError::Failed(why)) => return Ok(Err(format!("failed: {why}"))),
-        Err(error) => return Err(error),
-    };
-    Ok(match reply.finish {
+) -> Result<u8, String> {
+    let reply = answer.map_err(|error| match error {
+        AskError::Failed(why) => format!("failed: {why}"),
+        AskError::Stop(_) => "stopped".to_owned(),
+        AskError::Budget(_) => "budget".to_owned(),
+        AskError::Secret => "secret".to_owned(),
+    })?;
+    match reply.finish {
         Finish::Blocked => Err("blocked".into()),
         Finish::Length => Err("cut at the limit of tokens".into()),
         Finish::Stop => match kind {
@@ -46,7 +47,7 @@ pub fn verdict(
             VerdictKind::Preference => preferred(&reply.text, first),
         }
         .map_err(|why| format!("unreadable: {why}")),
-    })
+    }
 }
 
 fn score(text: &str) -> Result<u8, &'static str> {
@@ -143,8 +144,7 @@ mod tests {
             ("", Err("not the form")),
         ];
         for (text, expected) in table {
-            let found =
-                verdict(reply(text, Finish::Stop), VerdictKind::Blind, None).expect("no stop");
+            let found = verdict(reply(text, Finish::Stop), VerdictKind::Blind, None);
             match expected {
                 Ok(score) => assert_eq!(found, Ok(score), "{text:?}"),
                 Err(why) => {
@@ -167,7 +167,6 @@ mod tests {
                 VerdictKind::Preference,
                 Some(first),
             )
-            .expect("no stop")
         };
         assert_eq!(ask("A", Subject::Rejected), Ok(1));
         assert_eq!(ask("B", Subject::Rejected), Ok(0));
@@ -177,24 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_missing_and_what_stops_everything_stops() {
+    fn what_is_no_answer_is_missing_with_its_reason() {
         let good = "Detailed Reasoning: x\nFinal Average Score for Completion: 0";
         let read = |answer| verdict(answer, VerdictKind::Blind, None);
-        assert_eq!(
-            read(reply(good, Finish::Blocked)),
-            Ok(Err("blocked".into()))
-        );
-        assert_eq!(
-            read(reply(good, Finish::Length)),
-            Ok(Err("cut at the limit of tokens".into()))
-        );
-        let failed = AskError::Failed("500".into());
-        assert_eq!(read(Err(failed)), Ok(Err("failed: 500".into())));
-        for stop in [
-            AskError::Stop("401".into()),
-            AskError::Budget("5 EUR".into()),
+        for (answer, expected) in [
+            (reply(good, Finish::Blocked), "blocked"),
+            (reply(good, Finish::Length), "cut at the limit of tokens"),
+            (Err(AskError::Failed("500".into())), "failed: 500"),
+            (Err(AskError::Stop("401".into())), "stopped"),
+            (Err(AskError::Budget("5 EUR".into())), "budget"),
+            (Err(AskError::Secret), "secret"),
         ] {
-            assert_eq!(read(Err(stop.clone())), Err(stop));
+            assert_eq!(read(answer), Err(expected.to_owned()));
         }
     }
 }

@@ -26,8 +26,8 @@ impl Prompts {
         let places = ["prefix", "candidate", "suffix"];
         let of_two = ["prefix", "first", "second", "suffix"];
         Ok(Self {
-            blind: Prompt::load(folder, "blind", blind, &places)?,
-            preference: Prompt::load(folder, "preference", preference, &of_two)?,
+            blind: Prompt::load(folder, "judge/blind", blind, &places)?,
+            preference: Prompt::load(folder, "judge/preference", preference, &of_two)?,
         })
     }
 }

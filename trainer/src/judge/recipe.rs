@@ -1,5 +1,6 @@
 //! The section `[judge]` of a recipe.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,20 @@ impl JudgeRecipe {
         if self.kinds.is_empty() {
             return wrong("expected `kinds` with `blind` or `preference`, found none".into());
         }
+        let kinds = self
+            .kinds
+            .iter()
+            .map(|kind| format!("{kind:?}").to_lowercase());
+        for (key, again) in [
+            ("panel", twice(self.panel.iter().cloned())),
+            ("kinds", twice(kinds)),
+        ] {
+            if let Some(name) = again {
+                return wrong(format!(
+                    "expected each once in `{key}`, found `{name}` twice"
+                ));
+            }
+        }
         let scorers = self.scorer.len();
         if scorers > 0 && scorers < FEWEST_SCORERS {
             return wrong(format!(
@@ -97,4 +112,10 @@ impl JudgeRecipe {
         }
         Ok(())
     }
+}
+
+/// The first name that comes a second time.
+fn twice(mut names: impl Iterator<Item = String>) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(name.clone()))
 }

@@ -174,7 +174,8 @@ fn judged(
     } else {
         Who::Panel
     };
-    let tables = judge(&args, recipe, &[who], members)?;
+    let judged = judge(&args, recipe, &[who], members, None)?;
+    let tables = judged.tables;
     let verdicts = RowReader::open(&args.out, "verdicts")?.collect::<Result<_, _>>()?;
     Ok((verdicts, tables))
 }
@@ -305,7 +306,7 @@ fn a_key_that_is_refused_ends_the_step_without_a_file() {
     let error = judged(folder.path(), 2, &JudgeRecipe::default(), &members).expect_err("stopped");
     let error = error.to_string();
     assert!(
-        error.contains("judge `j`: 401") && error.contains("same command"),
+        error.contains("`j`: 401") && error.contains("same command"),
         "{error}"
     );
     assert!(!folder.path().join("verdicts.jsonl").exists());
@@ -364,7 +365,9 @@ fn three_scorers_make_a_difficulty() {
         judges: Vec::new(),
         json: false,
     };
-    let tables = judge(&args, &recipe, &[Who::Likelihood], &[]).expect("judged");
+    let tables = judge(&args, &recipe, &[Who::Likelihood], &[], None)
+        .expect("judged")
+        .tables;
     assert_eq!(tables[0].0, "difficulty");
     let scores = RowReader::<crate::rows::Score>::open(&folder.path().join("s.jsonl"), "scores");
     let scores: Vec<_> = scores
@@ -385,7 +388,13 @@ fn fewer_than_three_scorers_are_refused() {
     let error = recipe.check().expect_err("refused");
     assert!(error.is::<Usage>());
     assert!(error.to_string().contains("at least 3 scorers"), "{error}");
-    for wrong in ["golden_share = 2.0", "in_flight = 0", "kinds = []"] {
+    for wrong in [
+        "golden_share = 2.0",
+        "in_flight = 0",
+        "kinds = []",
+        "panel = ['a', 'b', 'a']",
+        "kinds = ['blind', 'blind']",
+    ] {
         let recipe: JudgeRecipe = toml::from_str(wrong).expect("read");
         let key = wrong.split(' ').next().unwrap_or_default();
         assert!(recipe.check().expect_err(wrong).to_string().contains(key));

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use truefill_syntax::Language;
@@ -11,7 +11,11 @@ use truefill_syntax::Language;
 use super::bench::Rates;
 use super::recipe::Recipe;
 use super::run::{Job, Outcome};
+use super::select::ModelSelector;
+use crate::panel::http::HttpMember;
+use crate::panel::{self, Books};
 use crate::progress::Progress;
+use crate::recipe;
 
 /// Cut holes into real repositories: contexts with a golden completion
 ///
@@ -91,6 +95,21 @@ impl MineArgs {
         }
         Ok(recipe)
     }
+
+    /// Whom `selector.model` names, ready to be asked.
+    fn member(&self, recipe: &Recipe) -> Result<Option<(HttpMember, Books)>> {
+        let selector = &recipe.selector;
+        let (Some(name), Some(path)) = (&selector.model, &self.recipe) else {
+            return Ok(None);
+        };
+        let ledger = selector.ledger.clone();
+        let ledger = ledger.unwrap_or_else(|| panel::ledger_beside(&self.out));
+        let members = panel::http::members_of(path)?;
+        let names = std::slice::from_ref(name);
+        let opened = panel::open(&members, names, &ledger, selector.budget);
+        let (mut opened, books) = opened.map_err(recipe::named(Some(path)))?;
+        Ok(opened.pop().map(|member| (member, books)))
+    }
 }
 
 /// Runs the step.
@@ -99,17 +118,19 @@ impl MineArgs {
 /// What [`Job::run`] says.
 pub fn run(args: &MineArgs) -> Result<()> {
     let recipe = args.recipe()?;
-    ensure!(
-        recipe.selector.model.is_none(),
-        "`selector.model`: this command has no panel to ask; leave the key out, the rules select"
-    );
+    let asked = args.member(&recipe)?;
+    let prompts = recipe.selector.prompts.as_deref();
+    let selector = match &asked {
+        Some((member, books)) => Some(ModelSelector::new(member, prompts, Some(books))?),
+        None => None,
+    };
     let progress = Progress::new("mine");
     let job = Job {
         recipe: &recipe,
         out: &args.out,
         bench: args.bench,
         keep_work: args.keep_work,
-        model: None,
+        model: selector.as_ref(),
         progress: &progress,
     };
     let outcome = match args.threads {
@@ -122,7 +143,9 @@ pub fn run(args: &MineArgs) -> Result<()> {
     };
     let mut stdout = std::io::stdout().lock();
     let text = if args.json {
-        let Outcome { manifest, rates } = &outcome;
+        let Outcome {
+            manifest, rates, ..
+        } = &outcome;
         let figures = json!({"counts": manifest.counts, "tables": manifest.tables, "rates": rates});
         serde_json::to_string_pretty(&figures)? + "\n"
     } else {
@@ -130,7 +153,10 @@ pub fn run(args: &MineArgs) -> Result<()> {
     };
     // A reader that went away wants no more.
     let _ = stdout.write_all(text.as_bytes());
-    Ok(())
+    match outcome.problem {
+        Some(problem) => bail!("{problem}"),
+        None => Ok(()),
+    }
 }
 
 /// The figures for people.

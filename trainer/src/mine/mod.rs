@@ -19,6 +19,7 @@
 
 mod bench;
 pub mod command;
+mod draw;
 mod extract;
 mod first;
 mod licence;
@@ -42,4 +43,5 @@ pub use bench::Rates;
 pub use reason::{HoleReason, Reason};
 pub use recipe::{Limits, Recipe, Selector};
 pub use run::{Job, Outcome, SOURCES, SourceRow};
+pub use select::ModelSelector;
 pub use source::{Source, repository_name};

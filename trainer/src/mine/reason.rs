@@ -136,8 +136,6 @@ pub enum HoleReason {
     LowScore,
     /// Better holes of its kind fill the file's share.
     PerFile,
-    /// The selector's model said no.
-    Model,
 }
 
 impl HoleReason {
@@ -151,7 +149,6 @@ impl HoleReason {
             Self::Trivial => "trivial",
             Self::LowScore => "low-score",
             Self::PerFile => "per-file",
-            Self::Model => "model",
         }
     }
 }

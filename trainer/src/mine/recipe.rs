@@ -105,8 +105,15 @@ pub struct Selector {
     pub prefix_lines: usize,
     /// Bytes of code after the hole, at least.
     pub suffix_bytes: usize,
-    /// A member of the panel that is asked about every row that the rules and the sample kept.
+    /// A member of the recipe that is asked about every row that the rules and the sample kept;
+    /// rows that it refuses are replaced by others.
     pub model: Option<String>,
+    /// Bound on what all runs with the ledger spend, in the unit of the prices.
+    pub budget: Option<f64>,
+    /// The ledger; beside the output where none is named.
+    pub ledger: Option<PathBuf>,
+    /// A folder with prompts that stand in for those compiled in.
+    pub prompts: Option<PathBuf>,
 }
 
 /// What one source may hold; a source beyond it is refused.
@@ -135,6 +142,9 @@ impl Default for Selector {
             prefix_lines: 3,
             suffix_bytes: 16,
             model: None,
+            budget: None,
+            ledger: None,
+            prompts: None,
         }
     }
 }
@@ -178,25 +188,35 @@ impl Recipe {
     /// Reads the table `[mine]` of a recipe.
     ///
     /// # Errors
-    /// Where the file cannot be read or has a key that does not exist.
+    /// Where the file cannot be read; [`Usage`] where it has a key that does not exist.
     pub fn read(path: &Path) -> Result<Self> {
         let mut recipe: Self = crate::recipe::section(Some(path), "mine")?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let lists = [&mut recipe.sources, &mut recipe.each, &mut recipe.exclude];
         let listed = lists.into_iter().flat_map(|list| list.iter_mut());
-        for path in listed.chain(&mut recipe.repos) {
+        let selector = &mut recipe.selector;
+        let named = [
+            &mut recipe.repos,
+            &mut selector.ledger,
+            &mut selector.prompts,
+        ];
+        for path in listed.chain(named.into_iter().flatten()) {
             *path = folder.join(&*path);
         }
-        let wrong = |error| Usage::error(format!("{}: section `[mine]`: {error}", path.display()));
-        recipe.check().map_err(wrong)?;
+        recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }
 
     /// Says which value cannot be.
     ///
     /// # Errors
-    /// A sentence with the key, what was expected and what was found.
+    /// [`Usage`] with the key, what was expected and what was found.
     pub fn check(&self) -> Result<()> {
+        let wrong = |error: anyhow::Error| Usage::error(format!("section `[mine]`: {error}"));
+        self.values().map_err(wrong)
+    }
+
+    fn values(&self) -> Result<()> {
         let [low, high] = self.percentiles;
         ensure!(
             (0.0..=100.0).contains(&low) && (low..=100.0).contains(&high),
@@ -267,7 +287,8 @@ mod tests {
             "percentiles = [9.0, 1.0]",
         ] {
             std::fs::write(&path, format!("[mine]\n{wrong}\n")).expect("written");
-            assert!(Recipe::read(&path).is_err(), "{wrong}");
+            let error = Recipe::read(&path).expect_err(wrong);
+            assert!(error.is::<Usage>(), "{error}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! A whole run: both readings, the sample, the output and its manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use truefill_syntax::Language;
 
 use super::bench::{Bare, Rates};
+use super::draw::{Choosing, Chosen};
 use super::first::First;
 use super::recipe::Recipe;
-use super::sample::priority;
+use super::sample::{Drawn, Stratum, priority};
 use super::second::{Done, Second};
 use super::select::ModelSelector;
 use super::sidecar::Sidecar;
@@ -21,12 +22,10 @@ use super::survey::{Repository, Store};
 use super::tally::Counts;
 use super::work::Work;
 use crate::dedup::Benchmarks;
-use crate::panel::Member;
+use crate::panel::Roll;
 use crate::progress::Progress;
-use crate::rows::{Context, Input, Manifest, RowWriter};
-
-/// Rows that the selector's model is asked about at a time.
-const ASKED: usize = 16;
+use crate::rows::{Input, Manifest, RowWriter, Written};
+use crate::usage::Usage;
 
 /// What a run is given.
 pub struct Job<'a> {
@@ -38,8 +37,8 @@ pub struct Job<'a> {
     pub bench: bool,
     /// Leaves the folder of the run's work.
     pub keep_work: bool,
-    /// The member of the panel that `selector.model` names.
-    pub model: Option<&'a dyn Member>,
+    /// Asks the member that `selector.model` names.
+    pub model: Option<&'a ModelSelector<'a>>,
     /// Shows how far it is.
     pub progress: &'a Progress,
 }
@@ -64,6 +63,8 @@ pub struct Outcome {
     pub manifest: Manifest,
     /// How fast it was.
     pub rates: Rates,
+    /// What is wrong with rows that are not whole: the selector's budget was spent.
+    pub problem: Option<String>,
 }
 
 impl Job<'_> {
@@ -75,10 +76,10 @@ impl Job<'_> {
         let recipe = self.recipe;
         recipe.check()?;
         let sources = discover(&recipe.sources, &recipe.each)?;
-        ensure!(
-            !sources.is_empty(),
-            "no sources: expected clones, archives or folders, or `--each FOLDER`"
-        );
+        if sources.is_empty() {
+            let expected = "no sources: expected clones, archives or folders, or `--each FOLDER`";
+            return Err(Usage::error(expected));
+        }
         let mut excluded = Benchmarks::default();
         for path in &recipe.exclude {
             excluded.read(path)?;
@@ -130,82 +131,77 @@ impl Job<'_> {
 
         let started = Instant::now();
         let bare = bare.map(|_| done.bare);
-        let written = self.write(sources.len(), &work, done, &mut counts)?;
+        let (written, problem) = self.write(sources.len(), &work, done, &mut counts)?;
         rates.write_seconds = started.elapsed().as_secs_f64();
         let mut manifest = self.manifest(&sources, &repositories, counts, &limits)?;
         manifest.outputs.push(written);
         manifest.write_beside(self.out)?;
-        if !self.keep_work {
+        // An output that is not whole goes on from what was read, without reading it again.
+        if !self.keep_work && problem.is_none() {
             work.remove()?;
         }
         self.progress.finish();
         Ok(Outcome {
             manifest,
+            problem,
             rates: rates.finish(bare),
         })
     }
 
-    /// Writes the sample, shard by shard.
+    /// Writes the sample, shard by shard; gives what was wrong where a model was asked.
     fn write(
         &self,
         sources: usize,
         work: &Work,
         done: Done,
         counts: &mut Counts,
-    ) -> Result<crate::rows::Written> {
-        let cuts = done.sampler.cuts(self.recipe);
+    ) -> Result<(Written, Option<String>)> {
+        let drawn = done.sampler.draw(self.recipe);
         counts.tally = done.tally;
+        let (chosen, problem) = match self.model {
+            None => (Chosen::all(&drawn), None),
+            Some(selector) => self.ask(selector, sources, work, &drawn, counts)?,
+        };
         let mut writer = RowWriter::create(self.out)?;
         self.progress.begin("writing", Some(sources as u64));
-        let mut asked = Vec::new();
         for source in 0..sources {
             for row in work.rows(source)? {
                 let row = row?;
                 let number = priority(self.recipe.seed, &row.id);
-                let cut = cuts.get(&(row.language, row.hole_kind));
-                if cut.is_none_or(|cut| number > *cut) {
-                    continue;
-                }
-                if self.model.is_none() {
+                if chosen.has((row.language, row.hole_kind), number) {
                     counts.row(&row);
                     writer.write(&row)?;
-                    continue;
-                }
-                asked.push(row);
-                if asked.len() >= ASKED {
-                    self.ask(std::mem::take(&mut asked), &mut writer, counts)?;
                 }
             }
             self.progress.at(source as u64 + 1, "");
         }
-        self.ask(asked, &mut writer, counts)?;
-        Ok(writer.finish()?)
+        Ok((writer.finish()?, problem))
     }
 
-    /// Writes the rows of which the selector's model says that they are good.
     fn ask(
         &self,
-        rows: Vec<Context>,
-        writer: &mut RowWriter<Context>,
+        selector: &ModelSelector<'_>,
+        sources: usize,
+        work: &Work,
+        drawn: &BTreeMap<Stratum, Drawn>,
         counts: &mut Counts,
-    ) -> Result<()> {
-        let Some(member) = self.model else {
-            return Ok(());
+    ) -> Result<(Chosen, Option<String>)> {
+        self.progress.begin("asking", Some(sources as u64));
+        let mut choosing = Choosing {
+            selector,
+            work,
+            sources,
+            seed: self.recipe.seed,
+            progress: self.progress,
+            good: BTreeSet::new(),
+            refused: 0,
+            missing: 0,
+            roll: Roll::default(),
         };
-        let selector = ModelSelector::new(member);
-        let answers = rows.iter().map(|row| selector.keeps(row));
-        let answers = futures::executor::block_on(futures::future::join_all(answers));
-        for (row, answer) in rows.iter().zip(answers) {
-            match answer? {
-                Some(true) => {
-                    counts.row(row);
-                    writer.write(row)?;
-                }
-                Some(false) => counts.model[0] += 1,
-                None => counts.model[1] += 1,
-            }
-        }
-        Ok(())
+        runtime()?.block_on(choosing.run(drawn))?;
+        counts.model = [choosing.refused, choosing.missing];
+        let problem = choosing.roll.problem();
+        Ok((Chosen::Numbers(choosing.good), problem))
     }
 
     fn manifest(
@@ -242,8 +238,20 @@ impl Job<'_> {
         let read = serde_json::to_value(read)?;
         manifest.tables.insert(SOURCES.into(), read);
         counts.report(&mut manifest, limits);
+        if let Some(selector) = self.model {
+            let prompts = vec![selector.prompt().row()];
+            manifest.tables.insert("prompts".into(), prompts.into());
+            if let Some(books) = selector.books {
+                runtime()?.block_on(books.report(&mut manifest))?;
+            }
+        }
         Ok(manifest)
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    Ok(runtime.enable_all().build()?)
 }
 
 fn kind(kind: Kind) -> &'static str {

@@ -13,6 +13,9 @@ use super::recipe::Recipe;
 use crate::dedup::words::{hash, mix};
 use crate::stats::share_out;
 
+/// Rows that are kept for each that is drawn where a model refuses some: it is to find others.
+const SPARE: usize = 4;
+
 /// A language and a hole kind.
 pub type Stratum = (Language, HoleKind);
 
@@ -28,6 +31,32 @@ pub struct Sampler {
     strata: BTreeMap<Stratum, Lowest>,
 }
 
+/// What is drawn of a stratum.
+pub enum Drawn {
+    /// Every row.
+    All,
+    /// So many of these numbers, the lowest first; the others are spare.
+    Lowest {
+        /// In order.
+        numbers: Vec<u64>,
+        /// Rows that are wanted.
+        quota: usize,
+    },
+}
+
+impl Drawn {
+    /// The highest number that stays where nothing is refused.
+    pub fn cut(&self) -> Option<u64> {
+        match self {
+            Self::All => Some(u64::MAX),
+            Self::Lowest { numbers, quota } => {
+                let last = (*quota).min(numbers.len()).checked_sub(1)?;
+                Some(numbers[last])
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Lowest {
     seen: u64,
@@ -38,7 +67,10 @@ impl Sampler {
     /// A sampler for a recipe's `per_language`.
     pub fn new(recipe: &Recipe) -> Self {
         Self {
-            limit: recipe.per_language,
+            limit: match recipe.selector.model {
+                Some(_) => recipe.per_language.saturating_mul(SPARE),
+                None => recipe.per_language,
+            },
             strata: BTreeMap::new(),
         }
     }
@@ -76,9 +108,9 @@ impl Sampler {
         self.strata.entry(stratum).or_default().seen += seen;
     }
 
-    /// The highest number that stays in each stratum: a language's rows are shared out to its
-    /// kinds; what a kind cannot fill, the others get.
-    pub fn cuts(self, recipe: &Recipe) -> BTreeMap<Stratum, u64> {
+    /// What is drawn of each stratum: a language's rows are shared out to its kinds; what a kind
+    /// cannot fill, the others get.
+    pub fn draw(self, recipe: &Recipe) -> BTreeMap<Stratum, Drawn> {
         let shares: BTreeMap<HoleKind, f64> = recipe.shares().collect();
         let mut quotas = BTreeMap::new();
         for &language in &recipe.languages {
@@ -97,12 +129,11 @@ impl Sampler {
             .into_iter()
             .filter_map(|(stratum, lowest)| {
                 if recipe.per_language == 0 {
-                    return Some((stratum, u64::MAX));
+                    return Some((stratum, Drawn::All));
                 }
                 let quota = *quotas.get(&stratum)? as usize;
-                let sorted = lowest.numbers.into_sorted_vec();
-                let last = quota.min(sorted.len()).checked_sub(1)?;
-                Some((stratum, sorted[last]))
+                let numbers = lowest.numbers.into_sorted_vec();
+                Some((stratum, Drawn::Lowest { numbers, quota }))
             })
             .collect()
     }
@@ -169,9 +200,9 @@ mod tests {
             }
             sampler.count(CALL, 1000);
             sampler.count(BLOCK, 1000);
-            let cuts = sampler.cuts(&recipe);
+            let drawn = sampler.draw(&recipe);
             ids.sort();
-            ids.retain(|id| priority(seed, id) <= cuts[&CALL]);
+            ids.retain(|id| Some(priority(seed, id)) <= drawn[&CALL].cut());
             ids
         };
         assert_eq!(sample(1, false).len(), 10);
@@ -187,6 +218,6 @@ mod tests {
         };
         let mut sampler = Sampler::new(&recipe);
         assert!(sampler.take(CALL, u64::MAX));
-        assert_eq!(sampler.cuts(&recipe)[&CALL], u64::MAX);
+        assert_eq!(sampler.draw(&recipe)[&CALL].cut(), Some(u64::MAX));
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::extract::Tally;
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Selector};
 use super::source::Source;
 use crate::rows::{Context, RowReader, RowWriter, write_whole};
 
@@ -119,7 +119,16 @@ fn run_id(recipe: &Recipe, sources: &[Source]) -> Result<String> {
     let mut hasher = Sha256::new();
     hasher.update(VERSION);
     hasher.update(env!("CARGO_PKG_VERSION"));
-    hasher.update(serde_json::to_vec(recipe)?);
+    // What rows are offered does not depend on what the selector's model says or costs.
+    let mut offered = recipe.clone();
+    offered.selector = Selector {
+        model: recipe.selector.model.as_ref().map(|_| String::new()),
+        budget: None,
+        ledger: None,
+        prompts: None,
+        ..offered.selector
+    };
+    hasher.update(serde_json::to_vec(&offered)?);
     for path in recipe.exclude.iter().chain(&recipe.repos) {
         hasher.update(crate::rows::Input::of(path)?.sha256);
     }

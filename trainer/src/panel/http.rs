@@ -7,12 +7,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
+use truefill_journal::redact;
 use truefill_remote::api::{
     self, ApiError, ChatRequest, Client, EndpointConfig, Ledger, SystemTiming, Timing,
 };
 
 use super::{Answer, AskError, Finish, Member, Question, Reply};
+use crate::recipe;
+use crate::usage::Usage;
+
+/// What generators that are no member are called.
+const TAKEN: [&str; 2] = ["local", "mutate"];
 
 /// The `[members]` of a recipe, by name.
 pub type Members = BTreeMap<String, EndpointConfig>;
@@ -20,35 +26,35 @@ pub type Members = BTreeMap<String, EndpointConfig>;
 /// Reads the `[members]` of a recipe; none where it has none.
 ///
 /// # Errors
-/// With the member's name and what is wrong with it.
-pub fn members_of(recipe: &toml::Table) -> Result<Members> {
-    let Some(table) = recipe.get("members") else {
-        return Ok(Members::new());
+/// [`Usage`] with the member's name and what is wrong with it; where the file cannot be read.
+pub fn members_of(recipe: &Path) -> Result<Members> {
+    let wrong = |what: String| Usage::error(format!("{}: {what}", recipe.display()));
+    let table = match recipe::sections(recipe)?.remove("members") {
+        None => return Ok(Members::new()),
+        Some(toml::Value::Table(table)) => table,
+        Some(_) => {
+            let expected = "expected `members` to be a table of endpoints, as `[members.NAME]`";
+            return Err(wrong(expected.to_owned()));
+        }
     };
-    let table = table
-        .as_table()
-        .context("expected `members` to be a table of endpoints, as `[members.NAME]`")?;
     let mut members = Members::new();
     for (name, value) in table {
-        let member: EndpointConfig = value
-            .clone()
-            .try_into()
-            .with_context(|| format!("`members.{name}`"))?;
-        if let Err(problem) = member.check() {
-            bail!("`members.{name}`: {problem}");
+        let what = format!("`members.{name}`");
+        if TAKEN.contains(&name.as_str()) || name.contains(':') {
+            return Err(wrong(format!(
+                "{what}: expected a name without `:` that no generator of its own has ({}); give it \
+                 another",
+                TAKEN.join(", ")
+            )));
         }
-        members.insert(name.clone(), member);
+        let member: EndpointConfig =
+            recipe::read(value, &what).map_err(|error| wrong(error.to_string()))?;
+        member
+            .check()
+            .map_err(|problem| wrong(format!("{what}: {problem}")))?;
+        members.insert(name, member);
     }
     Ok(members)
-}
-
-/// Opens the ledger that a step's members share. `budget` is in the unit of the prices and bounds
-/// what all runs with this ledger spend.
-///
-/// # Errors
-/// Where the file cannot be used.
-pub fn open_ledger(path: &Path, budget: Option<f64>) -> Result<Ledger> {
-    Ok(Ledger::open(path, budget)?)
 }
 
 /// A member behind an API.
@@ -62,7 +68,7 @@ impl HttpMember {
     /// A member with the system's clock, its key read from the environment.
     ///
     /// # Errors
-    /// Where the endpoint or its key cannot be used.
+    /// [`Usage`] where the endpoint or its key cannot be used.
     pub fn new(name: &str, config: &EndpointConfig, ledger: &Ledger) -> Result<Self> {
         let lookup = |variable: &str| std::env::var(variable).ok();
         Self::with(name, config, ledger, Arc::new(SystemTiming), &lookup)
@@ -80,7 +86,7 @@ impl HttpMember {
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let client = Client::new(config, ledger, timing, lookup)
-            .with_context(|| format!("`members.{name}`"))?;
+            .map_err(|error| Usage::error(format!("`members.{name}`: {error}")))?;
         Ok(Self {
             name: name.to_owned(),
             client,
@@ -94,34 +100,16 @@ impl HttpMember {
     }
 }
 
-/// The members of these names, in this order.
+/// A question as the client takes it. Every question to an API is made here, so this is where what
+/// holds a secret stays: what is sent cannot be taken back.
 ///
 /// # Errors
-/// Where the recipe has no member of a name, or one cannot be used.
-pub fn choose(members: &Members, names: &[String], ledger: &Ledger) -> Result<Vec<HttpMember>> {
-    names
-        .iter()
-        .map(|name| {
-            let config = members.get(name).with_context(|| {
-                let known: Vec<&str> = members.keys().map(String::as_str).collect();
-                format!(
-                    "expected a member of the recipe ({}), found `{name}`",
-                    if known.is_empty() {
-                        "it has none; add `[members.NAME]`".to_owned()
-                    } else {
-                        known.join(", ")
-                    }
-                )
-            })?;
-            HttpMember::new(name, config, ledger)
-        })
-        .collect()
-}
-
-/// A question as the client takes it.
-#[must_use]
-pub fn request_of(question: &Question) -> ChatRequest {
-    ChatRequest {
+/// [`AskError::Secret`].
+pub fn request_of(question: &Question) -> Result<ChatRequest, AskError> {
+    if redact::holds_secret(&question.user) {
+        return Err(AskError::Secret);
+    }
+    Ok(ChatRequest {
         subject: question.subject.clone(),
         prompt_version: question.prompt_version.clone(),
         system: question.system.clone(),
@@ -129,7 +117,7 @@ pub fn request_of(question: &Question) -> ChatRequest {
         temperature: question.temperature,
         seed: question.seed,
         max_tokens: question.max_tokens,
-    }
+    })
 }
 
 impl Member for HttpMember {
@@ -139,7 +127,7 @@ impl Member for HttpMember {
 
     fn ask<'a>(&'a self, question: &'a Question) -> Answer<'a> {
         Box::pin(async move {
-            let reply = self.client.chat(&request_of(question)).await;
+            let reply = self.client.chat(&request_of(question)?).await;
             let reply = reply.map_err(ask_error)?;
             Ok(Reply {
                 text: reply.text,
@@ -169,7 +157,10 @@ mod tests {
     use super::*;
 
     fn members(text: &str) -> Result<Members> {
-        members_of(&text.parse::<toml::Table>()?)
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("r.toml");
+        std::fs::write(&path, text)?;
+        members_of(&path)
     }
 
     #[test]
@@ -179,20 +170,45 @@ mod tests {
         let found = members(text).expect("members");
         assert_eq!(found["gpt"].model, "m");
         assert_eq!(found["gpt"].extra["reasoning_effort"], "low");
+        let whole = "url = 'x'\nprotocol = 'anthropic'\nmodel = 'm'";
         for (text, expected) in [
-            ("members = 3", "`[members.NAME]`"),
-            ("[members.a]\nurl = 'x'", "members.a"),
+            ("members = 3".to_owned(), "`[members.NAME]`"),
+            ("[members.a]\nurl = 'x'".to_owned(), "members.a"),
             (
-                "[members.a]\nurl = 'x'\nprotocol = 'anthropic'\nmodel = 'm'\nconcurrency = 0",
+                format!("[members.a]\n{whole}\nconcurrency = 0"),
                 "concurrency",
             ),
+            (format!("[members.a]\n{whole}\napi_key = 'sk'"), "members.a"),
             (
-                "[members.a]\nurl = 'x'\nprotocol = 'anthropic'\nmodel = 'm'\napi_key = 'sk'",
-                "members.a",
+                format!("[members.a]\n{whole}\nretry = 3"),
+                "key is `retries`",
             ),
+            (format!("[members.local]\n{whole}"), "members.local"),
+            (format!("[members.'teacher:a']\n{whole}"), "without `:`"),
         ] {
-            let error = format!("{:#}", members(text).expect_err("refused"));
-            assert!(error.contains(expected), "{error}");
+            let error = members(&text).expect_err("refused");
+            assert!(error.is::<Usage>(), "{error}");
+            let error = error.to_string();
+            assert!(
+                error.contains(expected) && error.contains("r.toml"),
+                "{error}"
+            );
         }
+    }
+
+    #[test]
+    fn what_holds_a_secret_is_not_sent() {
+        let mut question = Question {
+            subject: "c/0".into(),
+            prompt_version: "v".into(),
+            system: "s".into(),
+            user: "key = load()".into(),
+            temperature: 0.0,
+            seed: None,
+            max_tokens: 1,
+        };
+        assert!(request_of(&question).is_ok());
+        question.user = format!("key = 'AKIA{}'", "Z7QK2M4XW9PL3RTB");
+        assert_eq!(request_of(&question), Err(AskError::Secret));
     }
 }

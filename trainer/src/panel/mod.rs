@@ -5,12 +5,14 @@
 
 pub mod http;
 mod open;
+mod roll;
 
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
-pub use open::open;
+pub use open::{Books, ledger_beside, open};
+pub use roll::{Heard, Roll};
 
 /// One question to one model.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +67,9 @@ pub enum AskError {
     /// The budget is spent.
     #[error("the budget is spent: {0}")]
     Budget(String),
+    /// The text may not leave this machine.
+    #[error("the question holds a secret")]
+    Secret,
     /// This one question failed, after all retries.
     #[error("{0}")]
     Failed(String),

@@ -1,34 +1,92 @@
 //! Where the members of a panel are made from a recipe.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde_json::json;
+use truefill_remote::api::{Ledger, money};
 
-use super::{Member, http};
+use super::http::{HttpMember, Members};
+use crate::rows::Manifest;
 use crate::usage::Usage;
 
-/// The members of `recipe` with these names, in this order. They share the ledger at `ledger`, in
-/// which `budget` bounds what all runs spend.
+/// What a step's members are and what they were paid: for progress and for the manifest.
+pub struct Books {
+    ledger: Ledger,
+    endpoints: Members,
+}
+
+impl Books {
+    /// What stands beside the bar.
+    #[must_use]
+    pub fn figures(&self) -> String {
+        let now = self.ledger.counters().snapshot();
+        format!(
+            "{} answers, {} kept before, {} failed, {} under way, spent {:.4}",
+            now.answered,
+            now.cached,
+            now.failed,
+            now.in_flight,
+            money(now.spent)
+        )
+    }
+
+    /// Puts the endpoints, with their prices and without keys, and the money into a manifest.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn report(&self, manifest: &mut Manifest) -> Result<()> {
+        let tables = [
+            ("members", json!(self.endpoints)),
+            ("ledger", json!(self.ledger.totals().await?)),
+        ];
+        for (name, table) in tables {
+            manifest.tables.insert(name.to_owned(), table);
+        }
+        Ok(())
+    }
+}
+
+/// The members with these names, in this order. They share the ledger at `ledger`, in which
+/// `budget` bounds what all runs spend, in the unit of the prices.
 ///
 /// # Errors
-/// [`Usage`] where the recipe cannot be read or has no such member or a key is missing; otherwise
+/// [`Usage`] where there is no such member, a key is missing or a budget cannot be kept; otherwise
 /// where the ledger cannot be used.
 pub fn open(
-    recipe: &Path,
+    members: &Members,
     names: &[String],
     ledger: &Path,
     budget: Option<f64>,
-) -> Result<Vec<Box<dyn Member>>> {
-    let named = |error: anyhow::Error| Usage::error(format!("{}: {error:#}", recipe.display()));
-    let members = members(recipe).map_err(named)?;
-    let ledger = http::open_ledger(ledger, budget)?;
-    let members = http::choose(&members, names, &ledger).map_err(named)?;
-    Ok(members
-        .into_iter()
-        .map(|member| Box::new(member) as Box<dyn Member>)
-        .collect())
+) -> Result<(Vec<HttpMember>, Books)> {
+    let mut endpoints = Members::new();
+    for name in names {
+        let config = members.get(name).ok_or_else(|| unknown(members, name))?;
+        endpoints.insert(name.clone(), config.clone());
+    }
+    let ledger = Ledger::open(ledger, budget)?;
+    let opened = names
+        .iter()
+        .map(|name| HttpMember::new(name, &endpoints[name], &ledger))
+        .collect::<Result<_>>()?;
+    Ok((opened, Books { ledger, endpoints }))
 }
 
-fn members(recipe: &Path) -> Result<http::Members> {
-    http::members_of(&toml::from_str(&std::fs::read_to_string(recipe)?)?)
+/// The ledger of an output, where none is named.
+#[must_use]
+pub fn ledger_beside(out: &Path) -> PathBuf {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').next().unwrap_or_default();
+    out.with_file_name(format!("{stem}.ledger.db"))
+}
+
+fn unknown(members: &Members, name: &str) -> anyhow::Error {
+    let known: Vec<&str> = members.keys().map(String::as_str).collect();
+    let known = match known.is_empty() {
+        true => "it has none; add `[members.NAME]`".to_owned(),
+        false => known.join(", "),
+    };
+    Usage::error(format!(
+        "expected a member of the recipe ({known}), found `{name}`"
+    ))
 }

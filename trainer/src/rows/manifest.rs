@@ -18,7 +18,7 @@ pub struct Input {
 }
 
 /// `<output>.manifest.json`: beside every output, how it came about. The same inputs, recipe and
-/// seed give the same manifest.
+/// seed give the same manifest, but for what was paid.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The command.

@@ -1,6 +1,7 @@
 //! What a judge said.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,8 +41,35 @@ pub struct Verdict {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Subject>,
     /// 0 or 1; nothing where there is no verdict.
+    #[serde(deserialize_with = "zero_or_one")]
     pub verdict: Option<u8>,
     /// Why there is none: a blocked or unreadable answer is missing, never 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+}
+
+fn zero_or_one<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
+    let verdict = Option::<u8>::deserialize(from)?;
+    match verdict {
+        Some(2..) => Err(D::Error::custom("a verdict that is neither 0 nor 1")),
+        _ => Ok(verdict),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_0_or_1_or_missing() {
+        let row = |verdict: &str| {
+            let text = format!(
+                r#"{{"row":"r","subject":"golden","kind":"blind","judge":"j","prompt_version":"1","verdict":{verdict}}}"#
+            );
+            serde_json::from_str::<Verdict>(&text).map(|row| row.verdict)
+        };
+        assert_eq!(row("1").expect("read"), Some(1));
+        assert_eq!(row("null").expect("read"), None);
+        assert!(row("2").is_err());
+    }
 }

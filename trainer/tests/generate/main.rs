@@ -5,11 +5,7 @@
     reason = "helpers of tests fail a test the same way"
 )]
 
-#[path = "../../../crates/remote/tests/support/mod.rs"]
-mod support;
-
 mod corpus;
-mod http;
 mod mutations;
 mod process;
 mod verdicts;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::corpus;
 
-pub fn command(folder: &Path) -> Command {
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
     command.current_dir(folder);
     command
@@ -91,7 +91,7 @@ fn errors_say_what_to_do() {
                 "--generators",
                 "gpt",
             ],
-            1,
+            2,
             "[members.NAME]",
         ),
         (
@@ -103,7 +103,7 @@ fn errors_say_what_to_do() {
                 "--generators",
                 "local",
             ],
-            1,
+            2,
             "--model",
         ),
         (&["generate", "contexts.jsonl"], 2, "--out"),

@@ -35,6 +35,14 @@ pub(super) struct Understood {
 
 pub(super) type Parse<'a> = &'a (dyn Fn(&[u8]) -> Result<Understood, String> + Send + Sync);
 
+/// Why nothing further is sent.
+pub(super) enum Stop {
+    /// The status of a refusal, and what was said.
+    Refused(u16, String),
+    /// A wait that is too long.
+    Wait(Duration),
+}
+
 /// What came of one attempt.
 enum Step {
     Answer(String),
@@ -45,16 +53,20 @@ enum Step {
 impl Inner {
     /// The most that a request can cost: no token is shorter than a byte.
     pub(super) fn most(&self, request_bytes: u64, reply_tokens: u64) -> Nanos {
-        cost(request_bytes, self.config.price_input_per_million)
-            .saturating_add(cost(reply_tokens, self.config.price_output_per_million))
+        self.cost_of(request_bytes, reply_tokens)
     }
 
     /// What a reply cost, by the server's count where there is one.
     pub(super) fn price(&self, usage: Usage, request_bytes: u64, reply_bytes: u64) -> Nanos {
         let input = usage.input.unwrap_or(request_bytes / BYTES_PER_TOKEN);
         let output = usage.output.unwrap_or(reply_bytes / BYTES_PER_TOKEN + 1);
-        cost(input, self.config.price_input_per_million)
-            .saturating_add(cost(output, self.config.price_output_per_million))
+        self.cost_of(input, output)
+    }
+
+    fn cost_of(&self, input: u64, output: u64) -> Nanos {
+        let config = &self.config;
+        cost(input, config.price_input_per_million.unwrap_or(0.0))
+            .saturating_add(cost(output, config.price_output_per_million.unwrap_or(0.0)))
     }
 
     /// The reply's JSON; nothing where a filter blocked the question.
@@ -79,7 +91,7 @@ impl Inner {
 
     async fn attempts(&self, call: &Call, parse: Parse<'_>) -> Result<Option<String>, ApiError> {
         let policy = self.config.retry();
-        let mut delays = policy.delays();
+        let mut delays = policy.delays(salt(&call.intent.key));
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -88,21 +100,19 @@ impl Inner {
                 Step::Blocked => return Ok(None),
                 Step::Again(failure, wait) => (failure, wait),
             };
-            if let Some(wait) = wait.filter(|wait| *wait > policy.longest_wait) {
-                return Err(self.failed(attempts, Failure::Wait(wait)));
-            }
             let delay = delays.next().filter(|_| failure.is_transient());
             let Some(delay) = delay else {
                 return Err(self.failed(attempts, failure));
             };
             tracing::debug!(host = self.transport.host(), %failure, "asking again");
-            self.timing.sleep(wait.unwrap_or(delay)).await;
+            // A server that asks for no wait at all is not to be hurried either.
+            self.timing.sleep(wait.unwrap_or_default().max(delay)).await;
         }
     }
 
     async fn attempt(&self, call: &Call, parse: Parse<'_>, again: bool) -> Result<Step, ApiError> {
         self.limiter.admit(call.tokens, &*self.timing).await;
-        self.refuse_if_refused()?;
+        self.refuse_if_stopped()?;
         let open = match self.ledger.begin(call.intent.clone()).await? {
             Begun::Kept(kept) => return Ok(Step::Answer(kept.reply)),
             Begun::Broke { left } => {
@@ -156,29 +166,37 @@ impl Inner {
         if is_final_refusal(&failed.failure)
             && let Failure::Status { status, excerpt } = &failed.failure
         {
-            // The first refusal is the one that is told.
-            let _ = self.refused.set((*status, excerpt.clone()));
+            self.stop(Stop::Refused(*status, excerpt.clone()));
         }
-        self.refuse_if_refused()?;
         let now = self.timing.now();
         let wait = failed
             .retry_after
             .and_then(|header| header.wait(now))
             .filter(|_| failed.failure.is_transient());
-        if let Some(wait) = wait.filter(|wait| *wait <= self.config.retry().longest_wait) {
-            self.limiter.hold(now, wait);
+        match wait {
+            Some(wait) if wait > self.config.retry().longest_wait => self.stop(Stop::Wait(wait)),
+            Some(wait) => self.limiter.hold(now, wait),
+            None => {}
         }
+        self.refuse_if_stopped()?;
         Ok(Step::Again(failed.failure, wait))
     }
 
-    pub(super) fn refuse_if_refused(&self) -> Result<(), ApiError> {
-        match self.refused.get() {
-            Some((status, excerpt)) => Err(ApiError::Refused {
-                host: self.transport.host(),
+    /// Nothing further is sent to this endpoint. The first reason is the one that is told.
+    pub(super) fn stop(&self, why: Stop) {
+        let _ = self.stopped.set(why);
+    }
+
+    pub(super) fn refuse_if_stopped(&self) -> Result<(), ApiError> {
+        let host = self.transport.host();
+        match self.stopped.get() {
+            None => Ok(()),
+            Some(Stop::Refused(status, excerpt)) => Err(ApiError::Refused {
+                host,
                 status: *status,
                 excerpt: excerpt.clone(),
             }),
-            None => Ok(()),
+            Some(Stop::Wait(wait)) => Err(ApiError::Wait { host, wait: *wait }),
         }
     }
 
@@ -196,4 +214,11 @@ impl Inner {
             last,
         }
     }
+}
+
+/// A number that tells a request from others.
+pub(super) fn salt(key: &[u8; 32]) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&key[..8]);
+    u64::from_le_bytes(first)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::attempts::{BYTES_PER_TOKEN, Call, Understood};
+use super::attempts::{BYTES_PER_TOKEN, Call, Stop, Understood};
 use super::config::{EndpointConfig, Protocol};
 use super::error::{ApiError, Failure};
 use super::ledger::{Intent, Ledger};
@@ -94,7 +94,7 @@ pub(super) struct Inner {
     pub limiter: Limiter,
     pub slots: Semaphore,
     /// Set by the first refusal of the key: everything later is refused here.
-    pub refused: OnceLock<(u16, String)>,
+    pub stopped: OnceLock<Stop>,
 }
 
 impl Client {
@@ -109,11 +109,15 @@ impl Client {
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ApiError> {
         config.check().map_err(ApiError::Config)?;
+        if ledger.has_budget() {
+            config.check_prices().map_err(ApiError::Config)?;
+            protocol::check_limit(config).map_err(ApiError::Config)?;
+        }
         let inner = Inner {
             transport: Transport::new(config, lookup)?,
             limiter: Limiter::new(config),
             slots: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
-            refused: OnceLock::new(),
+            stopped: OnceLock::new(),
             config: config.clone(),
             ledger: ledger.clone(),
             timing,
@@ -186,7 +190,7 @@ impl Client {
     }
 
     fn call(&self, path: &'static str, body: &Value, request: &ChatRequest) -> Call {
-        let tokens = u64::from(request.max_tokens);
+        let tokens = protocol::reply_tokens(body).unwrap_or(u64::from(request.max_tokens));
         self.call_of(
             path,
             body,
@@ -216,7 +220,7 @@ impl Client {
         };
         Call {
             path,
-            tokens: body.len() as u64 / BYTES_PER_TOKEN + reply_tokens,
+            tokens: (body.len() as u64 / BYTES_PER_TOKEN).saturating_add(reply_tokens),
             body,
             intent,
         }

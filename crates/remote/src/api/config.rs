@@ -54,12 +54,12 @@ pub struct EndpointConfig {
     /// Tokens a minute at most, questions and replies together, by estimate.
     #[serde(default)]
     pub tokens_per_minute: Option<NonZeroU32>,
-    /// Money for a million tokens of questions.
+    /// Money for a million tokens of questions. A budget needs it; `0` is for a server of one's own.
     #[serde(default)]
-    pub price_input_per_million: f64,
-    /// Money for a million tokens of replies.
+    pub price_input_per_million: Option<f64>,
+    /// Money for a million tokens of replies, likewise.
     #[serde(default)]
-    pub price_output_per_million: f64,
+    pub price_output_per_million: Option<f64>,
     /// What a request costs in a batch, as a share of these prices.
     #[serde(default = "default_batch_share")]
     pub batch_price_share: f64,
@@ -69,6 +69,9 @@ pub struct EndpointConfig {
     /// Attempts after the first.
     #[serde(default = "default_retries")]
     pub retries: usize,
+    /// Delay before the second attempt, in milliseconds; it doubles with each, up to 20 s.
+    #[serde(default = "default_first_delay")]
+    pub first_delay_ms: u64,
     /// Largest reply that is read, in bytes.
     #[serde(default = "default_reply_bytes")]
     pub reply_bytes: usize,
@@ -102,6 +105,10 @@ const fn default_retries() -> usize {
     6
 }
 
+const fn default_first_delay() -> u64 {
+    500
+}
+
 const fn default_reply_bytes() -> usize {
     4 << 20
 }
@@ -122,11 +129,12 @@ impl EndpointConfig {
             concurrency: default_concurrency(),
             requests_per_minute: None,
             tokens_per_minute: None,
-            price_input_per_million: 0.0,
-            price_output_per_million: 0.0,
+            price_input_per_million: None,
+            price_output_per_million: None,
             batch_price_share: default_batch_share(),
             timeout_s: default_timeout(),
             retries: default_retries(),
+            first_delay_ms: default_first_delay(),
             reply_bytes: default_reply_bytes(),
             token_limit_key: TokenLimitKey::default(),
             omit: Vec::new(),
@@ -143,9 +151,10 @@ impl EndpointConfig {
         let prices = [
             ("price_input_per_million", self.price_input_per_million),
             ("price_output_per_million", self.price_output_per_million),
-            ("batch_price_share", self.batch_price_share),
+            ("batch_price_share", Some(self.batch_price_share)),
         ];
         for (key, price) in prices {
+            let price = price.unwrap_or(0.0);
             if !price.is_finite() || price < 0.0 {
                 return Err(format!("expected `{key}` of 0 or more, found {price}"));
             }
@@ -162,9 +171,29 @@ impl EndpointConfig {
         Ok(())
     }
 
+    /// Says what a budget cannot bound: a member without prices.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub(super) fn check_prices(&self) -> Result<(), String> {
+        for (key, price) in [
+            ("price_input_per_million", self.price_input_per_million),
+            ("price_output_per_million", self.price_output_per_million),
+        ] {
+            if price.is_none() {
+                return Err(format!(
+                    "expected `{key}`, since there is a budget to keep, found none; a server that \
+                     costs nothing has the price 0"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn retry(&self) -> RetryPolicy {
         RetryPolicy {
             retries: self.retries,
+            first_delay: Duration::from_millis(self.first_delay_ms),
             longest_wait: Duration::from_secs(self.longest_wait_s),
             ..RetryPolicy::default()
         }

@@ -25,6 +25,17 @@ pub enum ApiError {
         /// The beginning of what it said.
         excerpt: String,
     },
+    /// The server asks for a longer wait than is allowed: nothing further is sent to this endpoint.
+    #[error(
+        "{host} asks to wait {wait:?}, which is longer than `longest_wait_s` allows; nothing further \
+         is sent there"
+    )]
+    Wait {
+        /// The host and port.
+        host: String,
+        /// The wait.
+        wait: Duration,
+    },
     /// The budget has no room for the most that the request can cost.
     #[error(
         "the request can cost {:.4} and the budget has {:.4} left; raise it and run again, what was \
@@ -63,9 +74,6 @@ pub enum Failure {
         /// The beginning of what it said.
         excerpt: String,
     },
-    /// The server asked for a longer wait than is allowed.
-    #[error("the server asks to wait {0:?}, which is longer than `longest_wait_s` allows")]
-    Wait(Duration),
     /// No connection.
     #[error("cannot be reached ({0}); is it running?")]
     Unreachable(String),
@@ -86,10 +94,12 @@ pub enum Failure {
 impl Failure {
     /// Whether the server may have done the work, and will ask to be paid for it.
     pub(super) fn may_cost(&self) -> bool {
-        !matches!(
-            self,
-            Self::Status { .. } | Self::Unreachable(_) | Self::Wait(_)
-        )
+        match self {
+            // Of a gateway that gave up waiting for the server behind it, which may go on.
+            Self::Status { status, .. } => matches!(status, 502 | 504),
+            Self::Unreachable(_) => false,
+            _ => true,
+        }
     }
 
     /// Whether another attempt may succeed.
@@ -98,7 +108,6 @@ impl Failure {
             Self::Status { status, .. } => {
                 reqwest::StatusCode::from_u16(*status).is_ok_and(crate::retry::is_transient)
             }
-            Self::Wait(_) => false,
             _ => true,
         }
     }

@@ -1,9 +1,11 @@
 //! One attempt over HTTP, within its limits.
 
+use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use tokio::io::AsyncWriteExt;
 
 use super::config::{EndpointConfig, Protocol};
 use super::error::{ApiError, Failure};
@@ -11,6 +13,9 @@ use crate::{Secret, message, retry};
 
 /// Most bytes of a refusal's body that are looked at.
 const REFUSAL_LIMIT: usize = 8 << 10;
+
+/// Bytes a second that an upload makes at least; a slower one is given up.
+const SLOWEST: u64 = 64 << 10;
 
 /// The version of Anthropic's protocol that is spoken.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
@@ -103,15 +108,15 @@ impl Transport {
             segments.pop_if_empty().extend(path.split('/'));
         }
         let request = self.client.request(method, url);
-        let Some(key) = &self.key else {
-            return request;
-        };
         if self.protocol == Protocol::Anthropic {
-            return request
-                .headers(anthropic_headers(key))
-                .header("anthropic-version", ANTHROPIC_VERSION);
+            let request = request.header("anthropic-version", ANTHROPIC_VERSION);
+            let key = self.key.as_ref().and_then(Secret::header);
+            return match key {
+                Some(value) => request.header("x-api-key", value),
+                None => request,
+            };
         }
-        match key.bearer() {
+        match self.key.as_ref().and_then(Secret::bearer) {
             Some(bearer) => request.header(AUTHORIZATION, bearer),
             None => request,
         }
@@ -119,9 +124,36 @@ impl Transport {
 
     /// Sends and gives the whole body of a success.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, Failed> {
-        tokio::time::timeout(self.timeout, self.exchange(request))
-            .await
-            .map_err(|_| Failed::from(Failure::TimedOut(self.timeout)))?
+        within(self.timeout, self.exchange(request)).await
+    }
+
+    /// As [`Transport::send`], for a request with a body of many bytes.
+    pub(super) async fn upload(
+        &self,
+        request: RequestBuilder,
+        bytes: u64,
+    ) -> Result<Vec<u8>, Failed> {
+        let timeout = self.timeout + Duration::from_secs(bytes / SLOWEST);
+        within(timeout, self.exchange(request)).await
+    }
+
+    /// Writes the body of a success into a file, however long that takes while bytes come.
+    pub(super) async fn download(
+        &self,
+        request: RequestBuilder,
+        target: &Path,
+    ) -> Result<(), Failed> {
+        let mut response = within(self.timeout, self.success(request)).await?;
+        let cut = |error: std::io::Error| Failure::Cut(error.to_string());
+        let mut file = tokio::fs::File::create(target).await.map_err(cut)?;
+        let next = async |response: &mut Response| {
+            let chunk = response.chunk().await.map_err(|error| network(&error))?;
+            Ok(chunk)
+        };
+        while let Some(chunk) = within(self.timeout, next(&mut response)).await? {
+            file.write_all(&chunk).await.map_err(cut)?;
+        }
+        Ok(file.flush().await.map_err(cut)?)
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, Failed> {
@@ -189,12 +221,13 @@ fn network(error: &reqwest::Error) -> Failure {
     }
 }
 
-fn anthropic_headers(key: &Secret) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Some(value) = key.header() {
-        headers.insert(HeaderName::from_static("x-api-key"), value);
-    }
-    headers
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    tokio::time::timeout(limit, work)
+        .await
+        .map_err(|_| Failed::from(Failure::TimedOut(limit)))?
 }
 
 fn base_url(text: &str) -> Result<Url, ApiError> {

@@ -135,7 +135,7 @@ impl Downloader {
             progress(part.bytes(), Some(part.bytes()));
             return complete(request, part).await;
         }
-        let mut delays: Delays = Box::new(self.options.retry.delays());
+        let mut delays: Delays = Box::new(self.options.retry.delays(0));
         let mut reached = part.bytes();
         let mut answered = false;
         loop {
@@ -145,7 +145,7 @@ impl Downloader {
             };
             if part.bytes() > reached {
                 reached = part.bytes();
-                delays = Box::new(self.options.retry.delays());
+                delays = Box::new(self.options.retry.delays(0));
             }
             // A host that was never reached is most likely not there: ask once more, not for long.
             answered |= !matches!(failure.error, DownloadError::Unreachable { .. });

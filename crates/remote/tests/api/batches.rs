@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use truefill_remote::api::{BatchFile, BatchWriter, Client};
+use truefill_remote::api::{BatchFile, BatchWriter, Client, Ledger};
 
 use crate::shared::{chat_body, client, config, ledger, question};
-use crate::support::{Seen, Server, Step, reply};
+use crate::support::{Seen, Server, Step, head, reply};
 
 /// A server's batches: metadata of each, and the input that was uploaded last.
 #[derive(Default)]
@@ -17,6 +17,31 @@ struct Office {
     input: String,
     /// What happens to a request that creates: done, but the answer never comes.
     mute: bool,
+    /// How many batches fail, the first ones.
+    failing: usize,
+    /// Pauses within the output; `None` is a connection that hangs.
+    pauses: Vec<Option<Duration>>,
+}
+
+impl Office {
+    fn status(&mut self, number: usize) -> Value {
+        let id = format!("batch-{number}");
+        if number < self.failing {
+            self.created[number]["status"] = "failed".into();
+            let errors =
+                json!({"data": [{"code": "token_limit_exceeded", "message": "queue full"}]});
+            return json!({"id": id, "status": "failed", "errors": errors});
+        }
+        self.polls += 1;
+        let done = self.polls > 2;
+        let counts = json!({"total": 3, "completed": self.polls, "failed": 0});
+        json!({
+            "id": id,
+            "status": if done { "completed" } else { "in_progress" },
+            "request_counts": counts,
+            "output_file_id": done.then_some("file-out"),
+        })
+    }
 }
 
 type Shared = Arc<Mutex<Office>>;
@@ -46,19 +71,23 @@ fn serve(office: &Shared, seen: &Seen) -> Vec<Step> {
     if line.starts_with("GET /v1/batches?") {
         return json_reply(&json!({"data": office.created, "has_more": false}));
     }
-    if line.starts_with("GET /v1/batches/batch-0") {
-        office.polls += 1;
-        let done = office.polls > 2;
-        let counts = json!({"total": 3, "completed": office.polls, "failed": 0});
-        return json_reply(&json!({
-            "id": "batch-0",
-            "status": if done { "completed" } else { "in_progress" },
-            "request_counts": counts,
-            "output_file_id": done.then_some("file-out"),
-        }));
+    let asked_for = line.strip_prefix("GET /v1/batches/batch-");
+    if let Some(number) = asked_for.and_then(|rest| rest[..1].parse::<usize>().ok()) {
+        return json_reply(&office.status(number));
     }
     if line.starts_with("GET /v1/files/file-out/content") {
-        return reply("200 OK", &[], output(&office.input).as_bytes());
+        let output = output(&office.input).into_bytes();
+        let length = output.len().to_string();
+        let mut steps = vec![head("200 OK", &[("Content-Length", &length)])];
+        let mut rest = &output[..];
+        for pause in std::mem::take(&mut office.pauses) {
+            let (now, later) = rest.split_at(rest.len() / 2);
+            steps.push(Step::Send(now.to_vec()));
+            steps.push(pause.map_or(Step::Hang, Step::Wait));
+            rest = later;
+        }
+        steps.push(Step::Send(rest.to_vec()));
+        return steps;
     }
     reply("404 Not Found", &[], line.as_bytes())
 }
@@ -130,6 +159,48 @@ async fn a_batch_fills_the_ledger() {
     let mut writer = BatchWriter::new(&client, folder.path(), "rest").unwrap();
     for number in 0..3 {
         assert_eq!(writer.add(&question(number)).await.unwrap(), number == 2);
+    }
+}
+
+/// As when the account's queue is full: nothing stays reserved, and the same file makes another.
+#[tokio::test]
+async fn a_batch_that_failed_is_made_again() {
+    let (office, server) = office().await;
+    office.lock().unwrap().failing = 2;
+    let folder = tempfile::tempdir().unwrap();
+    // Room for one batch: what a failed one had reserved is given back.
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path, Some(0.0008)).unwrap();
+    let (client, _) = client(&config(&server.url), &ledger);
+    let file = written(&client, folder.path()).await;
+    assert!(file.most > 800_000 / 2, "{}", file.most);
+    for _ in 0..2 {
+        let mut ignore = |_| {};
+        let run = client.run_batch(&file, Duration::ZERO, &mut ignore);
+        let error = run.await.unwrap_err();
+        assert!(error.to_string().contains("queue full"), "{error}");
+    }
+    let run = client
+        .run_batch(&file, Duration::ZERO, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!((run.kept, run.failed), (2, 1));
+    assert_eq!(office.lock().unwrap().created.len(), 3);
+}
+
+/// An output may take longer than a reply, as long as bytes come; silence is given up.
+#[tokio::test]
+async fn an_output_has_time_and_no_output_hangs_a_run() {
+    let pause = Some(Duration::from_millis(700));
+    for pauses in [vec![pause, pause, pause], vec![None]] {
+        let (office, server) = office().await;
+        office.lock().unwrap().pauses = pauses;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let (client, _) = client(&config(&server.url), &ledger);
+        let file = written(&client, folder.path()).await;
+        let run = client.run_batch(&file, Duration::ZERO, &mut |_| {}).await;
+        assert_eq!(run.unwrap().kept, 2);
     }
 }
 

@@ -49,6 +49,8 @@ async fn what_may_pass_is_asked_again() {
     }
     // A server that breaks off may have done the work: it counts as paid.
     let lost = [
+        reply("502 Bad Gateway", &[], b""),
+        reply("504 Gateway Timeout", &[], b""),
         vec![Step::Hang],
         vec![Step::Reset],
         vec![
@@ -91,17 +93,13 @@ async fn a_refused_key_stops_everything_at_once() {
 
 #[tokio::test]
 async fn what_will_not_pass_is_not_asked_again() {
-    let cases: [(Vec<Step>, fn(&Failure) -> bool); 3] = [
+    let cases: [(Vec<Step>, fn(&Failure) -> bool); 2] = [
         (reply("400 Bad", &[], b"no"), |failure| {
             matches!(failure, Failure::Status { status: 400, .. })
         }),
         (
             reply("302 Found", &[("Location", "http://localhost:1/")], b""),
             |failure| matches!(failure, Failure::Status { status: 302, .. }),
-        ),
-        (
-            reply(TOO_MANY, &[("Retry-After", "86400")], b""),
-            |failure| matches!(failure, Failure::Wait(_)),
         ),
     ];
     for (steps, expected) in cases {
@@ -117,6 +115,50 @@ async fn what_will_not_pass_is_not_asked_again() {
         }
         // A failure is not kept: another run asks again.
         assert_eq!(ledger.totals().await.unwrap().replies, 0);
+    }
+}
+
+/// A day's limit: nothing further is sent, and what waits for it is not lost one by one.
+#[tokio::test]
+async fn a_wait_that_is_too_long_stops_everything_at_once() {
+    let server = Server::start(|_, _| reply(TOO_MANY, &[("Retry-After", "86400")], b"")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let (client, timing) = client(&config(&server.url), &ledger);
+    for number in 0..3 {
+        let error = client.chat(&question(number)).await.unwrap_err();
+        assert!(matches!(error, ApiError::Wait { .. }), "{error}");
+        assert!(error.to_string().contains("longest_wait_s"), "{error}");
+    }
+    assert_eq!(server.requests().len(), 1);
+    assert!(timing.waits().is_empty());
+}
+
+/// `Retry-After: 0`, or a date that is past because this clock is fast, are no leave to hurry.
+#[tokio::test]
+async fn a_server_is_never_asked_again_sooner_than_the_own_delay() {
+    for header in ["0", "Sun, 06 Nov 1994 08:00:00 GMT"] {
+        let server =
+            Server::start(move |_, _| reply(TOO_MANY, &[("Retry-After", header)], b"")).await;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let mut config = config(&server.url);
+        config.retries = 3;
+        let mut all = Vec::new();
+        for number in 0..2 {
+            let (client, timing) = client(&config, &ledger);
+            client.chat(&question(number)).await.unwrap_err();
+            let waits = timing.waits();
+            assert_eq!(waits.len(), 3);
+            for (wait, least) in waits.iter().zip([500, 1000, 2000]) {
+                assert!(wait.as_millis() >= least, "{waits:?}");
+            }
+            all.push(waits);
+        }
+        assert_ne!(
+            all[0], all[1],
+            "requests that fail together are made again apart"
+        );
     }
 }
 
@@ -164,10 +206,84 @@ async fn the_budget_is_never_passed() {
     let totals = ledger.totals().await.unwrap();
     assert!(totals.spent <= 1_000_000, "{totals:?}");
     assert_eq!(totals.spent, answered as u64 * 30_000);
-    assert!(answered > 5 && answered < 34, "{answered}");
+    // Reservations of what is under way are waited for: only the last request's own stays unused.
+    let most = question_costs_at_most(&server);
+    assert!(totals.spent > 1_000_000 - most, "{totals:?}, {most}");
     let refused = replies.into_iter().find_map(Result::err).unwrap();
     assert!(matches!(refused, ApiError::Budget { .. }), "{refused}");
     assert_eq!(server.requests().len(), answered);
+}
+
+/// A token for each byte of the question, and all tokens of the reply.
+fn question_costs_at_most(server: &Server) -> u64 {
+    let longest = server.requests().iter().map(|seen| seen.body.len()).max();
+    longest.unwrap() as u64 * 1000 + 16 * 10_000
+}
+
+#[tokio::test]
+async fn what_a_budget_cannot_bound_is_refused() {
+    type Change = fn(&mut truefill_remote::api::EndpointConfig);
+    let cases: [(Change, &str); 5] = [
+        (
+            |c| c.price_input_per_million = None,
+            "price_input_per_million",
+        ),
+        (
+            |c| c.price_output_per_million = None,
+            "price_output_per_million",
+        ),
+        (|c| c.omit = vec!["max_tokens".into()], "`omit`"),
+        (
+            |c| {
+                c.extra.insert("max_tokens".into(), "many".into());
+            },
+            "`extra`",
+        ),
+        (
+            |c| {
+                c.omit = vec!["max_tokens".into()];
+                c.extra.insert("max_completion_tokens".into(), 9.into());
+            },
+            "",
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    for (change, expected) in cases {
+        let mut config = config("http://localhost:1");
+        change(&mut config);
+        for budget in [None, Some(1.0)] {
+            let ledger = Ledger::open(&path, budget).unwrap();
+            let timing =
+                std::sync::Arc::new(truefill_remote::api::NoDelay::at(crate::shared::now()));
+            let opened = truefill_remote::api::Client::new(&config, &ledger, timing, &|_| None);
+            match opened.err() {
+                None => assert!(budget.is_none() || expected.is_empty(), "{expected}"),
+                Some(error) => {
+                    assert!(budget.is_some(), "{error}");
+                    assert!(error.to_string().contains(expected), "{error}");
+                }
+            }
+        }
+    }
+}
+
+/// What is reserved is what can come of the body that is sent: `extra` may ask for more.
+#[tokio::test]
+async fn the_reserve_is_of_what_is_sent() {
+    let server = Server::start(|_, _| answer("yes")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path, Some(0.01)).unwrap();
+    let mut config = config(&server.url);
+    config.extra.insert("max_tokens".into(), 500.into());
+    config.extra.insert("n".into(), 2.into());
+    let (client, _) = client(&config, &ledger);
+    match client.chat(&question(1)).await {
+        Err(ApiError::Budget { needed, .. }) => assert!(needed > 2 * 500 * 10_000, "{needed}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(server.requests().is_empty());
 }
 
 #[tokio::test]
@@ -220,8 +336,17 @@ async fn other_dialects_and_embeddings_go_the_same_way() {
     let anthropic = &server.requests()[0];
     assert_eq!(anthropic.header("x-api-key"), Some("sk-secret"));
     assert_eq!(anthropic.header("authorization"), None);
-    assert!(anthropic.header("anthropic-version").is_some());
-    let (client, _) = client(&config(&server.url), &ledger);
+    // A proxy of one's own takes no key, and the version all the same.
+    let mut keyless = config(&server.url);
+    keyless.protocol = Protocol::Anthropic;
+    let (client, _) = client(&keyless, &ledger);
+    assert_eq!(client.chat(&question(2)).await.unwrap().text, "yes");
+    let keyless = &server.requests()[2];
+    assert_eq!(keyless.header("x-api-key"), None);
+    for seen in [anthropic, keyless] {
+        assert_eq!(seen.header("anthropic-version"), Some("2023-06-01"));
+    }
+    let (client, _) = crate::shared::client(&config(&server.url), &ledger);
     let request = EmbedRequest {
         subject: "c1".into(),
         texts: vec!["a".into()],
@@ -231,7 +356,7 @@ async fn other_dialects_and_embeddings_go_the_same_way() {
     }
     assert_eq!(
         server.requests().len(),
-        3,
+        4,
         "the second is answered from the ledger"
     );
 }

@@ -139,12 +139,13 @@ async fn killed_fifty_times_it_ends_with_the_same_answers_and_pays_once() {
     let on_desk = Arc::clone(&books);
     let server = Server::start(move |_, seen| serve(&on_desk, seen)).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut lost = 0;
+    let (mut lost, mut hits) = (0, 0);
     for kill in 0..KILLS {
         let mut child = start(&server.url, folder.path());
         // Somewhere in the next stretch of the run.
         let target = asked(&books) + 1 + (mix("kill", kill) % 45) as usize;
         until(|| asked(&books) >= target || child.0.try_wait().unwrap().is_some()).await;
+        hits += usize::from(child.0.try_wait().unwrap().is_none());
         drop(child);
         let open = under_way(folder.path());
         assert!(open <= CONCURRENCY, "{open} under way");
@@ -157,6 +158,7 @@ async fn killed_fifty_times_it_ends_with_the_same_answers_and_pays_once() {
         .map(|number| format!("answer to question {number}"))
         .collect();
     assert_eq!(found, expected.join("\n"));
+    assert!(hits > KILLS / 2, "{hits} kills hit a run");
     let books = books.lock().unwrap();
     assert_eq!(books.len(), ITEMS);
     let duplicates: usize = books.values().map(|(_, answered)| answered - 1).sum();

@@ -20,8 +20,8 @@ pub fn config(url: &str) -> EndpointConfig {
         timeout_s: 1,
         retries: 8,
         reply_bytes: 32 << 10,
-        price_input_per_million: 1.0,
-        price_output_per_million: 10.0,
+        price_input_per_million: Some(1.0),
+        price_output_per_million: Some(10.0),
         ..EndpointConfig::new(url, Protocol::OpenaiChat, "m")
     }
 }

@@ -4,19 +4,19 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
 
 use super::file::{BatchFile, broken};
 use super::lines::{self, Read};
+use crate::api::attempts::Stop;
 use crate::api::client::Client;
 use crate::api::error::{ApiError, Failure};
 use crate::api::ledger::{BatchReply, BatchRow, BatchState};
 use crate::api::transport::{Failed, is_final_refusal};
+use crate::message;
 
 /// Replies that are kept in one transaction.
 const GROUP: usize = 500;
@@ -30,6 +30,8 @@ pub enum BatchEvent {
     Uploaded,
     /// The batch runs under this id.
     Created(String),
+    /// The server gave the batch up before its end: its status.
+    Ended(String),
     /// It is not done yet: its status, requests done, requests in all.
     Waiting(String, u64, u64),
     /// Its replies were read: kept, failed.
@@ -60,6 +62,8 @@ struct BatchObject {
     metadata: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
     request_counts: Option<Counts>,
+    #[serde(default)]
+    errors: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -76,15 +80,35 @@ struct Listed {
 }
 
 impl BatchObject {
+    /// It was made for this input, and something can still come of it.
     fn carries(&self, key: &str) -> bool {
         let metadata = self.metadata.as_ref();
+        let given_up = matches!(
+            self.status.as_str(),
+            "failed" | "expired" | "cancelling" | "cancelled"
+        );
         metadata.and_then(|data| data.get("truefill_input")?.as_str()) == Some(key)
+            && (!given_up || self.output_file_id.is_some())
+    }
+
+    /// What the server says against it.
+    fn problem(&self) -> String {
+        let errors = self.errors.as_ref();
+        let first = errors.and_then(|errors| errors.get("data")?.get(0));
+        let message = first.and_then(|error| error.get("message")?.as_str());
+        let message = message.unwrap_or("no reason given");
+        format!(
+            "the batch {} failed: {}",
+            self.id,
+            message::excerpt(message)
+        )
     }
 }
 
 impl Client {
     /// Brings a batch from its file to kept replies, from wherever an earlier run left it. Asks
-    /// every `poll` whether it is done. A batch that the server could not finish gives what it has.
+    /// every `poll` whether it is done. A batch that the server could not finish gives what it has;
+    /// it is settled, and the same file makes a new one.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -116,12 +140,19 @@ impl Client {
         let id = row.batch_id.clone().unwrap_or_default();
         tell(BatchEvent::Created(id.clone()));
         let ended = self.wait_for(&id, poll, tell).await?;
+        let complete = ended.status == "completed";
         let mut run = BatchRun::default();
         if let Some(output) = &ended.output_file_id {
             run = self.read_output(output).await?;
         }
         run.failed = file.requests.saturating_sub(run.kept);
-        self.inner.ledger.end_batch(row).await?;
+        self.inner.ledger.end_batch(row, complete).await?;
+        if !complete {
+            tell(BatchEvent::Ended(ended.status.clone()));
+        }
+        if ended.status == "failed" {
+            return Err(self.inner.failed(1, Failure::Malformed(ended.problem())));
+        }
         tell(BatchEvent::Read(run.kept, run.failed));
         Ok(run)
     }
@@ -176,7 +207,8 @@ impl Client {
                     .map_err(|error| Failure::Cut(error.to_string()))?;
                 let form = Form::new().text("purpose", "batch").part("file", part);
                 let request = self.request(Method::POST, "v1/files").multipart(form);
-                self.json(request).await
+                let sent = self.inner.transport.upload(request, length).await?;
+                read(&sent)
             })
             .await?;
         Ok(object.id)
@@ -245,11 +277,7 @@ impl Client {
                 .again(async || self.json(self.request(Method::GET, &path)).await)
                 .await?;
             match batch.status.as_str() {
-                "completed" | "expired" | "cancelled" => return Ok(batch),
-                "failed" => {
-                    let problem = format!("the batch {id} failed; its input was refused");
-                    return Err(self.inner.failed(1, Failure::Malformed(problem)));
-                }
+                "completed" | "failed" | "expired" | "cancelled" => return Ok(batch),
                 status => {
                     let counts = batch.request_counts.as_ref();
                     let (done, all) = counts.map_or((0, 0), |c| (c.completed, c.total));
@@ -266,8 +294,7 @@ impl Client {
         let target = folder.path().join("output.jsonl");
         self.again(async || {
             let request = self.request(Method::GET, &path);
-            let response = self.inner.transport.success(request).await?;
-            Ok(save(response, &target).await?)
+            self.inner.transport.download(request, &target).await
         })
         .await?;
         self.read_batch_output(&target).await
@@ -310,8 +337,7 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<T, Failed> {
-        let body = self.inner.transport.send(request).await?;
-        serde_json::from_slice(&body).map_err(|error| Failure::Malformed(error.to_string()).into())
+        read(&self.inner.transport.send(request).await?)
     }
 
     /// Does a step that costs nothing until it succeeds.
@@ -320,7 +346,7 @@ impl Client {
         mut step: impl AsyncFnMut() -> Result<T, Failed>,
     ) -> Result<T, ApiError> {
         let policy = self.inner.config.retry();
-        let mut delays = policy.delays();
+        let mut delays = policy.delays(0);
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -331,12 +357,9 @@ impl Client {
             if is_final_refusal(&failed.failure)
                 && let Failure::Status { status, excerpt } = failed.failure
             {
-                let host = self.inner.transport.host();
-                return Err(ApiError::Refused {
-                    host,
-                    status,
-                    excerpt,
-                });
+                self.inner.stop(Stop::Refused(status, excerpt));
+                self.inner.refuse_if_stopped()?;
+                continue;
             }
             let delay = delays.next().filter(|_| failed.failure.is_transient());
             let Some(delay) = delay else {
@@ -345,22 +368,16 @@ impl Client {
             let asked = failed
                 .retry_after
                 .and_then(|header| header.wait(self.inner.timing.now()));
-            let wait = asked.unwrap_or(delay).min(policy.longest_wait);
+            if let Some(wait) = asked.filter(|wait| *wait > policy.longest_wait) {
+                self.inner.stop(Stop::Wait(wait));
+                self.inner.refuse_if_stopped()?;
+            }
+            let wait = asked.unwrap_or_default().max(delay);
             self.inner.timing.sleep(wait).await;
         }
     }
 }
 
-async fn save(response: Response, target: &Path) -> Result<(), Failure> {
-    let cut = |error: std::io::Error| Failure::Cut(error.to_string());
-    let mut file = tokio::fs::File::create(target).await.map_err(cut)?;
-    let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream
-        .try_next()
-        .await
-        .map_err(|error| Failure::Cut(crate::message::cause(&error)))?
-    {
-        file.write_all(&chunk).await.map_err(cut)?;
-    }
-    file.flush().await.map_err(cut)
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
+    serde_json::from_slice(body).map_err(|error| Failure::Malformed(error.to_string()).into())
 }

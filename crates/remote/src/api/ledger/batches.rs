@@ -78,13 +78,11 @@ impl Ledger {
     ) -> Result<Result<(), Nanos>, LedgerError> {
         self.worker
             .run(move |desk| {
-                if let Some(budget) = desk.budget {
-                    let left = budget.saturating_sub(desk.spent.saturating_add(desk.reserved));
-                    if row.reserved > left {
-                        return Ok(Err(left));
-                    }
+                let left = desk.left().saturating_sub(desk.reserved);
+                if row.reserved > left {
+                    return Ok(Err(left));
                 }
-                desk.reserved = desk.reserved.saturating_add(row.reserved);
+                desk.in_batches = desk.in_batches.saturating_add(row.reserved);
                 write(&desk.connection, &row)?;
                 Ok(Ok(()))
             })
@@ -119,13 +117,23 @@ impl Ledger {
             .await
     }
 
-    /// Gives back what a batch reserved.
-    pub(in crate::api) async fn end_batch(&self, mut row: BatchRow) -> Result<(), LedgerError> {
+    /// Gives back what a batch reserved. One that is not `complete` is forgotten, so that it can be
+    /// made again.
+    pub(in crate::api) async fn end_batch(
+        &self,
+        mut row: BatchRow,
+        complete: bool,
+    ) -> Result<(), LedgerError> {
         row.state = BatchState::Done;
         self.worker
             .run(move |desk| {
-                desk.reserved = desk.reserved.saturating_sub(row.reserved);
-                write(&desk.connection, &row)
+                desk.in_batches = desk.in_batches.saturating_sub(row.reserved);
+                if complete {
+                    return write(&desk.connection, &row);
+                }
+                desk.connection
+                    .execute("DELETE FROM batches WHERE key = ?1", [row.key])?;
+                Ok(())
             })
             .await
     }

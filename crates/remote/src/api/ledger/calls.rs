@@ -62,17 +62,27 @@ pub(in crate::api) struct Open {
 impl Ledger {
     /// Looks the key up, and where there is no answer yet reserves the money and writes the intent.
     pub(in crate::api) async fn begin(&self, intent: Intent) -> Result<Begun, LedgerError> {
-        let wanted = intent.clone();
-        let found = self.worker.run(move |desk| begin(desk, &wanted)).await?;
-        Ok(match found {
-            Found::Kept(kept) => Begun::Kept(kept),
-            Found::Broke(left) => Begun::Broke { left },
-            Found::Open(id) => Begun::Open(Open {
-                ledger: self.clone(),
-                id,
-                intent: Some(intent),
-            }),
-        })
+        let mut settled = self.worker.settled.clone();
+        loop {
+            settled.mark_unchanged();
+            let wanted = intent.clone();
+            return Ok(
+                match self.worker.run(move |desk| begin(desk, &wanted)).await? {
+                    Found::Kept(kept) => Begun::Kept(kept),
+                    Found::Broke(left) => Begun::Broke { left },
+                    Found::Open(id) => Begun::Open(Open {
+                        ledger: self.clone(),
+                        id,
+                        intent: Some(intent),
+                    }),
+                    Found::Wait => {
+                        // An error means that the thread ended, which the next request is told.
+                        let _ = settled.changed().await;
+                        continue;
+                    }
+                },
+            );
+        }
     }
 
     /// The reply that is kept under a key.
@@ -132,18 +142,29 @@ impl Drop for Open {
 enum Found {
     Kept(Kept),
     Open(i64),
+    /// The money is there once attempts under way turn out to cost less than they may.
+    Wait,
     Broke(Nanos),
+}
+
+impl Desk {
+    /// What is not spent and not reserved for longer than an attempt takes.
+    pub(super) fn left(&self) -> Nanos {
+        let taken = self.spent.saturating_add(self.in_batches);
+        self.budget.unwrap_or(Nanos::MAX).saturating_sub(taken)
+    }
 }
 
 fn begin(desk: &mut Desk, intent: &Intent) -> rusqlite::Result<Found> {
     if let Some(kept) = kept(&desk.connection, &intent.key)? {
         return Ok(Found::Kept(kept));
     }
-    if let Some(budget) = desk.budget {
-        let left = budget.saturating_sub(desk.spent.saturating_add(desk.reserved));
-        if intent.reserve > left {
-            return Ok(Found::Broke(left));
-        }
+    let left = desk.left();
+    if intent.reserve > left {
+        return Ok(Found::Broke(left));
+    }
+    if intent.reserve > left.saturating_sub(desk.reserved) {
+        return Ok(Found::Wait);
     }
     desk.connection
         .prepare_cached("INSERT INTO intents (key, subject, reserved) VALUES (?1, ?2, ?3)")?
@@ -164,6 +185,7 @@ fn settle(desk: &mut Desk, id: i64, intent: &Intent, outcome: &Outcome) -> rusql
         .prepare_cached("DELETE FROM intents WHERE id = ?1")?
         .execute([id])?;
     desk.reserved = desk.reserved.saturating_sub(intent.reserve);
+    desk.settled.send_modify(|count| *count += 1);
     match outcome {
         Outcome::Free => Ok(()),
         Outcome::Lost => {

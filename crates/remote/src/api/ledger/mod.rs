@@ -63,6 +63,7 @@ pub struct Totals {
 pub struct Ledger {
     worker: Arc<Worker>,
     counters: Arc<Counters>,
+    has_budget: bool,
 }
 
 impl Ledger {
@@ -92,7 +93,14 @@ impl Ledger {
         Ok(Self {
             worker: Arc::new(worker),
             counters: Arc::default(),
+            has_budget: budget.is_some(),
         })
+    }
+
+    /// Whether what is spent is bounded.
+    #[must_use]
+    pub fn has_budget(&self) -> bool {
+        self.has_budget
     }
 
     /// The counts of this run.

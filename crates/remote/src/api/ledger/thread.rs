@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::LedgerError;
 use crate::api::Nanos;
@@ -19,8 +19,12 @@ pub(super) struct Desk {
     pub budget: Option<Nanos>,
     /// Spent in all runs, what is lost included.
     pub spent: Nanos,
-    /// Reserved by attempts under way.
+    /// Reserved by attempts under way, which end within minutes.
     pub reserved: Nanos,
+    /// Reserved by batches, which take a day.
+    pub in_batches: Nanos,
+    /// Counts settled attempts, for those that wait for money.
+    pub settled: watch::Sender<u64>,
     _lock: File,
 }
 
@@ -31,6 +35,8 @@ type Job = Box<dyn FnOnce(&mut Desk) -> rusqlite::Result<Tell> + Send>;
 /// The thread's end for askers.
 pub(super) struct Worker {
     path: PathBuf,
+    /// Changes with every settled attempt.
+    pub settled: watch::Receiver<u64>,
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -48,16 +54,20 @@ impl Worker {
         };
         let spent =
             super::calls::recover(&connection).map_err(|error| broken(error.to_string()))?;
-        let reserved =
+        let in_batches =
             super::batches::reserved(&connection).map_err(|error| broken(error.to_string()))?;
+        let settled = watch::Sender::new(0);
         let desk = Desk {
             connection,
             budget,
             spent,
-            reserved,
+            reserved: 0,
+            in_batches,
+            settled: settled.clone(),
             _lock: lock,
         };
         let (jobs, waiting) = mpsc::channel();
+        let settled = settled.subscribe();
         let name = path.to_owned();
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -65,6 +75,7 @@ impl Worker {
             .map_err(|error| broken(error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
+            settled,
             jobs: Some(jobs),
             thread: Some(thread),
         })

@@ -12,6 +12,9 @@ use super::config::{EndpointConfig, Protocol};
 
 pub(super) use embeddings::{EMBEDDINGS_PATH, body as embeddings_body, parse as parse_embeddings};
 
+/// What limits of tokens are called.
+const LIMITS: [&str; 3] = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+
 /// Longest text of a reply, in bytes: beyond it nothing is an answer to a question of ours.
 const LONGEST_TEXT: usize = 1 << 20;
 
@@ -48,6 +51,39 @@ pub(super) fn body(config: &EndpointConfig, request: &ChatRequest) -> Value {
         fields.insert(key.clone(), value.clone());
     }
     Value::Object(fields)
+}
+
+/// Most tokens of reply that a body asks for; nothing where it sets no bound.
+pub(super) fn reply_tokens(body: &Value) -> Option<u64> {
+    let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1);
+    let limits = LIMITS.iter().filter_map(|key| body.get(key));
+    let most = limits.map(Value::as_u64).collect::<Option<Vec<_>>>()?;
+    Some(most.into_iter().max()?.saturating_mul(choices.max(1)))
+}
+
+/// Refuses an endpoint whose requests, as they are sent, set no bound to their replies: a budget
+/// could not be kept.
+///
+/// # Errors
+/// A sentence that names the key.
+pub(super) fn check_limit(config: &EndpointConfig) -> Result<(), String> {
+    let request = ChatRequest {
+        subject: String::new(),
+        prompt_version: String::new(),
+        system: String::new(),
+        user: String::new(),
+        temperature: 0.0,
+        seed: None,
+        max_tokens: 1,
+    };
+    match reply_tokens(&body(config, &request)) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "expected a limit of tokens ({}) in what is sent, since there is a budget to keep, found \
+             none; take it out of `omit`, and give numbers in `extra`",
+            LIMITS.join(", ")
+        )),
+    }
 }
 
 /// Reads a reply.

@@ -1,0 +1,130 @@
+//! `generate --batch run` against a server's batches.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::mock;
+use crate::process::{Bench, Step, told};
+use crate::support::{Seen, Server, reply};
+
+/// A server's batches by their numbers; the first `failing` of them fail.
+#[derive(Default)]
+struct Office {
+    inputs: Vec<String>,
+    failing: usize,
+    singly: usize,
+}
+
+type Shared = Arc<Mutex<Office>>;
+
+async fn office(failing: usize) -> (Shared, Server) {
+    let office = Shared::default();
+    office.lock().unwrap().failing = failing;
+    let desk = Arc::clone(&office);
+    let server = Server::start(move |_, seen| serve(&mut desk.lock().unwrap(), seen)).await;
+    (office, server)
+}
+
+fn serve(office: &mut Office, seen: &Seen) -> Vec<crate::support::Step> {
+    let answer = |value: Value| reply("200 OK", &[], value.to_string().as_bytes());
+    let line = seen.head.lines().next().unwrap();
+    if line.starts_with("POST /v1/files") {
+        let body = String::from_utf8_lossy(&seen.body).into_owned();
+        office.inputs.push(body);
+        return answer(json!({"id": format!("file-{}", office.inputs.len() - 1)}));
+    }
+    if line.starts_with("POST /v1/batches") {
+        let id = seen.json()["input_file_id"]
+            .as_str()
+            .unwrap()
+            .replace("file", "batch");
+        return answer(json!({"id": id, "status": "validating"}));
+    }
+    let number = |prefix: &str| -> Option<usize> {
+        let rest = line.strip_prefix(prefix)?;
+        rest.split(['/', ' ']).next()?.parse().ok()
+    };
+    if let Some(number) = number("GET /v1/batches/batch-") {
+        let id = format!("batch-{number}");
+        return answer(match number < office.failing {
+            true => json!({"id": id, "status": "failed",
+                           "errors": {"data": [{"message": "queue full"}]}}),
+            false => json!({"id": id, "status": "completed",
+                            "output_file_id": format!("out-{number}")}),
+        });
+    }
+    if let Some(number) = number("GET /v1/files/out-") {
+        return reply("200 OK", &[], output(&office.inputs[number]).as_bytes());
+    }
+    office.singly += 1;
+    mock::whole(seen)
+}
+
+/// Answers all requests of an input but the first.
+fn output(input: &str) -> String {
+    let requests = input
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = requests.skip(1).map(|request| {
+        let seen = Seen {
+            head: String::new(),
+            body: request["body"].to_string().into_bytes(),
+        };
+        let body: Value = serde_json::from_str(&mock::answer(&seen)).unwrap();
+        let response = json!({"status_code": 200, "body": body});
+        json!({"custom_id": request["custom_id"], "response": response}).to_string() + "\n"
+    });
+    lines.collect()
+}
+
+const KEYS: &str = "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\
+     [generate]\ngenerators = ['mock']\nbudget = 50.0\n";
+const RUN: [&str; 4] = ["--batch", "run", "--batch-poll-s", "0"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_gives_the_rows_that_single_questions_give() {
+    let (office, server) = office(0).await;
+    let bench = Bench::new(40, &server.url, KEYS);
+    let ran = bench.run_with(Step::Generate, &RUN);
+    assert!(ran.status.success(), "{}", told(&ran));
+    // What the batch left open is asked singly.
+    assert_eq!(office.lock().unwrap().singly, 1);
+    let other = Bench::new(40, &server.url, KEYS);
+    assert!(other.run(Step::Generate).status.success());
+    assert!(bench.read("out.jsonl") == other.read("out.jsonl"));
+    assert_eq!(office.lock().unwrap().singly, 41);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_fails_is_told_and_made_again_by_the_same_command() {
+    let (office, server) = office(1).await;
+    let bench = Bench::new(5, &server.url, KEYS);
+    let ran = bench.run_with(Step::Generate, &RUN);
+    assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
+    assert!(told(&ran).contains("queue full"), "{}", told(&ran));
+    assert!(!bench.path("out.jsonl").exists());
+    let ran = bench.run_with(Step::Generate, &RUN);
+    assert!(ran.status.success(), "{}", told(&ran));
+    assert_eq!(office.lock().unwrap().inputs.len(), 2);
+    assert_eq!(office.lock().unwrap().singly, 1);
+}
+
+/// Else the old batches would run and the new questions be asked singly, at the full price.
+#[tokio::test(flavor = "multi_thread")]
+async fn batch_files_are_of_their_questions_alone() {
+    let (office, server) = office(0).await;
+    let bench = Bench::new(5, &server.url, KEYS);
+    let ran = bench.run_with(Step::Generate, &["--batch", "files"]);
+    assert!(ran.status.success(), "{}", told(&ran));
+    bench.recipe(&server.url, &format!("{KEYS}seed = 9\n"));
+    let ran = bench.run_with(Step::Generate, &RUN);
+    assert_eq!(ran.status.code(), Some(2), "{}", told(&ran));
+    assert!(told(&ran).contains("--batch-folder"), "{}", told(&ran));
+    assert!(office.lock().unwrap().inputs.is_empty());
+    // Another budget changes no question.
+    bench.recipe(&server.url, &KEYS.replace("50.0", "60.0"));
+    let ran = bench.run_with(Step::Generate, &RUN);
+    assert!(ran.status.success(), "{}", told(&ran));
+    assert_eq!(office.lock().unwrap().inputs.len(), 1);
+}

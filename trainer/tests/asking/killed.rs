@@ -1,0 +1,95 @@
+//! Faults and kills: the same rows as without them, and nothing paid twice but what was under way.
+
+use crate::mock::{self, Books, mix};
+use crate::process::{Bench, Step, until};
+
+const KILLS: usize = 50;
+const PRICES: &str = "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\
+     [generate]\ngenerators = ['mock']\nin_flight = 8\nbudget = 100.0\n\
+     [judge]\npanel = ['mock']\nbudget = 100.0\n";
+
+/// What a run gave.
+struct Ran {
+    rows: Vec<u8>,
+    counts: serde_json::Value,
+}
+
+fn result(bench: &Bench) -> Ran {
+    Ran {
+        rows: bench.read("out.jsonl"),
+        counts: bench.manifest()["counts"].clone(),
+    }
+}
+
+async fn undisturbed(step: Step, contexts: usize, questions: usize) -> Ran {
+    let books = Books::default();
+    let server = mock::serve(&books, false).await;
+    let bench = Bench::new(contexts, &server.url, PRICES);
+    let mut child = bench.start(step);
+    until(|| child.ended()).await;
+    assert_eq!(
+        (books.questions(), books.requests()),
+        (questions, questions)
+    );
+    result(&bench)
+}
+
+/// One in five replies is a fault, and the process is killed at points that are drawn.
+async fn disturbed(step: Step, contexts: usize, questions: usize) -> Ran {
+    let books = Books::default();
+    let server = mock::serve(&books, true).await;
+    let bench = Bench::new(contexts, &server.url, PRICES);
+    let (mut hits, mut under_way) = (0, 0);
+    for kill in 0..KILLS {
+        let mut child = bench.start(step);
+        // Somewhere in the next stretch of the run.
+        let stretch = (questions / KILLS) as u64 * 2;
+        let target = books.requests() + 1 + (mix(b"kill", kill) % stretch) as usize;
+        let mut ended = false;
+        until(|| {
+            ended = child.ended();
+            ended || books.requests() >= target
+        })
+        .await;
+        hits += usize::from(!ended);
+        drop(child);
+        if !ended {
+            assert!(!bench.path("out.jsonl").exists(), "half an output");
+        }
+        under_way += bench.under_way();
+    }
+    assert!(hits > KILLS / 2, "{hits} of {KILLS} kills hit a run");
+    let mut child = bench.start(step);
+    until(|| child.ended()).await;
+    let requests = books.requests();
+    assert!(
+        requests > questions * 11 / 10,
+        "{requests} requests: no faults"
+    );
+    assert_eq!(books.questions(), questions);
+    let duplicates = books.duplicates();
+    assert!(
+        duplicates <= under_way,
+        "{duplicates} paid twice, {under_way} under way"
+    );
+    result(&bench)
+}
+
+async fn compare(step: Step, contexts: usize, questions: usize) {
+    let whole = undisturbed(step, contexts, questions).await;
+    let found = disturbed(step, contexts, questions).await;
+    assert!(whole.rows.len() > 100_000, "{} bytes", whole.rows.len());
+    assert!(found.rows == whole.rows, "{step:?}: other rows");
+    assert_eq!(found.counts, whole.counts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn generate_gives_the_same_rows_through_faults_and_kills() {
+    compare(Step::Generate, 1000, 1000).await;
+}
+
+/// A golden completion and a negative of each context.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn judge_gives_the_same_rows_through_faults_and_kills() {
+    compare(Step::Judge, 500, 1000).await;
+}

@@ -1,0 +1,166 @@
+//! The steps as a user runs them.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use truefill_syntax::{HoleKind, Language};
+use truefill_trainer::rows::{Context, HallucinationType, Negative, RowWriter, Span};
+
+/// A folder with a recipe for a server and rows for it.
+pub struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// `count` contexts with a negative each; `keys` are the recipe's further lines.
+    pub fn new(count: usize, url: &str, keys: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = Self { folder };
+        let mut contexts = RowWriter::create(&bench.path("contexts.jsonl")).unwrap();
+        let mut negatives = RowWriter::create(&bench.path("negatives.jsonl")).unwrap();
+        for number in 0..count {
+            contexts.write(&context(number)).unwrap();
+            negatives.write(&negative(number)).unwrap();
+        }
+        contexts.finish().unwrap();
+        negatives.finish().unwrap();
+        bench.recipe(url, keys);
+        bench
+    }
+
+    pub fn recipe(&self, url: &str, keys: &str) {
+        let text = format!(
+            "[members.mock]\nurl = '{url}'\nprotocol = 'openai-chat'\nmodel = 'm'\nconcurrency = 8\n\
+             retries = 20\ntimeout_s = 1\nfirst_delay_ms = 2\nreply_bytes = 32768\n{keys}"
+        );
+        std::fs::write(self.path("recipe.toml"), text).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    pub fn lines(&self, name: &str) -> usize {
+        self.read(name)
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+    }
+
+    pub fn manifest(&self) -> Value {
+        serde_json::from_slice(&self.read("out.manifest.json")).unwrap()
+    }
+
+    fn command(&self, step: Step) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
+        command.current_dir(self.folder.path());
+        command.args(match step {
+            Step::Generate => &["generate", "contexts.jsonl", "--types", "method"][..],
+            Step::Judge => &[
+                "judge",
+                "contexts.jsonl",
+                "negatives.jsonl",
+                "--judges",
+                "panel",
+            ],
+        });
+        command.args(["--out", "out.jsonl", "--recipe", "recipe.toml"]);
+        command
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, step: Step) -> Output {
+        self.run_with(step, &[])
+    }
+
+    pub fn run_with(&self, step: Step, flags: &[&str]) -> Output {
+        self.command(step).args(flags).output().unwrap()
+    }
+
+    pub fn start(&self, step: Step) -> Running {
+        let mut command = self.command(step);
+        let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running(silent.spawn().unwrap())
+    }
+
+    /// Attempts that the ledger says were under way.
+    pub fn under_way(&self) -> usize {
+        let database = rusqlite::Connection::open(self.path("out.ledger.db")).unwrap();
+        let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
+        usize::try_from(count.unwrap_or(0_i64)).unwrap()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    Generate,
+    Judge,
+}
+
+/// A process that is killed when it is dropped.
+pub struct Running(Child);
+
+impl Running {
+    pub fn ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub async fn until(mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !done() {
+        assert!(Instant::now() < deadline, "nothing moves any more");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What a process said on standard error.
+pub fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn context(number: usize) -> Context {
+    let prefix = format!("def f{number}(store, row):\n    x = ");
+    let golden = "store.load(row)";
+    let span = Span {
+        file_sha256: format!("{number:064}"),
+        window_start: 0,
+        hole_start: prefix.len(),
+        hole_end: prefix.len() + golden.len(),
+    };
+    Context {
+        id: span.id(),
+        language: Language::Python,
+        repo: format!("o/r{}", number % 7),
+        license: "MIT".into(),
+        path: format!("f{number}.py"),
+        hole_kind: HoleKind::CallSite,
+        prefix,
+        golden: golden.into(),
+        suffix: "\n    return x\n".into(),
+        span,
+    }
+}
+
+fn negative(number: usize) -> Negative {
+    Negative {
+        context_id: context(number).id,
+        kind: HallucinationType::Method,
+        generator: "made-up".into(),
+        prompt_version: "1".into(),
+        rejected: format!("store.load_kit{number}(row)"),
+        split: None,
+    }
+}
