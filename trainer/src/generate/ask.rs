@@ -127,16 +127,22 @@ impl Generator for Asked {
 
 /// The text of a reply.
 pub(super) async fn answer(member: &dyn Member, question: &Question) -> Result<String, Refusal> {
-    let reply = member.ask(question).await.map_err(|error| match error {
-        AskError::Failed(reason) => Refusal::NoAnswer(reason),
-        AskError::Secret => Refusal::Secret,
-        AskError::Budget(_) => Refusal::Budget,
-        AskError::Stop(why) => Refusal::Stopped(why),
-    })?;
+    let reply = member.ask(question).await?;
     match reply.finish {
         Finish::Stop => Ok(reply.text),
         Finish::Length => Err(Refusal::Cut),
         Finish::Blocked => Err(Refusal::Blocked),
+    }
+}
+
+impl From<AskError> for Refusal {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Failed(reason) => Self::NoAnswer(reason),
+            AskError::Secret => Self::Secret,
+            AskError::Budget(_) => Self::Budget,
+            AskError::Stop(why) => Self::Stopped(why),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use futures::StreamExt;
 
-use super::progress::Progress;
 use super::sample::{Drawn, Stratum, priority};
 use super::select::ModelSelector;
 use super::work::Work;
 use crate::panel::Roll;
+use crate::progress::Progress;
 use crate::rows::Context;
 
 /// Rows that are asked about at a time; the member's own `concurrency` bounds what is sent.
