@@ -9,6 +9,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Time between two lines where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
+/// A part that nobody finished by name leaves no line if it took less.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 /// How a bar looks whose end is known, and one whose end is not.
 const KNOWN: &str = "{prefix} {wide_bar} {human_pos}/{human_len} {per_sec}, {eta} left · {msg}";
 const UNKNOWN: &str = "{prefix} {spinner} {human_pos}, {per_sec} · {msg}";
@@ -162,11 +165,16 @@ impl Progress {
 
     /// Takes the bar away, or tells how far it came.
     pub fn finish(&self) {
+        self.end(Duration::ZERO);
+    }
+
+    fn end(&self, worth_telling: Duration) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
         let mut state = self.state();
-        if let Some(sentence) = state.untold.take() {
+        let untold = state.untold.take();
+        if let Some(sentence) = untold.filter(|_| state.began.elapsed() >= worth_telling) {
             line(state.part, &sentence);
         }
     }
@@ -174,7 +182,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.finish();
+        self.end(WORTH_TELLING);
     }
 }
 

@@ -53,7 +53,7 @@ impl Bench {
     }
 
     pub fn manifest(&self) -> Value {
-        serde_json::from_slice(&self.read("out.manifest.json")).unwrap()
+        serde_json::from_slice(&self.read("out.jsonl.manifest.json")).unwrap()
     }
 
     fn command(&self, step: Step) -> Command {

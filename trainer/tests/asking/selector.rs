@@ -39,7 +39,7 @@ fn rows(folder: &Path) -> Vec<Context> {
 }
 
 fn manifest(folder: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(folder.join("out.manifest.json")).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(folder.join("out.jsonl.manifest.json")).unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
