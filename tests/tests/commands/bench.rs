@@ -29,6 +29,9 @@ fn percentiles(value: &Value) -> u64 {
 fn bench_gives_every_figure() {
     let user = user();
     let model = tiny_model();
+    let model = model.to_str().unwrap();
+    let pulled = user.run(&["models", "pull", model, "--name", "tiny"]);
+    assert_eq!(pulled.code, 0, "{}", pulled.err);
     let file = user.write(
         "b.py",
         &"def add(a, b):\n    total = a + b\n    return total\n\n".repeat(6),
@@ -41,7 +44,7 @@ fn bench_gives_every_figure() {
         "--lines",
         "2",
     ];
-    let model = ["--model", model.to_str().unwrap(), "--habit", "mixed"];
+    let model = ["--model", "tiny", "--habit", "mixed"];
     let value = json(&user.run(&[&arguments[..], &model[..]].concat()));
     let reports = value["reports"].as_array().unwrap();
     assert_eq!(reports.len(), 1);

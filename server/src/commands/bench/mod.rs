@@ -19,6 +19,7 @@ use serde_json::json;
 use truefill_syntax::Language;
 
 use crate::client::Client;
+use crate::engine::open::{Located, locate};
 use crate::paths::Paths;
 use crate::workspace::file_uri;
 use figures::Percentiles;
@@ -259,14 +260,14 @@ fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
 
 /// The server on the folder of `file`, with a journal of its own under `home`.
 fn start(args: &KeystrokeArgs, home: &Path, file: &Path) -> Result<Client> {
-    let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
+    let model = locate(&Paths::from_env()?, &args.model)?;
     let mut suggest = json!({ "automatic_budget_ms": 10_000, "alternatives": 1 });
     if args.delay == Delay::None {
         suggest["delay_min_ms"] = json!(0);
         suggest["delay_max_ms"] = json!(0);
     }
     let options = json!({
-        "model": { "id": model.path, "format": model.format },
+        "model": { "id": model.path, "format": format_name(&model).unwrap_or("auto") },
         "suggest": suggest,
     });
     let mut command = Command::new(std::env::current_exe()?);
@@ -275,16 +276,20 @@ fn start(args: &KeystrokeArgs, home: &Path, file: &Path) -> Result<Client> {
     Client::start(command, folder.as_deref(), options)
 }
 
+/// The format that the model's manifest names, for a model that is opened by its path.
+fn format_name(model: &Located) -> Option<&str> {
+    model.format.as_ref().map(|format| format.name.as_str())
+}
+
 fn uri(path: &Path) -> Result<String> {
     file_uri(path).with_context(|| format!("{}: has no URI", path.display()))
 }
 
 fn theirs(args: &KeystrokeArgs, url: &str, jobs: &[Job]) -> Result<Report> {
-    let model = crate::engine::open::locate(&Paths::from_env()?, &args.model)?;
+    let model = locate(&Paths::from_env()?, &args.model)?;
     let mut played: Vec<Played> = Vec::new();
     for job in jobs {
-        let format = model.format.as_ref().map(|format| format.name.as_str());
-        let mut peer = LlamaPeer::new(url, &model.path, format)?;
+        let mut peer = LlamaPeer::new(url, &model.path, format_name(&model))?;
         played.push(play(
             &mut peer,
             &job.session,
