@@ -31,7 +31,7 @@ fn bench_gives_every_figure() {
     let model = tiny_model();
     let model = model.to_str().unwrap();
     let pulled = user.run(&["models", "pull", model, "--name", "tiny"]);
-    assert_eq!(pulled.code, 0, "{}", pulled.err);
+    assert_eq!(pulled.code, Some(0), "{}", pulled.err);
     let file = user.write(
         "b.py",
         &"def add(a, b):\n    total = a + b\n    return total\n\n".repeat(6),
