@@ -128,7 +128,7 @@ impl Why {
     }
 }
 
-/// Reasons that hold for the document until something is done about them.
+/// Reasons that hold for the document, or for the place in it, until something is done about them.
 fn lasting(reason: &str) -> bool {
     matches!(
         reason,
@@ -139,6 +139,7 @@ fn lasting(reason: &str) -> bool {
             | "binary"
             | "too_large"
             | "long_line"
+            | "inside_word"
             | "model_unavailable"
     )
 }
@@ -167,13 +168,16 @@ mod tests {
     fn only_changes_of_lasting_reasons_are_told() {
         let why = Why::default();
         why.opened("a", 0);
-        assert_eq!(note(&why, 1, &Silence::InsideWord), None);
+        assert_eq!(note(&why, 1, &Silence::TypedOn), None);
         let binary = Some((StatusKind::Inactive, Some("binary")));
         assert_eq!(note(&why, 2, &Silence::Binary), binary);
         assert_eq!(note(&why, 3, &Silence::Binary), None);
         let normal = Some((StatusKind::Normal, None));
         assert_eq!(note(&why, 4, &Silence::AfterDeletion), normal);
         assert_eq!(last(&why), Some("after_deletion"));
+        let inside = Some((StatusKind::Inactive, Some("inside_word")));
+        assert_eq!(note(&why, 5, &Silence::InsideWord), inside);
+        assert_eq!(note(&why, 6, &Silence::InsideWord), None);
     }
 
     #[test]
