@@ -8,6 +8,7 @@
 pub mod api;
 pub mod complete;
 pub mod download;
+mod endpoint;
 pub mod hub;
 mod message;
 pub mod retry;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::ledger::LedgerError;
 use super::money;
 use crate::MissingKey;
+use crate::endpoint::EndpointError;
 
 /// Why a question has no answer. No message holds the key.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,21 @@ impl Failure {
                 reqwest::StatusCode::from_u16(*status).is_ok_and(crate::retry::is_transient)
             }
             _ => true,
+        }
+    }
+}
+
+impl From<EndpointError> for ApiError {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Address(found) => Self::Config(format!(
+                "expected `url` to be a server's address, such as `https://api.openai.com`, found \
+                 {found}"
+            )),
+            EndpointError::Key(missing) => Self::Key(missing),
+            EndpointError::Client(problem) => {
+                Self::Config(format!("cannot set up HTTPS: {problem}"))
+            }
         }
     }
 }

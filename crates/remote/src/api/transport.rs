@@ -4,12 +4,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::AsyncWriteExt;
 
 use super::config::{EndpointConfig, Protocol};
 use super::error::{ApiError, Failure};
-use crate::{Secret, message, retry};
+use crate::Secret;
+use crate::endpoint::Endpoint;
+use crate::{message, retry};
+
+/// Time for making a connection.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Most bytes of a refusal's body that are looked at.
 const REFUSAL_LIMIT: usize = 8 << 10;
@@ -22,9 +27,7 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 /// A connection pool for one endpoint.
 pub(super) struct Transport {
-    client: reqwest::Client,
-    base: Url,
-    key: Option<Secret>,
+    endpoint: Endpoint,
     protocol: Protocol,
     timeout: Duration,
     reply_bytes: usize,
@@ -59,32 +62,9 @@ impl Transport {
         config: &EndpointConfig,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ApiError> {
-        let base = base_url(&config.url)?;
-        let key = config
-            .api_key_env
-            .as_deref()
-            .map(|variable| Secret::from_variable(variable, lookup))
-            .transpose()?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("truefill/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            // Code and key go to the server that was named and to no other.
-            .redirect(redirect::Policy::none());
-        if is_local(&base) {
-            builder = builder.no_proxy();
-        } else if key.is_some() && base.scheme() == "http" {
-            tracing::warn!(
-                host = message::host(&base),
-                "the API key goes over a connection that is not encrypted"
-            );
-        }
-        let client = builder.build().map_err(|error| {
-            ApiError::Config(format!("cannot set up HTTPS: {}", message::cause(&error)))
-        })?;
+        let endpoint = Endpoint::new(&config.url, config.api_key_env.as_deref(), CONNECT, lookup)?;
         Ok(Self {
-            client,
-            base,
-            key,
+            endpoint,
             protocol: config.protocol,
             timeout: Duration::from_secs(config.timeout_s),
             reply_bytes: config.reply_bytes,
@@ -92,31 +72,31 @@ impl Transport {
     }
 
     pub(super) fn host(&self) -> String {
-        message::host(&self.base)
+        message::host(&self.endpoint.base)
     }
 
     /// The address as it may be shown and hashed.
     pub(super) fn address(&self) -> String {
-        message::plain(&self.base)
+        message::plain(&self.endpoint.base)
     }
 
     /// A request with the key in its header.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut url = self.base.clone();
+        let mut url = self.endpoint.base.clone();
         // The base was checked to have a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/'));
         }
-        let request = self.client.request(method, url);
+        let request = self.endpoint.client.request(method, url);
         if self.protocol == Protocol::Anthropic {
             let request = request.header("anthropic-version", ANTHROPIC_VERSION);
-            let key = self.key.as_ref().and_then(Secret::header);
+            let key = self.endpoint.key.as_ref().and_then(Secret::header);
             return match key {
                 Some(value) => request.header("x-api-key", value),
                 None => request,
             };
         }
-        match self.key.as_ref().and_then(Secret::bearer) {
+        match self.endpoint.key.as_ref().and_then(Secret::bearer) {
             Some(bearer) => request.header(AUTHORIZATION, bearer),
             None => request,
         }
@@ -199,7 +179,7 @@ impl Transport {
         }
         body.truncate(REFUSAL_LIMIT);
         let text = String::from_utf8_lossy(&body);
-        let text = match &self.key {
+        let text = match &self.endpoint.key {
             Some(key) => key.redact(&text),
             None => text.into_owned(),
         };
@@ -228,38 +208,6 @@ async fn within<T>(
     tokio::time::timeout(limit, work)
         .await
         .map_err(|_| Failed::from(Failure::TimedOut(limit)))?
-}
-
-fn base_url(text: &str) -> Result<Url, ApiError> {
-    let problem = |found: &str| {
-        ApiError::Config(format!(
-            "expected `url` to be a server's address, such as `https://api.openai.com`, found {found}"
-        ))
-    };
-    let mut url = Url::parse(text).map_err(|_| problem("something else"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(problem("something else"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(problem(
-            "one with a user or password; name the key's environment variable in `api_key_env`",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(problem("one with a query or fragment"));
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(path.strip_suffix("/v1").unwrap_or(&path));
-    Ok(url)
-}
-
-/// A server on this machine is not behind the proxy.
-fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether a refusal is of the key, the account, the address or the model: asking again is vain.

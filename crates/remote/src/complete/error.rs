@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::MissingKey;
+use crate::endpoint::EndpointError;
 
 /// What was waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +104,16 @@ impl Wait {
             Self::FirstPiece => "the first piece of text",
             Self::NextPiece => "the next piece of text",
             Self::Total => "the whole completion",
+        }
+    }
+}
+
+impl From<EndpointError> for BackendError {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Address(problem) => Self::Address { problem },
+            EndpointError::Key(missing) => Self::Key(missing),
+            EndpointError::Client(problem) => Self::Client(problem),
         }
     }
 }

@@ -15,11 +15,13 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use reqwest::header::{ACCEPT, AUTHORIZATION};
-use reqwest::{Client, RequestBuilder, Url, redirect};
 use sha2::{Digest, Sha256};
 
-use crate::{Secret, message};
+use crate::Secret;
+use crate::endpoint::Endpoint;
+use crate::message;
 
 pub use error::{BackendError, Wait};
 pub use health::Health;
@@ -164,19 +166,17 @@ pub type OnPiece<'a> = &'a mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 /// A server that completes. Cheap to clone; connections are kept and shared.
 #[derive(Clone)]
 pub struct CompletionBackend {
-    client: Client,
-    base: Url,
+    endpoint: Endpoint,
     protocol: Protocol,
     limits: Limits,
-    key: Option<Secret>,
 }
 
 impl fmt::Debug for CompletionBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompletionBackend")
-            .field("url", &message::plain(&self.base))
+            .field("url", &message::plain(&self.endpoint.base))
             .field("protocol", &self.protocol)
-            .field("key", &self.key)
+            .field("key", &self.endpoint.key)
             .finish_non_exhaustive()
     }
 }
@@ -190,44 +190,22 @@ impl CompletionBackend {
         config: &BackendConfig,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, BackendError> {
-        let base = base_url(&config.url)?;
         let key = config.api_key_env.as_deref();
-        let key = key
-            .map(|variable| Secret::from_variable(variable, lookup))
-            .transpose()?;
-        let mut builder = Client::builder()
-            .user_agent(concat!("truefill/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(config.limits.connect)
-            // The user's code and key go to the server that was named and to no other.
-            .redirect(redirect::Policy::none())
-            .tcp_nodelay(true);
-        if is_local(&base) {
-            builder = builder.no_proxy();
-        } else if key.is_some() && base.scheme() == "http" {
-            tracing::warn!(
-                host = message::host(&base),
-                "the API key goes over a connection that is not encrypted"
-            );
-        }
-        let client = builder
-            .build()
-            .map_err(|error| BackendError::Client(message::cause(&error)))?;
+        let endpoint = Endpoint::new(&config.url, key, config.limits.connect, lookup)?;
         let (protocol, limits) = (config.protocol.clone(), config.limits.clone());
         Ok(Self {
-            client,
-            base,
+            endpoint,
             protocol,
             limits,
-            key,
         })
     }
 
     /// What tells this server from others: its host and port. Where its address has a path, a
     /// hash of that follows, because a path may hold what is nobody's business.
     pub fn address(&self) -> String {
-        let host = self.base.host_str().unwrap_or("?");
-        let port = self.base.port_or_known_default().unwrap_or(0);
-        match self.base.path().trim_matches('/') {
+        let host = self.endpoint.base.host_str().unwrap_or("?");
+        let port = self.endpoint.base.port_or_known_default().unwrap_or(0);
+        match self.endpoint.base.path().trim_matches('/') {
             "" => format!("{host}:{port}"),
             path => {
                 let hash = hex::encode(&Sha256::digest(path)[..4]);
@@ -255,20 +233,20 @@ impl CompletionBackend {
     }
 
     fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
-        let mut url = self.base.clone();
+        let mut url = self.endpoint.base.clone();
         // The base was checked to have a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/'));
         }
-        let request = self.client.request(method, url);
-        match self.key.as_ref().and_then(Secret::bearer) {
+        let request = self.endpoint.client.request(method, url);
+        match self.endpoint.key.as_ref().and_then(Secret::bearer) {
             Some(bearer) => request.header(AUTHORIZATION, bearer),
             None => request,
         }
     }
 
     fn host(&self) -> String {
-        message::host(&self.base)
+        message::host(&self.endpoint.base)
     }
 
     fn timed_out(&self, wait: Wait, limit: Duration) -> BackendError {
@@ -278,34 +256,6 @@ impl CompletionBackend {
             limit,
         }
     }
-}
-
-fn base_url(text: &str) -> Result<Url, BackendError> {
-    let problem = |problem: &'static str| BackendError::Address { problem };
-    let mut url = Url::parse(text).map_err(|_| problem("something else"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(problem("something else"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(problem(
-            "one with a user or password; name the key's environment variable",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(problem("one with a query or fragment"));
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(path.strip_suffix("/v1").unwrap_or(&path));
-    Ok(url)
-}
-
-/// A server on this machine is not behind the proxy.
-fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -126,6 +126,7 @@ impl CompletionBackend {
 
     fn excerpt(&self, text: &str) -> String {
         let text = self
+            .endpoint
             .key
             .as_ref()
             .map_or_else(|| text.to_owned(), |key| key.redact(text));
