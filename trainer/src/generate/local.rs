@@ -296,29 +296,12 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{Context, HoleKind, Span};
+    use crate::rows::Context;
     use truefill_syntax::Language;
 
     fn scene(seed: u64) -> Arc<Scene> {
-        let (prefix, golden, suffix) = ("import os\nx = ", "os.getcwd()", "\nprint(x)\n");
-        let span = Span {
-            file_sha256: "0".repeat(64),
-            window_start: 0,
-            hole_start: prefix.len(),
-            hole_end: prefix.len() + golden.len(),
-        };
-        let context = Context {
-            id: span.id(),
-            language: Language::Python,
-            repo: "o/r".into(),
-            license: "MIT".into(),
-            path: "a.py".into(),
-            hole_kind: HoleKind::CallSite,
-            prefix: prefix.into(),
-            golden: golden.into(),
-            suffix: suffix.into(),
-            span,
-        };
+        let parts = ["import os\nx = ", "os.getcwd()", "\nprint(x)\n"];
+        let context = Context::of_file(Language::Python, "o/r", "MIT", "a.py", parts);
         Arc::new(Scene::new(context, seed).expect("parses"))
     }
 

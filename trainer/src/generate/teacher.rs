@@ -134,7 +134,7 @@ mod tests {
     use super::super::similar::{Lexical, Scored};
     use super::*;
     use crate::panel::{Answer, AskError, Finish, Question, Reply};
-    use crate::rows::{Context, HoleKind, Span};
+    use crate::rows::Context;
 
     /// Answers each variant with one of these.
     struct Says([&'static str; 3]);
@@ -175,25 +175,12 @@ mod tests {
     }
 
     fn scene() -> Arc<Scene> {
-        let (prefix, golden) = ("def f(store):\n    x = ", "store.load_rows()");
-        let span = Span {
-            file_sha256: "0".repeat(64),
-            window_start: 0,
-            hole_start: prefix.len(),
-            hole_end: prefix.len() + golden.len(),
-        };
-        let context = Context {
-            id: span.id(),
-            language: Language::Python,
-            repo: "o/r".into(),
-            license: "MIT".into(),
-            path: "a.py".into(),
-            hole_kind: HoleKind::CallSite,
-            prefix: prefix.into(),
-            golden: golden.into(),
-            suffix: "\n    return x\n".into(),
-            span,
-        };
+        let parts = [
+            "def f(store):\n    x = ",
+            "store.load_rows()",
+            "\n    return x\n",
+        ];
+        let context = Context::of_file(Language::Python, "o/r", "MIT", "a.py", parts);
         Arc::new(Scene::new(context, 1).expect("parses"))
     }
 

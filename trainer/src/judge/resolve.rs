@@ -208,30 +208,13 @@ impl Repository {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{HoleKind, Span};
 
     const FILE: &str = "import os\n\ndef run(items):\n    return gather_plums(items)\n";
 
     fn item(repo: &str, text: &str, golden: &str) -> Item {
         let start = text.find(golden).expect("in the text");
-        let span = Span {
-            file_sha256: hex::encode(Sha256::digest(FILE)),
-            window_start: 0,
-            hole_start: start,
-            hole_end: start + golden.len(),
-        };
-        let context = Context {
-            id: span.id(),
-            language: Language::Python,
-            repo: repo.into(),
-            license: "MIT".into(),
-            path: "a.py".into(),
-            hole_kind: HoleKind::CallSite,
-            prefix: text[..start].into(),
-            golden: golden.into(),
-            suffix: text[start + golden.len()..].into(),
-            span,
-        };
+        let parts = [&text[..start], golden, &text[start + golden.len()..]];
+        let context = Context::of_file(Language::Python, repo, "MIT", "a.py", parts);
         Item {
             context,
             negatives: Vec::new(),

@@ -3,13 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::*;
 use crate::panel::{Answer, AskError, Finish, Question, Reply};
-use crate::rows::{
-    Context, HallucinationType, HoleKind, Negative, RowReader, Span, Split, Subject, VerdictKind,
-};
+use crate::rows::{Context, HallucinationType, Negative, RowReader, Split, Subject, VerdictKind};
 use truefill_syntax::Language;
 
 type Says = fn(&Question) -> Result<Reply, AskError>;
@@ -90,25 +86,12 @@ fn texts(number: usize) -> [&'static str; 5] {
 fn context(number: usize) -> Context {
     let [import, golden, ..] = texts(number);
     let prefix = format!("{import}\nx{number} = ");
-    let window = [&*prefix, golden, "\n"].concat();
-    let span = Span {
-        file_sha256: hex::encode(Sha256::digest(window)),
-        window_start: 0,
-        hole_start: prefix.len(),
-        hole_end: prefix.len() + golden.len(),
-    };
-    Context {
-        id: span.id(),
-        language: [Language::Python, Language::Ruby][number % 2],
-        repo: format!("o/r{}", number / 3),
-        license: "MIT".into(),
-        path: format!("f{number}.{}", ["py", "rb"][number % 2]),
-        hole_kind: HoleKind::CallSite,
-        prefix,
-        golden: golden.into(),
-        suffix: "\n".into(),
-        span,
-    }
+    let language = [Language::Python, Language::Ruby][number % 2];
+    let (repo, path) = (
+        format!("o/r{}", number / 3),
+        format!("f{number}.{}", ["py", "rb"][number % 2]),
+    );
+    Context::of_file(language, &repo, "MIT", &path, [&prefix, golden, "\n"])
 }
 
 fn negatives_of(context: &Context) -> Vec<Negative> {

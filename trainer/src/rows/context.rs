@@ -72,6 +72,35 @@ impl Span {
 }
 
 impl Context {
+    /// The row of a hole in a file that the row holds whole.
+    pub fn of_file(
+        language: Language,
+        repo: &str,
+        license: &str,
+        path: &str,
+        [prefix, golden, suffix]: [&str; 3],
+    ) -> Self {
+        let text = [prefix, golden, suffix].concat();
+        let span = Span {
+            file_sha256: hex::encode(Sha256::digest(text)),
+            window_start: 0,
+            hole_start: prefix.len(),
+            hole_end: prefix.len() + golden.len(),
+        };
+        Self {
+            id: span.id(),
+            language,
+            repo: repo.to_owned(),
+            license: license.to_owned(),
+            path: path.to_owned(),
+            hole_kind: HoleKind::CallSite,
+            prefix: prefix.to_owned(),
+            golden: golden.to_owned(),
+            suffix: suffix.to_owned(),
+            span,
+        }
+    }
+
     /// The window: the file as far as the row holds it.
     pub fn window(&self) -> String {
         [&*self.prefix, &self.golden, &self.suffix].concat()

@@ -4,8 +4,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use truefill_syntax::{HoleKind, Language};
-use truefill_trainer::rows::{Context, HallucinationType, Negative, RowWriter, Span};
+use truefill_syntax::Language;
+use truefill_trainer::rows::{Context, HallucinationType, Negative, RowWriter};
 
 /// A folder with a recipe for a server and rows for it.
 pub struct Bench {
@@ -133,25 +133,9 @@ pub fn told(output: &Output) -> String {
 
 fn context(number: usize) -> Context {
     let prefix = format!("def f{number}(store, row):\n    x = ");
-    let golden = "store.load(row)";
-    let span = Span {
-        file_sha256: format!("{number:064}"),
-        window_start: 0,
-        hole_start: prefix.len(),
-        hole_end: prefix.len() + golden.len(),
-    };
-    Context {
-        id: span.id(),
-        language: Language::Python,
-        repo: format!("o/r{}", number % 7),
-        license: "MIT".into(),
-        path: format!("f{number}.py"),
-        hole_kind: HoleKind::CallSite,
-        prefix,
-        golden: golden.into(),
-        suffix: "\n    return x\n".into(),
-        span,
-    }
+    let (repo, path) = (format!("o/r{}", number % 7), format!("f{number}.py"));
+    let parts = [&*prefix, "store.load(row)", "\n    return x\n"];
+    Context::of_file(Language::Python, &repo, "MIT", &path, parts)
 }
 
 fn negative(number: usize) -> Negative {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use truefill_syntax::{Draw, Hole, HoleKind, Language, holes, sample_holes};
-use truefill_trainer::rows::{Context, RowWriter, Span};
+use truefill_trainer::rows::{Context, RowWriter};
 
 pub const FILES: [&str; 10] = [
     "Inventory.java",
@@ -41,24 +40,11 @@ pub fn contexts(file: &str, count: usize) -> Vec<Context> {
 }
 
 fn context(file: &str, language: Language, text: &str, hole: &Hole) -> Context {
-    let span = Span {
-        file_sha256: hex::encode(Sha256::digest(text.as_bytes())),
-        window_start: 0,
-        hole_start: hole.range.start,
-        hole_end: hole.range.end,
-    };
-    let [prefix, golden, suffix] = span.cut(text, &(0..text.len())).unwrap();
+    let (start, end) = (hole.range.start, hole.range.end);
+    let parts = [&text[..start], &text[start..end], &text[end..]];
     Context {
-        id: span.id(),
-        language,
-        repo: file.into(),
-        license: "MIT".into(),
-        path: file.into(),
         hole_kind: hole.kind,
-        prefix: prefix.into(),
-        golden: golden.into(),
-        suffix: suffix.into(),
-        span,
+        ..Context::of_file(language, file, "MIT", file, parts)
     }
 }
 
