@@ -146,6 +146,8 @@ pub struct RowWriter<T> {
     path: PathBuf,
     sink: Sink,
     rows: u64,
+    /// The row that is being written: compressors are slow at taking it in small pieces.
+    buffer: Vec<u8>,
     row: PhantomData<T>,
 }
 
@@ -180,6 +182,7 @@ impl<T: Serialize> RowWriter<T> {
             path: path.to_owned(),
             sink,
             rows: 0,
+            buffer: Vec::new(),
             row: PhantomData,
         })
     }
@@ -189,10 +192,13 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`], as where the disk is full.
     pub fn write(&mut self, row: &T) -> Result<(), RowError> {
-        let writer = self.sink.writer();
-        serde_json::to_writer(&mut *writer, row)
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, row)
             .map_err(std::io::Error::from)
-            .and_then(|()| writer.write_all(b"\n"))
+            .and_then(|()| {
+                self.buffer.push(b'\n');
+                self.sink.writer().write_all(&self.buffer)
+            })
             .map_err(RowError::file(&self.path))?;
         self.rows += 1;
         Ok(())
