@@ -18,6 +18,9 @@ const LONGEST_ROW: u64 = 32 << 20;
 /// Compression that costs less time than it saves in writing.
 const LEVEL: i32 = 3;
 
+/// Of files that are read again soon and thrown away.
+const QUICK: i32 = 1;
+
 /// Why rows could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RowError {
@@ -151,7 +154,38 @@ pub struct RowWriter<T> {
     row: PhantomData<T>,
 }
 
+/// Rows that are compressed by themselves, to be appended as they are.
+pub struct Frame {
+    bytes: Vec<u8>,
+    rows: u64,
+}
+
+impl Frame {
+    /// Compresses rows for a file that is read again soon: three times as fast, a third larger.
+    ///
+    /// # Errors
+    /// Where a row cannot be written as JSON.
+    pub fn new<'r, T: Serialize + 'r>(
+        rows: impl IntoIterator<Item = &'r T>,
+    ) -> std::io::Result<Self> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), QUICK)?;
+        let (mut buffer, mut count) = (Vec::new(), 0);
+        for row in rows {
+            buffer.clear();
+            serde_json::to_writer(&mut buffer, row)?;
+            buffer.push(b'\n');
+            encoder.write_all(&buffer)?;
+            count += 1;
+        }
+        Ok(Self {
+            bytes: encoder.finish()?,
+            rows: count,
+        })
+    }
+}
+
 enum Sink {
+    /// Bytes as they are: text, or whole frames.
     Plain(BufWriter<NamedTempFile>),
     Compressed(zstd::Encoder<'static, BufWriter<NamedTempFile>>),
 }
@@ -178,13 +212,37 @@ impl<T: Serialize> RowWriter<T> {
         } else {
             Sink::Plain(file)
         };
-        Ok(Self {
+        Ok(Self::onto(path, sink))
+    }
+
+    /// Begins a file of frames that are made elsewhere: [`RowWriter::append`] alone writes to it.
+    ///
+    /// # Errors
+    /// [`RowError::File`].
+    pub fn of_frames(path: &Path) -> Result<Self, RowError> {
+        let file = BufWriter::with_capacity(1 << 16, beside(path)?);
+        Ok(Self::onto(path, Sink::Plain(file)))
+    }
+
+    fn onto(path: &Path, sink: Sink) -> Self {
+        Self {
             path: path.to_owned(),
             sink,
             rows: 0,
             buffer: Vec::new(),
             row: PhantomData,
-        })
+        }
+    }
+
+    /// Appends rows that are compressed already, to a file of frames.
+    ///
+    /// # Errors
+    /// [`RowError::File`], as where the disk is full.
+    pub fn append(&mut self, frame: &Frame) -> Result<(), RowError> {
+        let written = self.sink.writer().write_all(&frame.bytes);
+        written.map_err(RowError::file(&self.path))?;
+        self.rows += frame.rows;
+        Ok(())
     }
 
     /// Appends a row.

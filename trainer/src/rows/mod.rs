@@ -13,7 +13,7 @@ mod verdict;
 
 pub use context::{Context, HoleKind, Span};
 pub use curated::{PairRow, SftRow};
-pub use jsonl::{RowError, RowReader, RowWriter, Written, write_whole};
+pub use jsonl::{Frame, RowError, RowReader, RowWriter, Written, write_whole};
 pub use manifest::{Input, Manifest};
 pub use negative::{HallucinationType, Negative, Split};
 pub use score::{Difficulty, Margin, Resolution, Score};

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::{Regex, RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::{Secret, SecretKind, armour};
 
@@ -135,6 +135,14 @@ static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
         .build()
         .ok()
 });
+
+/// A pattern that is looked for in whole files; nothing where it is none.
+pub fn compiled(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern)
+        .dfa_size_limit(STATES)
+        .build()
+        .ok()
+}
 
 /// Word borders and classes in ASCII: a small automaton that is built quickly.
 ///

@@ -91,8 +91,9 @@ impl<'a> Cutter<'a> {
 
     /// The holes, each once.
     pub(crate) fn finish(mut self) -> Vec<Hole> {
+        // Nearly in order already, which a stable sort makes use of.
         self.found
-            .sort_unstable_by_key(|hole| (hole.range.start, hole.range.end, hole.kind));
+            .sort_by_key(|hole| (hole.range.start, hole.range.end, hole.kind));
         self.found.dedup();
         self.found
     }
@@ -109,7 +110,7 @@ impl<'a> Cutter<'a> {
         }
         let frame = path.last();
         let facts = &frame.what.holes;
-        let range = node.byte_range();
+        let range = path.range();
         let body = &self.text[range.clone()];
         let short = body.len() <= LONGEST;
         let one_line = || !body.contains('\n');
@@ -145,7 +146,7 @@ impl<'a> Cutter<'a> {
     /// The statement has no body of its own.
     fn is_plain(&self, path: &Path) -> bool {
         let node = path.leaf();
-        let body = &self.text[node.byte_range()];
+        let body = &self.text[path.range()];
         let grammar = Grammar::of(self.language);
         let has = |node: Node, field| grammar.child(node, field).is_some();
         // Ruby's `check! if x` has its statement as a body.
@@ -158,7 +159,7 @@ impl<'a> Cutter<'a> {
     /// Cuts at the leaf at the end of `path`; `role` is its role where it is a name.
     pub(crate) fn leaf(&mut self, path: &Path, role: Option<Role>) {
         let what = path.last().what;
-        let mut range = path.leaf().byte_range();
+        let mut range = path.range();
         if range.is_empty() || what.is_comment || what.is_string {
             return;
         }
@@ -169,7 +170,7 @@ impl<'a> Cutter<'a> {
             self.line_end(range.start);
         }
         if let Some(variable) = variable {
-            range = variable.node.byte_range();
+            range = variable.start..variable.end;
         }
         let used =
             role.is_some_and(|role| !matches!(role, Role::Define(_) | Role::Ignore | Role::Import));

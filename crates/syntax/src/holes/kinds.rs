@@ -266,6 +266,6 @@ pub(super) fn is_block(text: &str, path: &Path) -> bool {
         return false;
     };
     // PHP's `foreach (…): … endforeach` has the colon in its body.
-    let colon = text[path.leaf().byte_range()].starts_with(':');
+    let colon = text[path.range()].starts_with(':');
     !parent.what.holes.container && !colon
 }

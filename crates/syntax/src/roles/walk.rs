@@ -19,6 +19,9 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'tree> {
     pub node: Node<'tree>,
+    /// Its first byte, and the byte behind it.
+    pub start: usize,
+    pub end: usize,
     /// The field that it fills in its parent.
     pub field: Option<&'static str>,
     /// What its language says about its kind.
@@ -48,8 +51,11 @@ impl<'tree> Frame<'tree> {
             Imports::Always => true,
             Imports::WithSource => grammar.child(node, "source").is_some(),
         };
+        let Range { start, end } = node.byte_range();
         Self {
             node,
+            start,
+            end,
             field: cursor.field_id().map(|id| grammar.field(id)),
             what,
             kind: what.name,
@@ -85,6 +91,12 @@ impl<'tree> Path<'tree> {
     /// The leaf.
     pub(crate) fn leaf(&self) -> Node<'tree> {
         self.last().node
+    }
+
+    /// The leaf's bytes.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let Frame { start, end, .. } = *self.last();
+        start..end
     }
 
     /// The leaf's kind.
@@ -140,8 +152,10 @@ pub(crate) fn walk_nodes<'tree>(
     let root = Frame::new(grammar, &cursor, None, None);
     let mut path = Path { frames: vec![root] };
     loop {
-        let node = path.leaf();
-        let touches = node.start_byte() < range.end && node.end_byte() > range.start;
+        let Frame {
+            node, start, end, ..
+        } = *path.last();
+        let touches = start < range.end && end > range.start;
         let deep = path.frames.len() > MAX_DEPTH;
         let is_leaf = node.child_count() == 0;
         if touches {
@@ -153,7 +167,7 @@ pub(crate) fn walk_nodes<'tree>(
             continue;
         }
         loop {
-            if path.leaf().start_byte() < range.end && cursor.goto_next_sibling() {
+            if path.last().start < range.end && cursor.goto_next_sibling() {
                 let before = path.frames.pop().map(|frame| frame.kind);
                 let frame = Frame::new(grammar, &cursor, before, path.frames.last());
                 path.frames.push(frame);

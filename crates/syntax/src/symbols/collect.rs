@@ -26,7 +26,7 @@ pub(super) fn collect(
     let mut collector = Collector::new(language, text);
     let mut names = BTreeSet::new();
     walk(language, tree, range, |path| {
-        if with_names && let Some(name) = text.get(path.leaf().byte_range()) {
+        if with_names && let Some(name) = text.get(path.range()) {
             names.extend(named(path, name));
         }
         let is_name = path.last().what.is_name;
@@ -59,7 +59,7 @@ impl<'a> Collector<'a> {
     /// Reads the leaf at the end of `path`; `role` is its role where it is a name.
     pub(crate) fn leaf(&mut self, path: &Path, role: Option<Role>) {
         let leaf = path.leaf();
-        let there = self.text.get(leaf.byte_range());
+        let there = self.text.get(path.range());
         if !leaf.is_named() || there.is_none_or(str::is_empty) {
             return;
         }

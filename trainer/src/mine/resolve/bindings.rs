@@ -86,15 +86,16 @@ impl<'a> Bindings<'a> {
             Binder::None => {}
             Binder::CSharp => self.read_csharp(node),
             Binder::TypedParameter => {
-                self.bind(node.named_child(0), node.child_by_field_name("type"));
+                let value = node.child_by_field_name("type");
+                self.bind(node.named_child(0), value, false);
             }
-            Binder::Fields(lines) => {
+            Binder::Fields { lines, weak } => {
                 for (name, values) in lines {
                     // Of `Type name = value` two nodes bind the name at its place; the outer has
                     // the type.
                     let name = node.child_by_field_id(*name);
                     for value in values {
-                        self.bind(name, node.child_by_field_id(*value));
+                        self.bind(name, node.child_by_field_id(*value), *weak);
                     }
                 }
             }
@@ -108,19 +109,16 @@ impl<'a> Bindings<'a> {
         for declarator in node.named_children(&mut cursor) {
             if declarator.kind() == "variable_declarator" {
                 let name = declarator.child_by_field_name("name");
-                self.bind(name, kind);
+                self.bind(name, kind, false);
                 let last = declarator.named_child_count().checked_sub(1);
                 let value = last.and_then(|last| declarator.named_child(last as u32));
-                self.bind(name, value);
+                self.bind(name, value, false);
             }
         }
     }
 
-    fn bind(&mut self, name: Option<Node>, value: Option<Node>) {
+    fn bind(&mut self, name: Option<Node>, value: Option<Node>, weak: bool) {
         let text = self.text;
-        let weak = name
-            .and_then(|name| name.parent())
-            .is_some_and(|parent| parent.kind() == "assignment_expression");
         let at = name.map_or(0, |name| name.start_byte());
         let name = name.and_then(|name| last_name(&text[name.byte_range()]));
         let first = value.and_then(|value| first_name(&text[value.byte_range()]));
@@ -174,8 +172,12 @@ enum Binder {
     CSharp,
     /// Python's, whose name has no field.
     TypedParameter,
-    /// Fields of the name and of what it stands for.
-    Fields(Vec<(u16, Vec<u16>)>),
+    Fields {
+        /// Of the name and of what it stands for.
+        lines: Vec<(u16, Vec<u16>)>,
+        /// See [`Bound::weak`].
+        weak: bool,
+    },
 }
 
 /// [`BINDERS`] by the numbers of a grammar.
@@ -213,7 +215,10 @@ impl Binder {
             "typed_parameter" => Self::TypedParameter,
             kind => match lines(kind).collect::<Vec<_>>() {
                 lines if lines.is_empty() => Self::None,
-                lines => Self::Fields(lines),
+                lines => Self::Fields {
+                    lines,
+                    weak: kind == "assignment_expression",
+                },
             },
         }
     }
