@@ -98,6 +98,8 @@ pub struct Outcome {
     pub kind: Option<HallucinationType>,
     /// Version of the prompt or of the rules.
     pub version: String,
+    /// The question showed less than the row holds.
+    pub shortened: bool,
     /// The candidate.
     pub result: Result<Proposal, Refusal>,
 }

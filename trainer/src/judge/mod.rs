@@ -179,6 +179,7 @@ pub fn judge(
         recipe,
         prompts: &prompts,
         roll: Roll::default(),
+        shortened: 0,
     };
     spool.drain(|mut items| {
         let twice: u64 = items.iter_mut().map(drop_twins).sum();
@@ -197,6 +198,10 @@ pub fn judge(
         Ok(())
     })?;
     progress.finish();
+    manifest.count(
+        "questions that show less than the row holds",
+        panel.shortened,
+    );
     let (scores, found) = offline.finish(&scores_path)?;
     manifest.outputs = vec![verdicts.finish()?, scores];
     let tables: Vec<(String, Table)> = tally.tables().into_iter().chain(found).collect();

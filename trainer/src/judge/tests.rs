@@ -243,6 +243,34 @@ fn a_golden_import_is_judged_in_its_own_hole() {
 }
 
 #[test]
+fn a_question_is_bounded_and_what_it_leaves_out_is_counted() {
+    fn first_line_is_gone(question: &Question) -> Result<Reply, AskError> {
+        let shown = question.user.contains("<prefix>x0 = </prefix>");
+        score(shown && question.user.contains("<suffix>\n</suffix>"))
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = JudgeRecipe {
+        side_bytes: 8,
+        ..JudgeRecipe::default()
+    };
+    let members: Vec<Box<dyn Member>> = vec![Box::new(Told("j", first_line_is_gone))];
+    let (verdicts, _) = judged(folder.path(), 1, &recipe, &members).expect("judged");
+    let seen = verdicts.iter().filter(|verdict| verdict.verdict == Some(1));
+    assert_eq!(
+        seen.count(),
+        3,
+        "a golden completion, a method, a parameter"
+    );
+    let manifest = std::fs::read(folder.path().join("verdicts.jsonl.manifest.json"));
+    let manifest: Manifest = serde_json::from_slice(&manifest.expect("there")).expect("a manifest");
+    // Of the import's hole too, whose suffix is the rest of the file.
+    assert_eq!(
+        manifest.counts["questions that show less than the row holds"],
+        5
+    );
+}
+
+#[test]
 fn preferences_stand_apart_with_the_order_that_was_shown() {
     /// Always prefers what stands first.
     fn first(_: &Question) -> Result<Reply, AskError> {
