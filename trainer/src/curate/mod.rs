@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::rows::{Input, Manifest, Written, write_whole};
-use crate::table::Table;
+use crate::table::{self, Tables};
 
 pub use bands::{BandsRecipe, Fraction};
 pub use recipe::{CurateRecipe, ResolverFilter};
@@ -78,14 +78,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     recipe.benchmarks.extend(args.benchmarks.iter().cloned());
     recipe.check()?;
     let tables = curate(args, &recipe)?;
-    crate::judge::print(&tables, args.json, out)
+    table::print(&tables, args.json, out)?;
+    Ok(())
 }
 
 /// Curates by `recipe`; gives the tables by their names.
 ///
 /// # Errors
 /// As [`run`].
-pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Vec<(String, Table)>> {
+pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     let mut manifest = Manifest::new("curate", recipe)?;
     let read = [Some(&args.contexts), Some(&args.negatives)];
     let read = read
@@ -118,10 +119,7 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Vec<(String, Table)>
         .collect();
     count(&mut manifest, &pool, &selection, &composition, &subsets);
     let tables = composition.tables(&recipe.bands, pool.panel());
-    let json = tables
-        .iter()
-        .map(|(name, table)| (name.clone(), table.to_json()));
-    manifest.tables = json.collect();
+    manifest.tables = table::by_name(&tables);
     let sheet = args.out.join(emit::DATASHEET);
     write_whole(&sheet, datasheet::datasheet(&manifest, &tables).as_bytes())
         .with_context(|| format!("{}: cannot be written", sheet.display()))?;
