@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -56,7 +57,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let out = &mut std::io::stdout().lock();
+    let out = &mut Piped(std::io::stdout().lock());
     let step = match cli.step {
         Step::Mine(args) => return ended(crate::mine::command::run(&args)),
         Step::Generate(args) => return ended(args.run(out)),
@@ -80,7 +81,31 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
+/// Where results are printed. A reader that goes away, as `head` does, wants no more: that is no
+/// failure of the step, whose files are whole.
+struct Piped<W>(W);
+
+impl<W: Write> Write for Piped<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written.map_err(unprinted),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed.map_err(unprinted),
+        }
+    }
+}
+
+fn unprinted(error: std::io::Error) -> std::io::Error {
+    let said = format!("standard output: {error}; the step's files are whole");
+    std::io::Error::new(error.kind(), said)
+}
+
 fn tell(message: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{message}");
 }

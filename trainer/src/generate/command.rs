@@ -147,8 +147,7 @@ impl GenerateArgs {
             .enable_all()
             .build()?;
         let (text, problem) = runtime.block_on(self.step())?;
-        // A closed pipe wanted no more.
-        let _ = out.write_all(text.as_bytes());
+        out.write_all(text.as_bytes())?;
         match problem {
             Some(problem) => bail!("{problem}"),
             None => Ok(()),
