@@ -1,4 +1,4 @@
-//! What every command has in common: a reader that goes away.
+//! What every command has in common: help that teaches, and a reader that goes away.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -51,6 +51,17 @@ fn commands(folder: &Path) -> Vec<Vec<String>> {
             .collect::<Vec<_>>()
     };
     table.into_iter().map(command).collect()
+}
+
+#[test]
+fn help_teaches() {
+    for step in ["", "mine", "generate", "judge", "curate"] {
+        let args = [step, "--help"];
+        let ran = run(&args[usize::from(step.is_empty())..], Stdio::piped());
+        assert_eq!(ran.status.code(), Some(0), "{step}");
+        let name = ["help", step].join("_");
+        insta::assert_snapshot!(name.trim_end_matches('_'), text(&ran.stdout));
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub use bands::{BandsRecipe, Fraction};
 pub use recipe::{CurateRecipe, ResolverFilter};
 pub use splits::Split;
 
-/// Chooses, balances and splits rows into `sft.jsonl` and `pairs.jsonl`.
+/// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`
 ///
 /// Near-duplicates and what benchmarks hold are left out. Rows are capped by language and type and
 /// by repository, at most one row of a context is trained on, and all rows of a repository are in
@@ -34,8 +34,9 @@ pub use splits::Split;
 ///
 /// The folder also gets `curated.manifest.json`, with hashes and tables, and `DATASHEET.md`.
 ///
-/// Example: truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst
-/// scores.jsonl.zst --out curated
+/// Examples:
+///   truefill-trainer curate contexts.jsonl negatives.jsonl verdicts.jsonl scores.jsonl --out data
+///   truefill-trainer curate contexts.jsonl negatives.jsonl --out data --benchmark delulu.csv
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -50,13 +51,15 @@ pub struct Args {
     /// The folder for the rows
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The recipe, whose section `[curate]` is read
+    /// A recipe with `[curate]`
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// In place of the recipe's seed
-    #[arg(long)]
+    /// Draws contexts, rows and splits: the same seed gives the same files [default: the recipe's,
+    /// or 1]
+    #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
-    /// Leave out what this benchmark holds, beside the recipe's benchmarks (.csv or .jsonl)
+    /// Leave out what this benchmark holds, beside the recipe's benchmarks (.csv or .jsonl; may
+    /// be given several times)
     #[arg(long = "benchmark", value_name = "FILE")]
     pub benchmarks: Vec<PathBuf>,
     /// Print the tables as JSON

@@ -24,8 +24,7 @@ use crate::usage::Usage;
 pub use recipe::JudgeRecipe;
 pub use step::{Judged, judge};
 
-/// Asks a panel of models about golden and wrong completions, blind, and scores wrong completions
-/// without a panel.
+/// Ask a blind panel of models about wrong and golden completions, and score without one
 ///
 /// The panel sees one completion at a time and is not told that it may be wrong. The share of
 /// judges that call a wrong completion correct is its fool rate. Golden completions are judged
@@ -37,8 +36,9 @@ pub use step::{Judged, judge};
 /// cannot exist; `likelihood` compares log-probabilities under the recipe's scorers, of which there
 /// must be three or more. Both fill the scores file; neither is a verdict.
 ///
-/// Example: truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --judges resolve --out
-/// verdicts.jsonl.zst
+/// Examples:
+///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
+///   truefill-trainer judge contexts.jsonl negatives.jsonl --recipe recipe.toml --judges panel
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -46,16 +46,17 @@ pub struct Args {
     pub contexts: PathBuf,
     /// Rows that `generate` wrote for them
     pub negatives: PathBuf,
-    /// Where the verdicts go; the manifest is put beside them
+    /// Where the verdicts go, compressed where the name ends in `.zst`; the manifest is put beside
+    /// them
     #[arg(long, value_name = "FILE", default_value = "verdicts.jsonl.zst")]
     pub out: PathBuf,
     /// Where the scores go [default: `scores.jsonl.zst` beside the verdicts]
     #[arg(long, value_name = "FILE")]
     pub scores: Option<PathBuf>,
-    /// The recipe, whose section `[judge]` is read
+    /// A recipe with `[judge]`, and `[members.NAME]` for a panel
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// Who judges [default: `resolve`, and what the recipe sets up]
+    /// Who judges, by commas [default: `resolve`, and what the recipe sets up]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHO")]
     pub judges: Vec<Who>,
     /// Print the tables as JSON
