@@ -208,8 +208,9 @@ impl GenerateArgs {
         ));
         if tally.unanswered() > 0 {
             text.push_str(&format!(
-                "{} candidates got no answer; run the same command again to ask for them\n",
-                tally.unanswered()
+                "{} candidates got no answer ({}); run the same command again to ask for them\n",
+                tally.unanswered(),
+                tally.roll.failures()
             ));
         }
         text
