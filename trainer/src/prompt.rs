@@ -7,7 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::rows::Context as Row;
 use crate::usage::Usage;
+
+/// Bytes of each side of a hole that a question shows, where a recipe does not say otherwise.
+pub const SIDE_BYTES: usize = 24_000;
 
 /// A prompt of `prompts/`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -114,6 +118,32 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     filled + rest
 }
 
+/// What a question shows around a hole: of each side what is nearest to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Around<'a> {
+    /// What stands before it.
+    pub prefix: &'a str,
+    /// What stands behind it.
+    pub suffix: &'a str,
+    /// The row holds more.
+    pub shortened: bool,
+}
+
+impl<'a> Around<'a> {
+    /// Shows at most `side_bytes` of each side, in whole lines where there are such.
+    #[must_use]
+    pub fn of(context: &'a Row, side_bytes: usize) -> Self {
+        let prefix = tail(&context.prefix, side_bytes);
+        let suffix = head(&context.suffix, side_bytes);
+        let whole = context.prefix.len() + context.suffix.len();
+        Self {
+            prefix,
+            suffix,
+            shortened: prefix.len() + suffix.len() < whole,
+        }
+    }
+}
+
 /// At most the last `bytes` of a text, from a line's start where there is one.
 #[must_use]
 pub fn tail(text: &str, bytes: usize) -> &str {
@@ -158,5 +188,24 @@ mod tests {
         let error = Prompt::parse(text, &["prefix"]).expect_err("refused");
         assert!(error.to_string().contains("`wat`"), "{error}");
         assert!(Prompt::parse(text, &["prefix", "wat"]).is_ok());
+    }
+
+    #[test]
+    fn a_question_shows_the_lines_nearest_to_the_hole() {
+        use truefill_syntax::Language;
+        let parts = ["one\ntwo\nx = ", "golden", "  # é\nnext\nlast\n"];
+        let row = Row::of_file(Language::Python, "o/r", "MIT", "a.py", parts);
+        let shown = |side_bytes| {
+            let around = Around::of(&row, side_bytes);
+            (around.prefix, around.suffix, around.shortened)
+        };
+        assert_eq!(shown(100), (parts[0], parts[2], false));
+        assert_eq!(shown(17), (parts[0], parts[2], false));
+        assert_eq!(shown(11), ("two\nx = ", "  # é\n", true));
+        assert_eq!(shown(7), ("x = ", "  # é\n", true));
+        // Where no line ends within reach, a character is the border.
+        assert_eq!(shown(5), ("x = ", "  # ", true));
+        assert_eq!(shown(3), (" = ", "  #", true));
+        assert_eq!(shown(0), ("", "", true));
     }
 }

@@ -10,7 +10,7 @@ use super::reply;
 use super::scene::Scene;
 use super::split;
 use crate::panel::{AskError, Finish, Member, Question};
-use crate::prompt::{Prompt, head, tail};
+use crate::prompt::{Around, Prompt};
 use crate::rows::HallucinationType;
 
 /// The places of a generator's prompt.
@@ -89,9 +89,11 @@ impl Asked {
 
     async fn outcome(&self, scene: &Scene, kind: HallucinationType) -> Option<Outcome> {
         let prompt = self.prompts.of(kind)?;
-        let result = match question(scene, kind, prompt, self.asking) {
+        let asked = question(scene, kind, prompt, self.asking);
+        let shortened = asked.as_ref().is_ok_and(|(_, shortened)| *shortened);
+        let result = match asked {
             Err(refusal) => Err(refusal),
-            Ok(mut question) => {
+            Ok((mut question, _)) => {
                 question.subject = format!("{}/{kind}/{}/0", scene.context.id, self.name());
                 answer(&*self.member, &question)
                     .await
@@ -101,6 +103,7 @@ impl Asked {
         Some(Outcome {
             kind: Some(kind),
             version: prompt.version.clone(),
+            shortened,
             result,
         })
     }
@@ -146,13 +149,13 @@ impl From<AskError> for Refusal {
     }
 }
 
-/// The question for a type, without its subject.
+/// The question for a type, without its subject, and whether it shows less than the row holds.
 pub(super) fn question(
     scene: &Scene,
     kind: HallucinationType,
     prompt: &Prompt,
     asking: Asking,
-) -> Result<Question, Refusal> {
+) -> Result<(Question, bool), Refusal> {
     let context = &scene.context;
     let file = if kind == HallucinationType::Import {
         scene.golden.text.as_str()
@@ -165,14 +168,15 @@ pub(super) fn question(
     if kind == HallucinationType::Import && scene.import().is_none() {
         return Err(Refusal::NoSite);
     }
+    let around = Around::of(context, asking.side_bytes);
     let user = prompt.render(&[
         ("language", context.language.name()),
-        ("prefix", tail(&context.prefix, asking.side_bytes)),
+        ("prefix", around.prefix),
         ("golden", &context.golden),
-        ("suffix", head(&context.suffix, asking.side_bytes)),
+        ("suffix", around.suffix),
         ("file", file),
     ]);
-    Ok(Question {
+    let question = Question {
         subject: String::new(),
         prompt_version: prompt.version.clone(),
         system: prompt.system.clone(),
@@ -180,7 +184,9 @@ pub(super) fn question(
         temperature: asking.temperature,
         seed: (asking.temperature > 0.0).then(|| scene.sample_seed(kind, 0)),
         max_tokens: asking.max_tokens,
-    })
+    };
+    // The file of an import is whole.
+    Ok((question, around.shortened && file.is_empty()))
 }
 
 fn read(scene: &Scene, kind: HallucinationType, text: &str) -> Result<Proposal, Refusal> {
@@ -195,4 +201,36 @@ fn read(scene: &Scene, kind: HallucinationType, text: &str) -> Result<Proposal, 
         rejected: invented,
         split: Some(split),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Context;
+    use truefill_syntax::Language;
+
+    #[test]
+    fn a_question_is_bounded_and_says_what_it_left_out() {
+        let parts = ["import os\nx = ", "os.getcwd()", "\ny = 1\n"];
+        let context = Context::of_file(Language::Python, "o/r", "MIT", "a.py", parts);
+        let scene = Scene::new(context, 1).expect("parses");
+        let prompts = Prompts::load(None).expect("compiled in");
+        let asked = |kind, side_bytes| {
+            let asking = Asking {
+                temperature: 0.0,
+                max_tokens: 9,
+                side_bytes,
+            };
+            let prompt = prompts.of(kind).expect("there");
+            question(&scene, kind, prompt, asking).map(|(question, short)| (question.user, short))
+        };
+        let (user, shortened) = asked(HallucinationType::Method, 12).expect("asked");
+        assert!(shortened && user.contains("x = ") && !user.contains("import os"));
+        assert!(!asked(HallucinationType::Method, 100).expect("asked").1);
+        // The file of an import is shown whole or not at all.
+        let (file, shortened) = asked(HallucinationType::Import, 20).expect("asked");
+        assert!(!shortened && file.contains("import os"));
+        let refused = asked(HallucinationType::Import, 12);
+        assert_eq!(refused, Err(Refusal::TooLarge));
+    }
 }

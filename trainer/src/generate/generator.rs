@@ -84,7 +84,8 @@ impl Refusal {
     pub(super) fn heard(&self) -> Heard {
         match self {
             Self::NoContract | Self::NoSuchImport | Self::Blocked | Self::Cut => Heard::Answer,
-            Self::NoSite | Self::Secret | Self::TooLarge | Self::NoAnswer(_) => Heard::Nothing,
+            Self::NoSite | Self::Secret | Self::TooLarge => Heard::Nothing,
+            Self::NoAnswer(why) => Heard::Failed(why.clone()),
             Self::Budget => Heard::Budget,
             Self::Stopped(why) => Heard::Stopped(why.clone()),
         }
@@ -98,6 +99,8 @@ pub struct Outcome {
     pub kind: Option<HallucinationType>,
     /// Version of the prompt or of the rules.
     pub version: String,
+    /// The question showed less than the row holds.
+    pub shortened: bool,
     /// The candidate.
     pub result: Result<Proposal, Refusal>,
 }

@@ -179,6 +179,7 @@ impl Model {
             outcomes.push(Outcome {
                 kind: None,
                 version: self.version.clone(),
+                shortened: false,
                 result: Ok(Proposal::in_hole(sample)),
             });
         }
@@ -190,6 +191,7 @@ impl Model {
             outcomes.push(Outcome {
                 kind: Some(HallucinationType::Import),
                 version: self.version.clone(),
+                shortened: false,
                 result: Ok(Proposal {
                     rejected: sample,
                     split: Some(split.clone()),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::local::LocalConfig;
 use crate::panel;
 use crate::panel::http::{self, Members};
+use crate::prompt::SIDE_BYTES;
 use crate::rows::HallucinationType;
 use crate::usage::Usage;
 
@@ -82,7 +83,7 @@ impl Default for Recipe {
             batches: 4,
             temperature: 1.0,
             max_tokens: 400,
-            side_bytes: 24_000,
+            side_bytes: SIDE_BYTES,
             budget: None,
             ledger: None,
             prompts: None,

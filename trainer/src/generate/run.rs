@@ -154,6 +154,7 @@ impl Work {
         seen: &mut HashSet<HallucinationType>,
         made: &mut Made,
     ) {
+        made.tally.shortened += u64::from(outcome.shortened);
         let language = scene.context.language.name();
         let mut count = |kind: Option<HallucinationType>, reason| {
             let kind = kind.map(HallucinationType::name);

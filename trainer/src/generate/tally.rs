@@ -45,6 +45,8 @@ pub struct Tally {
     pub contexts: u64,
     /// Contexts that did not parse in time.
     pub unparsed: u64,
+    /// Questions that showed less than the row holds.
+    pub shortened: u64,
     /// Who answered, and what nobody was asked.
     pub roll: Roll,
 }
@@ -74,6 +76,7 @@ impl Tally {
         }
         self.contexts += other.contexts;
         self.unparsed += other.unparsed;
+        self.shortened += other.shortened;
     }
 
     /// Rows that were written.
@@ -103,6 +106,7 @@ impl Tally {
     pub fn write_into(&self, manifest: &mut Manifest) {
         manifest.count("contexts", self.contexts);
         manifest.count("contexts_unparsed", self.unparsed);
+        manifest.count("questions_shortened", self.shortened);
         manifest.count("kept", self.kept());
         let by_type = self.by(|(generator, kind, _)| (generator.clone(), kind.clone()));
         for ((generator, kind), cell) in &by_type {

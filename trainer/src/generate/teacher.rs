@@ -11,7 +11,7 @@ use super::reply;
 use super::scene::Scene;
 use super::similar::Similarity;
 use crate::contract;
-use crate::panel::Member;
+use crate::panel::{Member, Question};
 use crate::prompt::Prompt;
 use crate::rows::HallucinationType;
 
@@ -48,8 +48,8 @@ impl Teacher {
         })
     }
 
-    async fn best(&self, scene: &Scene) -> Result<Proposal, Refusal> {
-        let variants = self.variants_of(scene).await?;
+    async fn best(&self, scene: &Scene, question: &Question) -> Result<Proposal, Refusal> {
+        let variants = self.variants_of(scene, question).await?;
         let golden = &scene.context.golden;
         let asked = self.similarity.scores(&scene.context.id, golden, &variants);
         let scores = asked.await?;
@@ -66,9 +66,8 @@ impl Teacher {
 
     /// The variants that fulfil the contract; where none does, one of those that do not, so that
     /// the reason is counted.
-    async fn variants_of(&self, scene: &Scene) -> Result<Vec<String>, Refusal> {
+    async fn variants_of(&self, scene: &Scene, first: &Question) -> Result<Vec<String>, Refusal> {
         let kind = HallucinationType::Similar;
-        let first = question(scene, kind, &self.prompt, self.asking)?;
         let questions: Vec<_> = (0..self.variants)
             .map(|sample| {
                 let mut question = first.clone();
@@ -118,10 +117,16 @@ impl Generator for Teacher {
         _kinds: &'a [HallucinationType],
     ) -> Answered<'a> {
         Box::pin(async move {
+            let kind = HallucinationType::Similar;
+            let (shortened, result) = match question(scene, kind, &self.prompt, self.asking) {
+                Err(refusal) => (false, Err(refusal)),
+                Ok((first, shortened)) => (shortened, self.best(scene, &first).await),
+            };
             Ok(vec![Outcome {
-                kind: Some(HallucinationType::Similar),
+                kind: Some(kind),
                 version: self.prompt.version.clone(),
-                result: self.best(scene).await,
+                shortened,
+                result,
             }])
         })
     }
@@ -133,7 +138,7 @@ mod tests {
 
     use super::super::similar::{Lexical, Scored};
     use super::*;
-    use crate::panel::{Answer, AskError, Finish, Question, Reply};
+    use crate::panel::{Answer, AskError, Finish, Reply};
     use crate::rows::Context;
 
     /// Answers each variant with one of these.

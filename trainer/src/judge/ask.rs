@@ -12,6 +12,7 @@ use super::prompt::Prompts;
 use super::recipe::JudgeRecipe;
 use crate::corpus::{Item, stable_hash};
 use crate::panel::{Heard, Member, Question, Roll};
+use crate::prompt::Around;
 use crate::rows::{Context, HallucinationType, Negative, Subject, Verdict, VerdictKind};
 
 /// What a verdict counts for.
@@ -27,6 +28,7 @@ pub struct About {
 struct Task {
     member: usize,
     question: Question,
+    shortened: bool,
     verdict: Verdict,
     about: About,
 }
@@ -41,6 +43,8 @@ pub struct Panel<'a> {
     pub prompts: &'a Prompts,
     /// Who answered, and what nobody was asked.
     pub roll: Roll,
+    /// Questions that showed less than the row holds.
+    pub shortened: u64,
 }
 
 impl Panel<'_> {
@@ -72,6 +76,7 @@ impl Panel<'_> {
                 continue;
             }
             let heard = self.roll.hear(&task.verdict.judge, &Heard::of(&answer));
+            self.shortened += u64::from(task.shortened);
             let mut verdict = task.verdict;
             match parse::verdict(answer, verdict.kind, verdict.first) {
                 Ok(score) => verdict.verdict = Some(score),
@@ -108,11 +113,13 @@ fn tasks<'a>(
             let kinds = recipe.kinds.iter();
             let rejected = kinds.map(|kind| Case::rejected(&hole, negative, *kind));
             for case in golden.into_iter().chain(rejected) {
+                let around = Around::of(&hole, recipe.side_bytes);
                 cases.extend(members.iter().enumerate().map(|(member, judge)| {
-                    let (question, verdict) = case.question(recipe, prompts, judge.name());
+                    let (question, verdict) = case.question(recipe, prompts, around, judge.name());
                     Task {
                         member,
                         question,
+                        shortened: around.shortened,
                         verdict,
                         about,
                     }
@@ -174,6 +181,7 @@ impl<'a> Case<'a> {
         &self,
         recipe: &JudgeRecipe,
         prompts: &Prompts,
+        around: Around<'_>,
         judge: &str,
     ) -> (Question, Verdict) {
         let first = self.first(recipe, judge);
@@ -186,10 +194,7 @@ impl<'a> Case<'a> {
             None => (&prompts.blind, vec![("candidate", self.candidate)]),
             Some(_) => (&prompts.preference, vec![("first", one), ("second", two)]),
         };
-        let around = [
-            ("prefix", &*self.hole.prefix),
-            ("suffix", &*self.hole.suffix),
-        ];
+        let around = [("prefix", around.prefix), ("suffix", around.suffix)];
         let values: Vec<_> = around.into_iter().chain(shown).collect();
         let question = Question {
             subject: format!("{}/{}", self.row, subject_name(self.subject)),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::prompt::SIDE_BYTES;
 use crate::rows::VerdictKind;
 use crate::score::{FEWEST_SCORERS, ScorerRecipe};
 use crate::usage::Usage;
@@ -34,6 +35,8 @@ pub struct JudgeRecipe {
     pub temperature: f32,
     /// Tokens of a reply at most; a judge that is cut gives no verdict.
     pub max_tokens: u32,
+    /// Bytes of prefix and of suffix that a question shows at most.
+    pub side_bytes: usize,
     /// A folder in which the repositories' sources lie, where they are not where `mine` read them:
     /// by the names of their files, or a folder for each repository. The resolver knows all files of
     /// a repository that it finds, else only those of the rows.
@@ -55,6 +58,7 @@ impl Default for JudgeRecipe {
             in_flight: 8,
             temperature: 0.0,
             max_tokens: 1024,
+            side_bytes: SIDE_BYTES,
             sources: None,
             scorer: Vec::new(),
         }
@@ -118,4 +122,29 @@ impl JudgeRecipe {
 fn twice(mut names: impl Iterator<Item = String>) -> Option<String> {
     let mut seen = BTreeSet::new();
     names.find(|name| !seen.insert(name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_than_three_scorers_are_refused() {
+        let recipe: JudgeRecipe =
+            toml::from_str("[[scorer]]\nname = \"a\"\nmodel = \"m.gguf\"\n").expect("read");
+        let error = recipe.check().expect_err("refused");
+        assert!(error.is::<Usage>());
+        assert!(error.to_string().contains("at least 3 scorers"), "{error}");
+        for wrong in [
+            "golden_share = 2.0",
+            "in_flight = 0",
+            "kinds = []",
+            "panel = ['a', 'b', 'a']",
+            "kinds = ['blind', 'blind']",
+        ] {
+            let recipe: JudgeRecipe = toml::from_str(wrong).expect("read");
+            let key = wrong.split(' ').next().unwrap_or_default();
+            assert!(recipe.check().expect_err(wrong).to_string().contains(key));
+        }
+    }
 }

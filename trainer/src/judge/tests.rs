@@ -4,8 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::corpus::stable_hash;
+use crate::panel::Member;
 use crate::panel::{Answer, AskError, Finish, Question, Reply};
 use crate::rows::{Context, HallucinationType, Negative, RowReader, Split, Subject, VerdictKind};
+use crate::rows::{Manifest, RowWriter, Verdict};
+use crate::table::{Table, Tables};
 use truefill_syntax::Language;
 
 type Says = fn(&Question) -> Result<Reply, AskError>;
@@ -125,7 +129,7 @@ fn judged(
     count: usize,
     recipe: &JudgeRecipe,
     members: &[Box<dyn Member>],
-) -> Result<(Vec<Verdict>, Vec<(String, Table)>)> {
+) -> Result<(Vec<Verdict>, Tables)> {
     let (contexts, negatives) = (
         folder.join("contexts.jsonl"),
         folder.join("negatives.jsonl"),
@@ -240,6 +244,34 @@ fn a_golden_import_is_judged_in_its_own_hole() {
     assert_eq!(right.len(), 1);
     let import = &negatives_of(&context(0))[2].context(&context(0));
     assert_eq!(right[0].row, import.id);
+}
+
+#[test]
+fn a_question_is_bounded_and_what_it_leaves_out_is_counted() {
+    fn first_line_is_gone(question: &Question) -> Result<Reply, AskError> {
+        let shown = question.user.contains("<prefix>x0 = </prefix>");
+        score(shown && question.user.contains("<suffix>\n</suffix>"))
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = JudgeRecipe {
+        side_bytes: 8,
+        ..JudgeRecipe::default()
+    };
+    let members: Vec<Box<dyn Member>> = vec![Box::new(Told("j", first_line_is_gone))];
+    let (verdicts, _) = judged(folder.path(), 1, &recipe, &members).expect("judged");
+    let seen = verdicts.iter().filter(|verdict| verdict.verdict == Some(1));
+    assert_eq!(
+        seen.count(),
+        3,
+        "a golden completion, a method, a parameter"
+    );
+    let manifest = std::fs::read(folder.path().join("verdicts.jsonl.manifest.json"));
+    let manifest: Manifest = serde_json::from_slice(&manifest.expect("there")).expect("a manifest");
+    // Of the import's hole too, whose suffix is the rest of the file.
+    assert_eq!(
+        manifest.counts["questions that show less than the row holds"],
+        5
+    );
 }
 
 #[test]
@@ -361,25 +393,5 @@ fn three_scorers_make_a_difficulty() {
     for score in &scores {
         assert_eq!(score.margins.len(), 3);
         assert!(score.difficulty.is_some() && score.resolver.is_none());
-    }
-}
-
-#[test]
-fn fewer_than_three_scorers_are_refused() {
-    let recipe: JudgeRecipe =
-        toml::from_str("[[scorer]]\nname = \"a\"\nmodel = \"m.gguf\"\n").expect("read");
-    let error = recipe.check().expect_err("refused");
-    assert!(error.is::<Usage>());
-    assert!(error.to_string().contains("at least 3 scorers"), "{error}");
-    for wrong in [
-        "golden_share = 2.0",
-        "in_flight = 0",
-        "kinds = []",
-        "panel = ['a', 'b', 'a']",
-        "kinds = ['blind', 'blind']",
-    ] {
-        let recipe: JudgeRecipe = toml::from_str(wrong).expect("read");
-        let key = wrong.split(' ').next().unwrap_or_default();
-        assert!(recipe.check().expect_err(wrong).to_string().contains(key));
     }
 }

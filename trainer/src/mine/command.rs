@@ -119,7 +119,7 @@ impl MineArgs {
 ///
 /// # Errors
 /// What [`Job::run`] says.
-pub fn run(args: &MineArgs) -> Result<()> {
+pub fn run(args: &MineArgs, out: &mut dyn Write) -> Result<()> {
     let recipe = args.recipe()?;
     let asked = args.member(&recipe)?;
     let prompts = recipe.selector.prompts.as_deref();
@@ -143,7 +143,6 @@ pub fn run(args: &MineArgs) -> Result<()> {
         .build()
         .context("threads cannot be started")?
         .install(|| job.run())?;
-    let mut stdout = std::io::stdout().lock();
     let text = if args.json {
         let Outcome {
             manifest, rates, ..
@@ -153,8 +152,7 @@ pub fn run(args: &MineArgs) -> Result<()> {
     } else {
         page(&outcome)
     };
-    // A reader that went away wants no more.
-    let _ = stdout.write_all(text.as_bytes());
+    out.write_all(text.as_bytes())?;
     match outcome.problem {
         Some(problem) => bail!("{problem}"),
         None => Ok(()),

@@ -13,6 +13,8 @@ pub enum Heard {
     Answer,
     /// Nothing, and that is this question's own matter.
     Nothing,
+    /// Nothing after all attempts, for this reason.
+    Failed(String),
     /// The budget has no room for it.
     Budget,
     /// The member takes no questions any more.
@@ -27,7 +29,8 @@ impl Heard {
             Ok(_) => Self::Answer,
             Err(AskError::Budget(_)) => Self::Budget,
             Err(AskError::Stop(why)) => Self::Stopped(why.clone()),
-            Err(AskError::Secret | AskError::Failed(_)) => Self::Nothing,
+            Err(AskError::Failed(why)) => Self::Failed(why.clone()),
+            Err(AskError::Secret) => Self::Nothing,
         }
     }
 }
@@ -36,6 +39,7 @@ impl Heard {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roll {
     answered: BTreeSet<String>,
+    failed: BTreeMap<String, String>,
     stopped: BTreeMap<String, String>,
     left_out: u64,
     broke: u64,
@@ -55,6 +59,10 @@ impl Roll {
                 }
             }
             Heard::Nothing => {}
+            Heard::Failed(why) => {
+                let first = self.failed.entry(member.to_owned());
+                first.or_insert_with(|| why.clone());
+            }
             Heard::Budget => self.broke += 1,
             Heard::Stopped(why) if self.answered.contains(member) => {
                 self.left_out += 1;
@@ -69,6 +77,14 @@ impl Roll {
         Ok(())
     }
 
+    /// The first failure of each member, in a line: where questions have no answer, it says why.
+    #[must_use]
+    pub fn failures(&self) -> String {
+        let failures = self.failed.iter();
+        let failures = failures.map(|(member, why)| format!("`{member}`: {why}"));
+        failures.collect::<Vec<_>>().join("; ")
+    }
+
     /// What has to be told of a step that is not whole.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -78,6 +94,11 @@ impl Roll {
                 "the budget is spent: {} questions were not asked; raise it",
                 self.broke
             ));
+        }
+        for (member, why) in &self.failed {
+            if !self.answered.contains(member) && !self.stopped.contains_key(member) {
+                problems.push(format!("`{member}` answered nothing: {why}"));
+            }
         }
         for (member, why) in &self.stopped {
             problems.push(format!("`{member}` stopped: {why}"));
@@ -118,5 +139,21 @@ mod tests {
             assert!(problem.contains(part), "{problem}");
         }
         roll.hear("b", &stopped).expect_err("refused");
+    }
+
+    #[test]
+    fn who_answered_nothing_is_a_problem_and_who_failed_at_times_is_not() {
+        let mut roll = Roll::default();
+        for why in ["no connection", "too slow"] {
+            roll.hear("a", &Heard::Failed(why.into())).expect("heard");
+        }
+        let problem = roll.problem().expect("a problem");
+        assert!(
+            problem.contains("`a` answered nothing: no connection"),
+            "{problem}"
+        );
+        roll.hear("a", &Heard::Answer).expect("heard");
+        assert_eq!(roll.problem(), None);
+        assert_eq!(roll.failures(), "`a`: no connection");
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::manifest::Input;
+use super::whole;
 
 /// The longest row, in bytes: a file of a megabyte three times over, with room for escapes.
 const LONGEST_ROW: u64 = 32 << 20;
@@ -205,7 +206,7 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`].
     pub fn create(path: &Path) -> Result<Self, RowError> {
-        let file = BufWriter::with_capacity(1 << 16, beside(path)?);
+        let file = begin(path)?;
         let sink = if is_compressed(path) {
             let encoder = zstd::Encoder::new(file, LEVEL).map_err(RowError::file(path))?;
             Sink::Compressed(encoder)
@@ -220,7 +221,7 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`].
     pub fn of_frames(path: &Path) -> Result<Self, RowError> {
-        let file = BufWriter::with_capacity(1 << 16, beside(path)?);
+        let file = begin(path)?;
         Ok(Self::onto(path, Sink::Plain(file)))
     }
 
@@ -280,7 +281,7 @@ impl<T: Serialize> RowWriter<T> {
         let file = writer
             .into_inner()
             .map_err(|error| wrong(error.into_error()))?;
-        put(file, &self.path).map_err(&wrong)?;
+        whole::put(file, &self.path).map_err(&wrong)?;
         let (sha256, bytes) = hash(&self.path).map_err(&wrong)?;
         Ok(Written {
             path: self.path,
@@ -305,46 +306,6 @@ impl Input {
     }
 }
 
-/// Writes a whole file so that a reader sees the old one or the new one.
-///
-/// # Errors
-/// What the file system says.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = temporary(&folder_of(path)?)?;
-    file.write_all(bytes)?;
-    put(file, path)
-}
-
-fn beside(path: &Path) -> Result<NamedTempFile, RowError> {
-    folder_of(path)
-        .and_then(|folder| temporary(&folder))
-        .map_err(RowError::file(path))
-}
-
-/// A file with the permissions that the user's mask allows: others may be meant to read it.
-fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-fn folder_of(path: &Path) -> std::io::Result<PathBuf> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-fn put(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    // The new name is on the disk only when its folder is.
-    File::open(folder_of(path)?)?.sync_all()
-}
-
 fn hash(path: &Path) -> std::io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
@@ -357,6 +318,11 @@ fn hash(path: &Path) -> std::io::Result<(String, u64)> {
         hasher.update(&buffer[..read]);
         bytes += read as u64;
     }
+}
+
+fn begin(path: &Path) -> Result<BufWriter<NamedTempFile>, RowError> {
+    let file = whole::begin(path).map_err(RowError::file(path))?;
+    Ok(BufWriter::with_capacity(1 << 16, file))
 }
 
 fn is_compressed(path: &Path) -> bool {
@@ -427,18 +393,6 @@ mod tests {
                 .to_string()
                 .contains("/nowhere.jsonl")
         );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn files_may_be_read_as_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().expect("a folder");
-        let (plain, ours) = (folder.path().join("plain"), folder.path().join("ours"));
-        std::fs::write(&plain, "x").expect("written");
-        write_whole(&ours, b"x").expect("written");
-        let mode = |path: &Path| path.metadata().expect("there").permissions().mode();
-        assert_eq!(mode(&plain), mode(&ours));
     }
 
     #[test]

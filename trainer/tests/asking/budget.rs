@@ -168,3 +168,19 @@ async fn the_manifest_says_who_was_asked_with_what_and_for_how_much() {
         );
     }
 }
+
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    for step in [Step::Generate, Step::Judge] {
+        let bench = Bench::new(3, "http://127.0.0.1:9", &keys(None));
+        let recipe = String::from_utf8(bench.read("recipe.toml")).unwrap();
+        let recipe = recipe.replace("retries = 20", "retries = 0");
+        std::fs::write(bench.path("recipe.toml"), recipe).unwrap();
+        let ran = bench.run(step);
+        let told = told(&ran);
+        assert_eq!(ran.status.code(), Some(1), "{told}");
+        assert!(told.contains("`mock` answered nothing: "), "{told}");
+        assert!(told.contains("is it running?"), "{told}");
+        assert!(bench.path("out.jsonl").exists());
+    }
+}

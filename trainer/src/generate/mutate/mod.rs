@@ -135,6 +135,7 @@ impl Generator for Mutate {
                 Outcome {
                     kind: Some(*kind),
                     version,
+                    shortened: false,
                     result: made.map(|(_, proposal)| proposal),
                 }
             });
