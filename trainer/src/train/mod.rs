@@ -1,0 +1,3 @@
+//! `train`: from curated rows to a better checkpoint.
+
+pub mod objective;
