@@ -1,3 +1,13 @@
 //! `train`: from curated rows to a better checkpoint.
 
+pub mod batches;
+pub mod chat;
+pub mod data;
+pub mod error;
+pub mod example;
+pub mod held_out;
+pub mod mask;
 pub mod objective;
+pub mod schedule;
+pub mod set;
+pub mod vary;
