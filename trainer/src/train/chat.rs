@@ -129,7 +129,12 @@ impl Chat {
 
 /// Control tokens with their spelling, the longest first.
 fn controls(tokenizer: &Tokenizer) -> Vec<(String, TokenId)> {
-    let spelled = |id| Some((String::from_utf8(tokenizer.token_bytes(id)?.to_vec()).ok()?, id));
+    let spelled = |id| {
+        Some((
+            String::from_utf8(tokenizer.token_bytes(id)?.to_vec()).ok()?,
+            id,
+        ))
+    };
     let mut controls: Vec<_> = tokenizer.specials().filter_map(spelled).collect();
     controls.retain(|(spelling, _)| !spelling.is_empty());
     controls.sort_by_key(|(spelling, _)| std::cmp::Reverse(spelling.len()));

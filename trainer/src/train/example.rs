@@ -207,7 +207,11 @@ impl Renderer {
     /// # Errors
     /// [`DataError`], which names the row.
     pub fn render(&self, row: &TrainRow, epoch: u64) -> Result<Rendered, DataError> {
-        let epoch = if self.settings.needs.reference { 0 } else { epoch };
+        let epoch = if self.settings.needs.reference {
+            0
+        } else {
+            epoch
+        };
         let draw = Draw {
             seed: self.settings.seed,
             epoch,

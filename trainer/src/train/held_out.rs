@@ -62,13 +62,16 @@ impl HeldOut {
             let line = line?;
             let whole = line.prefix.as_deref().zip(line.golden.as_deref());
             if line.context_id.is_none() && line.repo.is_none() && whole.is_none() {
-                return Err(reader.wrong("no id, no repository and no text: it would keep out nothing"));
+                return Err(
+                    reader.wrong("no id, no repository and no text: it would keep out nothing")
+                );
             }
             if let Some((prefix, golden)) = whole {
                 let suffix = line.suffix.as_deref().unwrap_or_default();
                 self.contents.insert(content([prefix, golden, suffix]));
             }
-            self.repositories.extend(line.repo.as_deref().map(repository));
+            self.repositories
+                .extend(line.repo.as_deref().map(repository));
             self.ids.extend(line.context_id);
         }
         Ok(())
@@ -82,7 +85,10 @@ impl HeldOut {
         } else if self.contents.contains(&row.content()) {
             Some(Overlap::Content)
         } else {
-            row.repo.as_ref().is_some_and(known).then_some(Overlap::Repository)
+            row.repo
+                .as_ref()
+                .is_some_and(known)
+                .then_some(Overlap::Repository)
         }
     }
 }

@@ -8,6 +8,8 @@ pub mod example;
 pub mod held_out;
 pub mod mask;
 pub mod objective;
+pub mod recipe;
+pub mod sample;
 pub mod schedule;
 pub mod set;
 pub mod vary;

@@ -197,7 +197,11 @@ pub fn check_checkpoint(
     teach_format: bool,
 ) -> Result<(), DataError> {
     let found = tokenizer.sha256();
-    if let Some(expected) = claims.tokenizer_sha256.as_deref().filter(|hash| *hash != found) {
+    if let Some(expected) = claims
+        .tokenizer_sha256
+        .as_deref()
+        .filter(|hash| *hash != found)
+    {
         return Err(DataError::Tokenizer {
             expected: expected.to_owned(),
             found: found.to_owned(),
