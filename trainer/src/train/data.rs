@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::rows::{RowError, RowReader, SftRow};
+use crate::rows::{RowError, RowReader};
 
 /// Where a row stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +72,15 @@ pub enum RowKind {
     Instruct,
 }
 
-/// A row of `sft.jsonl` or of `pairs.jsonl`: of a pair's columns the training reads one.
+/// What training reads of a row of `sft.jsonl` or of `pairs.jsonl`: SFT takes either.
 #[derive(Deserialize)]
 struct FimLine {
-    #[serde(flatten)]
-    golden: SftRow,
+    context_id: String,
+    repo: String,
+    path: String,
+    prefix: String,
+    golden: String,
+    suffix: String,
     rejected: Option<String>,
 }
 
@@ -101,15 +105,14 @@ struct InstructLine {
 /// [`RowError`], by file and line.
 pub fn read(path: &Path, kind: RowKind) -> Result<Vec<TrainRow>, RowError> {
     match kind {
-        RowKind::Fim => rows(path, "sft or pairs", |line: FimLine| {
-            let row = line.golden;
+        RowKind::Fim => rows(path, "sft or pairs", |row: FimLine| {
             let question = Question::Fim {
                 path: row.path,
                 prefix: row.prefix,
                 suffix: row.suffix,
             };
-            let id = row.context_id;
-            (id, Some(row.repo), question, row.golden, line.rejected)
+            let (id, repo) = (row.context_id, Some(row.repo));
+            (id, repo, question, row.golden, row.rejected)
         }),
         RowKind::Instruct => rows(path, "instructions", |line: InstructLine| {
             let question = Question::Instruct {

@@ -44,9 +44,14 @@ struct Line {
     #[serde(alias = "id", alias = "task_id")]
     context_id: Option<String>,
     repo: Option<String>,
-    #[serde(alias = "instruction", alias = "prompt")]
+    #[serde(alias = "instruction", alias = "prompt", alias = "problem")]
     prefix: Option<String>,
-    #[serde(alias = "response", alias = "chosen", alias = "output")]
+    #[serde(
+        alias = "response",
+        alias = "chosen",
+        alias = "output",
+        alias = "solution"
+    )]
     golden: Option<String>,
     suffix: Option<String>,
 }

@@ -1,10 +1,9 @@
 //! FGit's marks: which tokens of a golden and of a similar wrong completion differ, and how much.
 //!
 //! Lines are compared first, and characters only within runs of lines that differ, so a token with a
-//! differing character always stands in a differing line (paper B, §II-A). Characters become tokens by
-//! the tokens' byte ranges: a token that overlaps a differing character is marked, one that holds a
-//! part of it alone too. The paper finds characters by Levenshtein's distance; Myers' algorithm, used
-//! here for both, has no substitutions and may keep a letter more in common.
+//! differing character always stands in a differing line, as paper B says (§II-A). Characters are
+//! compared by Levenshtein's distance, as there. They become tokens by the tokens' byte ranges: a token
+//! that overlaps a differing character is marked, one that holds a part of it alone too.
 
 use std::ops::Range;
 
@@ -12,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
+
+use super::levenshtein::edits;
 
 /// What marks a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +152,13 @@ impl Difference {
         tokens.iter().map(mark).collect()
     }
 
+    fn add(&mut self, range: Range<usize>, from: usize) {
+        match range.is_empty() {
+            true => self.places.push(range.start + from),
+            false => self.spans.push(range.start + from..range.end + from),
+        }
+    }
+
     /// The end token stands where the text ends, so it counts as beside what comes there.
     fn touches(&self, token: &Range<usize>) -> bool {
         self.places
@@ -168,76 +176,57 @@ fn overlaps(token: &Range<usize>, ranges: &[Range<usize>]) -> bool {
 /// What differs on each side.
 pub fn differences(chosen: &str, rejected: &str) -> [Difference; 2] {
     let mut both = [Difference::default(), Difference::default()];
-    let units = [chosen, rejected].map(|text| Units::new(text, text.split_inclusive('\n')));
-    for ranges in changes(&units) {
-        for (side, lines) in both.iter_mut().zip(&ranges) {
+    for lines in changed_lines(chosen, rejected) {
+        for (side, lines) in both.iter_mut().zip(&lines) {
             if !lines.is_empty() {
                 side.lines.push(lines.clone());
             }
         }
-        add_characters(chosen, rejected, &ranges, &mut both);
+        let texts = [&chosen[lines[0].clone()], &rejected[lines[1].clone()]];
+        for [one, other] in changed_characters(texts) {
+            both[0].add(one, lines[0].start);
+            both[1].add(other, lines[1].start);
+        }
     }
     both
 }
 
-fn add_characters(
-    chosen: &str,
-    rejected: &str,
-    lines: &[Range<usize>; 2],
-    both: &mut [Difference; 2],
-) {
-    let texts = [&chosen[lines[0].clone()], &rejected[lines[1].clone()]];
-    let units = texts.map(|text| {
-        let characters = text.char_indices();
-        Units::new(text, characters.map(|(at, c)| &text[at..at + c.len_utf8()]))
-    });
-    for ranges in changes(&units) {
-        for (at, range) in ranges.into_iter().enumerate() {
-            let range = lines[at].start + range.start..lines[at].start + range.end;
-            match range.is_empty() {
-                true => both[at].places.push(range.start),
-                false => both[at].spans.push(range),
-            }
-        }
-    }
-}
-
-/// A text in parts.
-struct Units<'a> {
-    parts: Vec<&'a str>,
-    /// Where each part starts, and where the last one ends.
-    starts: Vec<usize>,
-}
-
-impl<'a> Units<'a> {
-    fn new(text: &'a str, parts: impl Iterator<Item = &'a str>) -> Self {
-        let parts: Vec<&str> = parts.collect();
-        let mut starts = Vec::with_capacity(parts.len() + 1);
-        let mut start = 0;
-        for part in &parts {
-            starts.push(start);
-            start += part.len();
-        }
-        starts.push(text.len());
-        Self { parts, starts }
-    }
-
-    fn bytes(&self, parts: Range<usize>) -> Range<usize> {
-        self.starts[parts.start]..self.starts[parts.end]
-    }
-}
-
 /// What differs, in bytes of either side; empty on a side that has nothing there. No deadline: the
 /// marks must not depend on the machine.
-fn changes(units: &[Units<'_>; 2]) -> Vec<[Range<usize>; 2]> {
-    let ops = capture_diff_slices(Algorithm::Myers, &units[0].parts, &units[1].parts);
-    ops.iter()
+fn changed_lines(chosen: &str, rejected: &str) -> Vec<[Range<usize>; 2]> {
+    let lines = [chosen, rejected].map(|text| text.split_inclusive('\n').collect::<Vec<_>>());
+    let starts = [&lines[0], &lines[1]].map(|lines| starts(lines.iter().map(|line| line.len())));
+    capture_diff_slices(Algorithm::Myers, &lines[0], &lines[1])
+        .iter()
         .filter(|op| op.tag() != DiffTag::Equal)
         .map(|op| {
             [
-                units[0].bytes(op.old_range()),
-                units[1].bytes(op.new_range()),
+                bytes(&starts[0], op.old_range()),
+                bytes(&starts[1], op.new_range()),
             ]
         })
         .collect()
+}
+
+fn changed_characters(texts: [&str; 2]) -> Vec<[Range<usize>; 2]> {
+    let characters = texts.map(|text| text.chars().collect::<Vec<_>>());
+    let starts = texts.map(|text| starts(text.chars().map(char::len_utf8)));
+    edits(&characters[0], &characters[1])
+        .into_iter()
+        .map(|[one, other]| [bytes(&starts[0], one), bytes(&starts[1], other)])
+        .collect()
+}
+
+/// Where parts of these lengths start, and where the last one ends.
+fn starts(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut end = 0;
+    let ends = lengths.map(|length| {
+        end += length;
+        end
+    });
+    std::iter::once(0).chain(ends).collect()
+}
+
+fn bytes(starts: &[usize], parts: Range<usize>) -> Range<usize> {
+    starts[parts.start]..starts[parts.end]
 }

@@ -6,6 +6,7 @@ pub mod data;
 pub mod error;
 pub mod example;
 pub mod held_out;
+mod levenshtein;
 pub mod mask;
 pub mod objective;
 pub mod recipe;

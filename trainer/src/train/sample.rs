@@ -66,7 +66,7 @@ fn head(example: &Example, renderer: &Renderer, place: &Place) -> String {
     let end = visible(renderer.tokenizer(), renderer.end());
     let mut head = format!(
         "sample {place}: {how}\n{prompt} tokens of prompt, {chosen} to learn, the last of them the end \
-         token {end}"
+         token ⟦{end}⟧"
     );
     if example.moved > 0 {
         let _ = write!(head, "; the hole begins {} bytes later", example.moved);
