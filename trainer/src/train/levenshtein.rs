@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-/// Comparisons beyond so many are not made: it is the square of some 16 thousand characters.
-const MOST_CELLS: usize = 1 << 28;
+/// Comparisons beyond so many are not made: it is the square of some eight thousand characters,
+/// and a byte each.
+const MOST_CELLS: usize = 1 << 26;
 
 /// Where two texts differ, in characters: what of one stands in the place of what of the other, by the
 /// fewest insertions, deletions and substitutions; neighbours are joined. Of equally short ways the

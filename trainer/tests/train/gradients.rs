@@ -19,7 +19,7 @@ struct Row {
 impl Row {
     fn logs(&self) -> RowLogs<'_> {
         RowLogs {
-            prompt: PromptLogs(&self.prompt),
+            prompt: Some(PromptLogs(&self.prompt)),
             chosen: ChosenLogs(&self.chosen),
             rejected: RejectedLogs(&self.rejected),
             reference: Some(self.reference),
@@ -242,6 +242,10 @@ fn f1_lowers_a_golden_token_that_is_the_less_likely_one() {
     assert!((detached + 166.7).abs() < 0.5, "{detached}");
     let one_sided = by_probability(WeightForm::OneSided, false, 0.01, 0.02);
     assert!((one_sided + 200.0).abs() < 0.5, "{one_sided}");
+    // The smooth form does so, too, where both are very unlikely.
+    assert!(by_probability(WeightForm::F2, false, 0.01, 0.02) < 0.0);
+    assert!(by_probability(WeightForm::F2, false, 1e-4, 2e-4) > 0.0);
+    assert!(by_probability(WeightForm::F2, true, 1e-4, 2e-4) < 0.0);
     // Where the golden token is the likelier one, the two are the same and push the right way.
     let (one, other) = [WeightForm::F1, WeightForm::OneSided]
         .map(|form| by_probability(form, false, 0.02, 0.01))

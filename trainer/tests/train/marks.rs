@@ -26,7 +26,9 @@ fn tokens(tokenizer: &Tokenizer, text: &str) -> Vec<Range<usize>> {
 /// Each character is a token.
 fn characters(text: &str) -> Vec<Range<usize>> {
     let ranges = text.char_indices().map(|(at, c)| at..at + c.len_utf8());
-    ranges.chain([text.len()..text.len()]).collect()
+    ranges
+        .chain(std::iter::once(text.len()..text.len()))
+        .collect()
 }
 
 fn marked(chosen: &str, rejected: &str, how: Marking) -> Marks {

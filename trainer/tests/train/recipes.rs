@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use truefill_model::fim::Layout;
 use truefill_trainer::train::objective::{
     Fgit, Needs, Nll, Normalise, Objective, Weight, WeightForm,
 };
 use truefill_trainer::train::recipe::{Parameters, TrainRecipe};
 use truefill_trainer::train::schedule::Warmup;
 use truefill_trainer::usage::Usage;
+
+use crate::support::bound;
 
 fn read(text: &str) -> anyhow::Result<TrainRecipe> {
     let folder = tempfile::tempdir().unwrap();
@@ -65,8 +68,40 @@ fn each_objective_has_its_own_rate_and_keys() {
     let orpo = of("objective = \"orpo\"\n[train.orpo]\nnll = \"prompt_response\"");
     assert!(matches!(orpo.objective(), Objective::Orpo(orpo) if orpo.nll == Nll::PromptResponse));
     assert!(orpo.settings().needs.prompt);
-    let steps = of("[train.schedule]\nwarmup = { steps = 20 }");
-    assert_eq!(steps.schedule.warmup, Warmup::Steps(20));
+    let steps = of("[train.schedule]\nwarmup_steps = 20");
+    assert_eq!(steps.schedule.warmup(), Warmup::Steps(20));
+}
+
+#[test]
+fn a_recipe_leads_to_rows_that_are_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let row = |id: &str, repo: &str| {
+        let text =
+            ["prefix", "golden", "suffix"].map(|part| format!("\"{part}\": \"{part} {id}\""));
+        let text = text.join(", ");
+        format!("{{\"context_id\": \"{id}\", \"repo\": \"{repo}\", \"path\": \"a.py\", {text}}}\n")
+    };
+    write("sft.jsonl", &[row("a", "o/a"), row("b", "o/b")].concat());
+    write("valid.jsonl", &row("c", "o/b"));
+    let read = |more: &str| {
+        write(
+            "r.toml",
+            &format!("{LEAST}layouts = {{ psm = 1.0 }}\n{more}"),
+        );
+        let recipe = TrainRecipe::read(&folder.path().join("r.toml")).unwrap();
+        let renderer = recipe.renderer(&bound("qwen2.5-coder")).unwrap();
+        assert_eq!(renderer.format().layout(), Layout::Psm);
+        recipe.training_set(&renderer)
+    };
+    assert_eq!(read("").unwrap().rows.len(), 2);
+    let error = read("[train.eval]\ndata = [\"valid.jsonl\"]\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("sft.jsonl:2 (`b`)") && error.contains("repository"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -97,13 +132,14 @@ fn what_cannot_be_meant_is_named() {
             "context_tokens = 4096",
             "`context_tokens` up to `max_tokens`, which is 1536",
         ),
+        ("layouts = { psm = 0 }", "`layouts` above 0"),
         ("rows_per_step = 0", "`rows_per_step` above 0"),
         ("rows = \"instruct\"", "[train.chat]"),
         ("layouts = { psm = -1 }", "`layouts` from 0"),
         ("layouts = { pms = 1 }", "psm"),
         (
-            "[train.schedule]\nwarmup = { ratio = 2 }",
-            "`schedule.warmup.ratio` from 0 to 1",
+            "[train.schedule]\nwarmup_ratio = 2",
+            "`schedule.warmup_ratio` from 0 to 1",
         ),
         ("[train.lora]\nrank = 0", "`lora.rank` above 0"),
     ];

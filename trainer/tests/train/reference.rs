@@ -152,7 +152,7 @@ fn grade_row(
         rejected.logs(row, prompt..prompt + page.rejected[row]),
     ];
     let row = RowLogs {
-        prompt: PromptLogs(&logs[0]),
+        prompt: Some(PromptLogs(&logs[0])),
         chosen: ChosenLogs(&logs[1]),
         rejected: RejectedLogs(&logs[2]),
         reference: Some(Reference {
@@ -180,10 +180,9 @@ fn losses_and_gradients_are_those_of_the_established_libraries() {
         let mut loss = 0.0;
         let expected =
             ["chosen", "rejected"].map(|side| dump.cube(&format!("{}.{side}", case.name)));
-        for row in 0..page.prompts.len() {
+        for (row, &prompt) in page.prompts.iter().enumerate() {
             let graded = grade_row(&dump, &case.objective, [&chosen, &rejected], row, &window);
             loss += graded.loss;
-            let prompt = page.prompts[row];
             let name = format!("{}, row {row}", case.name);
             let zeros = |side: &Side| vec![vec![0.0; page.vocabulary]; side.logits[row].len()];
             let (mut by_chosen, mut by_rejected) = (zeros(&chosen), zeros(&rejected));

@@ -18,7 +18,7 @@ use super::{Graded, RowLogs, Window};
 /// The paper's own formula was lost from its published text. These are reconstructions from what it
 /// says: `w` in (1, α), near α where the probabilities are close, near 1 where they diverge, and
 /// differentiable. `f1` differentiated is unsafe: where the wrong completion is the likelier one and
-/// both are unlikely, the derivative lowers the golden one. `one_sided` equals `f1` where `p_c ≥ p_w`
+/// both are unlikely, the derivative lowers the golden one; `f2` is so where they are very unlikely. `one_sided` equals `f1` where `p_c ≥ p_w`
 /// and stays at α elsewhere.
 ///
 /// Where a side has no marks, `w = 1`; the row is counted.

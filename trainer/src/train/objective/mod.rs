@@ -56,8 +56,8 @@ pub struct Reference {
 /// What the model says about a row. What an objective does not need may be empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RowLogs<'a> {
-    /// Where [`Needs::prompt`].
-    pub prompt: PromptLogs<'a>,
+    /// Where [`Needs::prompt`]; a prompt of one token has none of them.
+    pub prompt: Option<PromptLogs<'a>>,
     /// Always.
     pub chosen: ChosenLogs<'a>,
     /// Where [`Needs::rejected`].
@@ -245,7 +245,7 @@ impl Objective {
         if row.chosen.0.is_empty() {
             return missing("log-probabilities of the chosen completion");
         }
-        if needs.prompt && row.prompt.0.is_empty() {
+        if needs.prompt && row.prompt.is_none() {
             return missing("log-probabilities of the prompt");
         }
         if needs.rejected && row.rejected.0.is_empty() {
@@ -254,7 +254,7 @@ impl Objective {
         if needs.reference && row.reference.is_none() {
             return missing("log-probabilities under the reference");
         }
-        finite("prompt", row.prompt.0)?;
+        finite("prompt", row.prompt.unwrap_or_default().0)?;
         finite("chosen", row.chosen.0)?;
         finite("rejected", row.rejected.0)?;
         if needs.mask {

@@ -55,8 +55,9 @@ impl Orpo {
         graded.loss -= sum(row.chosen.0) * share;
         add(&mut graded.chosen, -share);
         if self.nll == Nll::PromptResponse {
-            graded.loss -= sum(row.prompt.0) * share;
-            graded.prompt = vec![-share; row.prompt.0.len()];
+            let prompt = row.prompt.unwrap_or_default().0;
+            graded.loss -= sum(prompt) * share;
+            graded.prompt = vec![-share; prompt.len()];
         }
     }
 

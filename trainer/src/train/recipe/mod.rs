@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use truefill_model::fim::Layout;
+use truefill_model::fim::{BoundFormat, Layout};
 
 use super::batches::{BatchPlan, StepSize};
-use super::chat::ChatRecipe;
+use super::chat::{Chat, ChatRecipe};
 use super::data::RowKind;
-use super::example::Settings;
+use super::error::DataError;
+use super::example::{Renderer, Settings};
+use super::held_out::HeldOut;
 use super::mask::Marking;
 use super::objective::{Dpo, Objective, Orpo};
-use super::schedule::{Schedule, Warmup};
-use super::set::Sentinels;
+use super::schedule::Schedule;
+use super::set::{Sentinels, TrainingSet};
 use crate::usage::Usage;
 
 pub use parts::{
@@ -235,6 +237,10 @@ impl TrainRecipe {
             ("tokens_at_once", self.tokens_at_once == 0),
             ("rows_at_once", self.rows_at_once == 0),
             ("length_pool", self.length_pool == 0),
+            (
+                "layouts",
+                !self.layouts.is_empty() && self.layouts.values().sum::<f64>() == 0.0,
+            ),
             ("lora.rank", self.lora.rank == 0),
             ("eval.every", self.eval.every == 0),
             ("save.every", self.save.every == 0),
@@ -253,10 +259,6 @@ impl TrainRecipe {
             .layouts
             .values()
             .map(|share| ("layouts", *share, 0.0..=1e6));
-        let warmup = match self.schedule.warmup {
-            Warmup::Ratio(ratio) => ratio,
-            Warmup::Steps(_) => 0.0,
-        };
         let numbers = [
             ("suffix_share", f64::from(self.suffix_share), 0.0..=0.9),
             ("resplit", self.resplit, 0.0..=1.0),
@@ -273,7 +275,11 @@ impl TrainRecipe {
                 0.0..=1e6,
             ),
             ("lora.alpha", self.lora.alpha, above_zero),
-            ("schedule.warmup.ratio", warmup, 0.0..=1.0),
+            (
+                "schedule.warmup_ratio",
+                self.schedule.warmup_ratio,
+                0.0..=1.0,
+            ),
             ("schedule.min_ratio", self.schedule.min_ratio, 0.0..=1.0),
             ("adam.beta1", self.adam.beta1, 0.0..=0.999_999_9),
             ("adam.beta2", self.adam.beta2, 0.0..=0.999_999_9),
@@ -333,12 +339,6 @@ impl TrainRecipe {
         }
     }
 
-    /// The layouts with their shares.
-    pub fn layout_shares(&self) -> Vec<(Layout, f64)> {
-        let shares = self.layouts.iter();
-        shares.map(|(layout, share)| (*layout, *share)).collect()
-    }
-
     /// How epochs are cut.
     pub fn batches(&self) -> BatchPlan {
         BatchPlan {
@@ -356,7 +356,34 @@ impl TrainRecipe {
     /// The factors of the learning rate over so many steps.
     pub fn schedule(&self, steps: u64) -> Schedule {
         let schedule = &self.schedule;
-        Schedule::new(schedule.decay, schedule.warmup, steps, schedule.min_ratio)
+        Schedule::new(schedule.decay, schedule.warmup(), steps, schedule.min_ratio)
+    }
+
+    /// What turns the recipe's rows into tokens of a format that is bound to the checkpoint's
+    /// tokenizer.
+    ///
+    /// # Errors
+    /// [`DataError`] where layouts, end token or chat template do not fit.
+    pub fn renderer(&self, format: &BoundFormat) -> Result<Renderer, DataError> {
+        let chat = self
+            .chat
+            .as_ref()
+            .filter(|_| self.rows == RowKind::Instruct);
+        let chat = chat.map(|chat| Chat::bind(chat, format.tokenizer()));
+        let layouts: Vec<(Layout, f64)> = self.layouts.clone().into_iter().collect();
+        Renderer::new(format, &layouts, chat.transpose()?, self.settings())
+    }
+
+    /// The recipe's rows, checked against what is held out.
+    ///
+    /// # Errors
+    /// As [`TrainingSet::load`].
+    pub fn training_set(&self, renderer: &Renderer) -> Result<TrainingSet, DataError> {
+        let mut held_out = HeldOut::default();
+        for file in self.held_out_files() {
+            held_out.read(file)?;
+        }
+        TrainingSet::load(&self.data, self.rows, renderer, &held_out, self.sentinels)
     }
 
     /// All files with rows that must not be trained on.

@@ -133,8 +133,10 @@ impl Default for LoraRecipe {
 pub struct ScheduleRecipe {
     /// How the rate falls.
     pub decay: Decay,
-    /// How long it rises.
-    pub warmup: Warmup,
+    /// Share of all steps in which it rises.
+    pub warmup_ratio: f64,
+    /// Steps in which it rises, in place of `warmup_ratio`.
+    pub warmup_steps: Option<u64>,
     /// What it falls to, as a share of the highest.
     pub min_ratio: f64,
 }
@@ -143,9 +145,18 @@ impl Default for ScheduleRecipe {
     fn default() -> Self {
         Self {
             decay: Decay::Cosine,
-            warmup: Warmup::Ratio(0.1),
+            warmup_ratio: 0.1,
+            warmup_steps: None,
             min_ratio: 0.0,
         }
+    }
+}
+
+impl ScheduleRecipe {
+    /// The length of warm-up.
+    pub fn warmup(&self) -> Warmup {
+        let ratio = Warmup::Ratio(self.warmup_ratio);
+        self.warmup_steps.map_or(ratio, Warmup::Steps)
     }
 }
 
