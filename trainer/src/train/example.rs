@@ -5,6 +5,7 @@
 //! where its hole begins) is drawn from seed, epoch and the row's id: a run that goes on sees the same
 //! tokens as one that was never interrupted.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -96,9 +97,9 @@ pub enum Rendered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
-    /// The completion leaves no room for a prompt.
+    /// The completion leaves no room for a prompt, or for this instruction.
     TooLong,
-    /// The vocabulary cannot express the completion.
+    /// The vocabulary cannot express the completion or the instruction.
     Unspellable,
 }
 
@@ -256,9 +257,12 @@ impl Renderer {
         };
         let room = self.settings.max_tokens;
         let room = room.saturating_sub(chosen_tokens.len().max(rejected_tokens.len()));
-        let Some((prompt, layout)) = self.prompt(row, moved, room, draw)? else {
-            return Ok(Rendered::Skipped(Skip::TooLong));
+        let prompt = match self.prompt(row, moved, room, draw)? {
+            Ok(prompt) => prompt,
+            Err(skip) => return Ok(Rendered::Skipped(skip)),
         };
+        let fim = matches!(row.question, Question::Fim { .. });
+        let layout = fim.then(|| layout_of(draw, &self.formats).layout());
         let mut example = Example {
             prompt,
             chosen: chosen_tokens,
@@ -287,61 +291,77 @@ impl Renderer {
         }
     }
 
-    /// A prompt of at most `room` tokens; nothing where that is too little.
+    /// A prompt of at most `room` tokens.
     fn prompt(
         &self,
         row: &TrainRow,
         moved: usize,
         room: usize,
         draw: &Draw<'_>,
-    ) -> Result<Option<(Vec<TokenId>, Option<Layout>)>, DataError> {
+    ) -> Result<Result<Vec<TokenId>, Skip>, DataError> {
         match &row.question {
             Question::Fim {
                 path,
                 prefix,
                 suffix,
             } => {
-                let total = room.min(self.settings.context_tokens);
-                if total < SHORTEST_PROMPT.min(self.settings.context_tokens) {
-                    return Ok(None);
-                }
                 let prefix = match moved {
-                    0 => prefix.clone(),
-                    _ => format!("{prefix}{}", &row.chosen[..moved]),
+                    0 => Cow::Borrowed(prefix.as_str()),
+                    _ => Cow::Owned(format!("{prefix}{}", &row.chosen[..moved])),
                 };
-                let format = layout_of(draw, &self.formats);
                 let parts = PromptParts {
                     prefix: &prefix,
                     suffix,
                     path: Some(path),
                     ..PromptParts::default()
                 };
-                let budget = Budget {
-                    total,
-                    suffix_share: self.settings.suffix_share,
-                    chunk_share: 0.0,
-                };
-                let prompt = format.render(&parts, &budget)?;
-                Ok(Some((prompt.tokens, Some(format.layout()))))
+                self.fim_prompt(&parts, room, layout_of(draw, &self.formats))
             }
             Question::Instruct {
                 system,
                 instruction,
-            } => {
-                let chat = self.chat.as_ref().ok_or_else(|| DataError::NoChat {
-                    place: row.place.clone(),
-                })?;
-                let tokens = match chat.prompt(&self.tokenizer, system, instruction) {
-                    Ok(tokens) => tokens,
-                    Err(TokenizerError::Unspellable { .. }) => return Ok(None),
-                    Err(source) => {
-                        let place = row.place.clone();
-                        return Err(DataError::Encode { place, source });
-                    }
-                };
-                let fits = !tokens.is_empty() && tokens.len() <= room;
-                Ok(fits.then_some((tokens, None)))
-            }
+            } => self.chat_prompt(row, system, instruction, room),
+        }
+    }
+
+    fn fim_prompt(
+        &self,
+        parts: &PromptParts<'_>,
+        room: usize,
+        format: &BoundFormat,
+    ) -> Result<Result<Vec<TokenId>, Skip>, DataError> {
+        let total = room.min(self.settings.context_tokens);
+        if total < SHORTEST_PROMPT.min(self.settings.context_tokens) {
+            return Ok(Err(Skip::TooLong));
+        }
+        let budget = Budget {
+            total,
+            suffix_share: self.settings.suffix_share,
+            chunk_share: 0.0,
+        };
+        Ok(Ok(format.render(parts, &budget)?.tokens))
+    }
+
+    /// Instructions are not cut: a half of one asks for something else.
+    fn chat_prompt(
+        &self,
+        row: &TrainRow,
+        system: &str,
+        instruction: &str,
+        room: usize,
+    ) -> Result<Result<Vec<TokenId>, Skip>, DataError> {
+        let place = || row.place.clone();
+        let Some(chat) = &self.chat else {
+            return Err(DataError::NoChat { place: place() });
+        };
+        match chat.prompt(&self.tokenizer, system, instruction) {
+            Ok(tokens) if tokens.is_empty() || tokens.len() > room => Ok(Err(Skip::TooLong)),
+            Ok(tokens) => Ok(Ok(tokens)),
+            Err(TokenizerError::Unspellable { .. }) => Ok(Err(Skip::Unspellable)),
+            Err(source) => Err(DataError::Encode {
+                place: place(),
+                source,
+            }),
         }
     }
 

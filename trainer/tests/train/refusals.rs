@@ -140,6 +140,11 @@ fn held_out_rows_are_named_with_what_they_have_in_common() {
             }
         }
     }
+}
+
+#[test]
+fn a_held_out_file_that_keeps_out_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
     let empty = write(folder.path(), "empty.jsonl", &["{\"x\": 1}".to_owned()]);
     let error = HeldOut::default().read(&empty).unwrap_err().to_string();
     assert!(
