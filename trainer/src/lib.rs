@@ -19,4 +19,5 @@ pub mod rows;
 pub mod score;
 pub mod stats;
 pub mod table;
+pub mod train;
 pub mod usage;

@@ -100,6 +100,11 @@ impl<T: DeserializeOwned> RowReader<T> {
         }
     }
 
+    /// The line of the row read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
     fn read(&mut self) -> Result<Option<T>, RowError> {
         loop {
             self.buffer.clear();
