@@ -10,6 +10,7 @@ mod levenshtein;
 pub mod mask;
 pub mod objective;
 pub mod recipe;
+pub mod run;
 pub mod sample;
 pub mod schedule;
 pub mod set;

@@ -15,7 +15,7 @@ use super::error::DataError;
 use super::example::{Renderer, Settings};
 use super::held_out::HeldOut;
 use super::mask::Marking;
-use super::objective::{Dpo, Objective, Orpo};
+use super::objective::{Dpo, Needs, Objective, Orpo};
 use super::schedule::Schedule;
 use super::set::{Sentinels, TrainingSet};
 use crate::usage::Usage;
@@ -365,13 +365,43 @@ impl TrainRecipe {
     /// # Errors
     /// [`DataError`] where layouts, end token or chat template do not fit.
     pub fn renderer(&self, format: &BoundFormat) -> Result<Renderer, DataError> {
+        self.renderer_with(format, self.settings())
+    }
+
+    fn renderer_with(
+        &self,
+        format: &BoundFormat,
+        settings: Settings,
+    ) -> Result<Renderer, DataError> {
         let chat = self
             .chat
             .as_ref()
             .filter(|_| self.rows == RowKind::Instruct);
         let chat = chat.map(|chat| Chat::bind(chat, format.tokenizer()));
         let layouts: Vec<(Layout, f64)> = self.layouts.clone().into_iter().collect();
-        Renderer::new(format, &layouts, chat.transpose()?, self.settings())
+        Renderer::new(format, &layouts, chat.transpose()?, settings)
+    }
+
+    /// What turns held-out rows into tokens: without variation, with the rejected completion or
+    /// without.
+    ///
+    /// # Errors
+    /// As [`Self::renderer`].
+    pub fn held_out_renderer(
+        &self,
+        format: &BoundFormat,
+        rejected: bool,
+    ) -> Result<Renderer, DataError> {
+        let needs = Needs {
+            rejected,
+            ..Needs::default()
+        };
+        let settings = Settings {
+            resplit: 0.0,
+            needs,
+            ..self.settings()
+        };
+        self.renderer_with(format, settings)
     }
 
     /// The recipe's rows, checked against what is held out.

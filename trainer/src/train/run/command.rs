@@ -1,0 +1,243 @@
+//! `truefill-trainer train`.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::json;
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::store::{Paths, Resolved, Store};
+
+use super::job::{Ended, Job, Outcome, sentence};
+use crate::checkpoint;
+use crate::progress::Progress;
+use crate::train::recipe::TrainRecipe;
+use crate::train::sample::Colour;
+use crate::train::set::{Claims, check_checkpoint};
+use crate::usage::Usage;
+
+/// Fine-tune a checkpoint: SFT, ORPO, DPO, FGit
+///
+/// Reads the table `[train]` of a recipe: which rows (`data`), which checkpoint, which objective, and
+/// how; docs/train.md has every key. Before the first step one sample is printed as the model will see
+/// it, and the run does not start where the data or the checkpoint do not fit.
+///
+/// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into its
+/// folder. Ctrl-C, SIGTERM, a kill or a power failure end it; the same command goes on from the last
+/// state, to the same weights. A second Ctrl-C ends it at once.
+///
+/// Examples:
+///   truefill-trainer train --recipe recipe.toml
+///   truefill-trainer train --recipe recipe.toml --output runs/try --steps 50
+///   truefill-trainer train --recipe recipe.toml --fresh
+#[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct TrainArgs {
+    /// The recipe; its table `[train]` is read, flags replace its keys
+    #[arg(long, value_name = "FILE")]
+    pub recipe: PathBuf,
+    /// The folder of the run
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// The checkpoint to start from: a file, a folder, or an id or alias in the store
+    #[arg(long, value_name = "NAME")]
+    pub checkpoint: Option<String>,
+    /// Steps in all, in place of the recipe's epochs
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Of every draw
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Threads [default: one for each core]
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Throw away what an earlier run left in the folder
+    #[arg(long)]
+    pub fresh: bool,
+    /// Print figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl TrainArgs {
+    fn recipe(&self) -> Result<TrainRecipe> {
+        let mut recipe = TrainRecipe::read(&self.recipe)?;
+        recipe.output = self.output.clone().or(recipe.output);
+        recipe.steps = self.steps.or(recipe.steps);
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+        recipe.device = self.device.clone().unwrap_or(recipe.device);
+        recipe.checkpoint = self.checkpoint.clone().unwrap_or(recipe.checkpoint);
+        recipe.check()?;
+        Ok(recipe)
+    }
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// What [`Job::run`] says.
+pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
+    let recipe = args.recipe()?;
+    let Some(output) = &recipe.output else {
+        let expected = "expected a folder for the run, in `--output` or in `output` of `[train]`";
+        return Err(Usage::error(expected));
+    };
+    let (path, claims) = resolve(&recipe.checkpoint, args.recipe.parent())?;
+    let opened = Checkpoint::open(&path)?;
+    let tokenizer = opened.tokenizer()?.clone();
+    let claims = Claims {
+        vocabulary: opened.config.vocabulary,
+        ..claims
+    };
+    drop(opened);
+    let named = recipe.format.as_deref();
+    let named = named.or(claims.format.as_ref().map(|format| format.name.as_str()));
+    let format = checkpoint::format(named, &tokenizer)?;
+    check_checkpoint(&claims, &tokenizer, &format, recipe.teach_format)?;
+    let stop = on_signals()?;
+    let progress = Progress::new("train");
+    let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Colour::Always,
+        false => Colour::Never,
+    };
+    let mut lines = String::new();
+    let mut show = |sample: &str| -> Result<()> {
+        match args.json {
+            true => lines.push_str(sample),
+            false => writeln!(out, "{sample}").and_then(|()| out.flush())?,
+        }
+        Ok(())
+    };
+    let job = Job {
+        checkpoint_sha256: checkpoint::sha256(&path)?,
+        recipe: &recipe,
+        checkpoint: &path,
+        format: &format,
+        output,
+        fresh: args.fresh,
+        show: &mut show,
+        colour,
+        progress: &progress,
+        stop: &|| stop.load(Ordering::Relaxed),
+        clock: &SystemTime::now,
+    };
+    let outcome = match args.threads {
+        None => job.run()?,
+        Some(threads) => {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build_global()
+                .context("threads cannot be started")?;
+            job.run()?
+        }
+    };
+    print(&outcome, output, args.json, out)
+}
+
+/// A checkpoint's place, and what the store says about it.
+fn resolve(wanted: &str, beside: Option<&Path>) -> Result<(PathBuf, Claims)> {
+    let relative = beside.unwrap_or(Path::new("")).join(wanted);
+    if relative.exists() {
+        return Ok((relative, Claims::default()));
+    }
+    let store = Store::open(&Paths::from_env()?.store())?;
+    match store.resolve(wanted)? {
+        Resolved::Path(path) => Ok((path, Claims::default())),
+        Resolved::Stored(stored) => {
+            let about = stored.manifest.about();
+            let claims = Claims {
+                tokenizer_sha256: Some(about.tokenizer_sha256.to_string()),
+                format: Some(about.format.clone()),
+                vocabulary: 0,
+            };
+            Ok((stored.folder, claims))
+        }
+    }
+}
+
+/// Set by the first SIGINT or SIGTERM; the second ends the program as if there were no handler.
+fn on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                if signal().await.is_err() {
+                    return;
+                }
+                told.store(true, Ordering::Relaxed);
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "stopping after this step; once more ends it at once"
+                );
+                let _ = signal().await;
+                std::process::exit(130);
+            });
+        })?;
+    Ok(stop)
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+fn print(outcome: &Outcome, output: &Path, as_json: bool, out: &mut dyn Write) -> Result<()> {
+    let place = &outcome.place;
+    if as_json {
+        let ended = match outcome.ended {
+            Ended::Done => "done",
+            Ended::Early => "early",
+            Ended::Stopped => "stopped",
+        };
+        let figures = json!({
+            "ended": ended,
+            "step": place.step,
+            "steps": outcome.steps,
+            "tokens": place.tokens,
+            "trained_values": outcome.trained_values,
+            "best": place.best,
+            "rows": outcome.counts,
+        });
+        writeln!(out, "{}", serde_json::to_string_pretty(&figures)?)?;
+        return Ok(());
+    }
+    let (step, steps) = (place.step, outcome.steps);
+    let shown = output.display();
+    match outcome.ended {
+        Ended::Done => writeln!(out, "{steps} steps are done; {shown} has states and report")?,
+        Ended::Early => writeln!(
+            out,
+            "ended after step {step} of {steps}: the held-out rows' exact match rises no more"
+        )?,
+        Ended::Stopped => writeln!(
+            out,
+            "stopped after step {step} of {steps}; the same command goes on"
+        )?,
+    }
+    if let Some(best) = &place.best {
+        writeln!(out, "best: {}", sentence(best))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! From a recipe to a model that is trained.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use candle_core::Device;
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::device::{self, Choice};
+use truefill_model::fim::{BoundFormat, FimFormat};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
+use truefill_model::training::{
+    AdamSettings, AdapterOptions, GradDecoder, Options, Precision, Trained,
+};
+use truefill_model::weights::LayerPart;
+
+use crate::train::example::Renderer;
+use crate::train::recipe::{Parameters, Precision as Wanted, TrainRecipe};
+use crate::usage::Usage;
+
+/// Matrices by their names in PEFT.
+const TARGETS: [(&str, LayerPart); 9] = [
+    ("q_proj", LayerPart::Q),
+    ("k_proj", LayerPart::K),
+    ("v_proj", LayerPart::V),
+    ("o_proj", LayerPart::O),
+    ("gate_proj", LayerPart::Gate),
+    ("up_proj", LayerPart::Up),
+    ("down_proj", LayerPart::Down),
+    // StarCoder2's names.
+    ("c_fc", LayerPart::Up),
+    ("c_proj", LayerPart::Down),
+];
+
+/// Loads the checkpoint's parameters to be trained as the recipe says.
+///
+/// # Errors
+/// What is wrong with the checkpoint, targets that do not exist, and a device that is not there.
+pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Result<GradDecoder> {
+    let opened = Checkpoint::open(checkpoint)?;
+    let device = match device::choose(&recipe.device)? {
+        Choice::Cpu => Device::Cpu,
+        Choice::Accelerator { device, .. } => device,
+    };
+    let trained = match recipe.parameters {
+        Parameters::Full => Trained::All,
+        Parameters::Lora => Trained::Adapter(AdapterOptions {
+            rank: recipe.lora.rank,
+            alpha: recipe.lora.alpha as f32,
+            targets: targets(&recipe.lora.targets)?,
+            rows: match recipe.lora.new_rows {
+                true => new_rows(renderer.format(), renderer.tokenizer(), renderer.end()),
+                false => Vec::new(),
+            },
+            seed: recipe.seed,
+        }),
+    };
+    let options = Options {
+        trained,
+        precision: match (recipe.precision, &device) {
+            (Wanted::Auto, Device::Cpu) | (Wanted::F32, _) => Precision::F32,
+            (Wanted::Auto | Wanted::Bf16, _) => Precision::Bf16,
+        },
+        recompute: usize::from(recipe.recompute),
+        device,
+    };
+    GradDecoder::load(opened.config.clone(), &*opened.weights, &options)
+        .with_context(|| format!("{}: cannot be trained", checkpoint.display()))
+}
+
+fn targets(names: &[String]) -> Result<Vec<LayerPart>> {
+    let mut parts = Vec::new();
+    for name in names {
+        let found = TARGETS.iter().find(|(target, _)| target == name);
+        let Some((_, part)) = found else {
+            let known: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();
+            return Err(Usage::error(format!(
+                "section `[train.lora]`: unknown matrix `{name}` in `targets`, expected some of: {}",
+                known.join(", ")
+            )));
+        };
+        if !parts.contains(part) {
+            parts.push(*part);
+        }
+    }
+    Ok(parts)
+}
+
+/// The tokens that a format gives a meaning to.
+fn new_rows(format: &BoundFormat, tokenizer: &Tokenizer, end: TokenId) -> Vec<TokenId> {
+    let sentinels = FimFormat::builtin(format.name()).into_iter();
+    let sentinels = sentinels.flat_map(|format| format.sentinels());
+    let mut rows: Vec<TokenId> = sentinels.filter_map(|name| tokenizer.id(name)).collect();
+    rows.push(end);
+    rows.sort();
+    rows.dedup();
+    rows
+}
+
+/// The optimiser's settings.
+pub fn adam(recipe: &TrainRecipe) -> AdamSettings {
+    AdamSettings {
+        beta1: recipe.adam.beta1,
+        beta2: recipe.adam.beta2,
+        epsilon: recipe.adam.epsilon,
+        weight_decay: recipe.adam.weight_decay,
+    }
+}

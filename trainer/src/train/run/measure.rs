@@ -1,0 +1,243 @@
+//! Figures on held-out rows during training: what the checkpoint would do if it were served now.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::fim::BoundFormat;
+use truefill_model::generate::{Flow, Limits, Sampling, StopReason, generate};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
+use truefill_model::training::GradDecoder;
+use truefill_model::weights::{MemoryWeights, Naming, WeightDtype};
+
+use super::step::batch;
+use crate::corpus::stable_hash;
+use crate::train::data::{TrainRow, read};
+use crate::train::example::{Example, Rendered};
+use crate::train::recipe::TrainRecipe;
+
+/// Rows whose probabilities are computed at once.
+const AT_ONCE: usize = 8;
+
+/// What was measured after a step. Shares are of `rows`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Steps that were done.
+    pub step: u64,
+    /// Rows measured.
+    pub rows: u64,
+    /// Share of the greedy completions that are the golden one, white space collapsed.
+    pub exact_match: f64,
+    /// 1 − Levenshtein's distance in characters over the longer one's, the average.
+    pub edit_similarity: f64,
+    /// Share of the completions that ended by themselves.
+    pub end_rate: f64,
+    /// Share of the completions with more lines than the golden one.
+    pub over_generation: f64,
+    /// The golden completion's log-probability in nats, its end included; the average.
+    pub chosen_log_prob: f64,
+    /// The same of a rejected completion; 0 without pairs.
+    pub rejected_log_prob: f64,
+    /// Share of the pairs whose golden completion is likelier.
+    pub preference_accuracy: f64,
+    /// Rows with a rejected completion.
+    pub pairs: u64,
+}
+
+impl Measured {
+    /// Whether it is better than another: by exact match, then by the golden completions'
+    /// probability.
+    pub fn is_better(&self, other: &Self) -> bool {
+        let key = |m: &Self| (m.exact_match, m.chosen_log_prob);
+        key(self) > key(other)
+    }
+
+    /// The columns of the figures' file.
+    pub fn columns(&self) -> [(&'static str, f64); 9] {
+        [
+            ("eval_rows", self.rows as f64),
+            ("eval_exact_match", self.exact_match),
+            ("eval_edit_similarity", self.edit_similarity),
+            ("eval_end_rate", self.end_rate),
+            ("eval_over_generation", self.over_generation),
+            ("eval_chosen_log_prob", self.chosen_log_prob),
+            ("eval_rejected_log_prob", self.rejected_log_prob),
+            ("eval_margin", self.chosen_log_prob - self.rejected_log_prob),
+            ("eval_preference_accuracy", self.preference_accuracy),
+        ]
+    }
+}
+
+/// The rows that are measured.
+pub struct HeldOutRows {
+    examples: Vec<(Example, String)>,
+    tokenizer: Tokenizer,
+    stop: Vec<TokenId>,
+    max_tokens: usize,
+}
+
+impl HeldOutRows {
+    /// Reads the rows of `[train.eval]`, and renders those that the seed draws: without variation, both
+    /// completions where there are two.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn open(recipe: &TrainRecipe, format: &BoundFormat) -> Result<Self> {
+        let alone = recipe.held_out_renderer(format, false)?;
+        let both = recipe.held_out_renderer(format, true)?;
+        let mut rows: Vec<TrainRow> = Vec::new();
+        for file in &recipe.eval.data {
+            rows.extend(read(file, recipe.rows)?);
+        }
+        rows.sort_by_key(|row| stable_hash(recipe.seed, &[b"held out", row.place.id.as_bytes()]));
+        let mut examples = Vec::new();
+        for row in rows {
+            if examples.len() == recipe.eval.rows {
+                break;
+            }
+            let renderer = match row.rejected {
+                Some(_) => &both,
+                None => &alone,
+            };
+            if let Rendered::Whole(example) = renderer.render(&row, 0)? {
+                examples.push((*example, row.chosen));
+            }
+        }
+        let mut stop = alone.format().stop_tokens().to_vec();
+        stop.push(alone.end());
+        Ok(Self {
+            examples,
+            tokenizer: alone.tokenizer().clone(),
+            stop,
+            max_tokens: recipe.eval.max_tokens,
+        })
+    }
+
+    /// Nothing is to be measured.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty()
+    }
+
+    /// Measures the weights as they are after `step` steps: completions by the engine that serves,
+    /// probabilities by the one that trains. `None` where `stop` said so.
+    ///
+    /// # Errors
+    /// What the engines report.
+    pub fn measure(
+        &self,
+        decoder: &mut GradDecoder,
+        step: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Measured>> {
+        let mut measured = Measured {
+            step,
+            rows: self.examples.len() as u64,
+            ..Measured::default()
+        };
+        let served = served(decoder, self.positions())?;
+        let mut cache = served.cache(self.positions())?;
+        for (example, golden) in &self.examples {
+            if stop() {
+                return Ok(None);
+            }
+            let limits = Limits {
+                max_new_tokens: self.max_tokens,
+                stop_tokens: &self.stop,
+                banned_before_text: &[],
+                deadline: None,
+            };
+            let found = generate(
+                &served,
+                &mut cache,
+                &self.tokenizer,
+                &example.prompt,
+                Sampling::GREEDY,
+                &limits,
+                &Instant::now,
+                &|| false,
+                &mut |_| Flow::Continue,
+            )?;
+            measured.see(&found.text, golden, matches!(found.stop, StopReason::StopToken(_)));
+        }
+        drop(served);
+        for part in self.examples.chunks(AT_ONCE) {
+            if stop() {
+                return Ok(None);
+            }
+            let examples: Vec<Example> = part.iter().map(|(example, _)| example.clone()).collect();
+            measured.score(decoder, &examples)?;
+        }
+        measured.divide();
+        Ok(Some(measured))
+    }
+
+    fn positions(&self) -> usize {
+        let longest = self.examples.iter().map(|(example, _)| example.prompt.len());
+        longest.max().unwrap_or_default() + self.max_tokens + 1
+    }
+}
+
+impl Measured {
+    fn see(&mut self, found: &str, golden: &str, ended: bool) {
+        let collapse = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines = |text: &str| text.trim_end().matches('\n').count();
+        self.exact_match += f64::from(u8::from(collapse(found) == collapse(golden)));
+        self.edit_similarity += strsim::normalized_levenshtein(found, golden);
+        self.end_rate += f64::from(u8::from(ended));
+        self.over_generation += f64::from(u8::from(lines(found) > lines(golden)));
+    }
+
+    fn score(&mut self, decoder: &GradDecoder, examples: &[Example]) -> Result<()> {
+        let scores = decoder.score(&batch(decoder, examples, false)?)?;
+        let mut logs = scores.log_probabilities.into_iter().map(f64::from);
+        for example in examples {
+            let mut sum = |count: usize| logs.by_ref().take(count).sum::<f64>();
+            let chosen = sum(example.chosen.len());
+            self.chosen_log_prob += chosen;
+            if !example.rejected.is_empty() {
+                let rejected = sum(example.rejected.len());
+                self.rejected_log_prob += rejected;
+                self.preference_accuracy += f64::from(u8::from(chosen > rejected));
+                self.pairs += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn divide(&mut self) {
+        let (rows, pairs) = (self.rows.max(1) as f64, self.pairs.max(1) as f64);
+        self.exact_match /= rows;
+        self.edit_similarity /= rows;
+        self.end_rate /= rows;
+        self.over_generation /= rows;
+        self.chosen_log_prob /= rows;
+        self.rejected_log_prob /= pairs;
+        self.preference_accuracy /= pairs;
+    }
+}
+
+/// The weights as serving would hold them.
+fn served(decoder: &mut GradDecoder, positions: usize) -> Result<Decoder> {
+    decoder.merge()?;
+    let built = build(decoder, positions);
+    decoder.unmerge()?;
+    built
+}
+
+fn build(decoder: &GradDecoder, positions: usize) -> Result<Decoder> {
+    let names = decoder.parameters().iter().map(|p| p.name.as_str());
+    let naming = match names.clone().any(|name| name.starts_with("blk.")) {
+        true => Naming::Gguf,
+        false => Naming::Hub,
+    };
+    let mut weights = MemoryWeights::new(naming);
+    for parameter in decoder.parameters() {
+        let values = decoder.values(&parameter.name)?;
+        weights.insert(&*parameter.name, WeightDtype::F32, &parameter.shape, &values)?;
+    }
+    let config = decoder.config().clone();
+    Ok(Decoder::on_cpu(config, &weights, Precision::Serving, positions)?)
+}

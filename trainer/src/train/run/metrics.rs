@@ -1,0 +1,202 @@
+//! The figures of every step: a CSV for people and programs, event files for TensorBoard.
+//!
+//! The CSV is what counts. A run that goes on cuts it back to its state's step and writes the event
+//! file again from it, so that both are those of one run without interruption.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::folder::RunFolder;
+use crate::rows::write_whole;
+
+/// The columns in front of all others; the others are looked up by name.
+const COLUMNS: &[&str] = &[
+    "step",
+    "epoch",
+    "seconds",
+    "learning_rate",
+    "gradient_norm",
+    "tokens",
+    "tokens_per_second",
+    "loss",
+    "chosen_log_prob",
+    "chosen_token_log_prob",
+    "end_log_prob",
+    "rejected_log_prob",
+    "margin",
+    "reward_accuracy",
+    "chosen_drift",
+    "weight",
+    "clamped",
+    "unmarked",
+    "eval_rows",
+    "eval_exact_match",
+    "eval_edit_similarity",
+    "eval_end_rate",
+    "eval_over_generation",
+    "eval_chosen_log_prob",
+    "eval_rejected_log_prob",
+    "eval_margin",
+    "eval_preference_accuracy",
+];
+
+/// Figures by the names of their columns.
+pub type Row = BTreeMap<&'static str, f64>;
+
+/// Writes the figures.
+pub struct Metrics {
+    csv: PathBuf,
+    out: File,
+    events: File,
+    rows: Vec<Row>,
+}
+
+impl Metrics {
+    /// Goes on behind `step`: what stands after it in the file was not kept by a state.
+    ///
+    /// # Errors
+    /// What the file system says, and a file that is not this program's.
+    pub fn open(folder: &RunFolder, step: u64) -> Result<Self> {
+        let csv = folder.join("metrics.csv");
+        let rows = match csv.exists() {
+            true => read(&csv, step)?,
+            false => Vec::new(),
+        };
+        let mut text = COLUMNS.join(",") + "\n";
+        rows.iter().for_each(|row| text += &line(row));
+        write_whole(&csv, text.as_bytes()).with_context(|| csv.display().to_string())?;
+        let out = File::options().append(true).open(&csv)?;
+        let mut events = Vec::new();
+        events.extend(event::record(&event::header()));
+        rows.iter().for_each(|row| events.extend(event::of(row)));
+        let path = folder.join("events.out.tfevents.0.truefill");
+        write_whole(&path, &events).with_context(|| path.display().to_string())?;
+        let events = File::options().append(true).open(&path)?;
+        Ok(Self {
+            csv,
+            out,
+            events,
+            rows,
+        })
+    }
+
+    /// Appends a step's figures.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&mut self, row: Row) -> Result<()> {
+        debug_assert!(row.keys().all(|name| COLUMNS.contains(name)));
+        let shown = || self.csv.display().to_string();
+        self.out.write_all(line(&row).as_bytes()).with_context(shown)?;
+        self.events.write_all(&event::of(&row)).with_context(shown)?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// All rows so far.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+}
+
+fn line(row: &Row) -> String {
+    let cells = COLUMNS.iter().map(|name| match row.get(name) {
+        Some(value) => format!("{value}"),
+        None => String::new(),
+    });
+    cells.collect::<Vec<_>>().join(",") + "\n"
+}
+
+/// The rows up to `step`. A last line that a kill cut off is left out.
+fn read(csv: &std::path::Path, step: u64) -> Result<Vec<Row>> {
+    let shown = csv.display();
+    let text = std::fs::read_to_string(csv).with_context(|| shown.to_string())?;
+    let mut lines = text.split_inclusive('\n');
+    let head = lines.next().unwrap_or_default().trim_end();
+    ensure!(
+        head == COLUMNS.join(","),
+        "{shown}: expected the columns of this version, found others; move the file away"
+    );
+    let mut rows = Vec::new();
+    for line in lines.filter(|line| line.ends_with('\n')) {
+        let cells = line.trim_end().split(',');
+        let named = COLUMNS.iter().zip(cells);
+        let row: Row = named
+            .filter_map(|(name, cell)| Some((*name, cell.parse().ok()?)))
+            .collect();
+        if row.get("step").is_some_and(|at| *at <= step as f64) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// TensorBoard's event files: protocol buffers (`tensorflow.Event`) in TFRecord framing.
+mod event {
+    use super::Row;
+
+    /// A record: length, its checksum, data, their checksum.
+    pub fn record(data: &[u8]) -> Vec<u8> {
+        let length = (data.len() as u64).to_le_bytes();
+        let mut out = length.to_vec();
+        out.extend(masked(&length).to_le_bytes());
+        out.extend(data);
+        out.extend(masked(data).to_le_bytes());
+        out
+    }
+
+    fn masked(data: &[u8]) -> u32 {
+        crc32c::crc32c(data)
+            .rotate_right(15)
+            .wrapping_add(0xa282_ead8)
+    }
+
+    /// `Event { file_version: "brain.Event:2" }`.
+    pub fn header() -> Vec<u8> {
+        let mut out = Vec::new();
+        bytes(&mut out, 3, b"brain.Event:2");
+        out
+    }
+
+    /// One record with all figures of a row.
+    pub fn of(row: &Row) -> Vec<u8> {
+        let mut summary = Vec::new();
+        for (name, value) in row {
+            if matches!(*name, "step" | "seconds") {
+                continue;
+            }
+            let group = if name.starts_with("eval_") { "eval" } else { "train" };
+            let tag = format!("{group}/{}", name.trim_start_matches("eval_"));
+            let mut item = Vec::new();
+            bytes(&mut item, 1, tag.as_bytes());
+            item.push(2 << 3 | 5);
+            item.extend((*value as f32).to_le_bytes());
+            bytes(&mut summary, 1, &item);
+        }
+        let mut event = vec![1 << 3 | 1];
+        event.extend(row.get("seconds").copied().unwrap_or_default().to_le_bytes());
+        event.push(2 << 3);
+        varint(&mut event, row.get("step").copied().unwrap_or_default() as u64);
+        bytes(&mut event, 5, &summary);
+        record(&event)
+    }
+
+    /// A length-delimited field.
+    fn bytes(out: &mut Vec<u8>, field: u8, data: &[u8]) {
+        out.push(field << 3 | 2);
+        varint(out, data.len() as u64);
+        out.extend(data);
+    }
+
+    fn varint(out: &mut Vec<u8>, mut value: u64) {
+        while value >= 0x80 {
+            out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        out.push(value as u8);
+    }
+}
