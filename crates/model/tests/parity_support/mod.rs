@@ -42,8 +42,12 @@ pub struct Reference {
 
 impl Reference {
     pub fn open(model: &Path) -> Self {
+        Self::read(&model.join("reference.safetensors"))
+    }
+
+    pub fn read(file: &Path) -> Self {
         Self {
-            bytes: std::fs::read(model.join("reference.safetensors")).expect("reference"),
+            bytes: std::fs::read(file).expect("reference"),
         }
     }
 
