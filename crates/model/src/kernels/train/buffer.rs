@@ -201,3 +201,40 @@ pub fn narrow(value: f32) -> bf16 {
     let quiet = (bits >> 16) | 0x40;
     bf16::from_bits(if value.is_nan() { quiet } else { rounded } as u16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_and_given_back() {
+        let pool = Arc::new(Pool::default());
+        let place = pool.take::<f32>(10_000).as_ptr();
+        let again = pool.take::<f32>(9_000);
+        assert_eq!(again.as_ptr(), place, "a little larger is good enough");
+        assert_ne!(pool.take::<f32>(100).as_ptr(), place, "in use");
+        drop(again);
+        let free = |pool: &Pool| pool.floats.lock().expect("whole").free.len();
+        pool.age();
+        assert_eq!(free(&pool), 2, "used in the batch before");
+        pool.age();
+        assert_eq!(free(&pool), 0, "unused for a batch");
+    }
+
+    #[test]
+    fn rounding_is_that_of_the_library() {
+        for value in [
+            0.0,
+            1.0,
+            -1.003_906_3,
+            1.011_718_8,
+            3.4e38,
+            1e-40,
+            f32::INFINITY,
+        ] {
+            assert_eq!(narrow(value), bf16::from_f32(value), "{value}");
+            assert_eq!(widen(narrow(value)), bf16::from_f32(value).to_f32());
+        }
+        assert!(narrow(f32::NAN).is_nan());
+    }
+}

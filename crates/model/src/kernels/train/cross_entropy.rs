@@ -264,3 +264,141 @@ impl Head<'_> {
 }
 
 const _: () = assert!(BLOCK <= ROWS, "a block of sums fits into a piece");
+
+#[cfg(test)]
+mod tests {
+    use super::super::panels::Precision;
+    use super::*;
+
+    const HIDDEN: usize = 6;
+    /// Three chunks, the last one ragged.
+    const VOCABULARY: usize = 2 * COLUMNS + 37;
+
+    fn noise(count: usize, seed: u64) -> Vec<f32> {
+        use rand::{RngExt, SeedableRng};
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        (0..count)
+            .map(|_| random.random_range(-1.5f32..1.5))
+            .collect()
+    }
+
+    struct Case {
+        pool: Arc<Pool>,
+        weight: Vec<f32>,
+        x: Vec<f32>,
+        targets: Vec<u32>,
+        lengths: Vec<usize>,
+        coefficients: Vec<f32>,
+    }
+
+    impl Case {
+        /// More rows than a piece holds; one sequence is cut.
+        fn new() -> Self {
+            let lengths = vec![30, 0, BLOCK + 5, 1, 1500];
+            let rows: usize = lengths.iter().sum();
+            assert!(rows > ROWS);
+            Self {
+                pool: Arc::new(Pool::default()),
+                weight: noise(VOCABULARY * HIDDEN, 1),
+                x: noise(rows * HIDDEN, 2),
+                targets: (0..rows)
+                    .map(|row| (row * 7919 % VOCABULARY) as u32)
+                    .collect(),
+                coefficients: noise(rows, 3),
+                lengths,
+            }
+        }
+
+        fn run<R>(&self, run: impl FnOnce(&Head<'_>) -> R) -> R {
+            let mut x = self.pool.take::<f32>(self.x.len());
+            x.copy_from_slice(&self.x);
+            run(&Head {
+                pool: &self.pool,
+                format: Format::of(Precision::F32),
+                weight: &self.weight,
+                x: &Kept::Full(x),
+                hidden: HIDDEN,
+                targets: &self.targets,
+                lengths: &self.lengths,
+            })
+        }
+
+        /// Softmax as it is defined, in `f64`: chances of a row.
+        fn chances(&self, row: usize) -> Vec<f64> {
+            let x = &self.x[row * HIDDEN..][..HIDDEN];
+            let logit = |w: &[f32]| -> f64 {
+                w.iter()
+                    .zip(x)
+                    .map(|(w, x)| f64::from(*w) * f64::from(*x))
+                    .sum()
+            };
+            let weights: Vec<f64> = self
+                .weight
+                .chunks_exact(HIDDEN)
+                .map(|w| logit(w).exp())
+                .collect();
+            let total: f64 = weights.iter().sum();
+            weights.into_iter().map(|weight| weight / total).collect()
+        }
+    }
+
+    #[test]
+    fn log_probabilities_match_their_definition() {
+        let case = Case::new();
+        let rows = case.run(|head| head.forward());
+        for row in [0, 29, 30, 700, 2047, 2048, rows.len() - 1] {
+            let chances = case.chances(row);
+            let exact = chances[case.targets[row] as usize].ln();
+            let found = f64::from(rows[row].log_probability());
+            assert!((found - exact).abs() < 1e-5, "{row}: {found} {exact}");
+            let best = (0..VOCABULARY).max_by(|a, b| chances[*a].total_cmp(&chances[*b]));
+            assert_eq!(Some(rows[row].best() as usize), best, "{row}");
+        }
+    }
+
+    #[test]
+    fn gradients_match_their_definition() {
+        let case = Case::new();
+        let mut dx = vec![f32::NAN; case.x.len()];
+        let mut dw = vec![1.0; case.weight.len()];
+        let ids = [5, COLUMNS as u32 - 1, COLUMNS as u32, VOCABULARY as u32 - 1];
+        let mut rows_dw = vec![1.0; ids.len() * HIDDEN];
+        case.run(|head| {
+            let rows = head.forward();
+            let sink = HeadGradient::Whole(&mut dw);
+            head.backward(&rows, &case.coefficients, &mut dx, sink);
+            let mut again = vec![0.0; dx.len()];
+            let sink = HeadGradient::Rows(&ids, &mut rows_dw);
+            head.backward(&rows, &case.coefficients, &mut again, sink);
+            assert!(dx == again, "what is trained changes no other gradient");
+        });
+        let mut expected = vec![1.0f64; dw.len()];
+        for (row, coefficient) in case.coefficients.iter().enumerate() {
+            let mut slopes: Vec<f64> = case.chances(row).iter().map(|p| -p).collect();
+            slopes[case.targets[row] as usize] += 1.0;
+            let mut exact = [0.0; HIDDEN];
+            for (token, slope) in slopes.iter().enumerate() {
+                for (i, exact) in exact.iter_mut().enumerate() {
+                    let slope = slope * f64::from(*coefficient);
+                    *exact += slope * f64::from(case.weight[token * HIDDEN + i]);
+                    expected[token * HIDDEN + i] += slope * f64::from(case.x[row * HIDDEN + i]);
+                }
+            }
+            for (i, exact) in exact.iter().enumerate() {
+                let found = f64::from(dx[row * HIDDEN + i]);
+                assert!((found - exact).abs() < 1e-5, "{row} {i}: {found} {exact}");
+            }
+        }
+        for (found, exact) in dw.iter().zip(&expected) {
+            assert!((f64::from(*found) - exact).abs() < 1e-4, "{found} {exact}");
+        }
+        for (id, row) in ids.iter().zip(rows_dw.chunks_exact(HIDDEN)) {
+            for (found, exact) in row.iter().zip(&expected[*id as usize * HIDDEN..]) {
+                assert!(
+                    (f64::from(*found) - exact).abs() < 1e-4,
+                    "{id}: {found} {exact}"
+                );
+            }
+        }
+    }
+}

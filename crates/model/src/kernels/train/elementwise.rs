@@ -464,3 +464,137 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
     });
     partial.iter().sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(count: usize) -> Vec<f32> {
+        (0..count)
+            .map(|i| ((i * 2_654_435_761) % 1999) as f32 / 600.0 - 1.5)
+            .collect()
+    }
+
+    /// The slope of `loss` at each of `at`, by differences.
+    fn slopes(values: &[f32], at: &[usize], loss: impl Fn(&[f32]) -> f64) -> Vec<f64> {
+        let step = 1e-2f32;
+        at.iter()
+            .map(|at| {
+                let side = |step: f32| {
+                    let mut moved = values.to_vec();
+                    moved[*at] += step;
+                    loss(&moved)
+                };
+                (side(step) - side(-step)) / (2.0 * f64::from(step))
+            })
+            .collect()
+    }
+
+    fn weighed(values: &Kept, by: &[f32]) -> f64 {
+        let mut wide = vec![0.0; by.len()];
+        values.values().widen(0, &mut wide);
+        wide.iter()
+            .zip(by)
+            .map(|(v, b)| f64::from(*v) * f64::from(*b))
+            .sum()
+    }
+
+    #[test]
+    fn pieces_hold_rows_of_one_sequence() {
+        assert_eq!(
+            pieces(&[3, 0, ROWS + 1]),
+            [0..3, 3..3 + ROWS, 3 + ROWS..4 + ROWS]
+        );
+    }
+
+    #[test]
+    fn norms_have_their_gradients() {
+        let pool = Arc::new(Pool::default());
+        let (width, rows) = (12, 70);
+        let (x, dy) = (noise(rows * width), noise(rows * width + 5)[5..].to_vec());
+        let weight: Vec<f32> = noise(width).iter().map(|w| 1.0 + 0.2 * w).collect();
+        let shift = vec![0.25; width];
+        for bias in [None, Some(&*shift)] {
+            let with = |x: &[f32], weight: &[f32], bias: Option<&[f32]>| {
+                let norm_of = NormParameters {
+                    weight,
+                    bias,
+                    epsilon: 1e-5,
+                };
+                weighed(&norm(&pool, Precision::F32, x, norm_of), &dy)
+            };
+            let parameters = NormParameters {
+                weight: &weight,
+                bias,
+                epsilon: 1e-5,
+            };
+            let (mut dx, mut dw, mut db) = (vec![1.0; x.len()], vec![0.0; width], vec![0.0; width]);
+            let sinks = NormGradients {
+                weight: Some(&mut dw),
+                bias: Some(&mut db),
+            };
+            norm_backward(
+                &pool,
+                &x,
+                &dy,
+                parameters,
+                &mut dx,
+                sinks,
+                &pieces(&[7, 63]),
+            );
+            let at = [0, 11, 400, 839];
+            for (at, slope) in at.iter().zip(slopes(&x, &at, |x| with(x, &weight, bias))) {
+                let found = f64::from(dx[*at]) - 1.0;
+                assert!(
+                    (found - slope).abs() < 2e-3,
+                    "{bias:?} x[{at}]: {found} {slope}"
+                );
+            }
+            for (at, slope) in [0, 7]
+                .iter()
+                .zip(slopes(&weight, &[0, 7], |w| with(&x, w, bias)))
+            {
+                assert!((f64::from(dw[*at]) - slope).abs() < 1e-2, "weight[{at}]");
+            }
+            if let Some(bias) = bias {
+                let slope = slopes(bias, &[3], |b| with(&x, &weight, Some(b)))[0];
+                assert!((f64::from(db[3]) - slope).abs() < 1e-2, "bias");
+            }
+        }
+    }
+
+    #[test]
+    fn activations_have_their_gradients() {
+        let pool = Arc::new(Pool::default());
+        let width = 20;
+        let (joint, dy) = (noise(6 * width), noise(3 * width + 9)[9..].to_vec());
+        let at = [0, 19, 20, 61, 119];
+        let gated = |joint: &[f32]| weighed(&gated_silu(&pool, Precision::F32, joint, width), &dy);
+        let mut kept = pool.take::<f32>(joint.len());
+        kept.copy_from_slice(&joint);
+        let found = gated_silu_backward(&pool, &Kept::Full(kept), &dy, width);
+        for (at, slope) in at.iter().zip(slopes(&joint, &at, gated)) {
+            let mut one = [0.0];
+            found.values().widen(*at, &mut one);
+            assert!(
+                (f64::from(one[0]) - slope).abs() < 1e-3,
+                "{at}: {one:?} {slope}"
+            );
+        }
+        let x = &joint[..dy.len()];
+        let plain = |x: &[f32]| weighed(&gelu(&pool, Precision::F32, x), &dy);
+        let mut found = dy.clone();
+        gelu_backward(Values::Full(x), &mut found);
+        for (at, slope) in [0, 7, 59].iter().zip(slopes(x, &[0, 7, 59], plain)) {
+            assert!((f64::from(found[*at]) - slope).abs() < 1e-3, "{at}");
+        }
+    }
+
+    #[test]
+    fn squares_are_summed_whole() {
+        let values = noise(40_001);
+        let exact: f64 = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+        assert!((sum_of_squares(&values) - exact).abs() < 1e-9 * exact);
+        assert!(sum_of_squares(&[1.0, f32::NAN]).is_nan());
+    }
+}
