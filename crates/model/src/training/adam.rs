@@ -113,7 +113,7 @@ impl AdamW {
         match engine {
             Engine::Cpu(engine) => {
                 let gradients = engine.gradients(model);
-                for (id, gradient) in gradients.iter().enumerate() {
+                for (id, gradient) in gradients.iter_mut().enumerate() {
                     let Some(gradient) = gradient else { continue };
                     let zeros = || vec![0.0; gradient.len()];
                     let moments = self.moments.entry(id).or_insert_with(|| Moments::Cpu {
@@ -128,7 +128,6 @@ impl AdamW {
                     adam(&mut parameter.values, gradient, first, second, step);
                 }
                 model.place_rows();
-                engine.clear();
                 Ok(())
             }
             Engine::Device(engine) => {

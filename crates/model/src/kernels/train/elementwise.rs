@@ -417,31 +417,29 @@ pub struct AdamStep {
     pub scale: f32,
 }
 
-/// Updates values and moments by one step.
+/// Updates values and moments by one step, and begins a new sum of gradients.
 pub fn adam(
     values: &mut [f32],
-    gradient: &[f32],
+    gradient: &mut [f32],
     first: &mut [f32],
     second: &mut [f32],
     step: AdamStep,
 ) {
-    let (all_first, all_second) = (SharedSlice::new(first), SharedSlice::new(second));
+    let all = [gradient, first, second].map(SharedSlice::new);
     each_element(values, |range, values| {
         // SAFETY: pieces are disjoint.
-        let (first, second) = unsafe {
-            (
-                all_first.slice(range.clone()),
-                all_second.slice(range.clone()),
-            )
-        };
-        let gradient = &gradient[range];
-        for i in 0..values.len() {
+        let [gradient, first, second] = [0, 1, 2].map(|i| unsafe { all[i].slice(range.clone()) });
+        let len = values.len();
+        let (values, gradient) = (&mut values[..len], &mut gradient[..len]);
+        let (first, second) = (&mut first[..len], &mut second[..len]);
+        for i in 0..len {
             let g = gradient[i] * step.scale;
             first[i] += (g - first[i]) * (1.0 - step.beta1);
             second[i] = second[i] * step.beta2 + (1.0 - step.beta2) * g * g;
             let denominator = second[i].sqrt() / step.correction + step.epsilon;
             values[i] = values[i] * step.decay - step.rate * (first[i] / denominator);
         }
+        gradient.fill(0.0);
     });
 }
 

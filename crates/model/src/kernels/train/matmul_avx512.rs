@@ -42,6 +42,33 @@ pub unsafe fn singles(a: *const u32, b: *const Line, panel: usize, steps: usize,
     }
 }
 
+/// Writes the sums to the tile. A macro, because a function would take them through memory; rows are
+/// told apart by constants for the same reason.
+macro_rules! store {
+    ($sums:ident, $tile:ident, $panels:ident) => {
+        let last = $tile.columns - ($panels - 1) * PANEL;
+        let last = ((1u32 << last) - 1) as __mmask16;
+        for row in 0..ROWS {
+            if row >= $tile.rows {
+                break;
+            }
+            for p in 0..$panels {
+                let mask = if p + 1 == $panels { last } else { 0xffff };
+                // SAFETY: the mask ends at the tile's columns.
+                unsafe {
+                    let at = $tile.out.add(row * $tile.stride + p * PANEL);
+                    let sum = if $tile.add {
+                        _mm512_add_ps(_mm512_maskz_loadu_ps(mask, at), $sums[row][p])
+                    } else {
+                        $sums[row][p]
+                    };
+                    _mm512_mask_storeu_ps(at, mask, sum);
+                }
+            }
+        }
+    };
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn pairs_tile<const P: usize>(
@@ -67,8 +94,7 @@ unsafe fn pairs_tile<const P: usize>(
             }
         }
     }
-    // SAFETY: the caller's promise.
-    unsafe { store(&sums, tile) };
+    store!(sums, tile, P);
 }
 
 #[inline]
@@ -95,28 +121,5 @@ unsafe fn singles_tile<const P: usize>(
             }
         }
     }
-    // SAFETY: the caller's promise.
-    unsafe { store(&sums, tile) };
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn store<const P: usize>(sums: &[[__m512; P]; ROWS], tile: Tile) {
-    let last = tile.columns - (P - 1) * PANEL;
-    let mask = ((1u32 << last) - 1) as __mmask16;
-    for (row, sums) in sums.iter().enumerate().take(tile.rows) {
-        for (p, sum) in sums.iter().enumerate() {
-            let mask = if p + 1 == P { mask } else { 0xffff };
-            // SAFETY: the mask ends at the tile's columns.
-            unsafe {
-                let at = tile.out.add(row * tile.stride + p * PANEL);
-                let old = if tile.add {
-                    _mm512_maskz_loadu_ps(mask, at)
-                } else {
-                    _mm512_setzero_ps()
-                };
-                _mm512_mask_storeu_ps(at, mask, _mm512_add_ps(old, *sum));
-            }
-        }
-    }
+    store!(sums, tile, P);
 }
