@@ -75,6 +75,17 @@ pub enum ModelError {
     /// The tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+    /// Sequences that cannot be trained on together.
+    #[error("sequence {sequence} of the batch: {problem}")]
+    Batch {
+        /// Its place.
+        sequence: usize,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// What is asked of a trainer does not fit its model.
+    #[error("{0}")]
+    Training(String),
     /// A broken promise inside this crate.
     #[error("internal error: {0}")]
     Internal(&'static str),

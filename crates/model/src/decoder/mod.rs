@@ -313,7 +313,7 @@ enum Take<'a> {
 }
 
 impl Take<'_> {
-    fn from<O: crate::ops::Ops>(
+    fn from<O: crate::ops::Ops<Activation = Tensor>>(
         &mut self,
         ops: &mut O,
         weights: &DecoderWeights<O::Weights>,

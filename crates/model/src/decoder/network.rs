@@ -1,8 +1,6 @@
 //! The decoder, once: a stack of pre-norm blocks of attention and feed-forward, for Llama, Qwen2
 //! and StarCoder2 alike. What differs between serving and training is behind [`Ops`].
 
-use candle_core::Tensor;
-
 use crate::error::Result;
 use crate::ops::{Ops, WeightSet};
 
@@ -55,7 +53,7 @@ pub fn hidden_states<O: Ops>(
     ops: &mut O,
     weights: &DecoderWeights<O::Weights>,
     tokens: &[u32],
-) -> Result<Tensor> {
+) -> Result<O::Activation> {
     let mut x = ops.embed(&weights.embedding, tokens)?;
     for (index, layer) in weights.layers.iter().enumerate() {
         ops.enter_layer(index)?;
@@ -68,8 +66,8 @@ pub fn hidden_states<O: Ops>(
 pub fn logits<O: Ops>(
     ops: &mut O,
     weights: &DecoderWeights<O::Weights>,
-    hidden: &Tensor,
-) -> Result<Tensor> {
+    hidden: &O::Activation,
+) -> Result<O::Activation> {
     let x = normed(ops, weights, hidden)?;
     ops.linear(&x, &weights.head)
 }
@@ -78,17 +76,18 @@ pub fn logits<O: Ops>(
 pub fn normed<O: Ops>(
     ops: &mut O,
     weights: &DecoderWeights<O::Weights>,
-    hidden: &Tensor,
-) -> Result<Tensor> {
+    hidden: &O::Activation,
+) -> Result<O::Activation> {
     ops.norm(hidden, &weights.output_norm)
 }
 
-fn block<O: Ops>(
+/// One block: attention, then the feed-forward network, each around its residual.
+pub fn block<O: Ops>(
     ops: &mut O,
     index: usize,
     layer: &LayerWeights<O::Weights>,
-    x: Tensor,
-) -> Result<Tensor> {
+    x: O::Activation,
+) -> Result<O::Activation> {
     let normed = ops.norm(&x, &layer.attention_norm)?;
     let attended = ops.attend(index, &normed, &layer.attention)?;
     let attended = ops.linear(&attended, &layer.output)?;

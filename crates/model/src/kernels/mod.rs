@@ -15,6 +15,7 @@ mod gemm_avx512;
 pub mod layer_kv;
 pub mod packed;
 pub mod parallel;
+pub mod train;
 
 /// `a * b + c`, fused where the hardware has it: without it `mul_add` is a slow library call.
 #[inline(always)]

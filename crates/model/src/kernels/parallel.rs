@@ -21,6 +21,40 @@ impl SharedOutput {
     }
 }
 
+/// A slice that several pieces of work write disjoint ranges of.
+pub(crate) struct SharedSlice<'a, T> {
+    start: *mut T,
+    len: usize,
+    lifetime: std::marker::PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: every user hands each piece a disjoint range.
+unsafe impl<T: Send> Send for SharedSlice<'_, T> {}
+// SAFETY: as above; the pointer itself is never changed.
+unsafe impl<T: Send> Sync for SharedSlice<'_, T> {}
+
+impl<'a, T> SharedSlice<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            lifetime: std::marker::PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// No other piece of work has a range that overlaps this one.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the caller promises that ranges are disjoint"
+    )]
+    pub(crate) unsafe fn slice(&self, range: std::ops::Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: the range lies inside, and the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}
+
 /// Splits `0..units` into one contiguous range a thread (or fewer, where there is less than
 /// `least` units of work for each) and runs them together.
 pub(crate) fn ranges(units: usize, least: usize, run: impl Fn(std::ops::Range<usize>) + Sync) {

@@ -122,6 +122,7 @@ pub struct CpuOps<'a> {
 
 impl Ops for CpuOps<'_> {
     type Weights = CpuWeights;
+    type Activation = Tensor;
 
     fn enter_layer(&mut self, _layer: usize) -> Result<()> {
         if (self.cancelled)() {

@@ -80,6 +80,7 @@ pub struct DeviceOps<'a> {
 
 impl Ops for DeviceOps<'_> {
     type Weights = DeviceWeights;
+    type Activation = Tensor;
 
     fn enter_layer(&mut self, _layer: usize) -> Result<()> {
         if (self.cancelled)() {

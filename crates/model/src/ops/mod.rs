@@ -1,14 +1,12 @@
 //! The operations that the decoder is written in, and their implementations: [`cpu`] and
 //! [`device`] infer (quantised or dense weights, KV cache written in place), [`grad`] is
-//! differentiable over padded batches.
+//! differentiable over batches, on the CPU and on devices.
 //!
-//! Activations are tensors `[rows, features]`, a row a token.
+//! Activations are `[rows, features]`, a row a token.
 
 pub mod cpu;
 pub mod device;
 pub mod grad;
-
-use candle_core::Tensor;
 
 use crate::error::Result;
 
@@ -30,6 +28,8 @@ pub trait WeightSet {
 pub trait Ops {
     /// What this implementation computes with.
     type Weights: WeightSet;
+    /// Rows of features between operations.
+    type Activation;
 
     /// Called before each layer.
     ///
@@ -42,39 +42,43 @@ pub trait Ops {
         &mut self,
         table: &<Self::Weights as WeightSet>::Embedding,
         tokens: &[u32],
-    ) -> Result<Tensor>;
+    ) -> Result<Self::Activation>;
 
     /// RMS norm, or layer norm where the weight has a bias.
-    fn norm(&mut self, x: &Tensor, weight: &<Self::Weights as WeightSet>::Norm) -> Result<Tensor>;
+    fn norm(
+        &mut self,
+        x: &Self::Activation,
+        weight: &<Self::Weights as WeightSet>::Norm,
+    ) -> Result<Self::Activation>;
 
     /// `x W^T + b`.
     fn linear(
         &mut self,
-        x: &Tensor,
+        x: &Self::Activation,
         weight: &<Self::Weights as WeightSet>::Linear,
-    ) -> Result<Tensor>;
+    ) -> Result<Self::Activation>;
 
     /// Projects queries, keys and values, rotates them to their positions and attends causally:
     /// `[tokens, heads * head_dim]`.
     fn attend(
         &mut self,
         layer: usize,
-        x: &Tensor,
+        x: &Self::Activation,
         weight: &<Self::Weights as WeightSet>::Attention,
-    ) -> Result<Tensor>;
+    ) -> Result<Self::Activation>;
 
     /// `silu(x G^T) * (x U^T)`.
     fn gated_silu(
         &mut self,
-        x: &Tensor,
+        x: &Self::Activation,
         weight: &<Self::Weights as WeightSet>::Gated,
-    ) -> Result<Tensor>;
+    ) -> Result<Self::Activation>;
 
     /// GELU in its tanh form.
-    fn gelu(&mut self, x: Tensor) -> Result<Tensor>;
+    fn gelu(&mut self, x: Self::Activation) -> Result<Self::Activation>;
 
     /// The residual sum.
-    fn add(&mut self, a: Tensor, b: Tensor) -> Result<Tensor>;
+    fn add(&mut self, a: Self::Activation, b: Self::Activation) -> Result<Self::Activation>;
 }
 
 /// Makes the weights of one implementation out of a source's tensors.
@@ -125,14 +129,8 @@ impl NamedWeight<'_> {
     /// Llama's GGUF files store the rows of queries and keys so that a rotated pair is adjacent
     /// (`2i`, `2i + 1`); the decoder pairs `i` with `i + head_dim / 2`.
     pub fn source_row(&self, row: usize) -> usize {
-        match self.interleaved {
-            None => row,
-            Some(head_dim) => {
-                let (head, i) = (row / head_dim, row % head_dim);
-                let half = head_dim / 2;
-                head * head_dim + if i < half { 2 * i } else { 2 * (i - half) + 1 }
-            }
-        }
+        self.interleaved
+            .map_or(row, |head_dim| interleaved_row(head_dim, row))
     }
 
     /// All values as `f32`, rows in the decoder's order.
@@ -148,4 +146,11 @@ impl NamedWeight<'_> {
         }
         ordered
     }
+}
+
+/// The row of an interleaved matrix that is row `row` of the decoder.
+fn interleaved_row(head_dim: usize, row: usize) -> usize {
+    let (head, i) = (row / head_dim, row % head_dim);
+    let half = head_dim / 2;
+    head * head_dim + if i < half { 2 * i } else { 2 * (i - half) + 1 }
 }
