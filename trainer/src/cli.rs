@@ -11,13 +11,14 @@ use crate::usage::Usage;
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
-/// curate, train, eval, promote. The four that this version has need neither a network nor a model.
+/// curate, train, eval, promote. The first four need neither a network nor a model.
 ///
 /// Examples:
 ///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst
 ///   truefill-trainer generate contexts.jsonl.zst --out negatives.jsonl.zst
 ///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
 ///   truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst --out data
+///   truefill-trainer train --recipe recipe.toml
 ///
 /// `--help` behind a step has its options. A recipe (`--recipe FILE`) sets up all steps, and models
 /// that are asked; docs/data.md has its keys. Results go to standard output, progress to standard
@@ -41,8 +42,7 @@ enum Step {
     Generate(Box<crate::generate::command::GenerateArgs>),
     Judge(crate::judge::Args),
     Curate(crate::curate::Args),
-    /// Fine-tune a checkpoint: SFT, ORPO, DPO, FGit
-    Train,
+    Train(crate::train::run::command::TrainArgs),
     /// Measure a checkpoint on benchmarks and held-out rows
     Eval,
     /// Put a checkpoint that passes the gate into service
@@ -78,6 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Step::Generate(args) => return ended(args.run(out)),
         Step::Judge(args) => return ended(crate::judge::run(&args, out)),
         Step::Curate(args) => return ended(crate::curate::run(&args, out)),
+        Step::Train(args) => return ended(crate::train::run::command::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
     };
     tell(&format!(
@@ -135,7 +136,7 @@ mod tests {
     fn every_example_is_a_command() {
         let mut cli = Cli::command();
         let mut texts = vec![("", cli.render_long_help().to_string())];
-        for step in ["mine", "generate", "judge", "curate"] {
+        for step in ["mine", "generate", "judge", "curate", "train"] {
             let command = cli.find_subcommand_mut(step).expect("a step");
             texts.push((step, command.render_long_help().to_string()));
         }

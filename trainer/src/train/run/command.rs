@@ -107,11 +107,9 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         true => Colour::Always,
         false => Colour::Never,
     };
-    let mut lines = String::new();
     let mut show = |sample: &str| -> Result<()> {
-        match args.json {
-            true => lines.push_str(sample),
-            false => writeln!(out, "{sample}").and_then(|()| out.flush())?,
+        if !args.json {
+            writeln!(out, "{sample}").and_then(|()| out.flush())?;
         }
         Ok(())
     };
@@ -182,6 +180,7 @@ fn on_signals() -> Result<Arc<AtomicBool>> {
                     "stopping after this step; once more ends it at once"
                 );
                 let _ = signal().await;
+                #[expect(clippy::exit, reason = "the user will not wait for the step's end")]
                 std::process::exit(130);
             });
         })?;

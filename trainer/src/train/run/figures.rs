@@ -30,7 +30,10 @@ pub fn row(stepped: &Stepped, around: &Around) -> Row {
         ("learning_rate", around.rate),
         ("gradient_norm", stepped.norm),
         ("tokens", around.tokens as f64),
-        ("tokens_per_second", stepped.tokens as f64 / around.took.max(1e-9)),
+        (
+            "tokens_per_second",
+            stepped.tokens as f64 / around.took.max(1e-9),
+        ),
     ]);
     let degenerate = &figures.degenerate;
     if degenerate.clamped > 0 {

@@ -102,8 +102,10 @@ impl RunFolder {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
             let made = matches!(&*name, "states" | "best" | "checkpoint");
-            let file = matches!(&*name, RUN | "metrics.csv" | "reference.jsonl" | "report.html")
-                || name.starts_with("events.out.tfevents.");
+            let file = matches!(
+                &*name,
+                RUN | "metrics.csv" | "reference.jsonl" | "report.html"
+            ) || name.starts_with("events.out.tfevents.");
             let removed = match (made, file) {
                 (true, _) => std::fs::remove_dir_all(&path),
                 (_, true) => std::fs::remove_file(&path),
@@ -117,10 +119,5 @@ impl RunFolder {
     /// A file or folder in it.
     pub fn join(&self, name: &str) -> PathBuf {
         self.root.join(name)
-    }
-
-    /// The folder itself.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 }

@@ -107,7 +107,8 @@ impl Job<'_> {
         let set = self.recipe.training_set(&renderer)?;
         let identity = Identity::of(self.recipe, self.checkpoint_sha256.clone())?;
         let folder = RunFolder::open(self.output, &identity, self.fresh)?;
-        (self.show)(&self.sample(&set, &renderer)?)?;
+        let sample = self.sample(&set, &renderer)?;
+        (self.show)(&sample)?;
         let mut decoder = engine::load(self.recipe, self.checkpoint, &renderer)?;
         let plan = self.recipe.batches();
         let objective = self.recipe.objective();
@@ -255,7 +256,9 @@ impl Run<'_> {
     }
 
     fn row(&self, stepped: &Stepped, epoch: u64, rate: f64, took: Duration) -> Row {
-        let now = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = (self.clock)()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let around = Around {
             step: self.place.step,
             epoch,
@@ -270,8 +273,10 @@ impl Run<'_> {
     fn tell(&self, stepped: &Stepped, took: Duration) {
         let rate = stepped.tokens as f64 / took.as_secs_f64().max(1e-9);
         let loss = stepped.figures.loss;
-        self.progress
-            .at(self.place.step, &format!("loss {loss:.4}, {rate:.0} tokens/s"));
+        self.progress.at(
+            self.place.step,
+            &format!("loss {loss:.4}, {rate:.0} tokens/s"),
+        );
     }
 
     /// Measures, and keeps the best weights. False where the user wants to stop.
@@ -281,7 +286,9 @@ impl Run<'_> {
         let Some(measured) = measured else {
             return Ok(false);
         };
-        let now = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = (self.clock)()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let mut row = Row::from([("step", step as f64), ("seconds", now.as_secs_f64())]);
         row.extend(measured.columns());
         self.metrics.write(row)?;
@@ -296,7 +303,8 @@ impl Run<'_> {
         self.place.stale = 0;
         let target = self.folder.join("best");
         if let Err(error) = state::write(&target, &self.place, &self.decoder, None) {
-            self.progress.say(&format!("warning: {error:#}; training goes on"));
+            self.progress
+                .say(&format!("warning: {error:#}; training goes on"));
         }
         Ok(true)
     }
@@ -313,7 +321,8 @@ impl Run<'_> {
 
     fn save(&mut self) -> Result<()> {
         let keep = self.recipe.save.keep;
-        self.states.save(&self.place, &self.decoder, &self.adam, keep)?;
+        self.states
+            .save(&self.place, &self.decoder, &self.adam, keep)?;
         self.saved = self.place.step;
         Ok(())
     }
@@ -359,7 +368,12 @@ impl Run<'_> {
             ("Rows", self.stepper.set.counts.kept.to_string()),
             (
                 "Steps",
-                format!("{} of {}, {}", self.place.step, self.schedule.steps(), how(ended)),
+                format!(
+                    "{} of {}, {}",
+                    self.place.step,
+                    self.schedule.steps(),
+                    how(ended)
+                ),
             ),
             ("Trained numbers", self.decoder.trained_values().to_string()),
             ("Best on held-out rows", best),

@@ -160,7 +160,11 @@ impl HeldOutRows {
                 &|| false,
                 &mut |_| Flow::Continue,
             )?;
-            measured.see(&found.text, golden, matches!(found.stop, StopReason::StopToken(_)));
+            measured.see(
+                &found.text,
+                golden,
+                matches!(found.stop, StopReason::StopToken(_)),
+            );
         }
         drop(served);
         for part in self.examples.chunks(AT_ONCE) {
@@ -175,7 +179,10 @@ impl HeldOutRows {
     }
 
     fn positions(&self) -> usize {
-        let longest = self.examples.iter().map(|(example, _)| example.prompt.len());
+        let longest = self
+            .examples
+            .iter()
+            .map(|(example, _)| example.prompt.len());
         longest.max().unwrap_or_default() + self.max_tokens + 1
     }
 }
@@ -236,8 +243,18 @@ fn build(decoder: &GradDecoder, positions: usize) -> Result<Decoder> {
     let mut weights = MemoryWeights::new(naming);
     for parameter in decoder.parameters() {
         let values = decoder.values(&parameter.name)?;
-        weights.insert(&*parameter.name, WeightDtype::F32, &parameter.shape, &values)?;
+        weights.insert(
+            &*parameter.name,
+            WeightDtype::F32,
+            &parameter.shape,
+            &values,
+        )?;
     }
     let config = decoder.config().clone();
-    Ok(Decoder::on_cpu(config, &weights, Precision::Serving, positions)?)
+    Ok(Decoder::on_cpu(
+        config,
+        &weights,
+        Precision::Serving,
+        positions,
+    )?)
 }

@@ -91,8 +91,12 @@ impl Metrics {
     pub fn write(&mut self, row: Row) -> Result<()> {
         debug_assert!(row.keys().all(|name| COLUMNS.contains(name)));
         let shown = || self.csv.display().to_string();
-        self.out.write_all(line(&row).as_bytes()).with_context(shown)?;
-        self.events.write_all(&event::of(&row)).with_context(shown)?;
+        self.out
+            .write_all(line(&row).as_bytes())
+            .with_context(shown)?;
+        self.events
+            .write_all(&event::of(&row))
+            .with_context(shown)?;
         self.rows.push(row);
         Ok(())
     }
@@ -169,7 +173,11 @@ mod event {
             if matches!(*name, "step" | "seconds") {
                 continue;
             }
-            let group = if name.starts_with("eval_") { "eval" } else { "train" };
+            let group = if name.starts_with("eval_") {
+                "eval"
+            } else {
+                "train"
+            };
             let tag = format!("{group}/{}", name.trim_start_matches("eval_"));
             let mut item = Vec::new();
             bytes(&mut item, 1, tag.as_bytes());
@@ -178,9 +186,17 @@ mod event {
             bytes(&mut summary, 1, &item);
         }
         let mut event = vec![1 << 3 | 1];
-        event.extend(row.get("seconds").copied().unwrap_or_default().to_le_bytes());
+        event.extend(
+            row.get("seconds")
+                .copied()
+                .unwrap_or_default()
+                .to_le_bytes(),
+        );
         event.push(2 << 3);
-        varint(&mut event, row.get("step").copied().unwrap_or_default() as u64);
+        varint(
+            &mut event,
+            row.get("step").copied().unwrap_or_default() as u64,
+        );
         bytes(&mut event, 5, &summary);
         record(&event)
     }
@@ -198,5 +214,49 @@ mod event {
             value >>= 7;
         }
         out.push(value as u8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that TensorBoard's own writer makes of the same events.
+    #[test]
+    fn event_files_are_tensorboards() {
+        let header = event::record(&event::header());
+        assert_eq!(
+            hex::encode(header),
+            "0f000000000000006d532b091a0d627261696e2e4576656e743a32fc985129"
+        );
+        let row = Row::from([("step", 300.0), ("seconds", 1.5), ("loss", 0.25)]);
+        assert_eq!(
+            hex::encode(event::of(&row)),
+            "2100000000000000017becf609000000000000f83f10ac022a130a110a0a747261696e2f6c6f7373150000803e\
+             6557981f"
+        );
+    }
+
+    #[test]
+    fn a_file_is_cut_back_to_the_states_step_and_a_half_line_is_dropped() {
+        let row = |line: &str| {
+            let empty = ",".repeat(COLUMNS.len() - 2);
+            format!("{line}{empty}\n")
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let csv = folder.path().join("metrics.csv");
+        let head = COLUMNS.join(",") + "\n";
+        let text = head.clone() + &row("1,0") + &row("2,0") + &row("3,1") + "4,1,17";
+        std::fs::write(&csv, text).expect("written");
+        let rows = read(&csv, 2).expect("reads");
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1], Row::from([("step", 2.0), ("epoch", 0.0)]));
+        assert_eq!(read(&csv, 9).expect("reads").len(), 3);
+        std::fs::write(&csv, "a,b\n1,2\n").expect("written");
+        let error = read(&csv, 9).expect_err("refused").to_string();
+        assert!(
+            error.contains("metrics.csv: expected the columns"),
+            "{error}"
+        );
     }
 }

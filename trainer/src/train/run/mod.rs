@@ -20,3 +20,6 @@ mod step;
 mod watch;
 
 pub use job::{Ended, Job, Outcome};
+
+#[cfg(test)]
+mod tests;

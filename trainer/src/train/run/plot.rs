@@ -73,7 +73,9 @@ fn points(rows: &[Row], column: &str) -> Vec<(f64, f64)> {
     let all: Vec<(f64, f64)> = rows.iter().filter_map(of).collect();
     let at_once = all.len().div_ceil(POINTS).max(1);
     let mean = |part: &[(f64, f64)]| {
-        let sum = part.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
+        let sum = part
+            .iter()
+            .fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
         (sum.0 / part.len() as f64, sum.1 / part.len() as f64)
     };
     all.chunks(at_once).map(mean).collect()
@@ -130,7 +132,10 @@ fn chart(lines: &[(&str, Vec<(f64, f64)>)]) -> String {
     out.push_str("</svg>\n");
     if lines.len() > 1 {
         for ((name, _), colour) in lines.iter().zip(COLOURS) {
-            let _ = write!(out, "<span style=\"color:{colour}\">■</span> {name} &nbsp; ");
+            let _ = write!(
+                out,
+                "<span style=\"color:{colour}\">■</span> {name} &nbsp; "
+            );
         }
         out.push('\n');
     }
@@ -161,14 +166,22 @@ mod tests {
     fn a_page_has_the_charts_of_the_columns_that_are_there_and_nothing_of_the_text_runs() {
         let row = |step: u64| -> Row {
             let loss = 3.0 / (step as f64 + 1.0);
-            [("step", step as f64), ("loss", loss), ("gradient_norm", 1.0)].into()
+            [
+                ("step", step as f64),
+                ("loss", loss),
+                ("gradient_norm", 1.0),
+            ]
+            .into()
         };
         let rows: Vec<Row> = (1..=5000).map(row).collect();
         let page = page("<run>", &[("data", "a & b".into())], &rows);
         assert!(page.contains("&lt;run&gt;") && page.contains("a &amp; b"));
         assert!(page.contains("Loss (nats)") && page.contains("Norm of the gradients"));
         assert!(!page.contains("FGit") && !page.contains("NaN"));
-        let line = page.split("points=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let line = page
+            .split("points=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
         let count = line.expect("a line").split(' ').count();
         assert!((500..=POINTS).contains(&count), "{count}");
     }

@@ -99,7 +99,9 @@ impl States {
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let step = name.strip_prefix("step-").and_then(|step| step.parse().ok());
+            let step = name
+                .strip_prefix("step-")
+                .and_then(|step| step.parse().ok());
             steps.extend(step.map(|step| (step, path.clone())));
         }
         steps.sort();
@@ -168,11 +170,12 @@ pub fn write(
         Ok(File::open(folder)?.sync_all()?)
     };
     let _ = std::fs::remove_dir_all(&temporary);
-    fill().inspect_err(|_| {
-        // Room for the next try.
-        let _ = std::fs::remove_dir_all(&temporary);
-    })
-    .with_context(|| format!("{}: not saved", target.display()))
+    fill()
+        .inspect_err(|_| {
+            // Room for the next try.
+            let _ = std::fs::remove_dir_all(&temporary);
+        })
+        .with_context(|| format!("{}: not saved", target.display()))
 }
 
 fn tensors(
@@ -230,6 +233,10 @@ fn read(
 ///
 /// # Errors
 /// Where the files do not hold just these.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the writer of checkpoints will ask for it")
+)]
 pub fn restore_parameters(state: &Path, decoder: &mut GradDecoder) -> Result<()> {
     restore(&state.join(PARAMETERS), decoder)
 }

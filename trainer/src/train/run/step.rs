@@ -62,7 +62,9 @@ impl Stepper<'_> {
         let mut rendered = Vec::with_capacity(batches.len());
         for rows in batches {
             let examples = self.render(rows, epoch)?;
-            examples.iter().for_each(|example| example.count(&mut window));
+            examples
+                .iter()
+                .for_each(|example| example.count(&mut window));
             rendered.push(examples);
         }
         let (mut figures, mut tokens) = (Figures::default(), 0);
@@ -81,7 +83,10 @@ impl Stepper<'_> {
         let norm = decoder.gradient_norm()?;
         if !norm.is_finite() || !figures.loss.is_finite() {
             decoder.clear_gradients()?;
-            let what = format!("the loss is {} and the gradients' norm {norm}", figures.loss);
+            let what = format!(
+                "the loss is {} and the gradients' norm {norm}",
+                figures.loss
+            );
             return Err(NotFinite { what }.into());
         }
         let factor = match self.clip > 0.0 {
@@ -102,7 +107,10 @@ impl Stepper<'_> {
             match self.renderer.render(row, epoch)? {
                 Rendered::Whole(example) => Ok(*example),
                 Rendered::Skipped(skip) => {
-                    anyhow::bail!("{}: was rendered once and is not any more: {skip:?}", row.place)
+                    anyhow::bail!(
+                        "{}: was rendered once and is not any more: {skip:?}",
+                        row.place
+                    )
                 }
             }
         });
@@ -132,7 +140,12 @@ impl Stepper<'_> {
                 Err(error) => error,
             })?;
             figures.add(&graded.figures);
-            push(&mut coefficients, example, &graded, self.objective.needs().prompt);
+            push(
+                &mut coefficients,
+                example,
+                &graded,
+                self.objective.needs().prompt,
+            );
         }
         decoder.backward(forward, &coefficients)?;
         Ok((figures, batch.tokens()))
@@ -146,7 +159,9 @@ impl Stepper<'_> {
             taken
         };
         let needs = self.objective.needs();
-        let prompt = needs.prompt.then(|| PromptLogs(take(example.prompt.len() - 1)));
+        let prompt = needs
+            .prompt
+            .then(|| PromptLogs(take(example.prompt.len() - 1)));
         let chosen = ChosenLogs(take(example.chosen.len()));
         let rejected = RejectedLogs(take(example.rejected.len()));
         let reference = match needs.reference {
@@ -173,10 +188,15 @@ impl Stepper<'_> {
 /// # Errors
 /// What the engine says of them.
 pub fn batch(decoder: &GradDecoder, examples: &[Example], prompt: bool) -> Result<Batch> {
-    let sequences = examples.iter().flat_map(|example| example.sequences(prompt));
+    let sequences = examples
+        .iter()
+        .flat_map(|example| example.sequences(prompt));
     let sequences =
         sequences.map(|sequence| Sequence::completion(sequence.tokens, sequence.targets.start));
-    Ok(Batch::new(sequences.collect(), decoder.config().vocabulary)?)
+    Ok(Batch::new(
+        sequences.collect(),
+        decoder.config().vocabulary,
+    )?)
 }
 
 /// Appends a row's derivatives, in the order of its log-probabilities; an empty list is zeros.

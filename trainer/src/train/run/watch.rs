@@ -28,7 +28,9 @@ impl Watch {
             1 => loss,
             _ => MEMORY * self.smooth + (1.0 - MEMORY) * loss,
         };
-        let least = self.least.map_or(self.smooth, |least| least.min(self.smooth));
+        let least = self
+            .least
+            .map_or(self.smooth, |least| least.min(self.smooth));
         self.least = Some(least);
         let limit = least + RISE.0.max(RISE.1 * least.abs());
         (self.steps > FIRST && self.smooth > limit).then(|| {

@@ -1,0 +1,272 @@
+//! Runs on a tiny random model: what they learn, and what does not change the result.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::job::{Ended, Job, Outcome};
+use super::measure::{HeldOutRows, Measured};
+use super::state::restore_parameters;
+use super::{engine, step};
+use crate::checkpoint;
+use crate::progress::Progress;
+use crate::train::recipe::TrainRecipe;
+use crate::train::sample::Colour;
+use truefill_model::fim::BoundFormat;
+use truefill_model::tokenizer::Tokenizer;
+
+const WORDS: [&str; 8] = [
+    "alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta",
+];
+
+/// Pairs whose golden completion depends on the prefix alone.
+fn pairs(folder: &Path, rows: usize) -> PathBuf {
+    let path = folder.join("pairs.jsonl");
+    let line = |row: usize| {
+        let (one, other) = (WORDS[row % 8], WORDS[(row * 3 + row / 8) % 8]);
+        let golden = format!("{one}.{other}({row})");
+        serde_json::json!({
+            "context_id": format!("c{row}"), "repo": format!("o/r{row}"), "path": "a.py",
+            "prefix": format!("x{row} = "), "golden": golden, "suffix": "\n",
+            "rejected": format!("{one}.{other}_all({row})"),
+        })
+    };
+    let text: String = (0..rows).map(|row| format!("{}\n", line(row))).collect();
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+fn model() -> PathBuf {
+    let tiny = "../crates/model/tests/data/parity/gguf/llama-f32.gguf";
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(tiny)
+}
+
+fn format() -> BoundFormat {
+    let opened = truefill_model::checkpoint::Checkpoint::open(&model()).expect("opens");
+    let tokenizer: Tokenizer = opened.tokenizer().expect("there").clone();
+    checkpoint::format(Some("causal"), &tokenizer).expect("fits")
+}
+
+fn recipe(folder: &Path, keys: &str) -> TrainRecipe {
+    let data = pairs(folder, 32);
+    let head = "[train]\ncheckpoint = \"tiny\"\nformat = \"causal\"\ncontext_tokens = 48\n\
+                max_tokens = 96\nrows_per_step = 32\nlr = 5e-3\nsteps = 120\n";
+    let tail = "\n[train.schedule]\nwarmup_steps = 5\ndecay = \"constant\"\n";
+    let text = format!("{head}data = [{:?}]\n{keys}{tail}", data);
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, text).expect("written");
+    TrainRecipe::read(&path).expect("a recipe")
+}
+
+fn try_run(recipe: &TrainRecipe, output: &Path) -> anyhow::Result<Outcome> {
+    let job = Job {
+        recipe,
+        checkpoint: &model(),
+        checkpoint_sha256: "tiny".into(),
+        format: &format(),
+        output,
+        fresh: false,
+        show: &mut |sample| {
+            anyhow::ensure!(sample.contains("to learn"), "{sample}");
+            Ok(())
+        },
+        colour: Colour::Never,
+        progress: &Progress::silent(),
+        stop: &|| false,
+        clock: &|| SystemTime::UNIX_EPOCH,
+    };
+    job.run()
+}
+
+/// The figures of the last state on the rows that it was trained on.
+fn remembered(recipe: &TrainRecipe, output: &Path, step: u64) -> Measured {
+    let renderer = recipe.renderer(&format()).expect("renders");
+    let mut decoder = engine::load(recipe, &model(), &renderer).expect("loads");
+    let state = output.join(format!("states/step-{step:08}"));
+    restore_parameters(&state, &mut decoder).expect("restores");
+    let mut asked = recipe.clone();
+    asked.eval.data = recipe.data.clone();
+    asked.eval.max_tokens = 40;
+    let rows = HeldOutRows::open(&asked, &format()).expect("opens");
+    let measured = rows.measure(&mut decoder, step, &|| false);
+    measured.expect("measures").expect("was not stopped")
+}
+
+#[test]
+fn every_objective_that_teaches_the_golden_completion_learns_rows_by_heart() {
+    let lora = "parameters = \"lora\"\n[train.lora]\nrank = 8\nalpha = 32\nnew_rows = true\n";
+    for (name, keys) in [
+        ("sft", "objective = \"sft\"\n"),
+        ("orpo", "objective = \"orpo\"\n"),
+        ("fgit", "objective = \"fgit\"\n"),
+        ("fgit+orpo", "objective = \"fgit+orpo\"\n"),
+        ("sft, adapter", lora),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let recipe = recipe(folder.path(), keys);
+        let output = folder.path().join("run");
+        let outcome = try_run(&recipe, &output).expect(name);
+        assert_eq!(
+            (outcome.ended, outcome.place.step),
+            (Ended::Done, 120),
+            "{name}"
+        );
+        let measured = remembered(&recipe, &output, 120);
+        assert_eq!(measured.rows, 32, "{name}");
+        assert!(
+            measured.exact_match == 1.0 && measured.end_rate == 1.0,
+            "{name}: {measured:?}"
+        );
+        assert_eq!(measured.over_generation, 0.0, "{name}");
+    }
+}
+
+/// DPO does not teach the golden completion; it moves the pair apart from where the reference stands.
+#[test]
+fn dpo_moves_pairs_apart_from_the_reference() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(folder.path(), "objective = \"dpo\"\n");
+    let output = folder.path().join("run");
+    try_run(&recipe, &output).expect("runs");
+    let measured = remembered(&recipe, &output, 120);
+    assert_eq!(measured.pairs, 32);
+    assert_eq!(measured.preference_accuracy, 1.0, "{measured:?}");
+    let csv = std::fs::read_to_string(output.join("metrics.csv")).expect("there");
+    let column = csv.lines().next().expect("a head").split(',');
+    let at = column
+        .into_iter()
+        .position(|name| name == "loss")
+        .expect("there");
+    let losses: Vec<f64> = csv
+        .lines()
+        .skip(1)
+        .map(|line| {
+            line.split(',')
+                .nth(at)
+                .expect("a cell")
+                .parse()
+                .expect("a number")
+        })
+        .collect();
+    // Before the first step policy and reference agree: −ln σ(0).
+    assert!(
+        (losses[0] - std::f64::consts::LN_2).abs() < 1e-6,
+        "{}",
+        losses[0]
+    );
+    assert!(losses[119] < 0.05, "{}", losses[119]);
+}
+
+fn parameters(output: &Path, step: u64) -> Vec<u8> {
+    let state = format!("states/step-{step:08}/parameters.safetensors");
+    std::fs::read(output.join(state)).expect("there")
+}
+
+/// How a step is cut is no matter of the result, down to the bit.
+#[test]
+fn micro_batches_and_recomputing_change_no_weight() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut weights = Vec::new();
+    for (name, keys) in [
+        ("whole", "rows_at_once = 64\nrecompute = false\n"),
+        ("one by one", "rows_at_once = 1\nrecompute = false\n"),
+        ("recomputed", "rows_at_once = 8\nrecompute = true\n"),
+    ] {
+        let mut recipe = recipe(folder.path(), &format!("objective = \"orpo\"\n{keys}"));
+        recipe.steps = Some(6);
+        let output = folder.path().join(name);
+        try_run(&recipe, &output).expect(name);
+        weights.push(parameters(&output, 6));
+    }
+    assert!(weights.windows(2).all(|two| two[0] == two[1]));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut recipe = recipe(folder.path(), "clip = 0.0\n[train.save]\nevery = 2\n");
+    recipe.steps = Some(40);
+    recipe.schedule.warmup_steps = Some(4);
+    recipe.lr = Some(1e30);
+    let output = folder.path().join("run");
+    let error = try_run(&recipe, &output).expect_err("diverges");
+    let told = format!("{error:#}");
+    assert!(told.contains("the loss is no number"), "{told}");
+    assert!(
+        told.contains("states") || told.contains("no state was saved yet"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_damaged_state_is_passed_over_and_a_disk_that_refuses_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut recipe = recipe(folder.path(), "[train.save]\nevery = 3\nkeep = 3\n");
+    recipe.steps = Some(9);
+    let whole = folder.path().join("whole");
+    try_run(&recipe, &whole).expect("runs");
+
+    // The state of step 6 cannot be written: a file stands where its folder should.
+    let refused = folder.path().join("refused");
+    std::fs::create_dir_all(refused.join("states")).expect("made");
+    std::fs::copy(whole.join("run.json"), refused.join("run.json")).expect("copied");
+    std::fs::write(refused.join("states/step-00000006"), "in the way").expect("written");
+    try_run(&recipe, &refused).expect("goes on");
+    assert_eq!(parameters(&refused, 9), parameters(&whole, 9));
+
+    // The last state is damaged: the one before it is taken, and leads to the same weights.
+    let state = whole.join("states/step-00000009/optimiser.safetensors");
+    let mut bytes = std::fs::read(&state).expect("there");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&state, bytes).expect("written");
+    let before = parameters(&whole, 9);
+    std::fs::write(
+        whole.join("states/step-00000009/parameters.safetensors"),
+        "x",
+    )
+    .expect("written");
+    try_run(&recipe, &whole).expect("goes on");
+    assert_eq!(parameters(&whole, 9), before);
+}
+
+#[test]
+fn another_recipe_does_not_go_on_with_this_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut recipe = recipe(folder.path(), "");
+    recipe.steps = Some(2);
+    let output = folder.path().join("run");
+    try_run(&recipe, &output).expect("runs");
+    recipe.save.every = 7;
+    recipe.rows_at_once = 3;
+    try_run(&recipe, &output).expect("what changes no weight may change");
+    recipe.lr = Some(1e-4);
+    let error = try_run(&recipe, &output).expect_err("refused").to_string();
+    assert!(
+        error.contains("--fresh") && error.contains("another one"),
+        "{error}"
+    );
+    let foreign = folder.path().join("foreign");
+    std::fs::create_dir_all(&foreign).expect("made");
+    std::fs::write(foreign.join("precious"), "x").expect("written");
+    let error = try_run(&recipe, &foreign).expect_err("refused").to_string();
+    assert!(error.contains("expected an empty folder"), "{error}");
+    assert!(foreign.join("precious").exists());
+}
+
+#[test]
+fn sequences_of_a_batch_ask_for_just_the_completions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(folder.path(), "objective = \"orpo\"\n");
+    let renderer = recipe.renderer(&format()).expect("renders");
+    let set = recipe.training_set(&renderer).expect("reads");
+    let decoder = engine::load(&recipe, &model(), &renderer).expect("loads");
+    let example = match renderer.render(&set.rows[0], 0).expect("renders") {
+        crate::train::example::Rendered::Whole(example) => *example,
+        other => panic!("{other:?}"),
+    };
+    let both = example.chosen.len() + example.rejected.len();
+    let batch = step::batch(&decoder, std::slice::from_ref(&example), false).expect("fits");
+    assert_eq!(batch.wanted(), both);
+    let prompt = step::batch(&decoder, std::slice::from_ref(&example), true).expect("fits");
+    assert_eq!(prompt.wanted(), both + example.prompt.len() - 1);
+}

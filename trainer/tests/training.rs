@@ -1,0 +1,204 @@
+//! `truefill-trainer train` as a process: killed, stopped by a signal, and refused.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Steps of a run, and between two states.
+const STEPS: u64 = 240;
+const EVERY: u64 = 8;
+
+const KILLS: usize = 20;
+
+fn model() -> PathBuf {
+    let tiny = "../crates/model/tests/data/parity/gguf/llama-f32.gguf";
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(tiny)
+}
+
+fn rows(path: &Path, first: usize, count: usize) {
+    let line = |row: usize| {
+        serde_json::json!({
+            "context_id": format!("c{row}"), "repo": format!("o/r{row}"), "path": "a.py",
+            "prefix": format!("x{row} = "), "golden": format!("call_{}({row})", row % 5),
+            "suffix": "\n", "rejected": format!("call_{}_all({row})", row % 5),
+        })
+    };
+    let text: String = (first..first + count)
+        .map(|row| format!("{}\n", line(row)))
+        .collect();
+    std::fs::write(path, text).expect("written");
+}
+
+fn recipe(folder: &Path) -> PathBuf {
+    rows(&folder.join("pairs.jsonl"), 0, 48);
+    rows(&folder.join("held-out.jsonl"), 100, 6);
+    let path = folder.join("recipe.toml");
+    let text = format!(
+        "[train]\nobjective = \"fgit+orpo\"\ndata = [\"pairs.jsonl\"]\ncheckpoint = {:?}\n\
+         format = \"causal\"\ncontext_tokens = 48\nmax_tokens = 96\nrows_per_step = 16\nlr = 1e-3\n\
+         steps = {STEPS}\nresplit = 0.3\n\n[train.save]\nevery = {EVERY}\n\n[train.eval]\n\
+         data = [\"held-out.jsonl\"]\nevery = 60\nmax_tokens = 12\n",
+        model()
+    );
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_truefill-trainer"))
+        .args(["train", "--recipe"])
+        .arg(recipe)
+        .arg("--output")
+        .arg(output)
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts")
+}
+
+fn finish(mut child: Child) -> (Option<i32>, String, String) {
+    let (mut out, mut err) = (String::new(), String::new());
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let reader = std::thread::spawn(move || {
+        let mut stderr = stderr.expect("piped");
+        let _ = stderr.read_to_string(&mut err);
+        err
+    });
+    let _ = stdout.expect("piped").read_to_string(&mut out);
+    let code = child.wait().expect("ends").code();
+    (code, out, reader.join().expect("reads"))
+}
+
+/// The trained weights and the figures of a whole run. Times and rates are not compared.
+fn result(output: &Path) -> (Vec<u8>, Vec<String>) {
+    let last = output.join(format!("states/step-{STEPS:08}/parameters.safetensors"));
+    let csv = std::fs::read_to_string(output.join("metrics.csv")).expect("figures");
+    let mut lines = csv.lines();
+    let head: Vec<&str> = lines.next().expect("a head").split(',').collect();
+    let kept = |line: &str| {
+        let cells = head.iter().zip(line.split(','));
+        let cells = cells.filter(|(name, _)| !matches!(**name, "seconds" | "tokens_per_second"));
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
+    };
+    (
+        std::fs::read(last).expect("the last state"),
+        lines.map(kept).collect(),
+    )
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_comes_to_the_same_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(folder.path());
+    let whole = folder.path().join("whole");
+    let began = std::time::Instant::now();
+    let (code, out, err) = finish(start(&recipe, &whole, &[]));
+    let took = began.elapsed();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains("to learn") && out.contains("best: step"),
+        "{out}"
+    );
+
+    let killed = folder.path().join("killed");
+    // Pauses are drawn so that about each run gets somewhere and none gets far.
+    let mut draw = truefill_syntax::Draw::new(7);
+    let longest = (took.as_millis() as usize / 8).max(40);
+    let mut hits = 0;
+    for _ in 0..400 {
+        if hits == KILLS {
+            break;
+        }
+        let mut child = start(&recipe, &killed, &[]);
+        std::thread::sleep(Duration::from_millis(20 + draw.below(longest) as u64));
+        match child.try_wait().expect("a process") {
+            None => {
+                child.kill().expect("killed");
+                child.wait().expect("ends");
+                hits += 1;
+            }
+            // It came to its end: what is left of the kills begins anew.
+            Some(_) => std::fs::remove_dir_all(&killed).expect("removed"),
+        }
+    }
+    assert_eq!(hits, KILLS);
+    let (code, _, err) = finish(start(&recipe, &killed, &[]));
+    assert_eq!(code, Some(0), "{err}");
+    let (expected, found) = (result(&whole), result(&killed));
+    assert!(expected.0 == found.0, "other weights");
+    assert_eq!(expected.1, found.1);
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder.join("states")).expect("there");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("one").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&whole), names(&killed));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(folder.path());
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    assert_eq!(
+        finish(start(&recipe, &whole, &["--threads", "1"])).0,
+        Some(0)
+    );
+    let mut stops = 0;
+    for _ in 0..50 {
+        let child = start(&recipe, &stopped, &["--json"]);
+        let id = child.id().to_string();
+        // The sample is printed when the handlers stand; the first state is a sign of steps.
+        while !stopped.join("metrics.csv").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(60));
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill runs");
+        let (code, out, err) = finish(child);
+        assert_eq!(code, Some(0), "{err}");
+        let figures: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        if figures["ended"] == "done" {
+            break;
+        }
+        assert!(sent.success() && figures["ended"] == "stopped", "{out}");
+        stops += 1;
+    }
+    assert!(stops > 0);
+    assert!(
+        result(&whole) == result(&stopped),
+        "other weights or figures"
+    );
+}
+
+#[test]
+fn what_must_not_be_trained_on_is_refused_with_its_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(folder.path());
+    rows(&folder.path().join("held-out.jsonl"), 47, 2);
+    let (code, _, err) = finish(start(&recipe, &folder.path().join("run"), &[]));
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("pairs.jsonl:48 (`c47`)") && err.contains("held out"),
+        "{err}"
+    );
+    let (code, _, err) = finish(start(
+        &recipe,
+        &folder.path().join("run"),
+        &["--checkpoint", "nope"],
+    ));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("nope"), "{err}");
+    std::fs::write(&recipe, "[train]\nobjectiv = \"sft\"\n").expect("written");
+    let (code, _, err) = finish(start(&recipe, &folder.path().join("run"), &[]));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("objective"), "{err}");
+}
