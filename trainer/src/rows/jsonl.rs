@@ -226,8 +226,11 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`].
     pub fn of_frames(path: &Path) -> Result<Self, RowError> {
-        let file = begin(path)?;
-        Ok(Self::onto(path, Sink::Plain(file)))
+        let mut writer = Self::onto(path, Sink::Plain(begin(path)?));
+        // A file without any frame is none of the format's.
+        let none = Frame::new::<()>([]).map_err(RowError::file(path))?;
+        writer.append(&none)?;
+        Ok(writer)
     }
 
     fn onto(path: &Path, sink: Sink) -> Self {
