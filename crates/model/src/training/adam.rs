@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::{Engine, GradDecoder};
 use crate::error::{ModelError, Result};
-use crate::kernels::train::elementwise::{AdamStep, adam};
+use crate::kernels::train::adam::{AdamStep, adam};
 
 /// What stays the same from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use crate::config::ModelConfig;
 use crate::decoder::network;
 use crate::error::{ModelError, Result};
 use crate::kernels::layer_kv::HeadShape;
-use crate::kernels::train::elementwise::AdamStep;
+use crate::kernels::train::adam::AdamStep;
 use crate::ops::Ops;
 use crate::ops::device::causal_mask;
 use crate::ops::grad::device::DevicePass;

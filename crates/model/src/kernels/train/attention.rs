@@ -82,6 +82,13 @@ impl Attention<'_> {
     }
 }
 
+/// What every block of a head's backward pass multiplies with.
+struct PackedHead {
+    keys: Panels,
+    values: Panels,
+    turned_keys: Panels,
+}
+
 /// The keys that a block of queries sees, as positions in the sequence.
 struct Block {
     queries: Range<usize>,
@@ -258,65 +265,79 @@ impl Head<'_> {
         sums: &[f32],
         d_joint: &SharedSlice<'_, f32>,
     ) {
-        let HeadShape { head_dim, .. } = self.all.shape;
+        let size = self.length() * self.all.shape.head_dim;
         let (joint, stride) = (self.all.joint.values(), self.all.shape.joint_width());
         let whole = 0..self.length();
-        let keys = self.pack_rows(joint, stride, self.key_column(), whole.clone());
-        let values = self.pack_rows(joint, stride, self.value_column(), whole.clone());
-        let turned_keys = self.pack_columns(joint, stride, self.key_column(), whole.clone());
-        let mut d_keys = self.all.pool.zeros::<f32>(self.length() * head_dim);
-        let mut d_values = self.all.pool.zeros::<f32>(self.length() * head_dim);
-        let mut tile = self.all.pool.take::<f32>(QUERIES * head_dim);
+        let packed = PackedHead {
+            keys: self.pack_rows(joint, stride, self.key_column(), whole.clone()),
+            values: self.pack_rows(joint, stride, self.value_column(), whole.clone()),
+            turned_keys: self.pack_columns(joint, stride, self.key_column(), whole.clone()),
+        };
+        let mut d_keys = self.all.pool.zeros::<f32>(size);
+        let mut d_values = self.all.pool.zeros::<f32>(size);
         for block in self.blocks() {
-            let (count, width) = (block.queries.len(), block.keys.len());
-            let mut weights = self.all.pool.take::<f32>(count * width);
-            let mut d_scores = self.all.pool.take::<f32>(count * width);
             for index in 0..self.group() {
-                let column = self.query_column(index);
-                let (rows, out_stride) = (block.queries.clone(), self.all.shape.query_width());
-                let queries = self.pack_rows(joint, stride, column, rows.clone());
-                let d_rows = self.pack_rows(Values::Full(d_out), out_stride, column, rows.clone());
-                let seen_keys = block.keys.clone();
-                multiply(
-                    (&queries, 0..count),
-                    (&keys, seen_keys.clone(), 0),
-                    &mut weights,
-                    width,
-                );
-                multiply(
-                    (&d_rows, 0..count),
-                    (&values, seen_keys, 0),
-                    &mut d_scores,
-                    width,
-                );
-                self.score_gradients(
-                    &block,
-                    index,
-                    (d_out, out, sums),
-                    &mut weights,
-                    &mut d_scores,
-                );
-                let packed = self.pack_scores(&d_scores, width);
-                let first = self.steps(block.keys.start);
-                multiply(
-                    (&packed, 0..count),
-                    (&turned_keys, 0..head_dim, first),
-                    &mut tile,
-                    head_dim,
-                );
-                self.write(&tile, rows.clone(), column, d_joint);
-                let from = block.keys.start * head_dim;
-                let packed = self.pack_turned_scores(&weights, width);
-                let right =
-                    self.pack_columns(Values::Full(d_out), out_stride, column, rows.clone());
-                add_product(&packed, &right, &mut d_values[from..], head_dim);
-                let packed = self.pack_turned_scores(&d_scores, width);
-                let right = self.pack_columns(joint, stride, column, rows);
-                add_product(&packed, &right, &mut d_keys[from..], head_dim);
+                let results = (d_out, out, sums);
+                let sinks = (&mut *d_keys, &mut *d_values, d_joint);
+                self.block_backward(&packed, &block, index, results, sinks);
             }
         }
         self.write(&d_keys, whole.clone(), self.key_column(), d_joint);
         self.write(&d_values, whole, self.value_column(), d_joint);
+    }
+
+    /// The gradient of a block of queries of head `index` of the group, and what it adds to those of
+    /// keys and values.
+    fn block_backward(
+        &self,
+        packed: &PackedHead,
+        block: &Block,
+        index: usize,
+        (d_out, out, sums): (&[f32], Values<'_>, &[f32]),
+        (d_keys, d_values, d_joint): (&mut [f32], &mut [f32], &SharedSlice<'_, f32>),
+    ) {
+        let head_dim = self.all.shape.head_dim;
+        let (joint, stride) = (self.all.joint.values(), self.all.shape.joint_width());
+        let (out_stride, out_values) = (self.all.shape.query_width(), Values::Full(d_out));
+        let (column, rows) = (self.query_column(index), block.queries.clone());
+        let (count, width) = (rows.len(), block.keys.len());
+        let mut weights = self.all.pool.take::<f32>(count * width);
+        let mut d_scores = self.all.pool.take::<f32>(count * width);
+        let mut tile = self.all.pool.take::<f32>(count * head_dim);
+
+        let queries = self.pack_rows(joint, stride, column, rows.clone());
+        let d_rows = self.pack_rows(out_values, out_stride, column, rows.clone());
+        for (left, right, scores) in [
+            (&queries, &packed.keys, &mut weights),
+            (&d_rows, &packed.values, &mut d_scores),
+        ] {
+            let right = (right, block.keys.clone(), 0);
+            multiply((left, 0..count), right, scores, width);
+        }
+        self.score_gradients(
+            block,
+            index,
+            (d_out, out, sums),
+            &mut weights,
+            &mut d_scores,
+        );
+
+        let left = self.pack_scores(&d_scores, width);
+        let right = (
+            &packed.turned_keys,
+            0..head_dim,
+            self.steps(block.keys.start),
+        );
+        multiply((&left, 0..count), right, &mut tile, head_dim);
+        self.write(&tile, rows.clone(), column, d_joint);
+
+        let from = block.keys.start * head_dim;
+        let left = self.pack_turned_scores(&weights, width);
+        let right = self.pack_columns(out_values, out_stride, column, rows.clone());
+        add_product(&left, &right, &mut d_values[from..], head_dim);
+        let left = self.pack_turned_scores(&d_scores, width);
+        let right = self.pack_columns(joint, stride, column, rows);
+        add_product(&left, &right, &mut d_keys[from..], head_dim);
     }
 
     /// Turns scores into weights, and the gradients of weights into those of scores.

@@ -1,4 +1,4 @@
-//! Norms, activations and rotary positions over many rows, with their backward passes.
+//! Activations, sums and rotary positions over many rows, with their backward passes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use half::bf16;
 
 use super::buffer::{Buffer, Element, Kept, Pool, Values, narrow, widen};
 use super::panels::Precision;
-use crate::kernels::elementwise::{dot, exp, rotate};
+use crate::kernels::elementwise::{exp, rotate};
 use crate::kernels::layer_kv::HeadShape;
 use crate::kernels::parallel::{self, SharedSlice};
 use crate::rope::RopeTables;
@@ -70,151 +70,11 @@ pub fn pieces(lengths: &[usize]) -> Vec<Range<usize>> {
 }
 
 /// Calls `run` for pieces of rows on all threads.
-fn each_piece(rows: usize, run: impl Fn(Range<usize>) + Sync + Send) {
+pub(super) fn each_piece(rows: usize, run: impl Fn(Range<usize>) + Sync + Send) {
     const PIECE: usize = 32;
     parallel::each(rows.div_ceil(PIECE), |piece| {
         run(piece * PIECE..rows.min((piece + 1) * PIECE));
     });
-}
-
-/// A norm's parameters; a bias makes it a layer norm, else it divides by the root mean square.
-#[derive(Clone, Copy)]
-pub struct NormParameters<'a> {
-    /// `[width]`.
-    pub weight: &'a [f32],
-    /// `[width]`.
-    pub bias: Option<&'a [f32]>,
-    /// Added to the mean square or variance.
-    pub epsilon: f32,
-}
-
-/// Mean and inverse deviation of a row.
-fn moments(row: &[f32], norm: &NormParameters<'_>) -> (f32, f32) {
-    let width = row.len() as f32;
-    let mean = match norm.bias {
-        None => 0.0,
-        Some(_) => row.iter().sum::<f32>() / width,
-    };
-    let square = match norm.bias {
-        None => dot(row, row),
-        Some(_) => row.iter().map(|x| (x - mean) * (x - mean)).sum(),
-    };
-    (mean, 1.0 / (square / width + norm.epsilon).sqrt())
-}
-
-/// The norm of every row.
-pub fn norm(pool: &Arc<Pool>, precision: Precision, x: &[f32], norm: NormParameters<'_>) -> Kept {
-    match precision {
-        Precision::F32 => norm_as::<f32>(pool, x, norm),
-        Precision::Bf16 => norm_as::<bf16>(pool, x, norm),
-    }
-}
-
-fn norm_as<T: Stored>(pool: &Arc<Pool>, x: &[f32], norm: NormParameters<'_>) -> Kept {
-    let width = norm.weight.len();
-    let mut out = pool.take::<T>(x.len());
-    let shared = SharedSlice::new(&mut out);
-    each_piece(x.len() / width, |rows| {
-        let range = rows.start * width..rows.end * width;
-        // SAFETY: pieces are disjoint.
-        let out = unsafe { shared.slice(range.clone()) };
-        for (row, out) in x[range]
-            .chunks_exact(width)
-            .zip(out.chunks_exact_mut(width))
-        {
-            let (mean, inverse) = moments(row, &norm);
-            for (i, (out, x)) in out.iter_mut().zip(row).enumerate() {
-                let bias = norm.bias.map_or(0.0, |bias| bias[i]);
-                *out = T::put((x - mean) * inverse * norm.weight[i] + bias);
-            }
-        }
-    });
-    T::keep(out)
-}
-
-/// Gradients of a norm's parameters, added to what is there.
-pub struct NormGradients<'a> {
-    /// `[width]`; `None` where the weight is frozen.
-    pub weight: Option<&'a mut [f32]>,
-    /// `[width]`.
-    pub bias: Option<&'a mut [f32]>,
-}
-
-/// Adds the gradient of a norm's input to `dx`, and those of its parameters.
-pub fn norm_backward(
-    pool: &Arc<Pool>,
-    x: &[f32],
-    dy: &[f32],
-    norm: NormParameters<'_>,
-    dx: &mut [f32],
-    gradients: NormGradients<'_>,
-    pieces: &[Range<usize>],
-) {
-    let width = norm.weight.len();
-    let mut partial = pool.zeros::<f32>(pieces.len() * 2 * width);
-    let (all_dx, all_partial) = (SharedSlice::new(dx), SharedSlice::new(&mut partial));
-    parallel::each(pieces.len(), |piece| {
-        let rows = &pieces[piece];
-        let range = rows.start * width..rows.end * width;
-        // SAFETY: pieces are disjoint.
-        let (dx, partial) = unsafe {
-            (
-                all_dx.slice(range.clone()),
-                all_partial.slice(piece * 2 * width..(piece + 1) * 2 * width),
-            )
-        };
-        let (dw, db) = partial.split_at_mut(width);
-        let rows = x[range.clone()].chunks_exact(width);
-        for ((x, dy), dx) in rows
-            .zip(dy[range].chunks_exact(width))
-            .zip(dx.chunks_exact_mut(width))
-        {
-            norm_row_backward(x, dy, &norm, dx, dw, db);
-        }
-    });
-    let sums = |offset: usize, out: &mut [f32]| {
-        for piece in partial.chunks_exact(2 * width) {
-            crate::kernels::elementwise::add(out, &piece[offset..offset + width]);
-        }
-    };
-    if let Some(weight) = gradients.weight {
-        sums(0, weight);
-    }
-    if let Some(bias) = gradients.bias {
-        sums(width, bias);
-    }
-}
-
-fn norm_row_backward(
-    x: &[f32],
-    dy: &[f32],
-    norm: &NormParameters<'_>,
-    dx: &mut [f32],
-    dw: &mut [f32],
-    db: &mut [f32],
-) {
-    let (mean, inverse) = moments(x, norm);
-    let width = x.len();
-    // With g = dy * weight and n the normed row: dx = inverse * (g - mean(g) - n * mean(g n)), the
-    // first mean only where a mean was subtracted.
-    let (mut along, mut level) = ([0.0f32; 8], [0.0f32; 8]);
-    for i in 0..width {
-        let normed = (x[i] - mean) * inverse;
-        let g = dy[i] * norm.weight[i];
-        along[i % 8] += g * normed;
-        level[i % 8] += g;
-        dw[i] += dy[i] * normed;
-        db[i] += dy[i];
-    }
-    let along = along.iter().sum::<f32>() / width as f32;
-    let level = match norm.bias {
-        None => 0.0,
-        Some(_) => level.iter().sum::<f32>() / width as f32,
-    };
-    for i in 0..width {
-        let normed = (x[i] - mean) * inverse;
-        dx[i] += inverse * (dy[i] * norm.weight[i] - level - normed * along);
-    }
 }
 
 /// Adds the sum over rows of columns `column..` of `values`, `[rows, stride]`, to `out`.
@@ -266,7 +126,10 @@ pub fn add(a: &mut [f32], b: &[f32]) {
     each_element(a, |range, a| crate::kernels::elementwise::add(a, &b[range]));
 }
 
-fn each_element<T: Send>(out: &mut [T], run: impl Fn(Range<usize>, &mut [T]) + Sync + Send) {
+pub(super) fn each_element<T: Send>(
+    out: &mut [T],
+    run: impl Fn(Range<usize>, &mut [T]) + Sync + Send,
+) {
     const PIECE: usize = 1 << 14;
     let len = out.len();
     let shared = SharedSlice::new(out);
@@ -398,83 +261,18 @@ pub fn turn(joint: &mut [f32], shape: HeadShape, rope: &RopeTables, positions: &
     });
 }
 
-/// The step of AdamW and its settings, as in torch.
-#[derive(Clone, Copy, Debug)]
-pub struct AdamStep {
-    /// Learning rate over the first moment's bias correction.
-    pub rate: f32,
-    /// `1 - learning rate * weight decay`.
-    pub decay: f32,
-    /// Decay of the first moment.
-    pub beta1: f32,
-    /// Decay of the second moment.
-    pub beta2: f32,
-    /// Square root of the second moment's bias correction.
-    pub correction: f32,
-    /// Added to the root of the second moment.
-    pub epsilon: f32,
-    /// Factor on the gradient: clipping.
-    pub scale: f32,
-}
-
-/// Updates values and moments by one step, and begins a new sum of gradients.
-pub fn adam(
-    values: &mut [f32],
-    gradient: &mut [f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    step: AdamStep,
-) {
-    let all = [gradient, first, second].map(SharedSlice::new);
-    each_element(values, |range, values| {
-        // SAFETY: pieces are disjoint.
-        let [gradient, first, second] = [0, 1, 2].map(|i| unsafe { all[i].slice(range.clone()) });
-        let len = values.len();
-        let (values, gradient) = (&mut values[..len], &mut gradient[..len]);
-        let (first, second) = (&mut first[..len], &mut second[..len]);
-        for i in 0..len {
-            let g = gradient[i] * step.scale;
-            first[i] += (g - first[i]) * (1.0 - step.beta1);
-            second[i] = second[i] * step.beta2 + (1.0 - step.beta2) * g * g;
-            let denominator = second[i].sqrt() / step.correction + step.epsilon;
-            values[i] = values[i] * step.decay - step.rate * (first[i] / denominator);
-        }
-        gradient.fill(0.0);
-    });
-}
-
-/// The sum of squares, in `f64`, in an order that the length alone decides.
-pub fn sum_of_squares(values: &[f32]) -> f64 {
-    const PIECE: usize = 1 << 14;
-    let mut partial = vec![0.0f64; values.len().div_ceil(PIECE)];
-    let shared = SharedSlice::new(&mut partial);
-    parallel::each(values.len().div_ceil(PIECE), |piece| {
-        let values = &values[piece * PIECE..values.len().min((piece + 1) * PIECE)];
-        let mut lanes = [0.0f64; 8];
-        for chunk in values.chunks(8) {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane += f64::from(*value) * f64::from(*value);
-            }
-        }
-        // SAFETY: pieces are disjoint.
-        let partial = unsafe { shared.slice(piece..piece + 1) };
-        partial[0] = lanes.iter().sum();
-    });
-    partial.iter().sum()
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn noise(count: usize) -> Vec<f32> {
+    pub fn noise(count: usize) -> Vec<f32> {
         (0..count)
             .map(|i| ((i * 2_654_435_761) % 1999) as f32 / 600.0 - 1.5)
             .collect()
     }
 
     /// The slope of `loss` at each of `at`, by differences.
-    fn slopes(values: &[f32], at: &[usize], loss: impl Fn(&[f32]) -> f64) -> Vec<f64> {
+    pub fn slopes(values: &[f32], at: &[usize], loss: impl Fn(&[f32]) -> f64) -> Vec<f64> {
         let step = 1e-2f32;
         at.iter()
             .map(|at| {
@@ -488,7 +286,7 @@ mod tests {
             .collect()
     }
 
-    fn weighed(values: &Kept, by: &[f32]) -> f64 {
+    pub fn weighed(values: &Kept, by: &[f32]) -> f64 {
         let mut wide = vec![0.0; by.len()];
         values.values().widen(0, &mut wide);
         wide.iter()
@@ -503,62 +301,6 @@ mod tests {
             pieces(&[3, 0, ROWS + 1]),
             [0..3, 3..3 + ROWS, 3 + ROWS..4 + ROWS]
         );
-    }
-
-    #[test]
-    fn norms_have_their_gradients() {
-        let pool = Arc::new(Pool::default());
-        let (width, rows) = (12, 70);
-        let (x, dy) = (noise(rows * width), noise(rows * width + 5)[5..].to_vec());
-        let weight: Vec<f32> = noise(width).iter().map(|w| 1.0 + 0.2 * w).collect();
-        let shift = vec![0.25; width];
-        for bias in [None, Some(&*shift)] {
-            let with = |x: &[f32], weight: &[f32], bias: Option<&[f32]>| {
-                let norm_of = NormParameters {
-                    weight,
-                    bias,
-                    epsilon: 1e-5,
-                };
-                weighed(&norm(&pool, Precision::F32, x, norm_of), &dy)
-            };
-            let parameters = NormParameters {
-                weight: &weight,
-                bias,
-                epsilon: 1e-5,
-            };
-            let (mut dx, mut dw, mut db) = (vec![1.0; x.len()], vec![0.0; width], vec![0.0; width]);
-            let sinks = NormGradients {
-                weight: Some(&mut dw),
-                bias: Some(&mut db),
-            };
-            norm_backward(
-                &pool,
-                &x,
-                &dy,
-                parameters,
-                &mut dx,
-                sinks,
-                &pieces(&[7, 63]),
-            );
-            let at = [0, 11, 400, 839];
-            for (at, slope) in at.iter().zip(slopes(&x, &at, |x| with(x, &weight, bias))) {
-                let found = f64::from(dx[*at]) - 1.0;
-                assert!(
-                    (found - slope).abs() < 2e-3,
-                    "{bias:?} x[{at}]: {found} {slope}"
-                );
-            }
-            for (at, slope) in [0, 7]
-                .iter()
-                .zip(slopes(&weight, &[0, 7], |w| with(&x, w, bias)))
-            {
-                assert!((f64::from(dw[*at]) - slope).abs() < 1e-2, "weight[{at}]");
-            }
-            if let Some(bias) = bias {
-                let slope = slopes(bias, &[3], |b| with(&x, &weight, Some(b)))[0];
-                assert!((f64::from(db[3]) - slope).abs() < 1e-2, "bias");
-            }
-        }
     }
 
     #[test]
@@ -586,13 +328,5 @@ mod tests {
         for (at, slope) in [0, 7, 59].iter().zip(slopes(x, &[0, 7, 59], plain)) {
             assert!((f64::from(found[*at]) - slope).abs() < 1e-3, "{at}");
         }
-    }
-
-    #[test]
-    fn squares_are_summed_whole() {
-        let values = noise(40_001);
-        let exact: f64 = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
-        assert!((sum_of_squares(&values) - exact).abs() < 1e-9 * exact);
-        assert!(sum_of_squares(&[1.0, f32::NAN]).is_nan());
     }
 }

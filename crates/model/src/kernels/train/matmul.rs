@@ -234,10 +234,9 @@ unsafe fn portable(a: *const u32, b: *const Line, _panel: usize, steps: usize, t
             let left: [f32; 4] = std::array::from_fn(|row| f32::from_bits(*left.add(row)));
             (left, &*b.add(step))
         };
-        for row in 0..4 {
-            for lane in 0..PANEL {
-                let value = f32::from_bits(right.0[lane]);
-                sums[row][lane] = crate::kernels::fused(left[row], value, sums[row][lane]);
+        for (left, sums) in left.iter().zip(&mut sums) {
+            for (value, sum) in right.0.iter().zip(sums) {
+                *sum = crate::kernels::fused(*left, f32::from_bits(*value), *sum);
             }
         }
     }

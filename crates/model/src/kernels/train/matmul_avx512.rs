@@ -86,10 +86,10 @@ unsafe fn pairs_tile<const P: usize>(
                 std::mem::transmute(_mm512_load_si512(b.add(p * panel + step).cast()))
             });
             let left = a.add(step * PANEL);
-            for row in 0..ROWS {
+            for (row, sums) in sums.iter_mut().enumerate() {
                 let value: __m512bh = std::mem::transmute(_mm512_set1_epi32(*left.add(row) as i32));
                 for p in 0..P {
-                    sums[row][p] = _mm512_dpbf16_ps(sums[row][p], value, right[p]);
+                    sums[p] = _mm512_dpbf16_ps(sums[p], value, right[p]);
                 }
             }
         }
@@ -113,10 +113,10 @@ unsafe fn singles_tile<const P: usize>(
             let right: [__m512; P] =
                 std::array::from_fn(|p| _mm512_load_ps(b.add(p * panel + step).cast()));
             let left = a.add(step * PANEL).cast::<f32>();
-            for row in 0..ROWS {
+            for (row, sums) in sums.iter_mut().enumerate() {
                 let value = _mm512_set1_ps(*left.add(row));
                 for p in 0..P {
-                    sums[row][p] = _mm512_fmadd_ps(value, right[p], sums[row][p]);
+                    sums[p] = _mm512_fmadd_ps(value, right[p], sums[p]);
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! Every sum is taken in an order that depends on the shapes alone, so results are equal bit for
 //! bit on any number of threads.
 
+pub mod adam;
 pub mod attention;
 pub mod buffer;
 pub mod cross_entropy;
@@ -12,6 +13,7 @@ pub mod elementwise;
 pub mod matmul;
 #[cfg(target_arch = "x86_64")]
 mod matmul_avx512;
+pub mod norm;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;
 pub mod panels;

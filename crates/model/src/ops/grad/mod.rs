@@ -1,6 +1,7 @@
 //! Differentiable operations, for training: [`cpu`] with our kernels and backward passes of our own,
 //! [`device`] with the tensor library's. Both work on the same parameters.
 
+mod backward;
 pub mod cpu;
 pub mod device;
 
