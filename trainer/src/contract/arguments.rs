@@ -28,8 +28,10 @@ pub(super) fn check(compared: &Compared) -> Result<(), Violation> {
     let (list, old) = lists(compared, &before, &after).ok_or(OTHER)?;
     let start = list.start_byte();
     let old_end = old.map_or(start, |old| old.end_byte());
-    let same_tail = golden.text[old_end..] == rejected.text[list.end_byte()..];
-    if !same_tail || golden.text[..start] != rejected.text[..start] {
+    // Of a list that was put in whole, the places are the candidate's: the golden text may end before
+    // them, or have a character there.
+    let same_tail = golden.text.get(old_end..) == rejected.text.get(list.end_byte()..);
+    if !same_tail || golden.text.get(..start) != rejected.text.get(..start) {
         return Err(OTHER);
     }
     let before = old.map_or_else(Vec::new, |old| arguments(old, golden));

@@ -15,6 +15,7 @@ mod parsed;
 use truefill_syntax::{Language, Leaf, NameUse};
 
 use crate::rows::HallucinationType;
+use crate::sentinels;
 
 pub(crate) use arguments::{LISTS as ARGUMENT_LISTS, arguments, is_key, is_plain};
 pub(crate) use declared::{arity, takes_anything};
@@ -282,8 +283,8 @@ fn plain(golden: &str, rejected: &str, lines: bool) -> Result<(), Violation> {
     if rejected.len() > 3 * golden.len() + 200 {
         return Err(Violation::TooLong(rejected.len()));
     }
-    match names::sentinel(rejected) {
-        Some(sentinel) => Err(Violation::Sentinel(sentinel)),
+    match sentinels::first(rejected) {
+        Some(sentinel) => Err(Violation::Sentinel(sentinel.to_owned())),
         None => Ok(()),
     }
 }

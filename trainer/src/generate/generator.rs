@@ -84,7 +84,8 @@ impl Refusal {
     pub(super) fn heard(&self) -> Heard {
         match self {
             Self::NoContract | Self::NoSuchImport | Self::Blocked | Self::Cut => Heard::Answer,
-            Self::NoSite | Self::Secret | Self::TooLarge | Self::NoAnswer(_) => Heard::Nothing,
+            Self::NoSite | Self::Secret | Self::TooLarge => Heard::Nothing,
+            Self::NoAnswer(_) => Heard::Failed,
             Self::Budget => Heard::Budget,
             Self::Stopped(why) => Heard::Stopped(why.clone()),
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use truefill_remote::api::{Ledger, money};
 
 use super::http::{HttpMember, Members};
-use crate::rows::Manifest;
+use crate::rows::{Manifest, beside};
 use crate::usage::Usage;
 
 /// What a step's members are and what they were paid: for progress and for the manifest.
@@ -75,9 +75,7 @@ pub fn open(
 /// The ledger of an output, where none is named.
 #[must_use]
 pub fn ledger_beside(out: &Path) -> PathBuf {
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let stem = name.split('.').next().unwrap_or_default();
-    out.with_file_name(format!("{stem}.ledger.db"))
+    beside(out, "ledger.db")
 }
 
 fn unknown(members: &Members, name: &str) -> anyhow::Error {

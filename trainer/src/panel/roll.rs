@@ -13,6 +13,8 @@ pub enum Heard {
     Answer,
     /// Nothing, and that is this question's own matter.
     Nothing,
+    /// No answer, after all attempts.
+    Failed,
     /// The budget has no room for it.
     Budget,
     /// The member takes no questions any more.
@@ -27,7 +29,8 @@ impl Heard {
             Ok(_) => Self::Answer,
             Err(AskError::Budget(_)) => Self::Budget,
             Err(AskError::Stop(why)) => Self::Stopped(why.clone()),
-            Err(AskError::Secret | AskError::Failed(_)) => Self::Nothing,
+            Err(AskError::Failed(_)) => Self::Failed,
+            Err(AskError::Secret) => Self::Nothing,
         }
     }
 }
@@ -39,6 +42,7 @@ pub struct Roll {
     stopped: BTreeMap<String, String>,
     left_out: u64,
     broke: u64,
+    failed: u64,
 }
 
 impl Roll {
@@ -55,6 +59,7 @@ impl Roll {
                 }
             }
             Heard::Nothing => {}
+            Heard::Failed => self.failed += 1,
             Heard::Budget => self.broke += 1,
             Heard::Stopped(why) if self.answered.contains(member) => {
                 self.left_out += 1;
@@ -69,9 +74,24 @@ impl Roll {
         Ok(())
     }
 
-    /// What has to be told of a step that is not whole.
+    /// What has to be told of a step in which somebody takes no further questions.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
+        told(self.ended())
+    }
+
+    /// What has to be told at the end of a step that is not whole: that, and questions without an
+    /// answer.
+    #[must_use]
+    pub fn not_whole(&self) -> Option<String> {
+        let mut problems = self.ended();
+        if self.failed > 0 {
+            problems.push(format!("{} questions got no answer", self.failed));
+        }
+        told(problems)
+    }
+
+    fn ended(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.broke > 0 {
             problems.push(format!(
@@ -85,13 +105,17 @@ impl Roll {
         if self.left_out > 0 {
             problems.push(format!("{} questions were left out", self.left_out));
         }
-        (!problems.is_empty()).then(|| {
-            format!(
-                "{}. What was answered is written, and kept: the same command goes on where it stopped",
-                problems.join("; ")
-            )
-        })
+        problems
     }
+}
+
+fn told(problems: Vec<String>) -> Option<String> {
+    (!problems.is_empty()).then(|| {
+        format!(
+            "{}. What was answered is written, and kept: the same command goes on where it stopped",
+            problems.join("; ")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -118,5 +142,16 @@ mod tests {
             assert!(problem.contains(part), "{problem}");
         }
         roll.hear("b", &stopped).expect_err("refused");
+    }
+
+    #[test]
+    fn a_question_without_an_answer_is_told_at_the_end_and_stops_nobody() {
+        let mut roll = Roll::default();
+        let failed = Heard::of(&Err(AskError::Failed("400".into())));
+        roll.hear("a", &failed).expect("the step goes on");
+        roll.hear("a", &Heard::Answer).expect("heard");
+        assert_eq!(roll.problem(), None);
+        let told = roll.not_whole().expect("a problem");
+        assert!(told.contains("1 questions got no answer"), "{told}");
     }
 }

@@ -14,7 +14,7 @@ mod verdict;
 pub use context::{Context, HoleKind, Span};
 pub use curated::{PairRow, SftRow};
 pub use jsonl::{RowError, RowReader, RowWriter, Written, write_whole};
-pub use manifest::{Input, Manifest};
+pub use manifest::{Input, Manifest, beside};
 pub use negative::{HallucinationType, Negative, Split};
 pub use score::{Difficulty, Margin, Resolution, Score};
 pub use verdict::{Subject, Verdict, VerdictKind};

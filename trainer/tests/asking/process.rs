@@ -90,7 +90,7 @@ impl Bench {
 
     /// Attempts that the ledger says were under way.
     pub fn under_way(&self) -> usize {
-        let database = rusqlite::Connection::open(self.path("out.ledger.db")).unwrap();
+        let database = rusqlite::Connection::open(self.path("out.jsonl.ledger.db")).unwrap();
         let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
         usize::try_from(count.unwrap_or(0_i64)).unwrap()
     }

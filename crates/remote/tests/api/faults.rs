@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use truefill_remote::api::{ApiError, EmbedRequest, Failure, Finish, Ledger, Protocol};
 
 use crate::shared::{answer, chat_body, client, config, ledger, question};
@@ -69,11 +70,14 @@ async fn what_may_pass_is_asked_again() {
 
 #[tokio::test]
 async fn a_refused_key_stops_everything_at_once() {
+    let message = "You exceeded your current quota, please check your plan. ".repeat(8);
+    let quota = json!({"error": {"message": message, "code": "insufficient_quota"}}).to_string();
     for (status, body) in [
         ("401 Unauthorized", "bad key sk-secret"),
         ("403 Forbidden", ""),
-        (TOO_MANY, r#"{"error": {"code": "insufficient_quota"}}"#),
+        (TOO_MANY, &*quota),
     ] {
+        let body = body.to_owned();
         let server = Server::start(move |_, _| reply(status, &[], body.as_bytes())).await;
         let folder = tempfile::tempdir().unwrap();
         let ledger = ledger(folder.path());
@@ -164,13 +168,42 @@ async fn a_server_is_never_asked_again_sooner_than_the_own_delay() {
 
 #[tokio::test]
 async fn a_filter_is_no_failure_and_no_answer() {
-    let body = br#"{"error": {"code": "content_filter"}}"#;
-    let server = Server::start(|_, _| reply("400 Bad Request", &[], body)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = ledger(folder.path());
-    let (client, _) = client(&config(&server.url), &ledger);
-    let reply = client.chat(&question(1)).await.unwrap();
-    assert_eq!((reply.finish, reply.text.as_str()), (Finish::Blocked, ""));
+    // As Azure, OpenAI and Anthropic say it.
+    let azure = br#"{"error":{"message":"The response was filtered due to the prompt triggering Azure
+        OpenAI's content management policy. Please modify your prompt and retry. To learn more about our
+        content filtering policies please read our documentation:
+        https://go.microsoft.com/fwlink/?linkid=2198766","type":null,"param":"prompt",
+        "code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation",
+        "content_filter_result":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":
+        {"filtered":true,"detected":true},"self_harm":{"filtered":false,"severity":"safe"}}}}}"#;
+    let azure = String::from_utf8_lossy(azure).replace("\n        ", " ");
+    let openai = r#"{"error": {"code": "content_policy_violation", "message": "Rejected."}}"#;
+    let anthropic = r#"{"type": "error", "error": {"type": "invalid_request_error",
+        "message": "Output blocked by content filtering policy"}}"#;
+    // What quotes the question is not told by what it quotes.
+    let quotes = r#"{"error": {"code": 400, "message": "bad input: `if content_filter:`"}}"#;
+    for (body, blocked) in [
+        (azure.as_str(), true),
+        (openai, true),
+        (anthropic, true),
+        (quotes, false),
+    ] {
+        let body = body.to_owned();
+        let server = Server::start({
+            let body = body.clone();
+            move |_, _| reply("400 Bad Request", &[], body.as_bytes())
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let (client, _) = client(&config(&server.url), &ledger);
+        let reply = client.chat(&question(1)).await;
+        let found = reply.as_ref().map(|reply| (reply.finish, &*reply.text));
+        match blocked {
+            true => assert_eq!(found.ok(), Some((Finish::Blocked, "")), "{body}"),
+            false => assert!(found.is_err(), "{body}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -308,6 +341,74 @@ async fn rates_are_kept() {
         "{wait:?}"
     );
     assert_eq!(server.requests().len(), 5);
+}
+
+/// What is never sent does not wait for a turn: else a refusal would be told at the pace of the rate.
+#[tokio::test]
+async fn a_rate_holds_back_nothing_that_is_not_sent() {
+    let refused: (&str, Option<f64>) = ("401 Unauthorized", None);
+    let broke = ("200 OK", Some(1e-9));
+    for (status, budget) in [refused, broke] {
+        let server = Server::start(move |_, _| reply(status, &[], b"")).await;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), budget).unwrap();
+        let mut config = config(&server.url);
+        config.requests_per_minute = std::num::NonZeroU32::new(1);
+        let (client, timing) = client(&config, &ledger);
+        for number in 0..5 {
+            let asked = question(number);
+            let asked = client.chat(&asked);
+            let told = tokio::time::timeout(Duration::from_secs(1), asked).await;
+            assert!(told.expect("it waits for a turn").is_err());
+        }
+        assert!(timing.waits().is_empty(), "{:?}", timing.waits());
+        assert_eq!(server.requests().len(), usize::from(budget.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_stops_everything_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    // Port 1 is nobody's.
+    let mut config = config("http://127.0.0.1:1");
+    config.retries = 2;
+    let (client, timing) = client(&config, &ledger);
+    for number in 0..3 {
+        let error = client.chat(&question(number)).await.unwrap_err();
+        assert!(matches!(error, ApiError::Unreachable { .. }), "{error}");
+        assert!(error.to_string().contains("is it running"), "{error}");
+    }
+    assert_eq!(timing.waits().len(), 2, "the first question's own");
+    assert_eq!(ledger.counters().snapshot().attempts, 3);
+}
+
+/// A server that answered once may come back: only the questions of the meantime are lost.
+#[tokio::test]
+async fn a_server_that_went_away_is_asked_again() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let once = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = [0; 4096];
+        assert!(stream.read(&mut asked).await.unwrap() > 0);
+        for step in answer("yes") {
+            let Step::Send(bytes) = step else { continue };
+            stream.write_all(&bytes).await.unwrap();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let mut config = config(&url);
+    config.retries = 1;
+    let (client, _) = client(&config, &ledger);
+    client.chat(&question(0)).await.unwrap();
+    once.await.unwrap();
+    for number in 1..3 {
+        let error = client.chat(&question(number)).await.unwrap_err();
+        assert!(matches!(error, ApiError::Failed { .. }), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -100,8 +100,10 @@ fn other_text(
         }
     }
     let mut start = begin(&path[..end], is_part);
-    if is_version(&path[start..end]) && start > 1 {
-        end = start - 1;
+    if is_version(&path[start..end])
+        && let Some((link, _)) = path[..start].char_indices().next_back()
+    {
+        end = link;
         start = begin(&path[..end], is_part);
     }
     let part = &path[start..end];

@@ -85,6 +85,14 @@ impl Ledger {
         }
     }
 
+    /// What a request may cost at most, as long as nothing that is under way turns out dearer.
+    pub(in crate::api) async fn left(&self) -> Result<Nanos, LedgerError> {
+        if !self.has_budget {
+            return Ok(Nanos::MAX);
+        }
+        self.worker.run(|desk| Ok(desk.left())).await
+    }
+
     /// The reply that is kept under a key.
     pub(in crate::api) async fn kept(&self, key: [u8; 32]) -> Result<Option<Kept>, LedgerError> {
         self.worker
@@ -115,12 +123,7 @@ impl Open {
                 input_tokens,
                 output_tokens,
                 ..
-            } => {
-                Counters::add(&counters.answered, 1);
-                Counters::add(&counters.spent, *cost);
-                Counters::add(&counters.input_tokens, *input_tokens);
-                Counters::add(&counters.output_tokens, *output_tokens);
-            }
+            } => counters.answered((*cost, *input_tokens, *output_tokens)),
             Outcome::Free => {}
             Outcome::Lost => Counters::add(&counters.spent, intent.reserve),
         }
