@@ -7,8 +7,10 @@ use serde::de::DeserializeOwned;
 
 use crate::usage::Usage;
 
-/// The sections that there are.
-const SECTIONS: [&str; 5] = ["members", "mine", "generate", "judge", "curate"];
+/// The sections that there are: the models that are asked, and the steps in their order.
+const SECTIONS: [&str; 8] = [
+    "members", "mine", "generate", "judge", "curate", "train", "eval", "promote",
+];
 
 /// The section `[name]` of a recipe, its defaults where the file or the section is not there. Other
 /// sections belong to other steps and are not looked at.
@@ -193,6 +195,30 @@ mod tests {
                 fits,
                 "{heading}: `{key}`: expected the default {default}, found {shown}"
             );
+        }
+    }
+
+    /// The example of `docs/mining.md` can be meant, and shows every key, if perhaps as a comment.
+    #[test]
+    fn the_page_of_mine_has_every_key() {
+        let page = include_str!("../../docs/mining.md");
+        let (_, example) = page.split_once("```toml\n").expect("an example");
+        let (example, _) = example.split_once("```").expect("its end");
+        let mut sections: toml::Table = toml::from_str(example).expect("TOML");
+        let mine = sections.remove("mine").expect("`[mine]`");
+        read::<crate::mine::Recipe>(mine, "the example").expect("a recipe");
+        let shows = |key: &str| {
+            let mut lines = example.lines().map(|line| line.trim_start_matches("# "));
+            let (value, table) = (format!("{key} ="), format!("[mine.{key}]"));
+            lines.any(|line| line.starts_with(&value) || line == table)
+        };
+        let defaults = json(&crate::mine::Recipe::default());
+        let mut keys: Vec<&String> = defaults.as_object().expect("a table").keys().collect();
+        for table in ["selector", "limits"] {
+            keys.extend(defaults[table].as_object().expect("a table").keys());
+        }
+        for key in keys {
+            assert!(shows(key), "docs/mining.md: expected the key `{key}`");
         }
     }
 

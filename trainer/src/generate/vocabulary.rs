@@ -94,13 +94,19 @@ impl Words {
     }
 }
 
-/// The vocabularies of all repositories.
+/// The vocabularies of all repositories; without any where it is its own default.
 #[derive(Debug)]
 pub struct Vocabulary {
     repositories: HashMap<u64, Words>,
     languages: BTreeMap<Language, Words>,
     known: Filter,
     nothing: Words,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self::new(0)
+    }
 }
 
 impl Vocabulary {

@@ -59,6 +59,11 @@ pub fn open(
     ledger: &Path,
     budget: Option<f64>,
 ) -> Result<(Vec<HttpMember>, Books)> {
+    if let Some(budget) = budget.filter(|budget| budget.is_nan() || *budget < 0.0) {
+        return Err(Usage::error(format!(
+            "expected a `budget` of 0 or more, found {budget}"
+        )));
+    }
     let mut endpoints = Members::new();
     for name in names {
         let config = members.get(name).ok_or_else(|| unknown(members, name))?;
@@ -87,4 +92,21 @@ fn unknown(members: &Members, name: &str) -> anyhow::Error {
     Usage::error(format!(
         "expected a member of the recipe ({known}), found `{name}`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_below_nothing_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = folder.path().join("ledger.db");
+        for budget in [-1.0, f64::NAN] {
+            let opened = open(&Members::new(), &[], &ledger, Some(budget));
+            let error = opened.err().expect("refused");
+            assert!(error.is::<Usage>() && error.to_string().contains("`budget`"));
+        }
+        assert!(open(&Members::new(), &[], &ledger, Some(0.0)).is_ok());
+    }
 }

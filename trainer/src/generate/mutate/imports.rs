@@ -149,3 +149,30 @@ fn module_style(language: Language, path: &str, part: &str) -> Option<Style> {
         _ => Some(Style::Pascal),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Context;
+
+    /// What stands before a version may be a character of many bytes.
+    #[test]
+    fn a_part_before_a_version_may_end_in_any_sign() {
+        for path in ["./lib·v2", "./lib/v2", "./·v2", "·v2", "v2"] {
+            let line = format!("import {{ load }} from \"{path}\";");
+            let parts = ["", &*line, "\nload();\n"];
+            let context = Context::of_file(Language::TypeScript, "o/r", "MIT", "a.ts", parts);
+            let scene = Scene::new(context, 1).expect("parses");
+            let vocabulary = Vocabulary::default();
+            for seed in 0..8 {
+                let mut draw = Draw::new(seed);
+                for site in sites(&scene.golden) {
+                    let made = other_text(&scene, &scene.golden, &site, &vocabulary, &mut draw);
+                    if let Some((_, text)) = made.filter(|_| site.module && path.contains("lib")) {
+                        assert!(text.contains("v2") && !text.contains(path), "{text}");
+                    }
+                }
+            }
+        }
+    }
+}
