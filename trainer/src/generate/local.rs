@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::fim::{BoundFormat, Budget, PromptParts, SUFFIX_SHARE};
@@ -23,10 +22,11 @@ use super::generator::{Answered, Generator, Outcome, Proposal};
 use super::samples::{Key, Samples};
 use super::scene::Scene;
 use crate::checkpoint;
+use crate::corpus::stable_digest;
 use crate::rows::HallucinationType;
 
 /// Counts up with every change to how samples are drawn or cut.
-const VERSION: &str = "local-2";
+const VERSION: &str = "local-3";
 
 /// The model, and how it is sampled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -213,16 +213,13 @@ impl Model {
     }
 
     fn key(&self, scene: &Scene, hole: [&str; 3], purpose: &str) -> Key {
-        let mut hasher = Sha256::new();
+        let (context, [prefix, golden, suffix]) = (&scene.context, hole);
+        let parts = [&*self.identity, &context.id, &context.path, prefix, golden, suffix];
         // The draw is made of the seed, the context and the purpose.
-        hasher.update(scene.draw(purpose).next_u64().to_le_bytes());
-        let parts = [&*self.identity, &scene.context.id, &scene.context.path];
-        for part in parts.into_iter().chain(hole) {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
+        let drawn = scene.draw(purpose).next_u64();
+        let digest = stable_digest(drawn, &parts.map(str::as_bytes));
         let mut key = Key::default();
-        key.copy_from_slice(&hasher.finalize()[..16]);
+        key.copy_from_slice(&digest[..16]);
         key
     }
 

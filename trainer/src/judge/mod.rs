@@ -213,7 +213,7 @@ pub fn judge(
         runtime.block_on(report(books, &prompts, &mut manifest))?;
     }
     manifest.write_beside(&args.out)?;
-    let problem = panel.roll.problem();
+    let problem = panel.roll.not_whole();
     Ok(Judged { tables, problem })
 }
 

@@ -104,6 +104,35 @@ async fn a_late_refusal_leaves_what_was_answered_and_an_early_one_no_file() {
     }
 }
 
+/// A server that refuses every question with 400 leaves an empty file: that is not "all went well".
+/// One that is not there is told before anything is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_without_an_answer_are_told_and_a_server_that_is_not_there_ends_the_step() {
+    for step in [Step::Generate, Step::Judge] {
+        let server = Server::start(|number, seen| match number {
+            0 => mock::whole(seen),
+            _ => reply("400 Bad Request", &[], b"too long"),
+        })
+        .await;
+        let bench = Bench::new(5, &server.url, &keys(None));
+        let ran = bench.run(step);
+        assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
+        let failed = server.requests().len() - 1;
+        let sentence = format!("{failed} questions got no answer");
+        assert!(told(&ran).contains(&sentence), "{}", told(&ran));
+        assert!(bench.path("out.jsonl").exists(), "{step:?}");
+
+        // Port 1 is nobody's.
+        let bench = Bench::new(50, "http://127.0.0.1:1", &keys(None));
+        bench.retry(1);
+        let ran = bench.run(step);
+        assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
+        assert!(told(&ran).contains("is it running"), "{}", told(&ran));
+        assert!(told(&ran).contains("nothing was written"), "{}", told(&ran));
+        assert!(!bench.path("out.jsonl").exists(), "{step:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_needs_prices_and_recipes_are_read_strictly() {
     let whole = "[generate]\ngenerators = ['mock']\n[judge]\npanel = ['mock']\n";

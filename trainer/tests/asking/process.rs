@@ -37,6 +37,13 @@ impl Bench {
         std::fs::write(self.path("recipe.toml"), text).unwrap();
     }
 
+    /// Gives up a question after so many further attempts.
+    pub fn retry(&self, retries: usize) {
+        let text = String::from_utf8(self.read("recipe.toml")).unwrap();
+        let text = text.replace("retries = 20", &format!("retries = {retries}"));
+        std::fs::write(self.path("recipe.toml"), text).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }

@@ -19,7 +19,7 @@ use crate::rows::HallucinationType;
 use names::Pool;
 
 /// Counts up with every change to the rules; the way in which a name was made follows it.
-const VERSION: &str = "mutate-2";
+const VERSION: &str = "mutate-3";
 
 /// A candidate with the way in which it was made.
 type Made = Result<(&'static str, Proposal), Refusal>;
