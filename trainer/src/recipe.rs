@@ -137,10 +137,7 @@ mod tests {
             let error = section::<Part>(Some(&path), "mine").expect_err(text);
             assert!(error.is::<Usage>(), "{error}");
             let error = error.to_string();
-            assert!(
-                error.contains(hint) && error.contains("r.toml"),
-                "{error}"
-            );
+            assert!(error.contains(hint) && error.contains("r.toml"), "{error}");
         }
     }
 

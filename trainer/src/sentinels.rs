@@ -42,7 +42,15 @@ mod tests {
         for end in ["<|endoftext|>", "<|im_end|>", "<|end_of_text|>", "</s>"] {
             assert_eq!(first(&format!("end = '{end}'")), Some(end));
         }
-        for text in ["a < b", "[1]", "x[SUF]", "<file>", "<p>", "Vec<String>", "<s>"] {
+        for text in [
+            "a < b",
+            "[1]",
+            "x[SUF]",
+            "<file>",
+            "<p>",
+            "Vec<String>",
+            "<s>",
+        ] {
             assert_eq!(first(text), None, "{text}");
         }
     }

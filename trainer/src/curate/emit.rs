@@ -316,6 +316,9 @@ mod tests {
         assert!(emitted().is_ok());
         write(&places, 5);
         let error = emitted().expect_err("a row is gone").to_string();
-        assert!(error.contains("6 rows") && error.contains("n.jsonl"), "{error}");
+        assert!(
+            error.contains("6 rows") && error.contains("n.jsonl"),
+            "{error}"
+        );
     }
 }

@@ -214,7 +214,14 @@ impl Model {
 
     fn key(&self, scene: &Scene, hole: [&str; 3], purpose: &str) -> Key {
         let (context, [prefix, golden, suffix]) = (&scene.context, hole);
-        let parts = [&*self.identity, &context.id, &context.path, prefix, golden, suffix];
+        let parts = [
+            &*self.identity,
+            &context.id,
+            &context.path,
+            prefix,
+            golden,
+            suffix,
+        ];
         // The draw is made of the seed, the context and the purpose.
         let drawn = scene.draw(purpose).next_u64();
         let digest = stable_digest(drawn, &parts.map(str::as_bytes));

@@ -77,7 +77,8 @@ impl Panel {
         names.extend(embeddings.filter(|_| teaches(recipe)));
         let ledger = recipe.ledger_beside(out);
         let (mut opened, books) = panel::open(members, &names, &ledger, recipe.budget)?;
-        if let (Some(member), Some(teaching)) = (opened.drain(asked..).next(), &mut panel.teaching) {
+        if let (Some(member), Some(teaching)) = (opened.drain(asked..).next(), &mut panel.teaching)
+        {
             teaching.similarity = Arc::new(Embeddings::new(member.client().clone()));
         }
         let named = opened
@@ -233,7 +234,10 @@ mod tests {
         }
         assert!(opened(&["teacher:m"], teacher).is_err());
         let error = opened(&["teacher:m"], embeddings).err().expect("refused");
-        assert!(error.to_string().contains("TRUEFILL_NO_SUCH_KEY"), "{error}");
+        assert!(
+            error.to_string().contains("TRUEFILL_NO_SUCH_KEY"),
+            "{error}"
+        );
         assert!(opened(&["local"], local).is_err());
         let panel = opened(&["teacher:m"], "").expect("opened");
         assert_eq!(panel.prompts().len(), 1);

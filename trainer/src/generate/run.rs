@@ -182,7 +182,8 @@ impl Work {
         let replied = heard == Heard::Answer;
         let mut count = |kind: Option<HallucinationType>, rejected| {
             let kind = kind.map_or(NO_TYPE, HallucinationType::name);
-            made.tally.count([generator, kind, language], replied, rejected);
+            made.tally
+                .count([generator, kind, language], replied, rejected);
         };
         made.heard.push((generator.to_owned(), heard));
         let proposal = match outcome.result {

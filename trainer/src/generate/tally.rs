@@ -157,7 +157,12 @@ impl Tally {
             cells.entry([&key[0], &key[at]]).or_default().add(cell);
         }
         let columns = [
-            "generator", column, "candidates", "replies", "kept", "rejected",
+            "generator",
+            column,
+            "candidates",
+            "replies",
+            "kept",
+            "rejected",
         ];
         let mut table = Table::new(format!("Candidates by generator and {column}"), &columns);
         for ([generator, name], cell) in cells {

@@ -103,9 +103,8 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
 
 /// Loads a scorer's checkpoint for the longest of the prompts that any of `recipes` wants of it.
 fn load(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> Result<(Arc<Decoder>, Tokenizer)> {
-    let shares = |other: &&ScorerRecipe| {
-        (&other.model, &other.device) == (&recipe.model, &recipe.device)
-    };
+    let shares =
+        |other: &&ScorerRecipe| (&other.model, &other.device) == (&recipe.model, &recipe.device);
     let sharing = recipes.iter().filter(shares);
     let longest = sharing.map(|other| other.context_tokens).max();
     let positions = longest.unwrap_or(recipe.context_tokens) + LONGEST_MIDDLE + 1;
@@ -316,7 +315,11 @@ mod tests {
         for recipes in [[long.clone(), short.clone()], [short, long]] {
             let scorers = open(&recipes).expect("opens");
             for (scorer, recipe) in scorers.iter().zip(&recipes) {
-                assert_eq!(scorer.budget.total, recipe.context_tokens, "{}", recipe.name);
+                assert_eq!(
+                    scorer.budget.total, recipe.context_tokens,
+                    "{}",
+                    recipe.name
+                );
             }
         }
     }

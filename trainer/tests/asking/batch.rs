@@ -123,7 +123,9 @@ async fn the_batches_of_members_are_waited_for_together() {
     assert_eq!(office.inputs.len(), 2);
     assert!(office.waiting < 300, "the second member had to wait");
     // What the batches were paid stands beside the bar.
-    let spent = bench.manifest()["tables"]["ledger"]["spent"].as_u64().unwrap();
+    let spent = bench.manifest()["tables"]["ledger"]["spent"]
+        .as_u64()
+        .unwrap();
     let shown = format!("spent {:.4}", spent as f64 / 1e9);
     assert!(told(&ran).contains(&shown), "{shown}: {}", told(&ran));
 }

@@ -60,14 +60,14 @@ async fn a_teachers_variant_is_chosen_by_a_servers_embeddings_and_paid_once() {
         .collect();
     assert_eq!(rows.len(), 4);
     for row in &rows {
-        assert_eq!((&row["type"], &row["rejected"]), (&"similar".into(), &NEAREST.into()));
+        assert_eq!(
+            (&row["type"], &row["rejected"]),
+            (&"similar".into(), &NEAREST.into())
+        );
         assert_eq!(row["generator"], "teacher:mock");
     }
     let tables = bench.manifest()["tables"].clone();
-    assert_eq!(
-        tables["teacher_similarity"],
-        "cosine of embeddings by e5"
-    );
+    assert_eq!(tables["teacher_similarity"], "cosine of embeddings by e5");
     assert_eq!(tables["members"]["vectors"]["model"], "e5");
     assert_eq!(tables["prompts"].as_array().unwrap().len(), 1);
     // Three questions and one request for vectors each; a second run has all of them.

@@ -135,7 +135,8 @@ fn a_checkpoint_is_sampled_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     corpus::write(&folder.join("contexts.jsonl"), 1);
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/model/tests/data/parity/gguf");
+    let models =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/model/tests/data/parity/gguf");
     let recipe = format!(
         "[generate]\ngenerators = ['local']\ntypes = ['method']\n[generate.local]\nmodel = '{}'\n\
          format = 'causal'\ndevice = 'cpu'\nsamples = 1\nwindow_tokens = 48\nmax_tokens = 4\n",

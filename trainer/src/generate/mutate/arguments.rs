@@ -8,7 +8,8 @@ use truefill_syntax::{Draw, Language, Leaf, NameUse};
 use super::Made;
 use super::names::Pool;
 use crate::contract::{
-    ARGUMENT_LISTS, Parsed, arguments, arity, counts_arguments, is_key, is_plain, takes_anything, walk,
+    ARGUMENT_LISTS, Parsed, arguments, arity, counts_arguments, is_key, is_plain, takes_anything,
+    walk,
 };
 use crate::generate::generator::{Proposal, Refusal};
 use crate::generate::scene::Scene;
