@@ -124,8 +124,7 @@ impl Inner {
             needed: call.intent.reserve,
             left,
         };
-        let left = self.ledger.left().await?;
-        if call.intent.reserve > left {
+        if let Some(left) = self.ledger.lacks(&call.intent).await? {
             return Err(broke(left));
         }
         self.limiter.admit(call.tokens, &*self.timing).await;

@@ -85,12 +85,19 @@ impl Ledger {
         }
     }
 
-    /// What a request may cost at most, as long as nothing that is under way turns out dearer.
-    pub(in crate::api) async fn left(&self) -> Result<Nanos, LedgerError> {
+    /// What is left of the budget, where that can never pay for a request that has no answer yet.
+    pub(in crate::api) async fn lacks(&self, intent: &Intent) -> Result<Option<Nanos>, LedgerError> {
         if !self.has_budget {
-            return Ok(Nanos::MAX);
+            return Ok(None);
         }
-        self.worker.run(|desk| Ok(desk.left())).await
+        let (key, reserve) = (intent.key, intent.reserve);
+        self.worker
+            .run(move |desk| {
+                let left = desk.left();
+                let broke = reserve > left && kept(&desk.connection, &key)?.is_none();
+                Ok(broke.then_some(left))
+            })
+            .await
     }
 
     /// The reply that is kept under a key.
