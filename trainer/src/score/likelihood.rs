@@ -101,16 +101,20 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
     Ok(scorers)
 }
 
-/// Loads a scorer's checkpoint for the longest of the prompts that any of `recipes` wants of it.
 fn load(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> Result<(Arc<Decoder>, Tokenizer)> {
+    let (model, device) = (&recipe.model, &recipe.device);
+    let positions = positions(recipe, recipes);
+    let (decoder, tokenizer) = checkpoint::load(model, device, Precision::Serving, positions)?;
+    Ok((Arc::new(decoder), tokenizer))
+}
+
+/// Tokens of the longest sequence that any of `recipes` wants of the checkpoint of `recipe`.
+fn positions(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> usize {
     let shares =
         |other: &&ScorerRecipe| (&other.model, &other.device) == (&recipe.model, &recipe.device);
     let sharing = recipes.iter().filter(shares);
     let longest = sharing.map(|other| other.context_tokens).max();
-    let positions = longest.unwrap_or(recipe.context_tokens) + LONGEST_MIDDLE + 1;
-    let (model, device) = (&recipe.model, &recipe.device);
-    let (decoder, tokenizer) = checkpoint::load(model, device, Precision::Serving, positions)?;
-    Ok((Arc::new(decoder), tokenizer))
+    longest.unwrap_or(recipe.context_tokens) + LONGEST_MIDDLE + 1
 }
 
 fn bind(recipe: &ScorerRecipe, tokenizer: &Tokenizer) -> Result<BoundFormat> {
@@ -301,27 +305,23 @@ mod tests {
         assert!(first.log_probability > whole.log_probability);
     }
 
-    /// Whatever the order of the tables, each has the length that its own says.
+    /// Whatever the order of the tables, a checkpoint has room for the longest that uses it.
     #[test]
-    fn scorers_of_one_checkpoint_have_their_own_lengths() {
-        let long = ScorerRecipe {
-            context_tokens: 64,
-            ..recipe("long", None)
+    fn a_checkpoint_is_loaded_for_all_that_share_it() {
+        let [short, long, other] = [16, 400, 900].map(|context_tokens| ScorerRecipe {
+            context_tokens,
+            ..recipe("a", None)
+        });
+        let other = ScorerRecipe {
+            model: "other.gguf".into(),
+            ..other
         };
-        let short = ScorerRecipe {
-            context_tokens: 16,
-            ..recipe("short", None)
-        };
-        for recipes in [[long.clone(), short.clone()], [short, long]] {
-            let scorers = open(&recipes).expect("opens");
-            for (scorer, recipe) in scorers.iter().zip(&recipes) {
-                assert_eq!(
-                    scorer.budget.total, recipe.context_tokens,
-                    "{}",
-                    recipe.name
-                );
-            }
-        }
+        let recipes = [short, other, long];
+        let room = recipes.each_ref().map(|recipe| positions(recipe, &recipes));
+        assert_eq!(
+            room,
+            [400, 900, 400].map(|tokens| tokens + LONGEST_MIDDLE + 1)
+        );
     }
 
     #[test]

@@ -86,7 +86,10 @@ impl Ledger {
     }
 
     /// What is left of the budget, where that can never pay for a request that has no answer yet.
-    pub(in crate::api) async fn lacks(&self, intent: &Intent) -> Result<Option<Nanos>, LedgerError> {
+    pub(in crate::api) async fn lacks(
+        &self,
+        intent: &Intent,
+    ) -> Result<Option<Nanos>, LedgerError> {
         if !self.has_budget {
             return Ok(None);
         }
