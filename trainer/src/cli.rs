@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -9,10 +10,25 @@ use crate::usage::Usage;
 
 /// Turns code and the journal into better checkpoints.
 ///
-/// The steps run in this order, each on the files that the one before wrote:
-/// mine, generate, judge, curate, train, eval, promote.
+/// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
+/// curate, train, eval, promote. The four that this version has need neither a network nor a model.
+///
+/// Examples:
+///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst
+///   truefill-trainer generate contexts.jsonl.zst --out negatives.jsonl.zst
+///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
+///   truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst --out data
+///
+/// `--help` behind a step has its options. A recipe (`--recipe FILE`) sets up all steps, and models
+/// that are asked; docs/data.md has its keys. Results go to standard output, progress to standard
+/// error. Exit status: 0 done, 1 failed, 2 the command or the recipe cannot be meant.
 #[derive(Debug, Parser)]
-#[command(name = "truefill-trainer", version, arg_required_else_help = true)]
+#[command(
+    name = "truefill-trainer",
+    version,
+    arg_required_else_help = true,
+    verbatim_doc_comment
+)]
 struct Cli {
     #[command(subcommand)]
     step: Step,
@@ -56,9 +72,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let out = &mut std::io::stdout().lock();
+    let out = &mut Piped(std::io::stdout().lock());
     let step = match cli.step {
-        Step::Mine(args) => return ended(crate::mine::command::run(&args)),
+        Step::Mine(args) => return ended(crate::mine::command::run(&args, out)),
         Step::Generate(args) => return ended(args.run(out)),
         Step::Judge(args) => return ended(crate::judge::run(&args, out)),
         Step::Curate(args) => return ended(crate::curate::run(&args, out)),
@@ -80,7 +96,58 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
+/// Where results are printed. A reader that goes away, as `head` does, wants no more: that is no
+/// failure of the step, whose files are whole.
+struct Piped<W>(W);
+
+impl<W: Write> Write for Piped<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written.map_err(unprinted),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed.map_err(unprinted),
+        }
+    }
+}
+
+fn unprinted(error: std::io::Error) -> std::io::Error {
+    let said = format!("standard output: {error}; the step's files are whole");
+    std::io::Error::new(error.kind(), said)
+}
+
 fn tell(message: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// What a help text shows can be typed.
+    #[test]
+    fn every_example_is_a_command() {
+        let mut cli = Cli::command();
+        let mut texts = vec![("", cli.render_long_help().to_string())];
+        for step in ["mine", "generate", "judge", "curate"] {
+            let command = cli.find_subcommand_mut(step).expect("a step");
+            texts.push((step, command.render_long_help().to_string()));
+        }
+        for (step, text) in texts {
+            let start = format!("  truefill-trainer {step}");
+            let examples = text.lines().filter(|line| line.starts_with(&start));
+            let examples: Vec<&str> = examples.collect();
+            assert!(!examples.is_empty(), "`{step}` has no example");
+            for example in examples {
+                let words = example.split_whitespace();
+                assert!(Cli::try_parse_from(words).is_ok(), "{example}");
+            }
+        }
+    }
 }

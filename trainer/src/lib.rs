@@ -20,4 +20,5 @@ pub mod score;
 pub mod sentinels;
 pub mod stats;
 pub mod table;
+pub mod train;
 pub mod usage;

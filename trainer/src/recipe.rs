@@ -141,17 +141,18 @@ mod tests {
         }
     }
 
-    const PAGE: &str = include_str!("../../docs/data.md");
+    const DATA: &str = include_str!("../../docs/data.md");
+    const TRAIN: &str = include_str!("../../docs/train.md");
 
     fn json(value: &impl serde::Serialize) -> serde_json::Value {
         serde_json::to_value(value).expect("JSON")
     }
 
     /// The rows of a section's table: key and default.
-    fn rows(heading: &str) -> Vec<(&str, &str)> {
-        let (_, section) = PAGE
+    fn rows<'p>(page: &'p str, heading: &str) -> Vec<(&'p str, &'p str)> {
+        let (_, section) = page
             .split_once(&format!("\n## `{heading}`\n"))
-            .unwrap_or_else(|| panic!("docs/data.md: expected a section `{heading}`"));
+            .unwrap_or_else(|| panic!("docs: expected a section `{heading}`"));
         let section = section.split("\n## ").next().unwrap_or_default();
         let lines = section.lines().filter(|line| line.starts_with("| `"));
         lines
@@ -162,9 +163,12 @@ mod tests {
             .collect()
     }
 
-    fn assert_section(heading: &str, defaults: &serde_json::Value) {
-        let rows = rows(heading);
-        let elsewhere = ["local", "teacher", "bands", "scorer"];
+    fn assert_section(page: &str, heading: &str, defaults: &serde_json::Value) {
+        let rows = rows(page, heading);
+        let elsewhere = [
+            "local", "teacher", "bands", "scorer", "orpo", "dpo", "fgit", "lora", "schedule",
+            "adam", "eval", "save", "chat",
+        ];
         let defaults = defaults.as_object().expect("a table");
         let keys: Vec<_> = defaults.keys().map(String::as_str).collect();
         for (key, _) in &rows {
@@ -219,9 +223,9 @@ mod tests {
         }
     }
 
-    /// `docs/data.md` teaches every key that there is, with its default, and no other.
+    /// The pages teach every key that there is, with its default, and no other.
     #[test]
-    fn the_page_has_every_key_with_its_default() {
+    fn the_pages_have_every_key_with_its_default() {
         use crate::generate::Recipe;
         use truefill_remote::api::{EndpointConfig, Protocol};
         let generate = json(&Recipe::default());
@@ -241,7 +245,14 @@ mod tests {
             ("[curate.bands]", curate["bands"].clone()),
         ];
         for (heading, defaults) in sections {
-            assert_section(heading, &defaults);
+            assert_section(DATA, heading, &defaults);
+        }
+        let train = json(&crate::train::recipe::TrainRecipe::default());
+        assert_section(TRAIN, "[train]", &train);
+        for table in [
+            "orpo", "dpo", "fgit", "lora", "schedule", "adam", "eval", "save",
+        ] {
+            assert_section(TRAIN, &format!("[train.{table}]"), &train[table]);
         }
     }
 }

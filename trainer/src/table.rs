@@ -1,8 +1,36 @@
 //! Tables that are printed, put into manifests as JSON and into datasheets as Markdown.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+
 use serde_json::{Map, Value, json};
 
 use crate::stats::Share;
+
+/// Tables by their names, in the order in which they are shown.
+pub type Tables = Vec<(String, Table)>;
+
+/// Tables as a manifest has them.
+#[must_use]
+pub fn by_name(tables: &[(String, Table)]) -> BTreeMap<String, Value> {
+    let named = tables.iter();
+    named
+        .map(|(name, table)| (name.clone(), table.to_json()))
+        .collect()
+}
+
+/// Writes tables as text, or as one JSON object.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn print(tables: &[(String, Table)], json: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    if json {
+        return writeln!(out, "{}", json!(by_name(tables)));
+    }
+    tables
+        .iter()
+        .try_for_each(|(_, table)| writeln!(out, "{}", table.to_text()))
+}
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use support::{Mined, data, mine, tar_gz, tree, zip};
+use truefill_syntax::Language;
 use truefill_trainer::mine::Recipe;
-use truefill_trainer::rows::Context;
+use truefill_trainer::rows::{Context, HoleKind};
 
 const LANGUAGES: [&str; 10] = [
     "cpp",
@@ -238,10 +239,26 @@ fn samples_are_stratified_and_seeded() {
         (recipe.per_language, recipe.seed) = (6, seed);
         mine(&recipe, &sources)
     };
-    let mined = sample(1);
-    for language in truefill_syntax::Language::ALL {
+    let (mined, all) = (sample(1), mine(&recipe(), &sources));
+    let of = |mined: &support::Mined, language: Language, kind: Option<HoleKind>| {
         let rows = mined.rows.iter().filter(|row| row.language == language);
-        assert!(rows.count() <= 6, "{language}");
+        rows.filter(|row| kind.is_none_or(|kind| row.hole_kind == kind))
+            .count()
+    };
+    for language in Language::ALL {
+        let there = of(&all, language, None);
+        assert_eq!(of(&mined, language, None), there.min(6), "{language}");
+        // No kind is left out while another has two rows more than its share of six.
+        for kind in HoleKind::ALL {
+            let (some, most) = (
+                of(&mined, language, Some(kind)),
+                of(&all, language, Some(kind)),
+            );
+            assert!(
+                some <= 2 || there < 12,
+                "{language} {kind:?}: {some} of {most}"
+            );
+        }
     }
     assert_eq!(mined.bytes, sample(1).bytes);
     assert_ne!(mined.bytes, sample(2).bytes);
@@ -272,6 +289,15 @@ fn a_killed_run_resumes_to_the_same_bytes() {
         }
         let resumed = support::try_mine(&recipe, &sources, other.path(), false).expect("mined");
         assert_eq!(resumed.bytes, whole.bytes, "{kept} files kept");
+        // What is kept is not read again: surveys first, then rows with their counts.
+        let [surveyed, mined] = resumed.read;
+        let languages = LANGUAGES.len();
+        let kept_surveys = kept.saturating_sub(1).min(languages);
+        assert_eq!(surveyed == whole.read[0], kept_surveys == 0, "{kept}");
+        assert_eq!(surveyed == 0, kept_surveys == languages, "{kept}");
+        let kept_rows = kept.saturating_sub(1 + languages) / 2;
+        assert_eq!(mined == whole.read[1], kept_rows == 0, "{kept}");
+        assert_eq!(mined == 0, kept_rows == languages, "{kept}");
         let (mut a, mut b) = (resumed.manifest.clone(), whole.manifest.clone());
         (a.outputs, b.outputs) = (Vec::new(), Vec::new());
         assert_eq!(a, b, "{kept} files kept");

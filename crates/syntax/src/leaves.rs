@@ -8,7 +8,7 @@ use tree_sitter::Tree;
 use crate::{
     builtins,
     language::Language,
-    roles::{Path, Role, role, table, walk},
+    roles::{Path, Role, role, walk},
 };
 
 /// What a name is at its place.
@@ -52,7 +52,6 @@ pub struct Leaf {
 /// The leaves of `tree` that touch `range`, in order; `text` must be the tree's text.
 #[must_use]
 pub fn leaves(language: Language, text: &str, tree: &Tree, range: Range<usize>) -> Vec<Leaf> {
-    let names = table(language).names;
     let mut found = Vec::new();
     walk(language, tree, range, |path| {
         let leaf = path.leaf();
@@ -60,8 +59,8 @@ pub fn leaves(language: Language, text: &str, tree: &Tree, range: Range<usize>) 
         if place.is_empty() {
             return;
         }
-        let kind = leaf.kind();
-        let mut name = names.contains(&kind).then(|| {
+        let what = path.last().what;
+        let mut name = what.is_name.then(|| {
             let parent = path.up(1).and_then(|up| up.node.next_sibling());
             let called = [leaf.next_sibling(), parent]
                 .into_iter()
@@ -69,15 +68,15 @@ pub fn leaves(language: Language, text: &str, tree: &Tree, range: Range<usize>) 
                 .any(|next| text[next.byte_range()].starts_with('('));
             given(language, path).unwrap_or_else(|| use_of(role(language, text, path), called))
         });
-        if kind == "hash_key_symbol" {
+        if what.name == "hash_key_symbol" {
             // Ruby: `name: value` in a call.
             name = Some(NameUse::Keyword);
         }
         found.push(Leaf {
             range: place,
             kind: leaf.kind_id(),
-            comment: kind.contains("comment"),
-            string: kind.contains("string"),
+            comment: what.is_comment,
+            string: what.is_string,
             name,
         });
     });

@@ -14,6 +14,7 @@ mod language;
 mod leaves;
 mod lex;
 mod parse;
+mod reading;
 mod roles;
 mod shape;
 mod site;
@@ -30,7 +31,10 @@ pub use index::{Index, IndexSize, indexable_files};
 pub use known::is_known_everywhere;
 pub use language::{Indentation, Language};
 pub use leaves::{Leaf, NameUse, is_common_name, is_standard_module, is_standard_name, leaves};
-pub use parse::{MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_within};
+pub use parse::{
+    MAX_PARSE_BYTES, PARSE_TIME_LIMIT, parse, parse_on_own_stack, parse_within, stack_for,
+};
+pub use reading::holes_and_symbols;
 pub use roles::SymbolKind;
 pub use shape::{Shape, ShapeDecision, completion_shape};
 pub use symbols::{Class, Definition, Import, Signature, Symbols, symbols, symbols_of};

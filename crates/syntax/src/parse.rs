@@ -6,7 +6,7 @@
 //! opening brackets) is parsed on a thread whose stack is as large as the text requires.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{HashMap, hash_map::Entry},
     ops::ControlFlow,
     thread,
@@ -20,7 +20,7 @@ use crate::language::Language;
 /// Longer texts are not parsed, in bytes.
 pub const MAX_PARSE_BYTES: usize = 1 << 20;
 
-/// Texts up to this many bytes are parsed on the caller's thread.
+/// Texts up to this many bytes are parsed on any caller's thread.
 const SMALL_TEXT: usize = 8 << 10;
 
 /// Bytes of stack for each byte of text: one frame of the recursion for each token, with room for
@@ -32,6 +32,20 @@ pub const PARSE_TIME_LIMIT: Duration = Duration::from_millis(500);
 
 thread_local! {
     static PARSERS: RefCell<HashMap<Language, Parser>> = RefCell::new(HashMap::new());
+    /// Texts up to this many bytes are parsed on this thread's own stack.
+    static OWN_STACK: Cell<usize> = const { Cell::new(SMALL_TEXT) };
+}
+
+/// The stack that a thread needs to parse texts of `text` bytes itself, in bytes.
+#[must_use]
+pub const fn stack_for(text: usize) -> usize {
+    (1 << 20) + text * STACK_PER_BYTE
+}
+
+/// Parses texts of up to `text` bytes on this thread from now on. Its stack must be as large as
+/// [`stack_for`] says: a smaller one overflows on texts that were written for it.
+pub fn parse_on_own_stack(text: usize) {
+    OWN_STACK.set(text);
 }
 
 /// Parses `text` within [`MAX_PARSE_BYTES`] and [`PARSE_TIME_LIMIT`]; `None` beyond either.
@@ -61,14 +75,13 @@ pub fn parse_within(
                 entry.insert(parser)
             }
         };
-        if text.len() <= SMALL_TEXT {
+        if text.len() <= OWN_STACK.get() {
             return run(parser, text, old, limit);
         }
-        let stack = (1 << 20) + text.len() * STACK_PER_BYTE;
         thread::scope(|scope| {
             let thread = thread::Builder::new()
                 .name("parse".to_owned())
-                .stack_size(stack);
+                .stack_size(stack_for(text.len()));
             let parsing = thread
                 .spawn_scoped(scope, || run(parser, text, old, limit))
                 .ok()?;

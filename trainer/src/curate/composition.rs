@@ -9,7 +9,7 @@ use super::pool::{Pool, Row};
 use super::splits::Split;
 use crate::rows::{Difficulty, HallucinationType, PairRow};
 use crate::stats::{Lengths, Share};
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, Tables};
 
 /// Counts over the rows that are written. Keeps twelve bytes for each training pair.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ impl Composition {
     }
 
     /// The tables, by their names in the manifest.
-    pub fn tables(mut self, bands: &BandsRecipe, panel: u64) -> Vec<(String, Table)> {
+    pub fn tables(mut self, bands: &BandsRecipe, panel: u64) -> Tables {
         let lengths = self.lengths();
         let named = [
             ("languages", self.languages()),

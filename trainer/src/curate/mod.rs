@@ -19,14 +19,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::rows::{Input, Manifest, Written, write_whole};
-use crate::table::Table;
+use crate::table::{self, Tables};
 use crate::usage::Usage;
 
 pub use bands::{BandsRecipe, Fraction};
 pub use recipe::{CurateRecipe, ResolverFilter};
 pub use splits::Split;
 
-/// Chooses, balances and splits rows into `sft.jsonl` and `pairs.jsonl`.
+/// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`
 ///
 /// Near-duplicates and what benchmarks hold are left out. Rows are capped by language and type and
 /// by repository, at most one row of a context is trained on, and all rows of a repository are in
@@ -35,8 +35,9 @@ pub use splits::Split;
 ///
 /// The folder also gets `curated.manifest.json`, with hashes and tables, and `DATASHEET.md`.
 ///
-/// Example: truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst
-/// scores.jsonl.zst --out curated
+/// Examples:
+///   truefill-trainer curate contexts.jsonl negatives.jsonl verdicts.jsonl scores.jsonl --out data
+///   truefill-trainer curate contexts.jsonl negatives.jsonl --out data --benchmark delulu.csv
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -51,13 +52,15 @@ pub struct Args {
     /// The folder for the rows
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The recipe, whose section `[curate]` is read
+    /// A recipe with `[curate]`
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// In place of the recipe's seed
-    #[arg(long)]
+    /// Draws contexts, rows and splits: the same seed gives the same files [default: the recipe's,
+    /// or 1]
+    #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
-    /// Leave out what this benchmark holds, beside the recipe's benchmarks (.csv or .jsonl)
+    /// Leave out what this benchmark holds, beside the recipe's benchmarks (.csv or .jsonl; may
+    /// be given several times)
     #[arg(long = "benchmark", value_name = "FILE")]
     pub benchmarks: Vec<PathBuf>,
     /// Print the tables as JSON
@@ -79,14 +82,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     recipe.benchmarks.extend(args.benchmarks.iter().cloned());
     recipe.check()?;
     let tables = curate(args, &recipe)?;
-    crate::judge::print(&tables, args.json, out)
+    table::print(&tables, args.json, out)?;
+    Ok(())
 }
 
 /// Curates by `recipe`; gives the tables by their names.
 ///
 /// # Errors
 /// As [`run`].
-pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Vec<(String, Table)>> {
+pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     if args.scores.is_none() && recipe.resolver != ResolverFilter::Any {
         return Err(Usage::error(
             "section `[curate]`: expected scores for `resolver`, found none; give the file that `judge` \
@@ -125,10 +129,7 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Vec<(String, Table)>
         .collect();
     count(&mut manifest, &pool, &selection, &composition, &subsets);
     let tables = composition.tables(&recipe.bands, pool.panel());
-    let json = tables
-        .iter()
-        .map(|(name, table)| (name.clone(), table.to_json()));
-    manifest.tables = json.collect();
+    manifest.tables = table::by_name(&tables);
     let sheet = args.out.join(emit::DATASHEET);
     write_whole(&sheet, datasheet::datasheet(&manifest, &tables).as_bytes())
         .with_context(|| format!("{}: cannot be written", sheet.display()))?;

@@ -137,3 +137,25 @@ impl CurateRecipe {
         self.languages.get(&language).copied().unwrap_or(1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipes_that_cannot_be_meant_are_refused() {
+        for (text, key) in [
+            ("valid = 0.6\ntest = 0.5", "valid"),
+            ("near_duplicates = 1.5", "near_duplicates"),
+            ("cap = 0", "cap"),
+            ("sizes = [0]", "sizes"),
+            ("[types]\nmethod = -1.0", "types"),
+            ("[bands]\nhard = [\"2/3\"]", "2/3"),
+        ] {
+            let recipe: CurateRecipe = toml::from_str(text).expect(text);
+            let error = recipe.check().expect_err(text).to_string();
+            assert!(error.contains(key), "{text}: {error}");
+        }
+        assert!(toml::from_str::<CurateRecipe>("[bands]\neasy = [\"x\"]").is_err());
+    }
+}

@@ -39,7 +39,7 @@ use crate::usage::Usage;
 ///
 /// Examples:
 ///   truefill-trainer generate contexts.jsonl.zst --out negatives.jsonl.zst
-///   truefill-trainer generate contexts.jsonl --out negatives.jsonl --generators mutate,local --model DIR
+///   truefill-trainer generate contexts.jsonl --out own.jsonl --generators local --model DIR
 ///   truefill-trainer generate contexts.jsonl --out negatives.jsonl --recipe recipe.toml --budget 20
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
@@ -52,14 +52,14 @@ pub struct GenerateArgs {
     /// A recipe with `[generate]` and `[members.NAME]`
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// Types that are asked for [default: the four of the recipe]
-    #[arg(long, value_delimiter = ',', value_parser = type_of())]
+    /// Types that are asked for, by commas [default: the recipe's, or all four]
+    #[arg(long, value_delimiter = ',', value_parser = type_of(), value_name = "NAMES")]
     types: Option<Vec<HallucinationType>>,
     /// Generators, by commas [default: the recipe's, or mutate]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     generators: Option<Vec<String>>,
-    /// Of everything that is drawn
-    #[arg(long)]
+    /// Of everything that is drawn: the same seed gives the same rows [default: the recipe's, or 1]
+    #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// The checkpoint of the generator `local`
     #[arg(long, value_name = "PATH")]
@@ -76,11 +76,12 @@ pub struct GenerateArgs {
     /// Where batch files lie [default: beside the output]
     #[arg(long, value_name = "FOLDER", requires = "batch")]
     batch_folder: Option<PathBuf>,
-    /// Keep the replies of a batch's output file that was downloaded by other means
+    /// Keep the replies of a batch's output file that was downloaded by other means (may be given
+    /// several times)
     #[arg(long, value_name = "MEMBER=FILE")]
     batch_output: Vec<String>,
     /// Seconds between two looks at a batch
-    #[arg(long, default_value_t = 60, requires = "batch")]
+    #[arg(long, default_value_t = 60, requires = "batch", value_name = "SECONDS")]
     batch_poll_s: u64,
     /// Print the manifest as JSON instead of the table
     #[arg(long)]
@@ -137,8 +138,7 @@ impl GenerateArgs {
             .enable_all()
             .build()?;
         let (text, problem) = runtime.block_on(self.step())?;
-        // A closed pipe wanted no more.
-        let _ = out.write_all(text.as_bytes());
+        out.write_all(text.as_bytes())?;
         match problem {
             Some(problem) => bail!("{problem}"),
             None => Ok(()),
@@ -209,8 +209,9 @@ impl GenerateArgs {
         ));
         if tally.unanswered() > 0 {
             text.push_str(&format!(
-                "{} candidates got no answer; run the same command again to ask for them\n",
-                tally.unanswered()
+                "{} candidates got no answer ({}); run the same command again to ask for them\n",
+                tally.unanswered(),
+                tally.roll.failures()
             ));
         }
         text

@@ -86,6 +86,16 @@ impl Encoder {
             sha256,
         })
     }
+
+    /// The tokens of a text in its frame; the text is cut where they have no room.
+    fn tokens(&self, text: &str) -> Result<Vec<u32>> {
+        let [before, behind] = &self.frame;
+        let room = self.longest - before.len() - behind.len();
+        let inside = self.tokenizer.encode_lossy(text)?;
+        let inside = inside.iter().take(room).map(|id| id.0);
+        let before = before.iter().copied().chain(inside);
+        Ok(before.chain(behind.iter().copied()).collect())
+    }
 }
 
 /// The encoder's configuration; only BERT's plain layout is the one that is built.
@@ -178,16 +188,7 @@ impl Embed for Encoder {
     }
 
     fn embed(&self, text: &str) -> Result<Vec<f32>> {
-        let [before, behind] = &self.frame;
-        let room = self.longest - before.len() - behind.len();
-        let inside = self.tokenizer.encode_lossy(text)?;
-        let inside = inside.iter().take(room).map(|id| id.0);
-        let ids: Vec<u32> = before
-            .iter()
-            .copied()
-            .chain(inside)
-            .chain(behind.iter().copied())
-            .collect();
+        let ids = self.tokens(text)?;
         let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
         let (ones, zeros) = (ids.ones_like()?, ids.zeros_like()?);
         let states = self.model.forward(&ids, &ones, &zeros, None, None, None)?;

@@ -85,7 +85,7 @@ impl Refusal {
         match self {
             Self::NoContract | Self::NoSuchImport | Self::Blocked | Self::Cut => Heard::Answer,
             Self::NoSite | Self::Secret | Self::TooLarge => Heard::Nothing,
-            Self::NoAnswer(_) => Heard::Failed,
+            Self::NoAnswer(why) => Heard::Failed(why.clone()),
             Self::Budget => Heard::Budget,
             Self::Stopped(why) => Heard::Stopped(why.clone()),
         }

@@ -7,29 +7,24 @@ mod prompt;
 mod recipe;
 mod resolve;
 mod sources;
+mod step;
 mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, stable_hash};
-use crate::panel::{self, Books, Member, Roll};
-use crate::progress::Progress;
-use crate::rows::{Input, Manifest, RowWriter, Subject, Verdict};
-use crate::score;
-use crate::table::Table;
+use crate::panel;
+use crate::table;
 use crate::usage::Usage;
-use sources::Sources;
 
 pub use recipe::JudgeRecipe;
+pub use step::{Judged, judge};
 
-/// Asks a panel of models about golden and wrong completions, blind, and scores wrong completions
-/// without a panel.
+/// Ask a blind panel of models about wrong and golden completions, and score without one
 ///
 /// The panel sees one completion at a time and is not told that it may be wrong. The share of
 /// judges that call a wrong completion correct is its fool rate. Golden completions are judged
@@ -41,8 +36,9 @@ pub use recipe::JudgeRecipe;
 /// cannot exist; `likelihood` compares log-probabilities under the recipe's scorers, of which there
 /// must be three or more. Both fill the scores file; neither is a verdict.
 ///
-/// Example: truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --judges resolve --out
-/// verdicts.jsonl.zst
+/// Examples:
+///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
+///   truefill-trainer judge contexts.jsonl negatives.jsonl --recipe recipe.toml --judges panel
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -50,16 +46,17 @@ pub struct Args {
     pub contexts: PathBuf,
     /// Rows that `generate` wrote for them
     pub negatives: PathBuf,
-    /// Where the verdicts go; the manifest is put beside them
+    /// Where the verdicts go, compressed where the name ends in `.zst`; the manifest is put beside
+    /// them
     #[arg(long, value_name = "FILE", default_value = "verdicts.jsonl.zst")]
     pub out: PathBuf,
     /// Where the scores go [default: `scores.jsonl.zst` beside the verdicts]
     #[arg(long, value_name = "FILE")]
     pub scores: Option<PathBuf>,
-    /// The recipe, whose section `[judge]` is read
+    /// A recipe with `[judge]`, and `[members.NAME]` for a panel
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// Who judges [default: `resolve`, and what the recipe sets up]
+    /// Who judges, by commas [default: `resolve`, and what the recipe sets up]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHO")]
     pub judges: Vec<Who>,
     /// Print the tables as JSON
@@ -103,19 +100,11 @@ pub fn run(args: &Args, out: &mut dyn std::io::Write) -> Result<()> {
         _ => (Vec::new(), None),
     };
     let judged = judge(args, &recipe, &who, &members, books.as_ref())?;
-    print(&judged.tables, args.json, out)?;
+    table::print(&judged.tables, args.json, out)?;
     match judged.problem {
         Some(problem) => bail!("{problem}"),
         None => Ok(()),
     }
-}
-
-/// What judging gave.
-pub struct Judged {
-    /// The tables by their names.
-    pub tables: Vec<(String, Table)>,
-    /// What is wrong with verdicts that are not whole: the budget was spent, a judge stopped.
-    pub problem: Option<String>,
 }
 
 /// Who judges, by the command line or by what the recipe sets up.
@@ -142,183 +131,4 @@ fn who(args: &Args, recipe: &JudgeRecipe) -> Result<Vec<Who>> {
         )),
         None => Ok(args.judges.clone()),
     }
-}
-
-/// Judges with `members` and whoever else is among `who`; `books` say what the members cost.
-///
-/// # Errors
-/// As [`run`].
-pub fn judge(
-    args: &Args,
-    recipe: &JudgeRecipe,
-    who: &[Who],
-    members: &[Box<dyn Member>],
-    books: Option<&Books>,
-) -> Result<Judged> {
-    let scores_path = args.scores.clone();
-    let scores_path = scores_path.unwrap_or_else(|| args.out.with_file_name("scores.jsonl.zst"));
-    let mut manifest = Manifest::new("judge", recipe)?;
-    let scorers = match who.contains(&Who::Likelihood) {
-        true => score::open(&recipe.scorer)?,
-        false => Vec::new(),
-    };
-    inputs(args, recipe, who, &mut manifest)?;
-    let prompts = prompt::Prompts::load(recipe.prompts.as_deref())?;
-    let resolve = who.contains(&Who::Resolve);
-    let known = resolve.then(|| Sources::read(&args.contexts, recipe.sources.clone()));
-    let mut offline = offline::Offline::new(&args.out, known.transpose()?, scorers)?;
-    let mut verdicts = RowWriter::<Verdict>::create(&args.out)?;
-    let mut tally = tally::Tally::default();
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().build()?;
-    let spool = fill(args, members, &mut manifest)?;
-    let progress = Progress::start("judging", manifest.counts.get("negatives").copied());
-    let mut done = Done::begin(&progress, books, &manifest);
-    let mut panel = ask::Panel {
-        members,
-        recipe,
-        prompts: &prompts,
-        roll: Roll::default(),
-        shortened: 0,
-    };
-    spool.drain(|mut items| {
-        let twice: u64 = items.iter_mut().map(drop_twins).sum();
-        manifest.count("negatives with an id that stood before", twice);
-        let before = done.rows;
-        let of_one = (members.len() * recipe.kinds.len()) as u64;
-        runtime.block_on(panel.ask(&items, |verdict, about| {
-            tally.add(&verdict, about);
-            verdicts.write(&verdict)?;
-            done.verdict(&verdict, of_one);
-            Ok(())
-        }))?;
-        offline.add(&items)?;
-        let rows: usize = items.iter().map(|item| item.negatives.len()).sum();
-        done.at(before + rows as u64 + twice);
-        Ok(())
-    })?;
-    progress.finish();
-    manifest.count(
-        "questions that show less than the row holds",
-        panel.shortened,
-    );
-    let (scores, found) = offline.finish(&scores_path)?;
-    manifest.outputs = vec![verdicts.finish()?, scores];
-    let tables: Vec<(String, Table)> = tally.tables().into_iter().chain(found).collect();
-    let json = tables
-        .iter()
-        .map(|(name, table)| (name.clone(), table.to_json()));
-    manifest.tables = json.collect();
-    if let Some(books) = books {
-        runtime.block_on(report(books, &prompts, &mut manifest))?;
-    }
-    manifest.write_beside(&args.out)?;
-    let problem = panel.roll.not_whole();
-    Ok(Judged { tables, problem })
-}
-
-/// Says who was asked, with what and for how much.
-async fn report(books: &Books, prompts: &prompt::Prompts, manifest: &mut Manifest) -> Result<()> {
-    books.report(manifest).await?;
-    let rows = [prompts.blind.row(), prompts.preference.row()];
-    let tables = &mut manifest.tables;
-    tables.insert("prompts".into(), rows.into_iter().collect());
-    Ok(())
-}
-
-/// Hashes what is read: the rows, and the scorers' checkpoints where they are files.
-fn inputs(args: &Args, recipe: &JudgeRecipe, who: &[Who], manifest: &mut Manifest) -> Result<()> {
-    let rows = [&args.contexts, &args.negatives];
-    let scorers = recipe.scorer.iter().map(|scorer| &scorer.model);
-    let scorers = scorers.filter(|path| who.contains(&Who::Likelihood) && path.is_file());
-    for path in rows.into_iter().chain(scorers) {
-        manifest.inputs.push(Input::of(path)?);
-    }
-    Ok(())
-}
-
-/// How far it is, in negatives.
-struct Done<'a> {
-    progress: &'a Progress,
-    books: Option<&'a Books>,
-    /// Negatives that every judge was asked about.
-    rows: u64,
-    /// Verdicts on negatives since.
-    verdicts: u64,
-}
-
-impl<'a> Done<'a> {
-    fn begin(progress: &'a Progress, books: Option<&'a Books>, manifest: &Manifest) -> Self {
-        progress.total(manifest.counts.get("negatives").copied().unwrap_or(0));
-        Self {
-            progress,
-            books,
-            rows: 0,
-            verdicts: 0,
-        }
-    }
-
-    /// A negative is done with its last verdict.
-    fn verdict(&mut self, verdict: &Verdict, of_one: u64) {
-        self.verdicts += u64::from(verdict.subject == Subject::Rejected);
-        if self.verdicts == of_one {
-            self.at(self.rows + 1);
-        }
-    }
-
-    fn at(&mut self, rows: u64) {
-        (self.rows, self.verdicts) = (rows, 0);
-        let figures = self.books.map(Books::figures).unwrap_or_default();
-        self.progress.at(rows, &figures);
-    }
-}
-
-/// Brings the rows of a repository together.
-fn fill(args: &Args, members: &[Box<dyn Member>], manifest: &mut Manifest) -> Result<Spool> {
-    let partitions = partitions_for(&[&args.contexts, &args.negatives]);
-    let mut spool = Spool::beside(&args.out, partitions)?;
-    let contexts = ContextTable::read(&args.contexts, |context| {
-        let partition = stable_hash(0, &[context.repo.as_bytes()]) as usize % partitions;
-        spool.context(partition, context)?;
-        Ok(partition as u16)
-    })?;
-    manifest.count("contexts", contexts.facts().len() as u64);
-    manifest.count("contexts with an id that stood before", contexts.repeated());
-    negatives(&args.negatives, &contexts, |place, negative| {
-        manifest.count("negatives", 1);
-        // A judge knows its own kind of mistake: whoever reads the rates has to know how many.
-        let maker = negative.generator.trim_start_matches("teacher:");
-        if members.iter().any(|judge| judge.name() == maker) {
-            manifest.count("negatives that their own generator judges", 1);
-        }
-        spool.negative(usize::from(contexts.get(place).own), &negative)
-    })?;
-    Ok(spool)
-}
-
-/// Of several negatives with one id the first stays: a verdict could not say which it is about.
-fn drop_twins(item: &mut Item) -> u64 {
-    let before = item.negatives.len();
-    let mut seen = HashSet::new();
-    item.negatives.retain(|negative| seen.insert(negative.id()));
-    (before - item.negatives.len()) as u64
-}
-
-/// Writes tables as text, or as one JSON object.
-///
-/// # Errors
-/// Where `out` cannot be written.
-pub fn print(tables: &[(String, Table)], json: bool, out: &mut dyn std::io::Write) -> Result<()> {
-    if json {
-        let named = tables
-            .iter()
-            .map(|(name, table)| (name.clone(), table.to_json()));
-        let object: serde_json::Map<_, _> = named.collect();
-        writeln!(out, "{}", serde_json::Value::Object(object))?;
-        return Ok(());
-    }
-    for (_, table) in tables {
-        writeln!(out, "{}", table.to_text())?;
-    }
-    Ok(())
 }

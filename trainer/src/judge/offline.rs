@@ -17,7 +17,7 @@ use crate::rows::{
 };
 use crate::score::{Scorer, Thresholds, difficulty};
 use crate::stats::Share;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, Tables};
 
 /// Writes scores: a first time without difficulty, which needs everyone's margins, to a temporary
 /// file. Keeps four bytes for each margin.
@@ -176,7 +176,7 @@ impl Offline {
     ///
     /// # Errors
     /// As where the disk is full.
-    pub fn finish(mut self, output: &Path) -> Result<(Written, Vec<(String, Table)>)> {
+    pub fn finish(mut self, output: &Path) -> Result<(Written, Tables)> {
         let first = self.first.finish()?;
         let thresholds: Vec<Thresholds> = self
             .margins
@@ -268,7 +268,7 @@ impl Found {
         }
     }
 
-    fn tables(self) -> Vec<(String, Table)> {
+    fn tables(self) -> Tables {
         let mut tables = Vec::new();
         if !self.seen.is_empty() {
             tables.push(("repositories_of_the_resolver".to_owned(), self.seen()));

@@ -123,3 +123,28 @@ fn twice(mut names: impl Iterator<Item = String>) -> Option<String> {
     let mut seen = BTreeSet::new();
     names.find(|name| !seen.insert(name.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_than_three_scorers_are_refused() {
+        let recipe: JudgeRecipe =
+            toml::from_str("[[scorer]]\nname = \"a\"\nmodel = \"m.gguf\"\n").expect("read");
+        let error = recipe.check().expect_err("refused");
+        assert!(error.is::<Usage>());
+        assert!(error.to_string().contains("at least 3 scorers"), "{error}");
+        for wrong in [
+            "golden_share = 2.0",
+            "in_flight = 0",
+            "kinds = []",
+            "panel = ['a', 'b', 'a']",
+            "kinds = ['blind', 'blind']",
+        ] {
+            let recipe: JudgeRecipe = toml::from_str(wrong).expect("read");
+            let key = wrong.split(' ').next().unwrap_or_default();
+            assert!(recipe.check().expect_err(wrong).to_string().contains(key));
+        }
+    }
+}

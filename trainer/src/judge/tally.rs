@@ -7,7 +7,7 @@ use truefill_syntax::Language;
 use super::ask::About;
 use crate::rows::{HallucinationType, Subject, Verdict, VerdictKind};
 use crate::stats::Share;
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Table, Tables};
 
 /// The paper's column "3/3": rows with a verdict missing say nothing about it.
 const FOOLED_ALL: &str = "fooled the whole panel, of rows with all verdicts";
@@ -117,7 +117,7 @@ impl Tally {
     }
 
     /// The tables, by their names in the manifest.
-    pub fn tables(mut self) -> Vec<(String, Table)> {
+    pub fn tables(mut self) -> Tables {
         self.close();
         let mut tables = Vec::new();
         for (kind, rates) in &self.rates {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use truefill_syntax::Language;
+use truefill_syntax::{Language, parse_on_own_stack, stack_for};
 
 use super::bench::Rates;
 use super::recipe::Recipe;
@@ -16,6 +16,9 @@ use crate::panel::http::HttpMember;
 use crate::panel::{self, Books};
 use crate::progress::Progress;
 use crate::recipe;
+
+/// Most files are no larger, in bytes: threads have the stack to parse them without another thread.
+const MOST_FILES: usize = 128 << 10;
 
 /// Cut holes into real repositories: contexts with a golden completion
 ///
@@ -116,7 +119,7 @@ impl MineArgs {
 ///
 /// # Errors
 /// What [`Job::run`] says.
-pub fn run(args: &MineArgs) -> Result<()> {
+pub fn run(args: &MineArgs, out: &mut dyn Write) -> Result<()> {
     let recipe = args.recipe()?;
     let asked = args.member(&recipe)?;
     let prompts = recipe.selector.prompts.as_deref();
@@ -133,15 +136,13 @@ pub fn run(args: &MineArgs) -> Result<()> {
         model: selector.as_ref(),
         progress: &progress,
     };
-    let outcome = match args.threads {
-        Some(threads) => rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .context("threads cannot be started")?
-            .install(|| job.run())?,
-        None => job.run()?,
-    };
-    let mut stdout = std::io::stdout().lock();
+    let outcome = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads.unwrap_or(0))
+        .stack_size(stack_for(MOST_FILES))
+        .start_handler(|_| parse_on_own_stack(MOST_FILES))
+        .build()
+        .context("threads cannot be started")?
+        .install(|| job.run())?;
     let text = if args.json {
         let Outcome {
             manifest, rates, ..
@@ -151,8 +152,7 @@ pub fn run(args: &MineArgs) -> Result<()> {
     } else {
         page(&outcome)
     };
-    // A reader that went away wants no more.
-    let _ = stdout.write_all(text.as_bytes());
+    out.write_all(text.as_bytes())?;
     match outcome.problem {
         Some(problem) => bail!("{problem}"),
         None => Ok(()),

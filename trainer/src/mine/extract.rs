@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tree_sitter::Tree;
-use truefill_syntax::{Hole, HoleKind, Language, holes_in, parse_within};
+use truefill_syntax::{Hole, HoleKind, Language, holes_and_symbols, parse_within};
 
 use super::packages::{Origin, Project};
 use super::reason::{HoleReason, Reason};
 use super::recipe::Recipe;
-use super::resolve::Scene;
+use super::resolve::{Bindings, Scene};
 use super::sample::priority;
 use super::select::Page;
 use super::window::window;
@@ -212,13 +212,15 @@ impl Extractor<'_> {
         tree: &Tree,
         tally: &mut Tally,
     ) -> Vec<Candidate> {
-        let mut by_kind = self.drawn(language, text, tree, tally);
+        let mut bindings = Bindings::new(language, text);
+        let (holes, symbols) = holes_and_symbols(language, text, tree, |node| bindings.see(node));
+        let mut by_kind = self.drawn(text, holes, tally);
         by_kind.retain(|_, holes| !holes.is_empty());
         if by_kind.is_empty() {
             return Vec::new();
         }
         let page = Page::new(language, text);
-        let scene = Scene::new(language, text, tree, self.project, self.recipe);
+        let scene = Scene::new(language, symbols, bindings, self.project, self.recipe);
         let judge = Judge {
             recipe: self.recipe,
             text,
@@ -249,13 +251,11 @@ impl Extractor<'_> {
     /// counted.
     fn drawn(
         &self,
-        language: Language,
         text: &str,
-        tree: &Tree,
+        mut holes: Vec<Hole>,
         tally: &mut Tally,
     ) -> BTreeMap<HoleKind, Vec<(u64, Range<usize>)>> {
         let kinds: Vec<HoleKind> = self.recipe.shares().map(|(kind, _)| kind).collect();
-        let mut holes: Vec<Hole> = holes_in(language, text, tree);
         holes.retain(|hole| kinds.contains(&hole.kind));
         for hole in &mut holes {
             trim(text, &mut hole.range);

@@ -1,8 +1,11 @@
 //! The first reading of all sources, source by source, files in parallel.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use truefill_syntax::Language;
 
 use super::licence::is_allowed;
 use super::packages::{self, Meta};
@@ -11,7 +14,7 @@ use super::recipe::Recipe;
 use super::sidecar::Sidecar;
 use super::source::stream::{Code, Event, Reading};
 use super::source::{Kind, Source};
-use super::survey::decide::Census;
+use super::survey::decide::{Census, Percentiles};
 use super::survey::{FileRow, Finished, Repository, Store, survey};
 use crate::dedup::Benchmarks;
 use crate::progress::Progress;
@@ -31,6 +34,18 @@ pub struct First<'a> {
     pub store: &'a Store,
     /// Shows how far it is.
     pub progress: &'a Progress,
+}
+
+/// What the first reading found.
+pub struct Surveyed {
+    /// What stays of all files.
+    pub census: Census,
+    /// The limits of each language's files.
+    pub limits: BTreeMap<Language, Percentiles>,
+    /// What each source is.
+    pub repositories: Vec<Repository>,
+    /// Bytes that this run surveyed; an earlier run's are not in it.
+    pub bytes: u64,
 }
 
 /// An event with its file read.
@@ -53,7 +68,7 @@ impl First<'_> {
     ///
     /// # Errors
     /// Where what is found cannot be kept; a source that cannot be read is no error.
-    pub fn run(&self) -> Result<(Census, Vec<Repository>)> {
+    pub fn run(&self) -> Result<Surveyed> {
         let done = (0..self.sources.len())
             .take_while(|at| self.store.has(*at))
             .count();
@@ -64,6 +79,7 @@ impl First<'_> {
             census.add(&finished.files);
             repositories.push(summary(finished.repository));
         }
+        let earlier = census.files.len();
         self.progress
             .begin("reading", Some(self.sources.len() as u64));
         let mut open = Open::default();
@@ -73,6 +89,7 @@ impl First<'_> {
             languages: &self.recipe.languages,
             limits: &self.recipe.limits,
             metas: true,
+            opened: &|_| true,
             wanted: &|_, _| true,
         };
         reading.batches(|events| {
@@ -98,7 +115,13 @@ impl First<'_> {
             }
             Ok(())
         })?;
-        Ok((census, repositories))
+        let read = census.files[earlier..].iter();
+        Ok(Surveyed {
+            bytes: read.map(|file| u64::from(file.bytes)).sum(),
+            limits: census.decide(self.recipe),
+            census,
+            repositories,
+        })
     }
 
     fn see(&self, event: Event) -> Seen {

@@ -10,7 +10,7 @@ use truefill_syntax::Language;
 
 use super::bench::{Bare, Rates};
 use super::draw::{Choosing, Chosen};
-use super::first::First;
+use super::first::{First, Surveyed};
 use super::recipe::Recipe;
 use super::sample::{Drawn, Stratum, priority};
 use super::second::{Done, Second};
@@ -80,41 +80,16 @@ impl Job<'_> {
             let expected = "no sources: expected clones, archives or folders, or `--each FOLDER`";
             return Err(Usage::error(expected));
         }
-        let mut excluded = Benchmarks::default();
-        for path in &recipe.exclude {
-            excluded.read(path)?;
-        }
         let sidecar = recipe.repos.as_deref().map(Sidecar::read).transpose()?;
         let sidecar = sidecar.unwrap_or_default();
         let work = Work::open(self.out, recipe, &sources)?;
         let store = Store::new(work.folder());
         let mut rates = Rates::default();
-
-        let started = Instant::now();
-        let first = First {
-            recipe,
-            sources: &sources,
-            excluded: &excluded,
-            sidecar: &sidecar,
-            store: &store,
-            progress: self.progress,
-        };
-        let (mut census, repositories) = first.run()?;
-        ensure!(
-            repositories
-                .iter()
-                .any(|repository| repository.broken.is_none()),
-            "none of the {} sources could be read",
-            sources.len()
-        );
-        let limits = census.decide(recipe);
-        rates.first_seconds = started.elapsed().as_secs_f64();
-        rates.first_bytes = census.files.iter().map(|file| u64::from(file.bytes)).sum();
-
         let mut counts = Counts::default();
+
+        let surveyed = self.first(&sources, &sidecar, &store, &mut rates)?;
+        let (census, repositories) = (surveyed.census, surveyed.repositories);
         counts.census(&census);
-        let started = Instant::now();
-        let bare = self.bench.then_some(Bare);
         let second = Second {
             recipe,
             sources: &sources,
@@ -123,17 +98,19 @@ impl Job<'_> {
             census: &census,
             work: &work,
             progress: self.progress,
-            bare: bare.as_ref(),
+            bare: self.bench.then_some(&Bare),
         };
+        let started = Instant::now();
         let done = second.run()?;
         rates.second_seconds = (started.elapsed() - done.bare).as_secs_f64();
         rates.second_bytes = done.bytes;
+        drop(census);
 
         let started = Instant::now();
-        let bare = bare.map(|_| done.bare);
+        let bare = self.bench.then_some(done.bare);
         let (written, problem) = self.write(sources.len(), &work, done, &mut counts)?;
         rates.write_seconds = started.elapsed().as_secs_f64();
-        let mut manifest = self.manifest(&sources, &repositories, counts, &limits)?;
+        let mut manifest = self.manifest(&sources, &repositories, counts, &surveyed.limits)?;
         manifest.outputs.push(written);
         manifest.write_beside(self.out)?;
         // An output that is not whole goes on from what was read, without reading it again.
@@ -146,6 +123,39 @@ impl Job<'_> {
             problem,
             rates: rates.finish(bare),
         })
+    }
+
+    /// Surveys all sources and decides which files stay.
+    fn first(
+        &self,
+        sources: &[Source],
+        sidecar: &Sidecar,
+        store: &Store,
+        rates: &mut Rates,
+    ) -> Result<Surveyed> {
+        let mut excluded = Benchmarks::default();
+        for path in &self.recipe.exclude {
+            excluded.read(path)?;
+        }
+        let started = Instant::now();
+        let first = First {
+            recipe: self.recipe,
+            sources,
+            excluded: &excluded,
+            sidecar,
+            store,
+            progress: self.progress,
+        };
+        let surveyed = first.run()?;
+        rates.first_seconds = started.elapsed().as_secs_f64();
+        rates.first_bytes = surveyed.bytes;
+        let readable = |repository: &Repository| repository.broken.is_none();
+        ensure!(
+            surveyed.repositories.iter().any(readable),
+            "none of the {} sources could be read",
+            sources.len()
+        );
+        Ok(surveyed)
     }
 
     /// Writes the sample, shard by shard; gives what was wrong where a model was asked.

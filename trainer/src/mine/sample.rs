@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use truefill_syntax::{HoleKind, Language};
 
+use super::extract::Tally;
 use super::recipe::Recipe;
 use crate::dedup::words::{hash, mix};
 use crate::stats::share_out;
@@ -104,8 +105,12 @@ impl Sampler {
     }
 
     /// Counts rows that could be taken.
-    pub fn count(&mut self, stratum: Stratum, seen: u64) {
-        self.strata.entry(stratum).or_default().seen += seen;
+    pub fn count_all(&mut self, tally: &Tally) {
+        for (language, kinds) in &tally.offered {
+            for (kind, seen) in kinds {
+                self.strata.entry((*language, *kind)).or_default().seen += seen;
+            }
+        }
     }
 
     /// What is drawn of each stratum: a language's rows are shared out to its kinds; what a kind
@@ -198,8 +203,12 @@ mod tests {
                 sampler.take(CALL, priority(seed, id));
                 sampler.take(BLOCK, priority(seed, id));
             }
-            sampler.count(CALL, 1000);
-            sampler.count(BLOCK, 1000);
+            let kinds = [CALL, BLOCK].map(|(_, kind)| (kind, 1000));
+            let tally = Tally {
+                offered: [(CALL.0, kinds.into())].into(),
+                ..Tally::default()
+            };
+            sampler.count_all(&tally);
             let drawn = sampler.draw(&recipe);
             ids.sort();
             ids.retain(|id| Some(priority(seed, id)) <= drawn[&CALL].cut());

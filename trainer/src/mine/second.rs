@@ -9,7 +9,7 @@ use super::bench::Bare;
 use super::extract::{CodeFile, Extracted, Extractor, Tally};
 use super::licence;
 use super::recipe::Recipe;
-use super::sample::Sampler;
+use super::sample::{Sampler, Stratum};
 use super::sidecar::Sidecar;
 use super::source::Source;
 use super::source::stream::{Code, Event, Reading};
@@ -17,7 +17,7 @@ use super::survey::decide::Census;
 use super::survey::{Repository, Store, text};
 use super::work::Work;
 use crate::progress::Progress;
-use crate::rows::{Context, RowWriter};
+use crate::rows::{Context, Frame, RowWriter};
 
 /// Cuts holes into all files that stay.
 pub struct Second<'a> {
@@ -54,8 +54,30 @@ pub struct Done {
 /// An event with its file worked on.
 enum Seen {
     Begin(usize),
-    File(Box<Extracted>),
+    File(Box<Mined>),
     End(usize, Result<(), String>),
+}
+
+/// What a file gave, ready to be written.
+struct Mined {
+    /// The numbers of its rows in the sample.
+    numbers: Vec<(Stratum, u64)>,
+    rows: std::io::Result<Frame>,
+    tally: Tally,
+}
+
+impl From<Extracted> for Mined {
+    fn from(found: Extracted) -> Self {
+        let stratum = |row: &Context| (row.language, row.hole_kind);
+        let numbers = found.rows.iter();
+        Self {
+            numbers: numbers
+                .map(|(number, row)| (stratum(row), *number))
+                .collect(),
+            rows: Frame::new(found.rows.iter().map(|(_, row)| row)),
+            tally: found.tally,
+        }
+    }
 }
 
 /// A source whose files are being worked on.
@@ -89,6 +111,7 @@ impl Second<'_> {
             languages: &self.recipe.languages,
             limits: &self.recipe.limits,
             metas: false,
+            opened: &|source| self.census.has_files(source),
             wanted: &wanted,
         };
         let mut open = None;
@@ -118,11 +141,7 @@ impl Second<'_> {
                 let number = super::sample::priority(self.recipe.seed, &row.id);
                 done.sampler.take((row.language, row.hole_kind), number);
             }
-            for (language, kinds) in &tally.offered {
-                for (kind, count) in kinds {
-                    done.sampler.count((*language, *kind), *count);
-                }
-            }
+            done.sampler.count_all(&tally);
             done.tally.add(tally);
         }
         Ok(from)
@@ -154,7 +173,8 @@ impl Second<'_> {
                 Job::Begin(source) => Seen::Begin(source),
                 Job::Code(at, code) => {
                     let (source, repository) = &repositories[at];
-                    Seen::File(Box::new(self.extract(*source, repository, &code, sampler)))
+                    let found = self.extract(*source, repository, &code, sampler);
+                    Seen::File(Box::new(found.into()))
                 }
                 Job::End(source, result) => Seen::End(source, result),
             })
@@ -214,17 +234,14 @@ impl Second<'_> {
             }
             Seen::File(found) => {
                 let Some(open) = open else { return Ok(()) };
-                let offered = found.tally.offered.clone();
-                for (number, row) in &found.rows {
-                    if done.sampler.take((row.language, row.hole_kind), *number) {
-                        open.shard.write(row)?;
-                    }
+                for (stratum, number) in &found.numbers {
+                    done.sampler.take(*stratum, *number);
                 }
-                for (language, kinds) in offered {
-                    for (kind, count) in kinds {
-                        done.sampler.count((language, kind), count);
-                    }
+                // Rows that cannot stay any more are left out when the sample is drawn.
+                if !found.numbers.is_empty() {
+                    open.shard.append(&found.rows?)?;
                 }
+                done.sampler.count_all(&found.tally);
                 done.bytes += found
                     .tally
                     .parsed

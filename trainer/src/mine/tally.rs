@@ -77,11 +77,12 @@ impl Counts {
             .insert("percentiles".into(), percentiles.collect());
         manifest
             .tables
-            .insert("licences".into(), ranked("licence", self.licences));
-        manifest
-            .tables
-            .insert("repositories".into(), ranked("repo", self.repositories));
-        let origins = ranked("callee", self.tally.origins);
+            .insert("licences".into(), ranked("licence", "rows", self.licences));
+        manifest.tables.insert(
+            "repositories".into(),
+            ranked("repo", "rows", self.repositories),
+        );
+        let origins = ranked("callee", "offered", self.tally.origins);
         manifest.tables.insert("callees".into(), origins);
     }
 
@@ -161,12 +162,12 @@ impl Line {
     }
 }
 
-/// Names with counts, the most first.
-fn ranked(column: &str, counts: BTreeMap<String, u64>) -> Value {
+/// Names with counts of what `what` says, the most first.
+fn ranked(column: &str, what: &str, counts: BTreeMap<String, u64>) -> Value {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let rows = counts
         .into_iter()
-        .map(|(name, count)| json!({column: name, "rows": count}));
+        .map(|(name, count)| json!({column: name, what: count}));
     rows.collect()
 }

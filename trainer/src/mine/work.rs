@@ -15,7 +15,7 @@ use crate::rows::{Context, RowReader, RowWriter, write_whole};
 const RUN: &str = "run";
 
 /// Counts up when the files of the folder change their meaning.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// The folder.
 pub struct Work {
@@ -82,7 +82,7 @@ impl Work {
     /// # Errors
     /// What the file system says.
     pub fn shard(&self, source: usize) -> Result<RowWriter<Context>> {
-        Ok(RowWriter::create(&self.rows_path(source))?)
+        Ok(RowWriter::of_frames(&self.rows_path(source))?)
     }
 
     /// Ends a source; without its counts it is read again.

@@ -13,8 +13,8 @@ pub enum Heard {
     Answer,
     /// Nothing, and that is this question's own matter.
     Nothing,
-    /// No answer, after all attempts.
-    Failed,
+    /// Nothing after all attempts, for this reason.
+    Failed(String),
     /// The budget has no room for it.
     Budget,
     /// The member takes no questions any more.
@@ -29,7 +29,7 @@ impl Heard {
             Ok(_) => Self::Answer,
             Err(AskError::Budget(_)) => Self::Budget,
             Err(AskError::Stop(why)) => Self::Stopped(why.clone()),
-            Err(AskError::Failed(_)) => Self::Failed,
+            Err(AskError::Failed(why)) => Self::Failed(why.clone()),
             Err(AskError::Secret) => Self::Nothing,
         }
     }
@@ -39,10 +39,11 @@ impl Heard {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roll {
     answered: BTreeSet<String>,
+    /// How often a member failed, and why it did first.
+    failed: BTreeMap<String, (u64, String)>,
     stopped: BTreeMap<String, String>,
     left_out: u64,
     broke: u64,
-    failed: u64,
 }
 
 impl Roll {
@@ -59,7 +60,10 @@ impl Roll {
                 }
             }
             Heard::Nothing => {}
-            Heard::Failed => self.failed += 1,
+            Heard::Failed(why) => {
+                let failed = self.failed.entry(member.to_owned());
+                failed.or_insert_with(|| (0, why.clone())).0 += 1;
+            }
             Heard::Budget => self.broke += 1,
             Heard::Stopped(why) if self.answered.contains(member) => {
                 self.left_out += 1;
@@ -74,7 +78,16 @@ impl Roll {
         Ok(())
     }
 
-    /// What has to be told of a step in which somebody takes no further questions.
+    /// The first failure of each member, in a line: where questions have no answer, it says why.
+    #[must_use]
+    pub fn failures(&self) -> String {
+        let failures = self.failed.iter();
+        let failures = failures.map(|(member, (_, why))| format!("`{member}`: {why}"));
+        failures.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What has to be told of a step in which somebody answered nothing, or takes no further
+    /// questions.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         told(self.ended())
@@ -85,8 +98,12 @@ impl Roll {
     #[must_use]
     pub fn not_whole(&self) -> Option<String> {
         let mut problems = self.ended();
-        if self.failed > 0 {
-            problems.push(format!("{} questions got no answer", self.failed));
+        for (member, (count, why)) in &self.failed {
+            if self.answered.contains(member) {
+                problems.push(format!(
+                    "`{member}` gave no answer to {count} questions, the first time because: {why}"
+                ));
+            }
         }
         told(problems)
     }
@@ -98,6 +115,11 @@ impl Roll {
                 "the budget is spent: {} questions were not asked; raise it",
                 self.broke
             ));
+        }
+        for (member, (_, why)) in &self.failed {
+            if !self.answered.contains(member) && !self.stopped.contains_key(member) {
+                problems.push(format!("`{member}` answered nothing: {why}"));
+            }
         }
         for (member, why) in &self.stopped {
             problems.push(format!("`{member}` stopped: {why}"));
@@ -145,13 +167,22 @@ mod tests {
     }
 
     #[test]
-    fn a_question_without_an_answer_is_told_at_the_end_and_stops_nobody() {
+    fn who_answered_nothing_is_a_problem_and_who_failed_at_times_leaves_questions_open() {
         let mut roll = Roll::default();
-        let failed = Heard::of(&Err(AskError::Failed("400".into())));
-        roll.hear("a", &failed).expect("the step goes on");
+        for why in ["no connection", "too slow"] {
+            let failed = Heard::of(&Err(AskError::Failed(why.into())));
+            roll.hear("a", &failed).expect("heard");
+        }
+        let problem = roll.problem().expect("a problem");
+        assert!(
+            problem.contains("`a` answered nothing: no connection"),
+            "{problem}"
+        );
         roll.hear("a", &Heard::Answer).expect("heard");
         assert_eq!(roll.problem(), None);
+        assert_eq!(roll.failures(), "`a`: no connection");
         let told = roll.not_whole().expect("a problem");
-        assert!(told.contains("1 questions got no answer"), "{told}");
+        let open = "`a` gave no answer to 2 questions, the first time because: no connection";
+        assert!(told.contains(open), "{told}");
     }
 }

@@ -11,12 +11,16 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::manifest::Input;
+use super::whole;
 
 /// The longest row, in bytes: a file of a megabyte three times over, with room for escapes.
 const LONGEST_ROW: u64 = 32 << 20;
 
 /// Compression that costs less time than it saves in writing.
 const LEVEL: i32 = 3;
+
+/// Of files that are read again soon and thrown away.
+const QUICK: i32 = 1;
 
 /// Why rows could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +100,11 @@ impl<T: DeserializeOwned> RowReader<T> {
         }
     }
 
+    /// The line of the row read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
     fn read(&mut self) -> Result<Option<T>, RowError> {
         loop {
             self.buffer.clear();
@@ -146,10 +155,43 @@ pub struct RowWriter<T> {
     path: PathBuf,
     sink: Sink,
     rows: u64,
+    /// The row that is being written: compressors are slow at taking it in small pieces.
+    buffer: Vec<u8>,
     row: PhantomData<T>,
 }
 
+/// Rows that are compressed by themselves, to be appended as they are.
+pub struct Frame {
+    bytes: Vec<u8>,
+    rows: u64,
+}
+
+impl Frame {
+    /// Compresses rows for a file that is read again soon: three times as fast, a third larger.
+    ///
+    /// # Errors
+    /// Where a row cannot be written as JSON.
+    pub fn new<'r, T: Serialize + 'r>(
+        rows: impl IntoIterator<Item = &'r T>,
+    ) -> std::io::Result<Self> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), QUICK)?;
+        let (mut buffer, mut count) = (Vec::new(), 0);
+        for row in rows {
+            buffer.clear();
+            serde_json::to_writer(&mut buffer, row)?;
+            buffer.push(b'\n');
+            encoder.write_all(&buffer)?;
+            count += 1;
+        }
+        Ok(Self {
+            bytes: encoder.finish()?,
+            rows: count,
+        })
+    }
+}
+
 enum Sink {
+    /// Bytes as they are: text, or whole frames.
     Plain(BufWriter<NamedTempFile>),
     Compressed(zstd::Encoder<'static, BufWriter<NamedTempFile>>),
 }
@@ -169,19 +211,44 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`].
     pub fn create(path: &Path) -> Result<Self, RowError> {
-        let file = BufWriter::with_capacity(1 << 16, beside(path)?);
+        let file = begin(path)?;
         let sink = if is_compressed(path) {
             let encoder = zstd::Encoder::new(file, LEVEL).map_err(RowError::file(path))?;
             Sink::Compressed(encoder)
         } else {
             Sink::Plain(file)
         };
-        Ok(Self {
+        Ok(Self::onto(path, sink))
+    }
+
+    /// Begins a file of frames that are made elsewhere: [`RowWriter::append`] alone writes to it.
+    ///
+    /// # Errors
+    /// [`RowError::File`].
+    pub fn of_frames(path: &Path) -> Result<Self, RowError> {
+        let file = begin(path)?;
+        Ok(Self::onto(path, Sink::Plain(file)))
+    }
+
+    fn onto(path: &Path, sink: Sink) -> Self {
+        Self {
             path: path.to_owned(),
             sink,
             rows: 0,
+            buffer: Vec::new(),
             row: PhantomData,
-        })
+        }
+    }
+
+    /// Appends rows that are compressed already, to a file of frames.
+    ///
+    /// # Errors
+    /// [`RowError::File`], as where the disk is full.
+    pub fn append(&mut self, frame: &Frame) -> Result<(), RowError> {
+        let written = self.sink.writer().write_all(&frame.bytes);
+        written.map_err(RowError::file(&self.path))?;
+        self.rows += frame.rows;
+        Ok(())
     }
 
     /// Appends a row.
@@ -189,10 +256,13 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`], as where the disk is full.
     pub fn write(&mut self, row: &T) -> Result<(), RowError> {
-        let writer = self.sink.writer();
-        serde_json::to_writer(&mut *writer, row)
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, row)
             .map_err(std::io::Error::from)
-            .and_then(|()| writer.write_all(b"\n"))
+            .and_then(|()| {
+                self.buffer.push(b'\n');
+                self.sink.writer().write_all(&self.buffer)
+            })
             .map_err(RowError::file(&self.path))?;
         self.rows += 1;
         Ok(())
@@ -211,7 +281,7 @@ impl<T: Serialize> RowWriter<T> {
         let file = writer
             .into_inner()
             .map_err(|error| wrong(error.into_error()))?;
-        put(file, &self.path).map_err(&wrong)?;
+        whole::put(file, &self.path).map_err(&wrong)?;
         let (sha256, bytes) = hash(&self.path).map_err(&wrong)?;
         Ok(Written {
             path: self.path,
@@ -236,46 +306,6 @@ impl Input {
     }
 }
 
-/// Writes a whole file so that a reader sees the old one or the new one.
-///
-/// # Errors
-/// What the file system says.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = temporary(&folder_of(path)?)?;
-    file.write_all(bytes)?;
-    put(file, path)
-}
-
-fn beside(path: &Path) -> Result<NamedTempFile, RowError> {
-    folder_of(path)
-        .and_then(|folder| temporary(&folder))
-        .map_err(RowError::file(path))
-}
-
-/// A file with the permissions that the user's mask allows: others may be meant to read it.
-fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-fn folder_of(path: &Path) -> std::io::Result<PathBuf> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-fn put(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    // The new name is on the disk only when its folder is.
-    File::open(folder_of(path)?)?.sync_all()
-}
-
 fn hash(path: &Path) -> std::io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
@@ -288,6 +318,11 @@ fn hash(path: &Path) -> std::io::Result<(String, u64)> {
         hasher.update(&buffer[..read]);
         bytes += read as u64;
     }
+}
+
+fn begin(path: &Path) -> Result<BufWriter<NamedTempFile>, RowError> {
+    let file = whole::begin(path).map_err(RowError::file(path))?;
+    Ok(BufWriter::with_capacity(1 << 16, file))
 }
 
 fn is_compressed(path: &Path) -> bool {
@@ -358,18 +393,6 @@ mod tests {
                 .to_string()
                 .contains("/nowhere.jsonl")
         );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn files_may_be_read_as_any_new_file() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().expect("a folder");
-        let (plain, ours) = (folder.path().join("plain"), folder.path().join("ours"));
-        std::fs::write(&plain, "x").expect("written");
-        write_whole(&ours, b"x").expect("written");
-        let mode = |path: &Path| path.metadata().expect("there").permissions().mode();
-        assert_eq!(mode(&plain), mode(&ours));
     }
 
     #[test]

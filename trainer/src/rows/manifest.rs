@@ -68,7 +68,7 @@ impl Manifest {
     pub fn write_beside(&self, output: &Path) -> Result<PathBuf> {
         let path = Self::path_for(output);
         let text = serde_json::to_string_pretty(self)? + "\n";
-        super::jsonl::write_whole(&path, text.as_bytes())
+        super::whole::write_whole(&path, text.as_bytes())
             .with_context(|| format!("{}: cannot be written", path.display()))?;
         Ok(path)
     }

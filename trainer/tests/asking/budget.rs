@@ -118,7 +118,7 @@ async fn questions_without_an_answer_are_told_and_a_server_that_is_not_there_end
         let ran = bench.run(step);
         assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
         let failed = server.requests().len() - 1;
-        let sentence = format!("{failed} questions got no answer");
+        let sentence = format!("`mock` gave no answer to {failed} questions");
         assert!(told(&ran).contains(&sentence), "{}", told(&ran));
         assert!(bench.path("out.jsonl").exists(), "{step:?}");
 

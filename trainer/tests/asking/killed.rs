@@ -11,12 +11,14 @@ const PRICES: &str = "price_input_per_million = 1.0\nprice_output_per_million = 
 /// What a run gave.
 struct Ran {
     rows: Vec<u8>,
+    files: Vec<String>,
     counts: serde_json::Value,
 }
 
 fn result(bench: &Bench) -> Ran {
     Ran {
         rows: bench.read("out.jsonl"),
+        files: bench.files(),
         counts: bench.manifest()["counts"].clone(),
     }
 }
@@ -86,6 +88,7 @@ async fn compare(step: Step, contexts: usize, questions: usize) {
         assert!(hits > 0, "a run that no kill hits");
         assert!(found.rows == whole.rows, "{step:?}: other rows");
         assert_eq!(found.counts, whole.counts);
+        assert_eq!(found.files, whole.files, "something is left of killed runs");
         kills += hits;
     }
 }

@@ -59,6 +59,15 @@ impl Bench {
             .count()
     }
 
+    /// The names of all files, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
     pub fn manifest(&self) -> Value {
         serde_json::from_slice(&self.read("out.jsonl.manifest.json")).unwrap()
     }

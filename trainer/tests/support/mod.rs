@@ -10,6 +10,8 @@ use truefill_trainer::rows::{Context, Manifest, RowReader};
 
 /// What a run gave.
 pub struct Mined {
+    /// Bytes that this run surveyed and mined; an earlier run's are not in it.
+    pub read: [u64; 2],
     pub rows: Vec<Context>,
     pub manifest: Manifest,
     /// The output as it lies on the disk.
@@ -61,6 +63,7 @@ pub fn try_mine(
     Ok(Mined {
         rows,
         manifest: outcome.manifest,
+        read: [outcome.rates.first_bytes, outcome.rates.second_bytes],
         bytes: std::fs::read(&out)?,
     })
 }

@@ -15,13 +15,13 @@ static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = format!(
         r#"(?i)(?-u:\b)(?P<name>[0-9A-Za-z_.-]{{0,40}}(?:{NAMES})[0-9A-Za-z_]{{0,40}})["'`\]]{{0,2}}\s*(?::[ \t]*(?:&(?:'[a-z_]+[ \t]+)?)?[0-9A-Za-z_<>\[\]]{{1,24}}[ \t]*)?(?::=|=>|==?|:|,)\s*[rbuf@$]{{0,2}}["'`]"#
     );
-    Regex::new(&pattern).ok()
+    super::patterns::compiled(&pattern)
 });
 
 /// `NAME=value` and `name: value` alone on a line, as in shells and YAML.
 static BARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = format!(r#"{BARE_NAME}(?P<value>[^\s"'`$(){{}}\[\]<>;,]{{8,}})[ \t]*$"#);
-    Regex::new(&pattern.replace("NAMES", NAMES)).ok()
+    super::patterns::compiled(&pattern.replace("NAMES", NAMES))
 });
 
 /// As [`BARE`], to the end of the text, however short.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     language::Language,
-    roles::{Path, Role, role, table, walk},
+    roles::{Path, Role, role, walk},
 };
 
 use super::{Evidence, Finding, NameKind, globs, imports, members, policy, scene::Scene};
@@ -12,10 +12,9 @@ use super::{Evidence, Finding, NameKind, globs, imports, members, policy, scene:
 /// Every name of the completion that could not be resolved.
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let mut findings = imports::check(scene);
-    let names = table(scene.language).names;
     walk(scene.language, scene.tree, scene.range.clone(), |path| {
         let leaf = path.leaf();
-        if !names.contains(&path.kind()) || leaf.is_missing() {
+        if !path.last().what.is_name || leaf.is_missing() {
             return;
         }
         let range = leaf.byte_range();

@@ -1,23 +1,20 @@
 //! Where holes can be cut.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::Range;
 
 use tree_sitter::{Node, Tree};
 
 use crate::{
     language::Language,
     parse::parse,
-    roles::{Role, role, table, walk},
-    text::line_end,
+    roles::{Grammar, Path, Role, role, walk_nodes},
+    text::{line_end, line_start},
 };
 
 use super::{
     Hole, HoleKind,
-    kinds::{Place, is_block, is_one_import, is_statement},
+    kinds::{is_block, is_one_import, is_statement},
 };
-
-/// Holes in the order of the text: start, end, kind.
-type Found = BTreeSet<(usize, usize, HoleKind)>;
 
 /// Longer calls, arguments and statements are not cut, in bytes.
 const LONGEST: usize = 400;
@@ -33,140 +30,180 @@ pub fn holes(language: Language, text: &str) -> Vec<Hole> {
         .unwrap_or_default()
 }
 
-/// Every hole that can be cut into `text`, from its tree.
+/// Every hole that can be cut into `text`, from its tree, in the order of the text: start, end,
+/// kind.
 #[must_use]
 pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
-    let mut found = Found::new();
-    let mut cursor = tree.walk();
-    // Kept here, since a node finds its parent by a search from the root.
-    let mut parents: Vec<Node> = Vec::new();
-    loop {
-        let node = cursor.node();
-        if !node.is_error() {
-            let place = Place {
-                node,
-                parent: parents.last().copied(),
-                field: cursor.field_name(),
+    let mut cutter = Cutter::new(language, text);
+    walk_nodes(language, tree, 0..text.len(), |path, is_leaf| {
+        cutter.node(path);
+        if is_leaf {
+            let is_name = path.last().what.is_name;
+            cutter.leaf(path, is_name.then(|| role(language, text, path)));
+        }
+    });
+    cutter.finish()
+}
+
+/// Cuts holes into a text whose nodes it is shown in order, parents before their children.
+pub(crate) struct Cutter<'a> {
+    language: Language,
+    text: &'a str,
+    found: Vec<Hole>,
+    line: Line,
+}
+
+/// The line that the last leaf stands in.
+#[derive(Default)]
+struct Line {
+    /// Its bytes, without the line break.
+    range: Range<usize>,
+    /// Where its last code ends.
+    code_end: usize,
+    /// Where its last mark of a comment starts, or of what looks like one.
+    mark: Option<usize>,
+}
+
+impl Line {
+    fn at(text: &str, at: usize) -> Self {
+        let range = line_start(text, at)..line_end(text, at);
+        let line = &text[range.clone()];
+        Self {
+            code_end: range.start + line.trim_end().len(),
+            mark: line
+                .rfind("//")
+                .max(line.rfind('#'))
+                .map(|mark| range.start + mark),
+            range,
+        }
+    }
+}
+
+impl<'a> Cutter<'a> {
+    pub(crate) fn new(language: Language, text: &'a str) -> Self {
+        Self {
+            language,
+            text,
+            found: Vec::new(),
+            line: Line::default(),
+        }
+    }
+
+    /// The holes, each once.
+    pub(crate) fn finish(mut self) -> Vec<Hole> {
+        // Nearly in order already, which a stable sort makes use of.
+        self.found
+            .sort_by_key(|hole| (hole.range.start, hole.range.end, hole.kind));
+        self.found.dedup();
+        self.found
+    }
+
+    fn add(&mut self, kind: HoleKind, range: Range<usize>) {
+        self.found.push(Hole { kind, range });
+    }
+
+    /// Cuts at the node at the end of `path`.
+    pub(crate) fn node(&mut self, path: &Path) {
+        let node = path.leaf();
+        if node.is_error() {
+            return;
+        }
+        let frame = path.last();
+        let facts = &frame.what.holes;
+        let range = path.range();
+        let body = &self.text[range.clone()];
+        let short = body.len() <= LONGEST;
+        let one_line = || !body.contains('\n');
+        if short && is_one_import(self.language, self.text, path) {
+            self.add(HoleKind::Import, range);
+            return;
+        }
+        if facts.call && node.is_named() && short && one_line() && body.contains('(') {
+            self.add(HoleKind::CallSite, range.clone());
+        }
+        let arguments = facts.arguments && frame.field == Some("arguments");
+        if arguments && short && body.starts_with('(') && body.ends_with(')') && body.len() > 2 {
+            self.add(HoleKind::Arguments, range.start + 1..range.end - 1);
+        }
+        if short && body.len() > 4 && is_statement(self.language, path) && self.is_plain(path) {
+            self.add(HoleKind::Statement, range.clone());
+        }
+        if is_block(self.text, path) && body.lines().count() <= MOST_LINES {
+            let braces = body.starts_with('{') && body.ends_with('}');
+            let inner = if braces {
+                range.start + 1..range.end - 1
+            } else {
+                range
             };
-            cut_node(language, text, &place, &mut found);
-        }
-        if cursor.goto_first_child() {
-            parents.push(node);
-            continue;
-        }
-        if cursor.goto_next_sibling() {
-            continue;
-        }
-        loop {
-            parents.pop();
-            if !cursor.goto_parent() {
-                cut_leaves(language, text, tree, &mut found);
-                let hole = |(start, end, kind)| Hole {
-                    kind,
-                    range: start..end,
-                };
-                return found.into_iter().map(hole).collect();
-            }
-            if cursor.goto_next_sibling() {
-                break;
+            let code = self.text[inner.clone()].trim();
+            if code.len() > 8 && (braces || code.contains('\n') || one_line()) {
+                let start = inner.start + self.text[inner.clone()].find(code).unwrap_or(0);
+                self.add(HoleKind::Block, start..start + code.len());
             }
         }
     }
-}
 
-fn cut_node(language: Language, text: &str, place: &Place, found: &mut Found) {
-    let (node, field) = (place.node, place.field);
-    let kind = node.kind();
-    let range = node.byte_range();
-    let body = &text[range.clone()];
-    let short = body.len() <= LONGEST;
-    let one_line = !body.contains('\n');
-    let mut add = |kind, range: Range<usize>| {
-        found.insert((range.start, range.end, kind));
-    };
-    if short && is_one_import(language, text, place) {
-        add(HoleKind::Import, range.clone());
-        return;
+    /// The statement has no body of its own.
+    fn is_plain(&self, path: &Path) -> bool {
+        let node = path.leaf();
+        let body = &self.text[path.range()];
+        let grammar = Grammar::of(self.language);
+        let has = |node: Node, field| grammar.child(node, field).is_some();
+        // Ruby's `check! if x` has its statement as a body.
+        (path.last().what.holes.modified || !has(node, "body"))
+            && !has(node, "consequence")
+            && !body.contains("{\n")
+            && !ends_block(body)
     }
-    let call = kind.contains("call") || kind.contains("invocation") && !kind.contains("macro");
-    if call && node.is_named() && short && one_line && body.contains('(') {
-        add(HoleKind::CallSite, range.clone());
-    }
-    let arguments = matches!(kind, "arguments" | "argument_list") && field == Some("arguments");
-    if arguments && short && body.starts_with('(') && body.ends_with(')') && body.len() > 2 {
-        add(HoleKind::Arguments, range.start + 1..range.end - 1);
-    }
-    if short && body.len() > 4 && is_statement(language, place) && is_plain(node, body) {
-        add(HoleKind::Statement, range.clone());
-    }
-    if is_block(text, place) && body.lines().count() <= MOST_LINES {
-        let braces = body.starts_with('{') && body.ends_with('}');
-        let inner = if braces {
-            range.start + 1..range.end - 1
-        } else {
-            range
-        };
-        let code = text[inner.clone()].trim();
-        if code.len() > 8 && (braces || code.contains('\n') || one_line) {
-            let start = inner.start + text[inner.clone()].find(code).unwrap_or(0);
-            add(HoleKind::Block, start..start + code.len());
+
+    /// Cuts at the leaf at the end of `path`; `role` is its role where it is a name.
+    pub(crate) fn leaf(&mut self, path: &Path, role: Option<Role>) {
+        let what = path.last().what;
+        let mut range = path.range();
+        if range.is_empty() || what.is_comment || what.is_string {
+            return;
+        }
+        // PHP's sigil is a leaf of its own, and part of the name.
+        let variable = path.up(1).filter(|up| up.kind == "variable_name");
+        let behind_sigil = variable.is_some() && what.name != "$";
+        if !behind_sigil {
+            self.line_end(range.start);
+        }
+        if let Some(variable) = variable {
+            range = variable.start..variable.end;
+        }
+        let used =
+            role.is_some_and(|role| !matches!(role, Role::Define(_) | Role::Ignore | Role::Import));
+        if used && range.len() >= 2 {
+            self.add(HoleKind::Identifier, range);
         }
     }
-}
 
-/// The statement has no body of its own.
-fn is_plain(node: Node, body: &str) -> bool {
-    // Ruby's `check! if x` has its statement as a body.
-    let modified = node.kind().ends_with("_modifier");
-    (modified || node.child_by_field_name("body").is_none())
-        && node.child_by_field_name("consequence").is_none()
-        && !body.contains("{\n")
-        && !ends_block(body)
+    /// From the token at `start` to the end of its line.
+    fn line_end(&mut self, start: usize) {
+        if !self.line.range.contains(&start) {
+            self.line = Line::at(self.text, start);
+        }
+        let Line {
+            range,
+            code_end,
+            mark,
+        } = &self.line;
+        let code_end = *code_end;
+        if code_end <= start + 3 || mark.is_some_and(|mark| mark >= start) {
+            return;
+        }
+        let before = &self.text[range.start..start];
+        let starts_line =
+            self.text[..start].ends_with(['\n', ' ', '\t']) && before.trim().is_empty();
+        if !starts_line && self.text[start..code_end].trim_start().len() > 3 {
+            self.add(HoleKind::LineEnd, start..code_end);
+        }
+    }
 }
 
 /// Ruby: the statement's last line closes a block with a body.
 fn ends_block(body: &str) -> bool {
     let last = body.lines().next_back().unwrap_or("").trim();
     body.contains('\n') && matches!(last, "end" | "}")
-}
-
-fn cut_leaves(language: Language, text: &str, tree: &Tree, found: &mut Found) {
-    let names = table(language).names;
-    walk(language, tree, 0..text.len(), |path| {
-        let leaf = path.leaf();
-        let mut range = leaf.byte_range();
-        if range.is_empty() || leaf.kind().contains("comment") || leaf.kind().contains("string") {
-            return;
-        }
-        // PHP's sigil is a leaf of its own, and part of the name.
-        let variable = path.up(1).filter(|up| up.kind == "variable_name");
-        let behind_sigil = variable.is_some() && leaf.kind() != "$";
-        let end = line_end(text, range.start);
-        let rest = &text[range.start..end];
-        let starts_line = text[..range.start].ends_with(['\n', ' ', '\t'])
-            && text[crate::text::line_start(text, range.start)..range.start]
-                .trim()
-                .is_empty();
-        let code = !rest.contains("//") && !rest.contains('#');
-        if rest.trim().len() > 3 && !starts_line && !behind_sigil && code {
-            found.insert((
-                range.start,
-                range.start + rest.trim_end().len(),
-                HoleKind::LineEnd,
-            ));
-        }
-        if let Some(variable) = variable {
-            range = variable.node.byte_range();
-        }
-        if !names.contains(&leaf.kind()) || range.len() < 2 {
-            return;
-        }
-        let used = !matches!(
-            role(language, text, path),
-            Role::Define(_) | Role::Ignore | Role::Import
-        );
-        if used {
-            found.insert((range.start, range.end, HoleKind::Identifier));
-        }
-    });
 }

@@ -2,7 +2,11 @@
 
 use tree_sitter::Node;
 
-use crate::{language::Language, symbols::is_import};
+use crate::{
+    language::Language,
+    roles::{Frame, Grammar, Path},
+    symbols::is_import,
+};
 
 /// Statements without a body that end where they end in the text: no parts of statements such as
 /// C#'s `variable_declaration`, which lacks the semicolon.
@@ -100,82 +104,142 @@ const CONTAINERS: &[&str] = &[
     "union",
 ];
 
-/// A node where it stands.
-pub(super) struct Place<'tree> {
-    pub node: Node<'tree>,
-    pub parent: Option<Node<'tree>>,
-    /// The field that it fills in its parent.
-    pub field: Option<&'tree str>,
+/// What holes are cut at a kind of node, as far as the kind alone tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HoleFacts {
+    /// It is an import, maybe.
+    import: ImportFact,
+    /// It is a call.
+    pub(super) call: bool,
+    /// It is a list of arguments.
+    pub(super) arguments: bool,
+    /// It is a statement, where it stands among statements.
+    statement: bool,
+    /// A statement with its condition behind it (Ruby), which has the statement as its body.
+    pub(super) modified: bool,
+    /// What stands in it is a statement (Ruby).
+    holds_statements: bool,
+    /// What stands in it is no statement of its own: the parts of a loop's head, an export.
+    holds_parts: bool,
+    /// Its body holds members or all of a file: nobody guesses what a class has in it.
+    container: bool,
+    /// Go's group of imports.
+    import_list: bool,
 }
 
-/// The node is a whole statement without a body of its own.
-pub(super) fn is_statement(language: Language, place: &Place) -> bool {
-    let Place {
-        node,
-        parent,
-        field,
-    } = *place;
-    let below = parent.map_or("", |parent| parent.kind());
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ImportFact {
+    Never,
+    Always,
+    /// Go: where it has no group.
+    Single,
+    /// Go: in a group.
+    Grouped,
+    /// Ruby: a call of `require`.
+    Call,
+    /// CommonJS: a statement that is one call of `require`.
+    Statement,
+}
+
+impl HoleFacts {
+    pub(crate) fn new(language: Language, kind: &str) -> Self {
+        let ruby = language == Language::Ruby;
+        Self {
+            import: ImportFact::of(language, kind),
+            call: kind.contains("call") || kind.contains("invocation") && !kind.contains("macro"),
+            arguments: matches!(kind, "arguments" | "argument_list"),
+            statement: match kind {
+                _ if ruby => !RUBY_OTHERS.contains(&kind),
+                "variable_declaration" => language.is_ecmascript(),
+                // The fields of Go's and Rust's structs are parts of a list.
+                "field_declaration" => !matches!(language, Language::Go | Language::Rust),
+                // C#'s have bodies.
+                "property_declaration" => language == Language::Php,
+                _ => STATEMENTS.contains(&kind),
+            },
+            modified: kind.ends_with("_modifier"),
+            holds_statements: ruby && RUBY_BODIES.contains(&kind),
+            holds_parts: matches!(
+                kind,
+                "export_statement" | "for_clause" | "init_statement" | "ambient_declaration"
+            ),
+            container: CONTAINERS.iter().any(|part| kind.contains(part)),
+            import_list: kind == "import_spec_list",
+        }
+    }
+}
+
+impl ImportFact {
+    fn of(language: Language, kind: &str) -> Self {
+        match (language, kind) {
+            (Language::Go, "import_declaration") => Self::Single,
+            (Language::Go, "import_spec") => Self::Grouped,
+            (Language::Ruby, "call") => Self::Call,
+            (Language::Go | Language::Ruby, _) => Self::Never,
+            (_, "lexical_declaration" | "variable_declaration" | "expression_statement")
+                if language.is_ecmascript() =>
+            {
+                Self::Statement
+            }
+            _ if is_import(kind) => Self::Always,
+            _ => Self::Never,
+        }
+    }
+}
+
+/// The node at the end of `path` is a whole statement without a body of its own.
+pub(super) fn is_statement(language: Language, path: &Path) -> bool {
+    let frame = path.last();
+    let parent = path.up(1);
+    if !frame.what.holes.statement {
+        return false;
+    }
     if language == Language::Ruby {
+        let Some(parent) = parent.filter(|parent| parent.what.holes.holds_statements) else {
+            return false;
+        };
         // What stands between braces on one line is an expression.
-        let line = below == "block_body" && parent.is_some_and(|parent| one_line(parent));
-        return !line
-            && RUBY_BODIES.contains(&below)
-            && node.is_named()
-            && !RUBY_OTHERS.contains(&node.kind());
+        return !(parent.kind == "block_body" && one_line(parent.node)) && frame.node.is_named();
     }
     // The parts of a loop's or a condition's head are no statements.
-    let part = field
+    let part = frame
+        .field
         .is_some_and(|field| matches!(field, "initializer" | "init" | "update" | "condition"))
-        || matches!(
-            below,
-            "export_statement" | "for_clause" | "init_statement" | "ambient_declaration"
-        );
-    let of_language = match node.kind() {
-        "variable_declaration" => language.is_ecmascript(),
-        // The fields of Go's and Rust's structs are parts of a list.
-        "field_declaration" => !matches!(language, Language::Go | Language::Rust),
-        // C#'s have bodies.
-        "property_declaration" => language == Language::Php,
-        kind => STATEMENTS.contains(&kind),
-    };
+        || parent.is_some_and(|parent| parent.what.holes.holds_parts);
     // What a C++ class only declares, nobody guesses.
-    of_language && !part && !declares_function(node)
+    !part && !declares_function(language, frame.node)
 }
 
 fn one_line(node: Node) -> bool {
     node.start_position().row == node.end_position().row
 }
 
-fn declares_function(node: Node) -> bool {
-    let declarator = node.child_by_field_name("declarator");
-    declarator.is_some_and(|declarator| declarator.kind() == "function_declarator")
+fn declares_function(language: Language, node: Node) -> bool {
+    let grammar = Grammar::of(language);
+    let declarator = grammar.child(node, "declarator");
+    declarator.is_some_and(|declarator| grammar.kind(declarator).name == "function_declarator")
 }
 
-/// The node imports one module, or the names of one: of a Go group a single line, in Ruby and
-/// CommonJS the whole statement that requires.
-pub(super) fn is_one_import(language: Language, text: &str, place: &Place) -> bool {
-    let node = place.node;
-    let kind = node.kind();
-    let list = "import_spec_list";
-    match (language, kind) {
-        (Language::Go, "import_declaration") => {
-            node.named_child(0).is_none_or(|child| child.kind() != list)
-        }
-        (Language::Go, "import_spec") => place.parent.is_some_and(|parent| parent.kind() == list),
-        (Language::Go, _) => false,
-        (Language::Ruby, "call") => requires(text, node),
-        (Language::Ruby, _) => false,
-        (_, "lexical_declaration" | "variable_declaration" | "expression_statement")
-            if language.is_ecmascript() =>
-        {
+/// The node at the end of `path` imports one module, or the names of one: of a Go group a single
+/// line, in Ruby and CommonJS the whole statement that requires.
+pub(super) fn is_one_import(language: Language, text: &str, path: &Path) -> bool {
+    let node = path.leaf();
+    let is_list = |frame: Frame| frame.what.holes.import_list;
+    match path.last().what.holes.import {
+        ImportFact::Never => false,
+        ImportFact::Always => true,
+        ImportFact::Single => node
+            .named_child(0)
+            .is_none_or(|child| !Grammar::of(language).kind(child).holes.import_list),
+        ImportFact::Grouped => path.up(1).is_some_and(is_list),
+        ImportFact::Call => requires(text, node),
+        ImportFact::Statement => {
             node.named_child_count() == 1
                 && node.named_child(0).is_some_and(|only| {
                     let value = only.child_by_field_name("value").unwrap_or(only);
                     value.kind() == "call_expression" && requires(text, value)
                 })
         }
-        _ => is_import(kind),
     }
 }
 
@@ -185,19 +249,23 @@ fn requires(text: &str, call: Node) -> bool {
     let Some(function) = named("function").or_else(|| named("method")) else {
         return false;
     };
+    if !matches!(&text[function.byte_range()], "require" | "require_relative") {
+        return false;
+    }
     let argument = named("arguments").and_then(|list| list.named_child(0));
     call.child_by_field_name("receiver").is_none()
-        && matches!(&text[function.byte_range()], "require" | "require_relative")
         && argument.is_some_and(|argument| argument.kind() == "string")
 }
 
-/// The node is the body of a function, a loop or a branch.
-pub(super) fn is_block(text: &str, place: &Place) -> bool {
-    let Some(parent) = place.parent.filter(|_| place.field == Some("body")) else {
+/// The node at the end of `path` is the body of a function, a loop or a branch.
+pub(super) fn is_block(text: &str, path: &Path) -> bool {
+    if path.last().field != Some("body") {
+        return false;
+    }
+    let Some(parent) = path.up(1) else {
         return false;
     };
-    let container = CONTAINERS.iter().any(|part| parent.kind().contains(part));
     // PHP's `foreach (…): … endforeach` has the colon in its body.
-    let colon = text[place.node.byte_range()].starts_with(':');
-    !container && !colon
+    let colon = text[path.range()].starts_with(':');
+    !parent.what.holes.container && !colon
 }

@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cut::Cutter;
 pub use cut::{holes, holes_in};
+pub(crate) use kinds::HoleFacts;
 pub use names::{NameSite, invent_name, name_sites};
 
 /// What a hole takes out of the file.

@@ -6,7 +6,7 @@ use crate::{
     guard::NameKind,
     language::Language,
     parse::parse,
-    roles::{Role, role, table, walk},
+    roles::{Role, role, walk},
 };
 
 use super::Draw;
@@ -26,12 +26,11 @@ pub fn name_sites(language: Language, text: &str, range: Range<usize>) -> Vec<Na
     let Some(tree) = parse(language, text) else {
         return Vec::new();
     };
-    let names = table(language).names;
     let mut sites = Vec::new();
     walk(language, &tree, range.clone(), |path| {
         let leaf = path.leaf();
         let place = leaf.byte_range();
-        if !names.contains(&leaf.kind()) || place.start < range.start || place.end > range.end {
+        if !path.last().what.is_name || place.start < range.start || place.end > range.end {
             return;
         }
         let kind = match role(language, text, path) {

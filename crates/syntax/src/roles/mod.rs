@@ -3,6 +3,7 @@
 //! One table a language maps (parent kind, field) to a role. Kinds that only wrap a name (patterns,
 //! declarators) are transparent: the question then goes to the parent above.
 
+mod grammar;
 mod rules_braces;
 mod rules_scripting;
 mod special;
@@ -13,7 +14,8 @@ use tree_sitter::Node;
 
 use crate::language::Language;
 
-pub(crate) use walk::{Path, walk};
+pub(crate) use grammar::Grammar;
+pub(crate) use walk::{Frame, Path, walk, walk_nodes};
 
 /// What a definition defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -124,30 +126,27 @@ pub(crate) fn table(language: Language) -> &'static Table {
 
 /// The role of the name at the end of `path`.
 pub(crate) fn role<'tree>(language: Language, text: &str, path: &Path<'tree>) -> Role<'tree> {
-    let table = table(language);
     if let Some(role) = special::role(language, text, path) {
         return role;
     }
     if let Some(rule) = path.up(1).and_then(|parent| parent.region) {
-        return from_rule(table, text, path, 0, rule);
+        return from_rule(language, text, path, 0, rule);
     }
     let mut depth = 0;
     while let (Some(child), Some(parent)) = (path.up(depth), path.up(depth + 1)) {
-        let (kind, field) = (parent.kind, child.field.unwrap_or(""));
-        let line = table.lines.iter().find(|(line_kind, line_field, _)| {
-            *line_kind == kind && (*line_field == field || *line_field == "*")
-        });
-        match line {
-            Some((_, _, Rule::Through)) => depth += 1,
-            Some((_, _, rule)) => return from_rule(table, text, path, depth, *rule),
+        let field = child.field.unwrap_or("");
+        let mut lines = parent.what.lines.iter();
+        match lines.find(|(line_field, _)| *line_field == field || *line_field == "*") {
+            Some((_, Rule::Through)) => depth += 1,
+            Some((_, rule)) => return from_rule(language, text, path, depth, *rule),
             None => break,
         }
     }
-    default_role(table, path, depth)
+    default_role(path, depth)
 }
 
-fn default_role<'tree>(table: &Table, path: &Path<'tree>, depth: usize) -> Role<'tree> {
-    if is_called(table, path, depth) {
+fn default_role<'tree>(path: &Path<'tree>, depth: usize) -> Role<'tree> {
+    if is_called(path, depth) {
         Role::Call
     } else if path.kind() == "type_identifier" {
         Role::Type
@@ -156,25 +155,26 @@ fn default_role<'tree>(table: &Table, path: &Path<'tree>, depth: usize) -> Role<
     }
 }
 
-fn is_called(table: &Table, path: &Path, depth: usize) -> bool {
+fn is_called(path: &Path, depth: usize) -> bool {
     let (Some(child), Some(parent)) = (path.up(depth), path.up(depth + 1)) else {
         return false;
     };
     let field = child.field.unwrap_or("");
-    table.calls.contains(&(parent.kind, field))
+    parent.what.calls.contains(&field)
 }
 
 fn from_rule<'tree>(
-    table: &Table,
+    language: Language,
     text: &str,
     path: &Path<'tree>,
     depth: usize,
     rule: Rule,
 ) -> Role<'tree> {
     let parent = path.up(depth + 1).map(|frame| frame.node);
-    let object = |field: &str| parent.and_then(|parent| parent.child_by_field_name(field));
+    let grammar = Grammar::of(language);
+    let object = |field: &str| parent.and_then(|parent| grammar.child(parent, field));
     // Mostly the member is what a call calls; PHP's calls of members hold the name themselves.
-    let called = || is_called(table, path, depth) || is_called(table, path, depth + 1);
+    let called = || is_called(path, depth) || is_called(path, depth + 1);
     match rule {
         Rule::Define(kind) => Role::Define(kind),
         Rule::Bind => {
@@ -186,7 +186,7 @@ fn from_rule<'tree>(
                 Role::Variable
             }
         }
-        Rule::Variable => default_role(table, path, depth),
+        Rule::Variable => default_role(path, depth),
         Rule::Type => Role::Type,
         Rule::Member(field) => Role::Member {
             object: object(field),

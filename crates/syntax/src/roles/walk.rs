@@ -6,21 +6,29 @@
 
 use std::ops::Range;
 
-use tree_sitter::{Node, Tree};
+use tree_sitter::{Node, Tree, TreeCursor};
 
-use crate::{language::Language, symbols::imports_at};
+use crate::language::Language;
 
-use super::{Rule, Table, table};
+use super::{
+    Rule,
+    grammar::{Grammar, Imports, Kind},
+};
 
 /// One node on the way from the root.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'tree> {
     pub node: Node<'tree>,
+    /// Its first byte, and the byte behind it.
+    pub start: usize,
+    pub end: usize,
     /// The field that it fills in its parent.
-    pub field: Option<&'tree str>,
-    pub kind: &'tree str,
+    pub field: Option<&'static str>,
+    /// What its language says about its kind.
+    pub what: &'static Kind,
+    pub kind: &'static str,
     /// Kind of the sibling before it.
-    pub before: Option<&'tree str>,
+    pub before: Option<&'static str>,
     /// The rule of the innermost region that it is or stands in.
     pub region: Option<Rule>,
     /// The innermost node that imports and that it is or stands in.
@@ -31,33 +39,37 @@ pub(crate) struct Frame<'tree> {
 
 impl<'tree> Frame<'tree> {
     fn new(
-        language: Language,
-        node: Node<'tree>,
-        field: Option<&'tree str>,
-        before: Option<&'tree str>,
+        grammar: &'static Grammar,
+        cursor: &TreeCursor<'tree>,
+        before: Option<&'static str>,
         parent: Option<&Self>,
     ) -> Self {
-        let kind = node.kind();
-        let own = region(table(language), kind);
-        let imports = imports_at(language, node, kind);
+        let node = cursor.node();
+        let what = grammar.kind(node);
+        let imports = match what.imports {
+            Imports::Never => false,
+            Imports::Always => true,
+            Imports::WithSource => grammar.child(node, "source").is_some(),
+        };
+        let Range { start, end } = node.byte_range();
         Self {
             node,
-            field,
-            kind,
+            start,
+            end,
+            field: cursor.field_id().map(|id| grammar.field(id)),
+            what,
+            kind: what.name,
             before,
-            region: own.or_else(|| parent.and_then(|parent| parent.region)),
+            region: what
+                .region
+                .or_else(|| parent.and_then(|parent| parent.region)),
             import: imports
                 .then_some(node)
                 .or_else(|| parent.and_then(|parent| parent.import)),
             code: parent.is_some_and(|parent| parent.code)
-                || (kind == "token_tree" && has_code(node)),
+                || (what.name == "token_tree" && has_code(node)),
         }
     }
-}
-
-fn region(table: &Table, kind: &str) -> Option<Rule> {
-    let region = table.regions.iter().find(|(region, _)| *region == kind)?;
-    Some(region.1)
 }
 
 /// A closure or a block among the tokens.
@@ -81,8 +93,14 @@ impl<'tree> Path<'tree> {
         self.last().node
     }
 
+    /// The leaf's bytes.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let Frame { start, end, .. } = *self.last();
+        start..end
+    }
+
     /// The leaf's kind.
-    pub(crate) fn kind(&self) -> &'tree str {
+    pub(crate) fn kind(&self) -> &'static str {
         self.last().kind
     }
 
@@ -114,27 +132,44 @@ pub(crate) fn walk<'tree>(
     range: Range<usize>,
     mut visit: impl FnMut(&Path<'tree>),
 ) {
+    walk_nodes(language, tree, range, |path, is_leaf| {
+        if is_leaf {
+            visit(path);
+        }
+    });
+}
+
+/// Visits every node that touches `range`, parents before their children, and says of each whether
+/// it is a leaf. Without recursion.
+pub(crate) fn walk_nodes<'tree>(
+    language: Language,
+    tree: &'tree Tree,
+    range: Range<usize>,
+    mut visit: impl FnMut(&Path<'tree>, bool),
+) {
+    let grammar = Grammar::of(language);
     let mut cursor = tree.walk();
-    let root = Frame::new(language, cursor.node(), None, None, None);
+    let root = Frame::new(grammar, &cursor, None, None);
     let mut path = Path { frames: vec![root] };
     loop {
-        let node = path.leaf();
-        let touches = node.start_byte() < range.end && node.end_byte() > range.start;
+        let Frame {
+            node, start, end, ..
+        } = *path.last();
+        let touches = start < range.end && end > range.start;
         let deep = path.frames.len() > MAX_DEPTH;
-        if touches && !deep && cursor.goto_first_child() {
-            let field = cursor.field_name();
-            let frame = Frame::new(language, cursor.node(), field, None, path.frames.last());
+        let is_leaf = node.child_count() == 0;
+        if touches {
+            visit(&path, is_leaf);
+        }
+        if touches && !deep && !is_leaf && cursor.goto_first_child() {
+            let frame = Frame::new(grammar, &cursor, None, path.frames.last());
             path.frames.push(frame);
             continue;
         }
-        if touches && node.child_count() == 0 {
-            visit(&path);
-        }
         loop {
-            if path.leaf().start_byte() < range.end && cursor.goto_next_sibling() {
+            if path.last().start < range.end && cursor.goto_next_sibling() {
                 let before = path.frames.pop().map(|frame| frame.kind);
-                let field = cursor.field_name();
-                let frame = Frame::new(language, cursor.node(), field, before, path.frames.last());
+                let frame = Frame::new(grammar, &cursor, before, path.frames.last());
                 path.frames.push(frame);
                 break;
             }

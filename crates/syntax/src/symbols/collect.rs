@@ -6,7 +6,7 @@ use tree_sitter::{Node, Tree};
 
 use crate::{
     language::Language,
-    roles::{Path, Role, SymbolKind, role, table, walk},
+    roles::{Path, Role, SymbolKind, role, walk},
 };
 
 use super::{Definition, Symbols, classes::class_of, imports, signatures::signature_of};
@@ -23,49 +23,72 @@ pub(super) fn collect(
     range: Range<usize>,
     with_names: bool,
 ) -> Symbols {
-    let mut symbols = Symbols::default();
+    let mut collector = Collector::new(language, text);
     let mut names = BTreeSet::new();
-    let mut last_import = usize::MAX;
-    let table = table(language);
     walk(language, tree, range, |path| {
-        let leaf = path.leaf();
-        let Some(word) = text.get(leaf.byte_range()) else {
-            return;
-        };
-        let is_name = table.names.contains(&path.kind());
-        if with_names && let Some(name) = named(path, word, is_name) {
-            names.insert(name);
+        if with_names && let Some(name) = text.get(path.range()) {
+            names.extend(named(path, name));
         }
-        if !leaf.is_named() || word.is_empty() {
-            return;
-        }
-        if let Some(node) = imports::import_at(language, text, path)
-            && node.id() != last_import
-        {
-            last_import = node.id();
-            imports::read(language, text, node, &mut symbols.imports);
-        }
-        if is_name && let Role::Define(kind) = role(language, text, path) {
-            define(language, text, path, kind, &mut symbols);
-        }
+        let is_name = path.last().what.is_name;
+        collector.leaf(path, is_name.then(|| role(language, text, path)));
     });
+    let mut symbols = collector.symbols;
     symbols.names = names.into_iter().map(str::to_owned).collect();
     symbols
 }
 
+/// Gathers the symbols of a text whose leaves it is shown in order.
+pub(crate) struct Collector<'a> {
+    language: Language,
+    text: &'a str,
+    last_import: usize,
+    /// All but the names.
+    pub symbols: Symbols,
+}
+
+impl<'a> Collector<'a> {
+    pub(crate) fn new(language: Language, text: &'a str) -> Self {
+        Self {
+            language,
+            text,
+            last_import: usize::MAX,
+            symbols: Symbols::default(),
+        }
+    }
+
+    /// Reads the leaf at the end of `path`; `role` is its role where it is a name.
+    pub(crate) fn leaf(&mut self, path: &Path, role: Option<Role>) {
+        let leaf = path.leaf();
+        let there = self.text.get(path.range());
+        if !leaf.is_named() || there.is_none_or(str::is_empty) {
+            return;
+        }
+        if let Some(node) = imports::import_at(self.language, self.text, path)
+            && node.id() != self.last_import
+        {
+            self.last_import = node.id();
+            imports::read(self.language, self.text, node, &mut self.symbols.imports);
+        }
+        if let Some(Role::Define(kind)) = role {
+            define(self.language, self.text, path, kind, &mut self.symbols);
+        }
+    }
+}
+
 /// The name that a leaf is, or that a string or symbol spells.
-fn named<'t>(path: &Path, word: &'t str, is_name: bool) -> Option<&'t str> {
-    let kind = path.kind();
+fn named<'t>(path: &Path, word: &'t str) -> Option<&'t str> {
+    let what = path.last().what;
+    let kind = what.name;
     if matches!(kind, "hash_key_symbol" | "simple_symbol") {
         return Some(bare(word));
     }
     if word.is_empty() || !path.leaf().is_named() {
         return None;
     }
-    if is_name {
+    if what.is_name {
         return Some(bare(word));
     }
-    let spelled = kind.contains("string") && word.len() <= LONGEST_STRING_NAME;
+    let spelled = what.is_string && word.len() <= LONGEST_STRING_NAME;
     (spelled && is_identifier(word)).then_some(word)
 }
 
@@ -82,14 +105,13 @@ fn is_identifier(word: &str) -> bool {
 
 fn define(language: Language, text: &str, path: &Path, kind: SymbolKind, symbols: &mut Symbols) {
     let leaf = path.leaf();
-    let table = table(language);
     let mut owner = None;
     let mut container = None;
     let mut local = false;
     for frame in path.ancestors() {
         let node = frame.node;
-        let function = table.functions.contains(&frame.kind);
-        let holder = table.containers.contains(&frame.kind);
+        let function = frame.what.is_function;
+        let holder = frame.what.is_container;
         if !function && !holder {
             continue;
         }

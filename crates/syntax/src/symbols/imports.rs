@@ -26,19 +26,6 @@ pub(crate) fn is_import(kind: &str) -> bool {
     KINDS.contains(&kind)
 }
 
-/// `node` is an import statement, or the part of one that is read by itself.
-pub(crate) fn imports_at(language: Language, node: Node, kind: &str) -> bool {
-    match language {
-        Language::Go => kind == "import_spec",
-        Language::Ruby => false,
-        _ if language.is_ecmascript() => {
-            kind == "import_statement"
-                || (kind == "export_statement" && node.child_by_field_name("source").is_some())
-        }
-        _ => is_import(kind),
-    }
-}
-
 /// The import that the leaf of `path` belongs to: a statement, or a call of `require`.
 pub(super) fn import_at<'tree>(
     language: Language,

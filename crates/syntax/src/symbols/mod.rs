@@ -13,7 +13,8 @@ use tree_sitter::Tree;
 
 use crate::{language::Language, parse::parse, roles::SymbolKind};
 
-pub(crate) use imports::{imports_at, is_import};
+pub(crate) use collect::Collector;
+pub(crate) use imports::is_import;
 
 /// A name that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

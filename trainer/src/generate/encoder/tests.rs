@@ -135,6 +135,30 @@ fn an_encoder_embeds_the_same_text_the_same_way() {
     assert_eq!(same.embed("load(x)").expect("embeds"), load);
 }
 
+/// The reference put all texts through the model as one padded batch and took the mean over the mask
+/// (`scripts/reference/dump_encoder.py`); here each goes through alone.
+#[test]
+fn embeddings_are_those_of_the_reference() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/encoder");
+    let encoder = Encoder::open(&folder).expect("opens");
+    let rows = std::fs::read(folder.join("reference.json")).expect("there");
+    let rows: Vec<Value> = serde_json::from_slice(&rows).expect("rows");
+    assert!(rows.len() > 5, "{} texts", rows.len());
+    for row in rows {
+        let text = row["text"].as_str().expect("a text");
+        let tokens = encoder.tokens(text).expect("tokens");
+        assert_eq!(json!(tokens), row["ids"], "{text:?}");
+        let found = encoder.embed(text).expect("embeds");
+        let expected = row["embedding"].as_array().expect("a vector");
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            let expected = expected.as_f64().expect("a number");
+            let apart = (f64::from(*found) - expected).abs();
+            assert!(apart < 1e-4, "{text:?}: {found} and {expected}");
+        }
+    }
+}
+
 #[test]
 fn the_frame_is_unixcoders_where_the_vocabulary_has_its_mode() {
     let (plain, unixcoder) = (folder(), folder());

@@ -2,9 +2,10 @@
 //! the binding before the place counts.
 
 use std::collections::HashMap;
+use std::num::NonZeroU16;
 use std::sync::OnceLock;
 
-use tree_sitter::{Node, Tree};
+use tree_sitter::Node;
 use truefill_syntax::Language;
 
 use super::callee::{first_name, last_name};
@@ -61,73 +62,63 @@ struct Bound<'a> {
 }
 
 /// Names with their places and what they stand for, in the order of the text.
-pub(super) struct Bindings<'a> {
+pub struct Bindings<'a> {
     language: Language,
+    text: &'a str,
+    binders: &'static Binders,
     values: HashMap<&'a str, Vec<Bound<'a>>>,
 }
 
 impl<'a> Bindings<'a> {
-    pub(super) fn of(language: Language, text: &'a str, tree: &Tree) -> Self {
-        let table = table(language);
-        let mut bindings = Self {
+    /// Nothing is bound yet.
+    pub fn new(language: Language, text: &'a str) -> Self {
+        Self {
             language,
+            text,
+            binders: Binders::of(language),
             values: HashMap::new(),
-        };
-        let mut cursor = tree.walk();
-        loop {
-            let node = cursor.node();
-            if table[usize::from(node.kind_id())] {
-                bindings.read(text, node);
+        }
+    }
+
+    /// Reads what `node` itself binds; is shown every node of the file, in the order of the text.
+    pub fn see(&mut self, node: Node) {
+        match self.binders.of_kind(node.kind_id()) {
+            Binder::None => {}
+            Binder::CSharp => self.read_csharp(node),
+            Binder::TypedParameter => {
+                let value = node.child_by_field_name("type");
+                self.bind(node.named_child(0), value, false);
             }
-            if cursor.goto_first_child() {
-                continue;
-            }
-            while !cursor.goto_next_sibling() {
-                if !cursor.goto_parent() {
-                    return bindings;
+            Binder::Fields { lines, weak } => {
+                for (name, values) in lines {
+                    // Of `Type name = value` two nodes bind the name at its place; the outer has
+                    // the type.
+                    let name = node.child_by_field_id(*name);
+                    for value in values {
+                        self.bind(name, node.child_by_field_id(*value), *weak);
+                    }
                 }
             }
         }
     }
 
-    fn read(&mut self, text: &'a str, node: Node) {
-        if node.kind() == "variable_declaration" {
-            return self.read_csharp(text, node);
-        }
-        if node.kind() == "typed_parameter" {
-            return self.bind(node.named_child(0), node.child_by_field_name("type"), text);
-        }
-        for (kind, name, values) in BINDERS {
-            if *kind != node.kind() {
-                continue;
-            }
-            // Of `Type name = value` two nodes bind the name at its place; the outer has the type.
-            let name = node.child_by_field_name(name);
-            for value in *values {
-                self.bind(name, node.child_by_field_name(value), text);
-            }
-        }
-    }
-
     /// `Type a = value, b;`
-    fn read_csharp(&mut self, text: &'a str, node: Node) {
+    fn read_csharp(&mut self, node: Node) {
         let kind = node.child_by_field_name("type");
         let mut cursor = node.walk();
         for declarator in node.named_children(&mut cursor) {
             if declarator.kind() == "variable_declarator" {
                 let name = declarator.child_by_field_name("name");
-                self.bind(name, kind, text);
+                self.bind(name, kind, false);
                 let last = declarator.named_child_count().checked_sub(1);
                 let value = last.and_then(|last| declarator.named_child(last as u32));
-                self.bind(name, value, text);
+                self.bind(name, value, false);
             }
         }
     }
 
-    fn bind(&mut self, name: Option<Node>, value: Option<Node>, text: &'a str) {
-        let weak = name
-            .and_then(|name| name.parent())
-            .is_some_and(|parent| parent.kind() == "assignment_expression");
+    fn bind(&mut self, name: Option<Node>, value: Option<Node>, weak: bool) {
+        let text = self.text;
         let at = name.map_or(0, |name| name.start_byte());
         let name = name.and_then(|name| last_name(&text[name.byte_range()]));
         let first = value.and_then(|value| first_name(&text[value.byte_range()]));
@@ -174,20 +165,61 @@ impl<'a> Bindings<'a> {
     }
 }
 
-/// For each kind of node of a grammar whether it binds.
-fn table(language: Language) -> &'static [bool] {
-    const COUNT: usize = Language::ALL.len();
-    static TABLES: [OnceLock<Vec<bool>>; COUNT] = [const { OnceLock::new() }; COUNT];
-    let number = Language::ALL.iter().position(|other| *other == language);
-    TABLES[number.unwrap_or(0)].get_or_init(|| {
-        let grammar = language.grammar();
-        // The kind of errors has the number 65535.
-        (0..=u16::MAX)
-            .map(|id| {
-                let kind = grammar.node_kind_for_id(id).unwrap_or("");
-                matches!(kind, "variable_declaration" | "typed_parameter")
-                    || BINDERS.iter().any(|(binder, ..)| *binder == kind)
+/// What a kind of node binds.
+enum Binder {
+    None,
+    /// C#'s `variable_declaration`.
+    CSharp,
+    /// Python's, whose name has no field.
+    TypedParameter,
+    Fields {
+        /// Of the name and of what it stands for.
+        lines: Vec<(u16, Vec<u16>)>,
+        /// See [`Bound::weak`].
+        weak: bool,
+    },
+}
+
+/// [`BINDERS`] by the numbers of a grammar.
+struct Binders(Vec<Binder>);
+
+impl Binders {
+    fn of(language: Language) -> &'static Self {
+        const COUNT: usize = Language::ALL.len();
+        static TABLES: [OnceLock<Binders>; COUNT] = [const { OnceLock::new() }; COUNT];
+        TABLES[language as usize].get_or_init(|| {
+            let grammar = language.grammar();
+            let kinds = 0..grammar.node_kind_count() as u16;
+            Self(kinds.map(|id| Binder::of(&grammar, id)).collect())
+        })
+    }
+
+    fn of_kind(&self, id: u16) -> &Binder {
+        // The kind of errors has a number beyond the others.
+        self.0.get(usize::from(id)).unwrap_or(&Binder::None)
+    }
+}
+
+impl Binder {
+    fn of(grammar: &tree_sitter::Language, id: u16) -> Self {
+        let field = |name| grammar.field_id_for_name(name).map(NonZeroU16::get);
+        let lines = |kind| {
+            let of_kind = BINDERS.iter().filter(move |(binder, ..)| *binder == kind);
+            of_kind.filter_map(|(_, name, values)| {
+                let values = values.iter().filter_map(|value| field(value));
+                Some((field(name)?, values.collect()))
             })
-            .collect()
-    })
+        };
+        match grammar.node_kind_for_id(id).unwrap_or("") {
+            "variable_declaration" => Self::CSharp,
+            "typed_parameter" => Self::TypedParameter,
+            kind => match lines(kind).collect::<Vec<_>>() {
+                lines if lines.is_empty() => Self::None,
+                lines => Self::Fields {
+                    lines,
+                    weak: kind == "assignment_expression",
+                },
+            },
+        }
+    }
 }

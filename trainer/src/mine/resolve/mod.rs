@@ -8,12 +8,11 @@ mod callee;
 
 use std::collections::{HashMap, HashSet};
 
-use tree_sitter::Tree;
-use truefill_syntax::{Import, Language, SymbolKind, Symbols, is_known_everywhere, symbols_of};
+use truefill_syntax::{Import, Language, SymbolKind, Symbols, is_known_everywhere};
 
 use super::packages::{Origin, Project, plain};
 use super::recipe::Recipe;
-use bindings::Bindings;
+pub use bindings::Bindings;
 use callee::{is_self, segments};
 
 /// Assignments that are followed one after the other.
@@ -32,15 +31,14 @@ pub struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Reads the file's imports, definitions and assignments.
+    /// A scene of what a file imports and defines, and of its assignments.
     pub fn new(
         language: Language,
-        text: &'a str,
-        tree: &Tree,
+        symbols: Symbols,
+        bindings: Bindings<'a>,
         project: &'a Project,
         recipe: &Recipe,
     ) -> Self {
-        let symbols = symbols_of(language, text, tree);
         let mut scene = Self {
             language,
             project,
@@ -49,7 +47,7 @@ impl<'a> Scene<'a> {
             defined: HashSet::new(),
             members: HashSet::new(),
             locals: HashSet::new(),
-            bindings: Bindings::of(language, text, tree),
+            bindings,
         };
         for import in &symbols.imports {
             scene.import(import, recipe);

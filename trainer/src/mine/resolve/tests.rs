@@ -1,12 +1,14 @@
 use super::*;
 use crate::mine::packages::family;
-use truefill_syntax::parse;
+use truefill_syntax::{holes_and_symbols, parse};
 
 /// The origins of all calls that are marked by their text.
 fn check(language: Language, text: &str, project: &Project, calls: &[(&str, &str)]) {
     let tree = parse(language, text).expect("parsed");
     let recipe = Recipe::default();
-    let scene = Scene::new(language, text, &tree, project, &recipe);
+    let mut bindings = Bindings::new(language, text);
+    let (_, symbols) = holes_and_symbols(language, text, &tree, |node| bindings.see(node));
+    let scene = Scene::new(language, symbols, bindings, project, &recipe);
     for (call, expected) in calls {
         let at = text
             .find(call)

@@ -1,8 +1,8 @@
 //! The rules.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
+use foldhash::{HashMap, HashMapExt as _};
 use truefill_syntax::{HoleKind, Language, is_known_everywhere};
 
 use crate::mine::reason::HoleReason;

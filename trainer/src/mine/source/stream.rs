@@ -66,6 +66,8 @@ pub struct Reading<'a> {
     pub limits: &'a Limits,
     /// Manifests are given too.
     pub metas: bool,
+    /// Whether a source is opened at all; of another its begin and its end are given.
+    pub opened: &'a (dyn Fn(usize) -> bool + Sync),
     /// Whether a file, by its source and number, is given at all.
     pub wanted: &'a (dyn Fn(usize, u32) -> bool + Sync),
 }
@@ -102,10 +104,15 @@ impl Reading<'_> {
                 return;
             }
             let mut codes = 0;
-            let result = source.visit(self.limits, &mut |entry| {
-                self.entry(number, entry, &mut codes, sender)
-            });
-            let result = result.map_err(|error| error.to_string());
+            let mut visit = || {
+                source.visit(self.limits, &mut |entry| {
+                    self.entry(number, entry, &mut codes, sender)
+                })
+            };
+            let result = match (self.opened)(number) {
+                true => visit().map_err(|error| error.to_string()),
+                false => Ok(()),
+            };
             if sender.send(Event::End(number, result)).is_err() {
                 return;
             }

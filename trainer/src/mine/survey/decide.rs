@@ -80,6 +80,13 @@ impl Census {
         self.files.get(range)?.get(number as usize)
     }
 
+    /// Some file of `source` stays.
+    pub fn has_files(&self, source: usize) -> bool {
+        let range = self.starts.get(source).zip(self.starts.get(source + 1));
+        let files = range.and_then(|(start, end)| self.files.get(*start..*end));
+        files.is_some_and(|files| files.iter().any(|file| file.refused.is_none()))
+    }
+
     /// Leaves out what lies outside of the percentiles, then duplicates, then near-duplicates; of
     /// these the first file stays. Gives the signatures' memory back.
     pub fn decide(&mut self, recipe: &Recipe) -> BTreeMap<Language, Percentiles> {

@@ -1,0 +1,69 @@
+//! A file read once for all that is asked of it: a walk over a tree takes about as long as a
+//! quarter of its parse.
+
+use tree_sitter::{Node, Tree};
+
+use crate::{
+    holes::{Cutter, Hole},
+    language::Language,
+    roles::{role, walk_nodes},
+    symbols::{Collector, Symbols},
+};
+
+/// The holes that can be cut into `text` and its symbols but their names, from one walk over its
+/// tree; `see` is shown every node, parents before their children.
+#[must_use]
+pub fn holes_and_symbols<'tree>(
+    language: Language,
+    text: &str,
+    tree: &'tree Tree,
+    mut see: impl FnMut(Node<'tree>),
+) -> (Vec<Hole>, Symbols) {
+    let mut cutter = Cutter::new(language, text);
+    let mut collector = Collector::new(language, text);
+    walk_nodes(language, tree, 0..text.len(), |path, is_leaf| {
+        see(path.leaf());
+        cutter.node(path);
+        if is_leaf {
+            let is_name = path.last().what.is_name;
+            let role = is_name.then(|| role(language, text, path));
+            cutter.leaf(path, role);
+            collector.leaf(path, role);
+        }
+    });
+    (cutter.finish(), collector.symbols)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{holes_in, parse, symbols_of};
+
+    #[test]
+    fn one_walk_finds_what_two_find() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/real");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).expect("there") {
+            let path = entry.expect("entry").path();
+            let Some(language) = Language::from_path(&path) else {
+                continue;
+            };
+            let text = std::fs::read_to_string(&path).expect("reads");
+            let tree = parse(language, &text).expect("parses");
+            let mut nodes = 0;
+            let (holes, mut symbols) = holes_and_symbols(language, &text, &tree, |_| nodes += 1);
+            assert_eq!(
+                holes,
+                holes_in(language, &text, &tree),
+                "{}",
+                path.display()
+            );
+            let all = symbols_of(language, &text, &tree);
+            symbols.names.clone_from(&all.names);
+            assert_eq!(symbols, all, "{}", path.display());
+            assert_eq!(nodes, tree.root_node().descendant_count());
+            seen += 1;
+        }
+        assert!(seen >= 10);
+    }
+}

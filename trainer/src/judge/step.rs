@@ -1,0 +1,212 @@
+//! The step: rows in, verdicts and scores out.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use tokio::runtime::Runtime;
+
+use super::ask::Panel;
+use super::offline::Offline;
+use super::prompt::Prompts;
+use super::sources::Sources;
+use super::tally::Tally;
+use super::{Args, JudgeRecipe, Who};
+use crate::checkpoint;
+use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, stable_hash};
+use crate::panel::{Books, Member, Roll};
+use crate::progress::Progress;
+use crate::rows::{Input, Manifest, RowWriter, Subject, Verdict};
+use crate::score;
+use crate::table::{self, Tables};
+
+/// What judging gave.
+pub struct Judged {
+    /// The tables by their names.
+    pub tables: Tables,
+    /// What is wrong with verdicts that are not whole: the budget was spent, a judge stopped.
+    pub problem: Option<String>,
+}
+
+/// Judges with `members` and whoever else is among `who`; `books` say what the members cost.
+///
+/// # Errors
+/// As [`super::run`].
+pub fn judge(
+    args: &Args,
+    recipe: &JudgeRecipe,
+    who: &[Who],
+    members: &[Box<dyn Member>],
+    books: Option<&Books>,
+) -> Result<Judged> {
+    let mut manifest = Manifest::new("judge", recipe)?;
+    let offline = offline(args, recipe, who)?;
+    inputs(args, recipe, who, &mut manifest)?;
+    let prompts = Prompts::load(recipe.prompts.as_deref())?;
+    let verdicts = RowWriter::create(&args.out)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build()?;
+    let spool = fill(args, members, &mut manifest)?;
+    let mut step = Step {
+        runtime,
+        panel: Panel {
+            members,
+            recipe,
+            prompts: &prompts,
+            roll: Roll::default(),
+            shortened: 0,
+        },
+        offline,
+        verdicts,
+        tally: Tally::default(),
+        done: Done::begin(books, &manifest),
+    };
+    spool.drain(|items| step.judge(items, &mut manifest))?;
+    step.finish(args, manifest)
+}
+
+/// What is told without a panel.
+fn offline(args: &Args, recipe: &JudgeRecipe, who: &[Who]) -> Result<Offline> {
+    let scorers = match who.contains(&Who::Likelihood) {
+        true => score::open(&recipe.scorer)?,
+        false => Vec::new(),
+    };
+    let sources = match who.contains(&Who::Resolve) {
+        true => Some(Sources::read(&args.contexts, recipe.sources.clone())?),
+        false => None,
+    };
+    Offline::new(&args.out, sources, scorers)
+}
+
+/// Hashes what is read: the rows, and the scorers' checkpoints.
+fn inputs(args: &Args, recipe: &JudgeRecipe, who: &[Who], manifest: &mut Manifest) -> Result<()> {
+    let rows = [&args.contexts, &args.negatives];
+    for path in rows {
+        manifest.inputs.push(Input::of(path)?);
+    }
+    let scorers = recipe.scorer.iter().map(|scorer| &*scorer.model);
+    let scorers = scorers.filter(|_| who.contains(&Who::Likelihood));
+    manifest.inputs.extend(checkpoint::inputs(scorers)?);
+    Ok(())
+}
+
+/// Brings the rows of a repository together.
+fn fill(args: &Args, members: &[Box<dyn Member>], manifest: &mut Manifest) -> Result<Spool> {
+    let partitions = partitions_for(&[&args.contexts, &args.negatives]);
+    let mut spool = Spool::beside(&args.out, partitions)?;
+    let contexts = ContextTable::read(&args.contexts, |context| {
+        let partition = stable_hash(0, &[context.repo.as_bytes()]) as usize % partitions;
+        spool.context(partition, context)?;
+        Ok(partition as u16)
+    })?;
+    manifest.count("contexts", contexts.facts().len() as u64);
+    manifest.count("contexts with an id that stood before", contexts.repeated());
+    negatives(&args.negatives, &contexts, |place, negative| {
+        manifest.count("negatives", 1);
+        // A judge knows its own kind of mistake: whoever reads the rates has to know how many.
+        let maker = negative.generator.trim_start_matches("teacher:");
+        if members.iter().any(|judge| judge.name() == maker) {
+            manifest.count("negatives that their own generator judges", 1);
+        }
+        spool.negative(usize::from(contexts.get(place).own), &negative)
+    })?;
+    Ok(spool)
+}
+
+/// Of several negatives with one id the first stays: a verdict could not say which it is about.
+fn drop_twins(item: &mut Item) -> u64 {
+    let before = item.negatives.len();
+    let mut seen = HashSet::new();
+    item.negatives.retain(|negative| seen.insert(negative.id()));
+    (before - item.negatives.len()) as u64
+}
+
+/// The step at its work.
+struct Step<'a> {
+    runtime: Runtime,
+    panel: Panel<'a>,
+    offline: Offline,
+    verdicts: RowWriter<Verdict>,
+    tally: Tally,
+    done: Done<'a>,
+}
+
+impl Step<'_> {
+    /// Judges some repositories, each of which is here with all its rows.
+    fn judge(&mut self, mut items: Vec<Item>, manifest: &mut Manifest) -> Result<()> {
+        let twice: u64 = items.iter_mut().map(drop_twins).sum();
+        manifest.count("negatives with an id that stood before", twice);
+        let rows: usize = items.iter().map(|item| item.negatives.len()).sum();
+        let whole = self.done.rows + rows as u64 + twice;
+        let of_one = (self.panel.members.len() * self.panel.recipe.kinds.len()) as u64;
+        let (tally, verdicts, done) = (&mut self.tally, &mut self.verdicts, &mut self.done);
+        let asked = self.panel.ask(&items, |verdict, about| {
+            tally.add(&verdict, about);
+            verdicts.write(&verdict)?;
+            done.verdict(&verdict, of_one);
+            Ok(())
+        });
+        self.runtime.block_on(asked)?;
+        self.offline.add(&items)?;
+        self.done.at(whole);
+        Ok(())
+    }
+
+    /// Gives the files their names, the manifest last.
+    fn finish(self, args: &Args, mut manifest: Manifest) -> Result<Judged> {
+        self.done.progress.finish();
+        let shortened = self.panel.shortened;
+        manifest.count("questions that show less than the row holds", shortened);
+        let scores = args.scores.clone();
+        let scores = scores.unwrap_or_else(|| args.out.with_file_name("scores.jsonl.zst"));
+        let (scores, found) = self.offline.finish(&scores)?;
+        manifest.outputs = vec![self.verdicts.finish()?, scores];
+        let tables: Tables = self.tally.tables().into_iter().chain(found).collect();
+        manifest.tables = table::by_name(&tables);
+        if let Some(books) = self.done.books {
+            self.runtime.block_on(books.report(&mut manifest))?;
+            let prompts = self.panel.prompts;
+            let rows = [prompts.blind.row(), prompts.preference.row()];
+            let rows = rows.into_iter().collect();
+            manifest.tables.insert("prompts".to_owned(), rows);
+        }
+        manifest.write_beside(&args.out)?;
+        let problem = self.panel.roll.not_whole();
+        Ok(Judged { tables, problem })
+    }
+}
+
+/// How far it is, in negatives.
+struct Done<'a> {
+    progress: Progress,
+    books: Option<&'a Books>,
+    /// Negatives that every judge was asked about.
+    rows: u64,
+    /// Verdicts on negatives since.
+    verdicts: u64,
+}
+
+impl<'a> Done<'a> {
+    fn begin(books: Option<&'a Books>, manifest: &Manifest) -> Self {
+        let negatives = manifest.counts.get("negatives").copied();
+        Self {
+            progress: Progress::start("judging", Some(negatives.unwrap_or(0))),
+            books,
+            rows: 0,
+            verdicts: 0,
+        }
+    }
+
+    /// A negative is done with its last verdict.
+    fn verdict(&mut self, verdict: &Verdict, of_one: u64) {
+        self.verdicts += u64::from(verdict.subject == Subject::Rejected);
+        if self.verdicts == of_one {
+            self.at(self.rows + 1);
+        }
+    }
+
+    fn at(&mut self, rows: u64) {
+        (self.rows, self.verdicts) = (rows, 0);
+        let figures = self.books.map(Books::figures).unwrap_or_default();
+        self.progress.at(rows, &figures);
+    }
+}

@@ -1,0 +1,179 @@
+//! The rows that are trained on, as they stand in their files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::rows::{RowError, RowReader};
+
+/// Where a row stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<PathBuf>,
+    /// The line, from 1.
+    pub line: u64,
+    /// The row's id.
+    pub id: String,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{} (`{}`)", self.file.display(), self.line, self.id)
+    }
+}
+
+/// A row with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainRow {
+    /// Where it is from.
+    pub place: Place,
+    /// The repository, where the row has one.
+    pub repo: Option<String>,
+    /// What the model is asked.
+    pub question: Question,
+    /// What it is to answer.
+    pub chosen: String,
+    /// A wrong answer.
+    pub rejected: Option<String>,
+}
+
+/// What stands before the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A hole in a file.
+    Fim {
+        /// The file's path in its repository.
+        path: String,
+        /// Before the hole.
+        prefix: String,
+        /// After it.
+        suffix: String,
+    },
+    /// A task in words (paper B's setting).
+    Instruct {
+        /// Standing orders.
+        system: String,
+        /// The task.
+        instruction: String,
+    },
+}
+
+/// The kind of rows in a recipe's files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowKind {
+    /// `sft.jsonl` and `pairs.jsonl`, as `curate` writes them.
+    #[default]
+    Fim,
+    /// Instructions and responses.
+    Instruct,
+}
+
+/// What training reads of a row of `sft.jsonl` or of `pairs.jsonl`: SFT takes either.
+#[derive(Deserialize)]
+struct FimLine {
+    context_id: String,
+    repo: String,
+    path: String,
+    prefix: String,
+    golden: String,
+    suffix: String,
+    rejected: Option<String>,
+}
+
+/// A row of an instruction data set; columns that are not named here are not read.
+#[derive(Deserialize)]
+struct InstructLine {
+    #[serde(alias = "task_id")]
+    id: Option<String>,
+    repo: Option<String>,
+    #[serde(default)]
+    system: String,
+    #[serde(alias = "prompt", alias = "problem")]
+    instruction: String,
+    #[serde(alias = "chosen", alias = "output", alias = "solution")]
+    response: String,
+    rejected: Option<String>,
+}
+
+/// Reads the rows of a file, packed where its name ends in `.zst`.
+///
+/// # Errors
+/// [`RowError`], by file and line.
+pub fn read(path: &Path, kind: RowKind) -> Result<Vec<TrainRow>, RowError> {
+    match kind {
+        RowKind::Fim => rows(path, "sft or pairs", |row: FimLine| {
+            let question = Question::Fim {
+                path: row.path,
+                prefix: row.prefix,
+                suffix: row.suffix,
+            };
+            let (id, repo) = (row.context_id, Some(row.repo));
+            (id, repo, question, row.golden, row.rejected)
+        }),
+        RowKind::Instruct => rows(path, "instructions", |line: InstructLine| {
+            let question = Question::Instruct {
+                system: line.system,
+                instruction: line.instruction,
+            };
+            let id = line.id.unwrap_or_default();
+            (id, line.repo, question, line.response, line.rejected)
+        }),
+    }
+}
+
+type Parts = (String, Option<String>, Question, String, Option<String>);
+
+fn rows<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    expected: &'static str,
+    parts: impl Fn(T) -> Parts,
+) -> Result<Vec<TrainRow>, RowError> {
+    let file = Arc::new(path.to_owned());
+    let mut reader = RowReader::open(path, expected)?;
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next() {
+        let (id, repo, question, chosen, rejected) = parts(row?);
+        let place = Place {
+            file: Arc::clone(&file),
+            line: reader.line(),
+            id,
+        };
+        let mut row = TrainRow {
+            place,
+            repo,
+            question,
+            chosen,
+            rejected,
+        };
+        if row.place.id.is_empty() {
+            row.place.id = hex::encode(&row.content()[..12]);
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+impl TrainRow {
+    /// A hash of what is asked and of the right answer: equal rows have the same, whatever they are
+    /// called and wherever they are from.
+    pub fn content(&self) -> [u8; 32] {
+        match &self.question {
+            Question::Fim { prefix, suffix, .. } => content([prefix, &self.chosen, suffix]),
+            Question::Instruct { instruction, .. } => content([instruction, &self.chosen, ""]),
+        }
+    }
+}
+
+/// SHA-256 over prefix, golden completion and suffix; where one ends and the next begins counts.
+pub(super) fn content(parts: [&str; 3]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,231 @@
+//! All rows of a run, checked before its first step.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use truefill_model::fim::{BoundFormat, FimError, FimFormat};
+use truefill_model::store::FormatName;
+use truefill_model::tokenizer::Tokenizer;
+
+use super::data::{Question, RowKind, TrainRow, read};
+use super::error::DataError;
+use super::example::{Rendered, Renderer, Skip};
+use super::held_out::HeldOut;
+use super::mask::Cases;
+
+/// What becomes of a row whose text spells a control token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sentinels {
+    /// Training does not start.
+    #[default]
+    Refuse,
+    /// It is left out and counted.
+    Drop,
+}
+
+/// The rows, in the order of the files.
+#[derive(Debug, Default)]
+pub struct TrainingSet {
+    /// Rows that are rendered in every epoch.
+    pub rows: Vec<TrainRow>,
+    /// Positions that each took in the first epoch; batches are planned by them.
+    pub lengths: Vec<usize>,
+    /// For the log and the manifest.
+    pub counts: SetCounts,
+}
+
+/// Rows by what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetCounts {
+    /// In the files.
+    pub read: u64,
+    /// Trained on.
+    pub kept: u64,
+    /// Left out because their text spells a control token.
+    pub sentinel: u64,
+    /// Left out, by reason.
+    pub skipped: BTreeMap<Skip, u64>,
+    /// FGit's special cases in the first epoch.
+    pub cases: Cases,
+    /// Tokens to learn in the first epoch, of the chosen completions.
+    pub chosen_tokens: u64,
+}
+
+impl TrainingSet {
+    /// Reads the rows of `files`, checks every one, and renders it once.
+    ///
+    /// # Errors
+    /// [`DataError`]: the first row that must not be trained on, or that no rows are left.
+    pub fn load(
+        files: &[PathBuf],
+        kind: RowKind,
+        renderer: &Renderer,
+        held_out: &HeldOut,
+        sentinels: Sentinels,
+    ) -> Result<Self, DataError> {
+        let mut set = Self::default();
+        let spelled = Spelled::of(renderer);
+        for file in files {
+            let rows = read(file, kind)?;
+            set.counts.read += rows.len() as u64;
+            for row in rows {
+                if let Some(by) = held_out.overlap(&row) {
+                    let place = row.place;
+                    return Err(DataError::HeldOut { place, by });
+                }
+                match (spelled.find(&row), sentinels) {
+                    (None, _) => set.rows.push(row),
+                    (Some(_), Sentinels::Drop) => set.counts.sentinel += 1,
+                    (Some(sentinel), Sentinels::Refuse) => {
+                        let place = row.place;
+                        return Err(DataError::Sentinel { place, sentinel });
+                    }
+                }
+            }
+        }
+        set.render(renderer)?;
+        set.counts.kept = set.rows.len() as u64;
+        match set.rows.is_empty() {
+            false => Ok(set),
+            true => Err(DataError::NoRows {
+                read: set.counts.read,
+                left_out: set.counts.left_out(),
+            }),
+        }
+    }
+
+    fn render(&mut self, renderer: &Renderer) -> Result<(), DataError> {
+        let rendered: Result<Vec<Rendered>, DataError> = self
+            .rows
+            .par_iter()
+            .map(|row| renderer.render(row, 0))
+            .collect();
+        let rows = std::mem::take(&mut self.rows);
+        for (row, rendered) in rows.into_iter().zip(rendered?) {
+            match rendered {
+                Rendered::Whole(example) => {
+                    self.lengths.push(example.positions());
+                    self.counts.cases.add(&example.cases);
+                    self.counts.chosen_tokens += example.chosen.len() as u64;
+                    self.rows.push(row);
+                }
+                Rendered::Skipped(skip) => *self.counts.skipped.entry(skip).or_default() += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SetCounts {
+    fn left_out(&self) -> String {
+        let skipped = |skip| self.skipped.get(&skip).copied().unwrap_or_default();
+        format!(
+            "{} spell a control token, {} are too long, {} cannot be spelled",
+            self.sentinel,
+            skipped(Skip::TooLong),
+            skipped(Skip::Unspellable)
+        )
+    }
+}
+
+/// The control tokens that a text must not spell.
+struct Spelled<'a> {
+    renderer: &'a Renderer,
+    format: Option<&'static FimFormat>,
+}
+
+impl<'a> Spelled<'a> {
+    fn of(renderer: &'a Renderer) -> Self {
+        Self {
+            renderer,
+            format: FimFormat::builtin(renderer.format().name()),
+        }
+    }
+
+    fn find(&self, row: &TrainRow) -> Option<String> {
+        let rejected = row.rejected.as_deref().unwrap_or_default();
+        match &row.question {
+            Question::Fim { prefix, suffix, .. } => {
+                // What a server could not tell from a sentinel, a reader of the data cannot either.
+                let spelled = |one: &str, other: &str| match self.format?.render_text(one, other) {
+                    Err(FimError::SentinelInText { sentinel }) => Some(sentinel),
+                    _ => None,
+                };
+                spelled(prefix, suffix).or_else(|| spelled(&row.chosen, rejected))
+            }
+            Question::Instruct {
+                system,
+                instruction,
+            } => {
+                let tokenizer = self.renderer.tokenizer();
+                let controls = self.renderer.chat_controls();
+                let spelling = |id| Some(tokenizer.decode(&[id])).filter(|text| !text.is_empty());
+                controls.filter_map(spelling).find(|spelling| {
+                    [system, instruction, &row.chosen, rejected]
+                        .iter()
+                        .any(|text| text.contains(spelling.as_str()))
+                })
+            }
+        }
+    }
+}
+
+/// What a checkpoint's manifest says about how it is prompted; nothing of a checkpoint that is not
+/// from the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// The tokenizer's hash.
+    pub tokenizer_sha256: Option<String>,
+    /// The format.
+    pub format: Option<FormatName>,
+    /// Rows of the embedding.
+    pub vocabulary: usize,
+}
+
+/// Refuses a checkpoint that the tokenizer or the format at hand does not belong to. With
+/// `teach_format`, the format may be another one than the checkpoint was trained with.
+///
+/// # Errors
+/// [`DataError::Tokenizer`], [`DataError::Vocabulary`], [`DataError::OtherFormat`].
+pub fn check_checkpoint(
+    claims: &Claims,
+    tokenizer: &Tokenizer,
+    format: &BoundFormat,
+    teach_format: bool,
+) -> Result<(), DataError> {
+    let found = tokenizer.sha256();
+    if let Some(expected) = claims
+        .tokenizer_sha256
+        .as_deref()
+        .filter(|hash| *hash != found)
+    {
+        return Err(DataError::Tokenizer {
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        });
+    }
+    if tokenizer.vocabulary_size() > claims.vocabulary {
+        return Err(DataError::Vocabulary {
+            expected: tokenizer.vocabulary_size(),
+            found: claims.vocabulary,
+        });
+    }
+    let named = FormatName {
+        name: format.name().to_owned(),
+        version: format.version(),
+    };
+    match &claims.format {
+        Some(expected) if *expected != named && !teach_format => Err(DataError::OtherFormat {
+            expected: shown(expected),
+            found: shown(&named),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn shown(format: &FormatName) -> String {
+    format!("{}, version {}", format.name, format.version)
+}
