@@ -10,11 +10,12 @@ use crate::support::{Server, reply};
 const CONTEXTS: usize = 60;
 
 /// An answer costs 110 millionths, and can cost 400 and one for each byte of the question.
+/// Eight contexts at a time: the first is among the first that are answered, however busy the machine.
 fn keys(budget: Option<f64>) -> String {
     let budget = budget.map_or(String::new(), |budget| format!("budget = {budget}\n"));
     format!(
         "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\
-         [generate]\ngenerators = ['mock']\n{budget}[judge]\npanel = ['mock']\nmax_tokens = 400\n{budget}"
+         [generate]\ngenerators = ['mock']\nin_flight = 8\n{budget}[judge]\npanel = ['mock']\nmax_tokens = 400\n{budget}"
     )
 }
 
