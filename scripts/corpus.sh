@@ -1,20 +1,29 @@
 #!/usr/bin/env bash
-# Fetches the packages of corpus.txt, for `truefill-trainer mine --each DIR/sources`.
+# Fetches the packages of a list: corpus.txt, for `truefill-trainer mine --each DIR/sources`, or one of
+# guard-*.txt, for the examples `guard_rate` and `end_rate`.
 #
-#   scripts/corpus.sh DIR [LIST]
+#   scripts/corpus.sh [--folders] DIR [LIST]
 #
 # Every package becomes one entry of DIR/sources: an archive where the package manager gives one
-# that `mine` reads (wheels, npm packages), else a folder. What is there is not fetched again, so a
-# run that was interrupted goes on. At the end stands how many bytes of source each language has.
+# that `mine` reads (wheels, npm packages), else a folder. With `--folders` each is a folder, and
+# crates come without those that they depend on. What is there is not fetched again, so a run that
+# was interrupted goes on. At the end stands how many bytes of source each language has.
+# DIR/fetched.txt is a list of the versions that came; as LIST it gives the same wheels, npm packages
+# and crates again.
 # The package managers are asked through their own clients with the machine's own settings. A Debian
-# source needs no root: the machine's sources are read as `deb-src` into lists of DIR's own. A
+# source (deb) needs no root: the machine's sources are read, also as `deb-src`, into lists of DIR's own. A
 # package manager that the machine does not have costs its packages, named at the end.
 #
 # Needs, as far as LIST names them: pip, npm, cargo, apt-get (with xz). Takes some 3 GB.
 set -euo pipefail
 
+folders=
+if [ "${1:-}" = --folders ]; then
+    folders=yes
+    shift
+fi
 if [ $# -lt 1 ]; then
-    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 mkdir -p "$1/sources" "$1/tmp"
@@ -27,6 +36,9 @@ failed=()
 entry() { printf '%s-%s' "$1" "$(printf '%s' "$2" | tr -c 'A-Za-z0-9.\n' '-' | sed 's/^-*//')"; }
 
 names() { awk -v kind="$1" '$1 == kind { print $2 }' "$list"; }
+
+# What came, as a line of a list.
+came() { printf '%s\n' "$*" >>"$root/fetched.txt"; }
 
 # Runs a command quietly; its last words are shown where it fails.
 quietly() {
@@ -44,14 +56,41 @@ give_up() {
 fetch_pip() {
     local work="$root/tmp/pip"
     rm -rf "$work"
-    quietly python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$work" "$1" &&
-        mv "$work"/*.whl "$2.whl"
+    quietly python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$work" "$1" || return 1
+    local wheel name=${1%%=*} version
+    wheel=$(echo "$work"/*.whl)
+    version=$(basename "$wheel" | cut -d- -f2)
+    if [ -n "$folders" ]; then
+        python3 -m zipfile -e "$wheel" "$work/unpacked" && mv "$work/unpacked" "$2"
+    else
+        mv "$wheel" "$2.whl"
+    fi && came pip "$name==$version"
 }
 
 fetch_npm() {
     local work="$root/tmp/npm"
     rm -rf "$work" && mkdir -p "$work"
-    (cd "$work" && quietly npm pack --silent --ignore-scripts "$1") && mv "$work"/*.tgz "$2.tgz"
+    (cd "$work" && quietly npm pack --silent --ignore-scripts "$1") || return 1
+    local version
+    version=$(tar -xzOf "$work"/*.tgz --wildcards --no-wildcards-match-slash '*/package.json' |
+        python3 -c 'import json, sys; package = json.load(sys.stdin); print(package["name"] + "@" + package["version"])') ||
+        return 1
+    if [ -n "$folders" ]; then
+        mkdir "$work/unpacked" &&
+            tar -xzf "$work"/*.tgz -C "$work/unpacked" --strip-components=1 --no-same-permissions &&
+            mv "$work/unpacked" "$2"
+    else
+        mv "$work"/*.tgz "$2.tgz"
+    fi && came npm "$version"
+}
+
+# A built package, where Debian lays the source out: Go, PHP, Ruby.
+fetch_bin() {
+    local work="$root/tmp/bin"
+    rm -rf "$work" && mkdir -p "$work/unpacked"
+    (cd "$work" && quietly apt_get -qq download "$1") || return 1
+    dpkg-deb -x "$work"/*.deb "$work/unpacked" && mv "$work/unpacked" "$2" || return 1
+    came bin "$1" "$(basename "$work"/*.deb | cut -d_ -f2)"
 }
 
 fetch_deb() {
@@ -64,10 +103,11 @@ fetch_deb() {
         case "$archive" in *.asc) continue ;; esac
         tar -xf "$archive" -C "$work/unpacked" --strip-components=1 --no-same-owner || return 1
     done
-    mv "$work/unpacked" "$2"
+    mv "$work/unpacked" "$2" || return 1
+    came deb "$1" "$(basename "$archive" | sed 's/^[^_]*_//; s/\.orig.*//')"
 }
 
-# apt-get over lists of its own, which hold sources.
+# apt-get over lists of its own, which hold sources too.
 apt_get() {
     apt-get -o Dir::Etc::sourcelist="$root/tmp/apt/list" -o Dir::Etc::sourceparts="$root/tmp/apt/parts" \
         -o Dir::State::lists="$root/tmp/apt/lists" -o Dir::Cache="$root/tmp/apt/cache" \
@@ -79,11 +119,11 @@ prepare_apt() {
     mkdir -p "$root"/tmp/apt/{parts,lists/partial,cache/archives/partial}
     : >"$root/tmp/apt/list"
     if [ -f /etc/apt/sources.list ]; then
-        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$root/tmp/apt/list"
+        sed -n '/^deb /{ p; s/^deb /deb-src /p }' /etc/apt/sources.list >"$root/tmp/apt/list"
     fi
     local file
     for file in /etc/apt/sources.list.d/debian*.sources; do
-        [ -f "$file" ] && sed 's/^Types:.*/Types: deb-src/' "$file" >"$root/tmp/apt/parts/$(basename "$file")"
+        [ -f "$file" ] && sed 's/^Types:.*/Types: deb deb-src/' "$file" >"$root/tmp/apt/parts/$(basename "$file")"
     done
     quietly apt_get update
 }
@@ -99,7 +139,8 @@ fetch_all() {
     done
 }
 
-# All crates at once, with what they depend on: cargo vendors workspaces, not crates.
+# All crates at once, with what they depend on: cargo vendors workspaces, not crates. A name may have
+# a version behind `@`.
 fetch_crates() {
     local work="$root/tmp/crates" name crate
     [ -n "$(names crate)" ] || return 0
@@ -109,7 +150,12 @@ fetch_crates() {
     : >"$work/src/lib.rs"
     {
         printf '[package]\nname = "corpus"\nversion = "0.0.0"\nedition = "2021"\n\n[dependencies]\n'
-        for name in $(names crate); do printf '%s = "*"\n' "$name"; done
+        for name in $(names crate); do
+            case "$name" in
+            *@*) printf '%s = "=%s"\n' "${name%@*}" "${name#*@}" ;;
+            *) printf '%s = "*"\n' "$name" ;;
+            esac
+        done
         printf '\n[workspace]\n'
     } >"$work/Cargo.toml"
     if ! (cd "$work" && quietly cargo vendor --quiet --versioned-dirs vendor); then
@@ -117,6 +163,11 @@ fetch_crates() {
         return 0
     fi
     for crate in "$work"/vendor/*; do
+        name=$(sed -n '/^\[package\]/,/^\[[^p]/s/^name = "\(.*\)"/\1/p' "$crate/Cargo.toml" | head -n 1)
+        local version=${crate##*/"$name"-} named=
+        names crate | grep -qxF -e "$name" -e "$name@$version" && named=yes
+        [ -n "$named" ] && came crate "$name@$version"
+        if [ -z "$named" ] && [ -n "$folders" ]; then continue; fi
         rm -rf "$sources/$(entry crate "$(basename "$crate")")"
         mv "$crate" "$sources/$(entry crate "$(basename "$crate")")"
     done
@@ -152,10 +203,13 @@ count() {
 
 fetch_all pip
 fetch_all npm
-if prepare_apt; then
-    fetch_all deb
-else
-    give_up deb "(all)"
+if [ -n "$(names bin)$(names deb)" ]; then
+    if prepare_apt; then
+        fetch_all deb
+        fetch_all bin
+    else
+        give_up deb "(all)"
+    fi
 fi
 fetch_crates
 

@@ -113,8 +113,8 @@ def counts(output):
 
 made, judged = counts("negatives.jsonl.zst"), counts("verdicts.jsonl.zst")
 replies = [step["tables"]["ledger"]["replies"] for step in (made, judged)]
-asked = made["counts"]["asked.here.method"]
 lost = made["counts"].get("rejected.here.method.no_answer", 0)
+asked = made["counts"]["replies.here.method"] + lost
 questions = sum(judge["asked"] for judge in judged["tables"]["judges"])
 reasons = judged["tables"]["missing_verdicts"]
 failed = sum(row["verdicts"] for row in reasons if row["reason"].startswith("failed"))

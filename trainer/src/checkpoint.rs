@@ -55,6 +55,23 @@ pub fn format(name: Option<&str>, tokenizer: &Tokenizer) -> Result<BoundFormat> 
     Ok(format.bind(tokenizer)?)
 }
 
+/// Checkpoints and their hashes, each once however often it is named.
+///
+/// # Errors
+/// Where one cannot be read.
+pub fn inputs<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<Input>> {
+    let mut inputs: Vec<Input> = Vec::new();
+    for path in paths {
+        if inputs.iter().all(|known| known.path != path) {
+            inputs.push(Input {
+                path: path.to_owned(),
+                sha256: sha256(path)?,
+            });
+        }
+    }
+    Ok(inputs)
+}
+
 /// SHA-256 of a checkpoint: of its file, or over the names and hashes of its folder's files.
 ///
 /// # Errors
@@ -81,4 +98,24 @@ pub fn sha256(path: &Path) -> Result<String> {
         hasher.update(Input::of(&file)?.sha256);
     }
     Ok(hex::encode(hasher.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_hashed_as_files_are_and_each_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, whole) = (folder.path().join("a.gguf"), folder.path().join("m"));
+        std::fs::write(&file, "a").expect("written");
+        std::fs::create_dir(&whole).expect("made");
+        std::fs::write(whole.join("model.safetensors"), "b").expect("written");
+        let found = inputs([&*file, &*whole, &*file]).expect("read");
+        let paths: Vec<&Path> = found.iter().map(|input| &*input.path).collect();
+        assert_eq!(paths, [&*file, &*whole]);
+        let before = found[1].sha256.clone();
+        std::fs::write(whole.join("model.safetensors"), "c").expect("written");
+        assert_ne!(inputs([&*whole]).expect("read")[0].sha256, before);
+    }
 }

@@ -17,6 +17,7 @@ pub mod prompt;
 pub mod recipe;
 pub mod rows;
 pub mod score;
+pub mod sentinels;
 pub mod stats;
 pub mod table;
 pub mod train;

@@ -42,16 +42,7 @@ impl Progress {
     /// Progress of a step whose total is not known yet.
     #[must_use]
     pub fn new(step: &'static str) -> Self {
-        let shown = match std::io::stderr().is_terminal() {
-            false => Shown::Lines,
-            true => Shown::Bar(ProgressBar::with_draw_target(
-                None,
-                ProgressDrawTarget::stderr(),
-            )),
-        };
-        let progress = Self::with(shown, step);
-        progress.begin(step, None);
-        progress
+        Self::start(step, None)
     }
 
     /// Shows nothing, as in tests.
@@ -63,7 +54,14 @@ impl Progress {
     /// Progress of a step over `total` rows, where that is known.
     #[must_use]
     pub fn start(step: &'static str, total: Option<u64>) -> Self {
-        let progress = Self::new(step);
+        let shown = match std::io::stderr().is_terminal() {
+            false => Shown::Lines,
+            true => Shown::Bar(ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::stderr(),
+            )),
+        };
+        let progress = Self::with(shown, step);
         progress.begin(step, total);
         progress
     }

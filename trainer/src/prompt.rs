@@ -39,18 +39,20 @@ impl Prompt {
     pub fn parse(text: &str, places: &[&str]) -> Result<Self> {
         let mut prompt: Self = toml::from_str(text)?;
         prompt.sha256 = hex::encode(Sha256::digest(text.as_bytes()));
-        for part in [&prompt.system, &prompt.user] {
-            let mut rest = part.as_str();
-            while let Some(at) = rest.find("{{") {
-                let tail = &rest[at + 2..];
-                let end = tail.find("}}").context("expected `}}` behind `{{`")?;
-                let place = tail[..end].trim();
-                ensure!(
-                    places.contains(&place),
-                    "expected a place of {places:?} in `{{{{…}}}}`, found `{place}`"
-                );
-                rest = &tail[end..];
-            }
+        ensure!(
+            !prompt.system.contains("{{"),
+            "expected places in `user` alone, found `{{{{` in `system`, which is the same for every row"
+        );
+        let mut rest = prompt.user.as_str();
+        while let Some(at) = rest.find("{{") {
+            let tail = &rest[at + 2..];
+            let end = tail.find("}}").context("expected `}}` behind `{{`")?;
+            let place = tail[..end].trim();
+            ensure!(
+                places.contains(&place),
+                "expected a place of {places:?} in `{{{{…}}}}`, found `{place}`"
+            );
+            rest = &tail[end..];
         }
         Ok(prompt)
     }
@@ -188,6 +190,10 @@ mod tests {
         let error = Prompt::parse(text, &["prefix"]).expect_err("refused");
         assert!(error.to_string().contains("`wat`"), "{error}");
         assert!(Prompt::parse(text, &["prefix", "wat"]).is_ok());
+        // Nobody fills the instructions.
+        let text = "version = \"a-1\"\nsystem = \"In {{language}}.\"\nuser = \"u\"\n";
+        let error = Prompt::parse(text, &["language"]).expect_err("refused");
+        assert!(error.to_string().contains("`system`"), "{error}");
     }
 
     #[test]

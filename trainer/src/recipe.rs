@@ -7,6 +7,11 @@ use serde::de::DeserializeOwned;
 
 use crate::usage::Usage;
 
+/// The sections that there are: the models that are asked, and the steps in their order.
+const SECTIONS: [&str; 8] = [
+    "members", "mine", "generate", "judge", "curate", "train", "eval", "promote",
+];
+
 /// The section `[name]` of a recipe, its defaults where the file or the section is not there. Other
 /// sections belong to other steps and are not looked at.
 ///
@@ -31,8 +36,20 @@ pub fn section<T: DeserializeOwned + Default>(recipe: Option<&Path>, name: &str)
 pub fn sections(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
-    let wrong = |error: toml::de::Error| Usage::error(format!("{}: {error}", path.display()));
-    toml::from_str(&text).map_err(wrong)
+    let wrong = |error: String| Usage::error(format!("{}: {error}", path.display()));
+    let sections: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    match sections.keys().find(|name| !SECTIONS.contains(&&***name)) {
+        None => Ok(sections),
+        Some(unknown) => {
+            let nearest = nearest(unknown, SECTIONS.iter().copied());
+            let hint = nearest.map(|name| format!("; the nearest is `[{name}]`"));
+            let known = SECTIONS.map(|name| format!("`[{name}]`")).join(", ");
+            Err(wrong(format!(
+                "expected the sections {known}, found `{unknown}`{}",
+                hint.unwrap_or_default()
+            )))
+        }
+    }
 }
 
 /// Reads a part of a recipe; `what` is how errors call it.
@@ -42,7 +59,7 @@ pub fn sections(path: &Path) -> Result<toml::Table> {
 pub fn read<T: DeserializeOwned>(part: toml::Value, what: &str) -> Result<T> {
     part.try_into().map_err(|error: toml::de::Error| {
         let why = error.message();
-        let hint = nearest(why).map(|key| format!("; the nearest key is `{key}`"));
+        let hint = nearest_key(why).map(|key| format!("; the nearest key is `{key}`"));
         Usage::error(format!("{what}: {why}{}", hint.unwrap_or_default()))
     })
 }
@@ -57,15 +74,20 @@ pub fn named(recipe: Option<&Path>) -> impl Fn(anyhow::Error) -> anyhow::Error +
 
 /// The key that was meant, out of serde's message: it quotes the unknown one first, then all that
 /// there are.
-fn nearest(message: &str) -> Option<&str> {
+fn nearest_key(message: &str) -> Option<&str> {
     let mut quoted = message
         .strip_prefix("unknown field ")?
         .split('`')
         .skip(1)
         .step_by(2);
-    let unknown = quoted.next()?;
+    nearest(quoted.next()?, quoted)
+}
+
+/// The name that was meant, if one is much like it.
+fn nearest<'a>(unknown: &str, mut known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |key: &str| strsim::normalized_damerau_levenshtein(unknown, key);
-    quoted
+    known
+        .by_ref()
         .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
         .filter(|key| likeness(key) > 0.4)
 }
@@ -85,12 +107,13 @@ mod tests {
     fn a_section_is_read_and_a_wrong_key_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("r.toml");
-        std::fs::write(&path, "[a]\nseed = 3\n[b]\nsed = 1\n").expect("written");
+        std::fs::write(&path, "[mine]\nseed = 3\n[judge]\nsed = 1\n").expect("written");
         let read = |name| section::<Part>(Some(&path), name);
-        assert_eq!(read("a").expect("read"), Part { seed: 3 });
-        assert_eq!(read("c").expect("read"), Part::default());
-        assert_eq!(section::<Part>(None, "a").expect("read"), Part::default());
-        let error = read("b").expect_err("refused");
+        assert_eq!(read("mine").expect("read"), Part { seed: 3 });
+        assert_eq!(read("curate").expect("read"), Part::default());
+        let none = section::<Part>(None, "mine").expect("read");
+        assert_eq!(none, Part::default());
+        let error = read("judge").expect_err("refused");
         assert!(error.is::<Usage>());
         let error = error.to_string();
         assert!(
@@ -98,6 +121,24 @@ mod tests {
                 && error.contains("`sed`, expected `seed`; the nearest key is `seed`"),
             "{error}"
         );
+    }
+
+    /// Its keys would be silence, and a budget is among them.
+    #[test]
+    fn a_section_that_nobody_reads_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("r.toml");
+        for (text, hint) in [
+            ("[genrate]\nbudget = 20.0\n", "the nearest is `[generate]`"),
+            ("[member.gpt]\nurl = ''\n", "the nearest is `[members]`"),
+            ("seed = 3\n", "found `seed`"),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let error = section::<Part>(Some(&path), "mine").expect_err(text);
+            assert!(error.is::<Usage>(), "{error}");
+            let error = error.to_string();
+            assert!(error.contains(hint) && error.contains("r.toml"), "{error}");
+        }
     }
 
     const DATA: &str = include_str!("../../docs/data.md");
@@ -155,6 +196,30 @@ mod tests {
                 fits,
                 "{heading}: `{key}`: expected the default {default}, found {shown}"
             );
+        }
+    }
+
+    /// The example of `docs/mining.md` can be meant, and shows every key, if perhaps as a comment.
+    #[test]
+    fn the_page_of_mine_has_every_key() {
+        let page = include_str!("../../docs/mining.md");
+        let (_, example) = page.split_once("```toml\n").expect("an example");
+        let (example, _) = example.split_once("```").expect("its end");
+        let mut sections: toml::Table = toml::from_str(example).expect("TOML");
+        let mine = sections.remove("mine").expect("`[mine]`");
+        read::<crate::mine::Recipe>(mine, "the example").expect("a recipe");
+        let shows = |key: &str| {
+            let mut lines = example.lines().map(|line| line.trim_start_matches("# "));
+            let (value, table) = (format!("{key} ="), format!("[mine.{key}]"));
+            lines.any(|line| line.starts_with(&value) || line == table)
+        };
+        let defaults = json(&crate::mine::Recipe::default());
+        let mut keys: Vec<&String> = defaults.as_object().expect("a table").keys().collect();
+        for table in ["selector", "limits"] {
+            keys.extend(defaults[table].as_object().expect("a table").keys());
+        }
+        for key in keys {
+            assert!(shows(key), "docs/mining.md: expected the key `{key}`");
         }
     }
 

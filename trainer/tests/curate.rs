@@ -53,6 +53,25 @@ fn curate(out: &Path, recipe: &Path) -> Output {
 const RECIPE: &str = "[judge]\nseed = 1\n[curate]\nseed = 4\nvalid = 0.1\ntest = 0.1\n\
                       sizes = [10, 20]\nrepo_cap = 4\n[curate.bands]\nrows = 12\n";
 
+/// Every row would be refused, without a word.
+#[test]
+fn a_filter_by_the_resolver_needs_scores() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = folder.path().join("recipe.toml");
+    std::fs::write(&recipe, "[curate]\nresolver = \"caught\"\n").expect("written");
+    let ran = trainer(&[
+        "curate".as_ref(),
+        &data("contexts"),
+        &data("negatives"),
+        "--out".as_ref(),
+        &folder.path().join("out"),
+        "--recipe".as_ref(),
+        &recipe,
+    ]);
+    assert_eq!(ran.status.code(), Some(2), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("`resolver`"));
+}
+
 #[test]
 fn the_made_up_corpus_has_these_tables_and_this_datasheet() {
     let folder = tempfile::tempdir().expect("a folder");

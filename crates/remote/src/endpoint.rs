@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url, redirect};
+use reqwest::header::AUTHORIZATION;
+use reqwest::{Client, Method, RequestBuilder, Url, redirect};
 
 use crate::{MissingKey, Secret, message};
 
@@ -57,6 +58,38 @@ impl Endpoint {
             .build()
             .map_err(|error| EndpointError::Client(message::cause(&error)))?;
         Ok(Self { client, base, key })
+    }
+
+    /// A request without the key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        // The base was checked to have a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        self.client.request(method, url)
+    }
+
+    /// A request with the key as most servers take it.
+    pub fn bearing(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.request(method, path);
+        match self.key.as_ref().and_then(Secret::bearer) {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
+        }
+    }
+
+    /// The beginning of what a server said, without the key.
+    pub fn excerpt(&self, said: &str) -> String {
+        let excerpt = match &self.key {
+            Some(key) => message::excerpt(&key.redact(said)),
+            None => message::excerpt(said),
+        };
+        if excerpt.is_empty() {
+            "no reason given".to_owned()
+        } else {
+            excerpt
+        }
     }
 }
 

@@ -59,7 +59,7 @@ settings! {
         /// Tokens in the prompt at most.
         window window_tokens: usize = 1024,
         /// Share of the prompt that the text after the cursor may take, 0 to 0.9.
-        window suffix_share: f32 = 0.25,
+        window suffix_share: f32 = truefill_model::fim::SUFFIX_SHARE,
     }
 
     /// When and what to suggest.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use tree_sitter::{Node, Tree};
 use truefill_syntax::{Language, Leaf, NameUse};
 
-use super::declared::{arity, takes_anything};
+use super::declared::{arity, counts_arguments, takes_anything};
 use super::names::bare;
-use super::{Compared, Parsed, Violation};
+use super::{Compared, Parsed, Violation, walk};
 
 /// Lists of arguments in the ten grammars.
 pub(crate) const LISTS: &[&str] = &["arguments", "argument_list"];
@@ -28,8 +28,10 @@ pub(super) fn check(compared: &Compared) -> Result<(), Violation> {
     let (list, old) = lists(compared, &before, &after).ok_or(OTHER)?;
     let start = list.start_byte();
     let old_end = old.map_or(start, |old| old.end_byte());
-    let same_tail = golden.text[old_end..] == rejected.text[list.end_byte()..];
-    if !same_tail || golden.text[..start] != rejected.text[..start] {
+    // Of a list that was put in whole, the places are the candidate's: the golden text may end before
+    // them, or have a character there.
+    let same_tail = golden.text.get(old_end..) == rejected.text.get(list.end_byte()..);
+    if !same_tail || golden.text.get(..start) != rejected.text.get(..start) {
         return Err(OTHER);
     }
     let before = old.map_or_else(Vec::new, |old| arguments(old, golden));
@@ -104,13 +106,11 @@ fn inserted(
         Ok(Some(_)) => Ok(()),
         Ok(None) | Err(Violation::NameInFile(_) | Violation::NameExists(_)) => {
             let known = old.and_then(|old| arity(golden, old));
-            // PHP and JavaScript take what is too much and throw it away.
-            let counted = !matches!(golden.language, Language::Php | Language::JavaScript);
-            let full = known.is_some_and(|known| before >= known.least && before == known.most);
+            let full = known.is_some_and(|known| known.takes_no_more(before));
             let plain = arguments(list, rejected)
                 .iter()
                 .all(|(node, _)| is_plain(rejected, *node));
-            if counted && full && plain {
+            if counts_arguments(golden.language) && full && plain {
                 return Ok(());
             }
             Err(named.err().unwrap_or(Violation::NoNewName))
@@ -124,9 +124,7 @@ fn removed(golden: &Parsed, old: Option<Node<'_>>) -> Result<(), Violation> {
     let known = old.and_then(|old| Some((arguments(old, golden), arity(golden, old)?)));
     let (before, known) = known.ok_or(OTHER)?;
     let plain = before.iter().all(|(node, _)| is_plain(golden, *node));
-    let fits = (known.least..=known.most).contains(&before.len());
-    let needed = before.len() == known.least;
-    if plain && fits && needed {
+    if plain && known.needs_all(before.len()) {
         Ok(())
     } else {
         Err(OTHER)
@@ -271,22 +269,14 @@ pub(super) fn misplaced(language: Language, text: &str, tree: &Tree, hole: &Rang
         return 0;
     }
     let mut count = 0;
-    let mut cursor = tree.walk();
-    loop {
-        let node = cursor.node();
+    walk(tree, |node| {
         let touches = node.start_byte() <= hole.end && node.end_byte() >= hole.start;
         if touches && LISTS.contains(&node.kind()) {
             count += misplaced_in(language, text, node);
         }
-        if touches && cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return count;
-            }
-        }
-    }
+        touches
+    });
+    count
 }
 
 fn misplaced_in(language: Language, text: &str, list: Node<'_>) -> usize {

@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 use truefill_syntax::{Language, is_common_name};
 
-use super::Parsed;
+use super::{Parsed, walk};
 
 /// What calls of a function may give it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,23 @@ pub(crate) struct Arity {
     pub least: usize,
     /// Arguments at most.
     pub most: usize,
+}
+
+impl Arity {
+    /// A call with so many is right, and with one more is not.
+    pub(crate) const fn takes_no_more(self, given: usize) -> bool {
+        self.least <= given && given == self.most
+    }
+
+    /// A call with so many is right, and with one less is not.
+    pub(crate) const fn needs_all(self, given: usize) -> bool {
+        given == self.least && given <= self.most
+    }
+}
+
+/// PHP and JavaScript take what is too much and throw it away.
+pub(crate) const fn counts_arguments(language: Language) -> bool {
+    !matches!(language, Language::Php | Language::JavaScript)
 }
 
 /// Functions that take whatever they are given: one more option is no error.
@@ -157,33 +174,23 @@ enum Declared {
 /// Everything of the name that has parameters, taken together: overloads and methods of different
 /// classes widen what is accepted.
 fn declarations(parsed: &Parsed, name: &str) -> Declared {
-    let mut found: Option<Arity> = None;
-    let mut cursor = parsed.tree.walk();
-    loop {
-        let node = cursor.node();
+    let mut found = Declared::Nowhere;
+    walk(&parsed.tree, |node| {
         if let Some(list) = parameters(node)
             && is_called(parsed, node, name)
         {
-            let Some(arity) = counted(parsed, node, list) else {
-                return Declared::Open;
-            };
-            found = Some(match found {
-                None => arity,
-                Some(other) => Arity {
+            found = match (counted(parsed, node, list), &found) {
+                (None, _) | (_, Declared::Open) => Declared::Open,
+                (Some(arity), Declared::Nowhere) => Declared::Arity(arity),
+                (Some(arity), Declared::Arity(other)) => Declared::Arity(Arity {
                     least: other.least.min(arity.least),
                     most: other.most.max(arity.most),
-                },
-            });
+                }),
+            };
         }
-        if cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return found.map_or(Declared::Nowhere, Declared::Arity);
-            }
-        }
-    }
+        !matches!(found, Declared::Open)
+    });
+    found
 }
 
 fn parameters(node: Node<'_>) -> Option<Node<'_>> {

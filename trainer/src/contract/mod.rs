@@ -15,12 +15,14 @@ mod parsed;
 use truefill_syntax::{Language, Leaf, NameUse};
 
 use crate::rows::HallucinationType;
+use crate::sentinels;
 
 pub(crate) use arguments::{LISTS as ARGUMENT_LISTS, arguments, is_key, is_plain};
-pub(crate) use declared::{arity, takes_anything};
+pub(crate) use declared::{arity, counts_arguments, takes_anything};
 pub(crate) use known::is_known;
 pub(crate) use names::parts;
 pub use parsed::Parsed;
+pub(crate) use parsed::walk;
 
 /// Why a candidate is no negative.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +140,17 @@ pub fn classify(golden: &Parsed, rejected: &str) -> Result<HallucinationType, Vi
     Err(reason)
 }
 
+/// The uses of names of which a type exchanges one; none for types that exchange no name.
+pub(crate) const fn uses(kind: HallucinationType, language: Language) -> &'static [NameUse] {
+    match (kind, language) {
+        (HallucinationType::Method, _) => &[NameUse::Call, NameUse::Method],
+        // Python's annotations are mostly never evaluated: a wrong one raises nothing.
+        (HallucinationType::UndefinedVariable, Language::Python) => &[NameUse::Variable],
+        (HallucinationType::UndefinedVariable, _) => &[NameUse::Variable, NameUse::Type],
+        _ => &[],
+    }
+}
+
 /// A golden completion and a candidate in the same place.
 struct Compared<'a> {
     golden: &'a Parsed,
@@ -170,17 +183,10 @@ impl<'a> Compared<'a> {
     }
 
     fn check(&self, kind: HallucinationType) -> Result<(), Violation> {
+        let uses = uses(kind, self.golden.language);
         match kind {
-            HallucinationType::Method => {
-                self.renamed("called name", &[NameUse::Call, NameUse::Method])
-            }
-            // Python's annotations are mostly never evaluated: a wrong one raises nothing.
-            HallucinationType::UndefinedVariable if self.golden.language == Language::Python => {
-                self.renamed("identifier", &[NameUse::Variable])
-            }
-            HallucinationType::UndefinedVariable => {
-                self.renamed("identifier", &[NameUse::Variable, NameUse::Type])
-            }
+            HallucinationType::Method => self.renamed("called name", uses),
+            HallucinationType::UndefinedVariable => self.renamed("identifier", uses),
             HallucinationType::Parameter => arguments::check(self),
             HallucinationType::Import => imports::check(self),
             HallucinationType::Similar => self.similar(),
@@ -282,8 +288,8 @@ fn plain(golden: &str, rejected: &str, lines: bool) -> Result<(), Violation> {
     if rejected.len() > 3 * golden.len() + 200 {
         return Err(Violation::TooLong(rejected.len()));
     }
-    match names::sentinel(rejected) {
-        Some(sentinel) => Err(Violation::Sentinel(sentinel)),
+    match sentinels::first(rejected) {
+        Some(sentinel) => Err(Violation::Sentinel(sentinel.to_owned())),
         None => Ok(()),
     }
 }

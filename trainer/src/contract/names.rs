@@ -1,9 +1,5 @@
 //! Names: whole words in a text, and words that tell that a name is invented.
 
-use std::sync::LazyLock;
-
-use truefill_model::fim::FimFormat;
-
 /// Words that say that a name is invented (paper "hard negatives", §5.3), whole: `inventory` and
 /// `unrealized` say nothing.
 const TELLS: &[&str] = &[
@@ -125,23 +121,6 @@ pub(super) fn contains_word(text: &str, name: &str) -> bool {
         let after = text[at + name.len()..].chars().next();
         !before.is_some_and(is_word_char) && !after.is_some_and(is_word_char)
     })
-}
-
-/// The first sentinel of any FIM format that a text spells.
-pub(super) fn sentinel(text: &str) -> Option<String> {
-    static SENTINELS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-        let mut all: Vec<&str> = FimFormat::all()
-            .iter()
-            .flat_map(FimFormat::sentinels)
-            .collect();
-        all.push("<|endoftext|>");
-        all.sort_unstable();
-        all.dedup();
-        all
-    });
-    // Every sentinel has one of these; most code has neither beside a letter or a bar.
-    let sentinel = SENTINELS.iter().find(|sentinel| text.contains(**sentinel));
-    sentinel.map(|sentinel| (*sentinel).to_owned())
 }
 
 #[cfg(test)]

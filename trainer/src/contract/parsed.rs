@@ -129,19 +129,25 @@ impl Parsed {
 
 /// Counts nodes that are errors or missing, going only where there are some.
 fn errors(tree: &Tree) -> usize {
-    let mut cursor = tree.walk();
     let mut count = 0;
+    walk(tree, |node| {
+        count += usize::from(node.is_error() || node.is_missing());
+        node.has_error() && !node.is_error()
+    });
+    count
+}
+
+/// Visits nodes from the root on, in the order of the text; below those alone of which `visit` says
+/// so.
+pub(crate) fn walk<'t>(tree: &'t Tree, mut visit: impl FnMut(Node<'t>) -> bool) {
+    let mut cursor = tree.walk();
     loop {
-        let node = cursor.node();
-        if node.is_error() || node.is_missing() {
-            count += 1;
-        }
-        if node.has_error() && !node.is_error() && cursor.goto_first_child() {
+        if visit(cursor.node()) && cursor.goto_first_child() {
             continue;
         }
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
-                return count;
+                return;
             }
         }
     }

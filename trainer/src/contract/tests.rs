@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use truefill_syntax::Language;
 
-use super::{Parsed, check, classify};
+use super::{Parsed, Violation, check, classify};
 use crate::rows::HallucinationType::{self, Import, Method, Parameter, Similar, UndefinedVariable};
 
 /// A file with its hole, and candidates for it: what the contract says of each.
@@ -162,5 +162,22 @@ fn a_text_without_a_type_finds_its_own() {
     ] {
         let found = classify(&parsed, text).map_err(|violation| violation.reason());
         assert_eq!(found, expected, "{text}");
+    }
+}
+
+/// A list that was put in whole has its place in the candidate alone: the golden text may end before
+/// it, or have a character there.
+#[test]
+fn a_new_list_over_other_white_space_is_no_argument() {
+    for suffix in ["", "\n", "\né = 1\n", "\n\né = 1\n"] {
+        let golden = Parsed::new(Language::Python, "a = 1\n", "x=foo", suffix).expect("parses");
+        for candidate in ["x = foo(a)", "x  =  foo(a)", "x =   foo(a)"] {
+            let found = check(&golden, HallucinationType::Parameter, candidate);
+            assert!(
+                matches!(found, Err(Violation::OtherChange { .. })),
+                "{candidate:?} {suffix:?}: {found:?}"
+            );
+            assert!(classify(&golden, candidate).is_err(), "{candidate:?}");
+        }
     }
 }

@@ -2,15 +2,20 @@
 
 use sha2::{Digest, Sha256};
 
-/// 64 bits of SHA-256 over a seed and parts; where one part ends and the next begins counts.
+/// 64 bits of [`stable_digest`].
 pub fn stable_hash(seed: u64, parts: &[&[u8]]) -> u64 {
+    first_bytes(&stable_digest(seed, parts))
+}
+
+/// SHA-256 over a seed and parts; where one part ends and the next begins counts.
+pub fn stable_digest(seed: u64, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(seed.to_le_bytes());
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    first_bytes(&hasher.finalize())
+    hasher.finalize().into()
 }
 
 /// The first eight bytes of a digest as a number.

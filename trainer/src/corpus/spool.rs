@@ -103,8 +103,12 @@ impl Spool {
             ..*split
         };
         let slim = Negative {
+            context_id: negative.context_id.clone(),
+            kind: negative.kind,
+            generator: negative.generator.clone(),
+            prompt_version: negative.prompt_version.clone(),
+            rejected: negative.rejected.clone(),
             split: negative.split.as_ref().map(place),
-            ..negative.clone()
         };
         self.line(partition, &Line::<(), _>::Negative(slim))
     }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::rows::beside;
+
 /// A folder `<output>.work/<name>`, beside the output, where there is room. Its name is always the
 /// same: what a killed run left there is removed by the next one, and all of it at the end.
 #[derive(Debug)]
@@ -15,9 +17,7 @@ impl WorkFolder {
     /// # Errors
     /// Where it cannot be made.
     pub fn beside(output: &Path, name: &str) -> Result<Self> {
-        let mut whole = output.file_name().unwrap_or_default().to_owned();
-        whole.push(".work");
-        let folder = output.with_file_name(whole).join(name);
+        let folder = beside(output, "work").join(name);
         let made = match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             _ => std::fs::create_dir_all(&folder),

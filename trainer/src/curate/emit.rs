@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::composition::Composition;
 use super::pool::Pool;
 use super::select::Chosen;
 use super::splits::Split;
 use super::subsets::Subsets;
-use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for};
+use crate::corpus::{Item, Spool, WindowCheck, negatives, partitions_for};
 use crate::progress::Progress;
-use crate::rows::{Context, Manifest, Negative, PairRow, RowWriter, SftRow, Written};
+use crate::rows::{Context, Manifest, Negative, PairRow, RowReader, RowWriter, SftRow, Written};
 
 /// The name by which the folder's manifest is called, and the datasheet beside it.
 pub const OUTPUT: &str = "curated";
@@ -53,6 +53,7 @@ pub fn emit(
     clear(places)?;
     let mut files = open(places, subsets)?;
     let progress = Progress::start("writing rows", Some(chosen.len() as u64));
+    let mut rows = 0;
     spool.drain(|mut items| {
         let rank = |item: &Item| {
             pool.contexts
@@ -61,11 +62,18 @@ pub fn emit(
         };
         items.sort_by_key(rank);
         for item in &items {
-            write_item(item, pool, &by_row, subsets, &mut files, composition)?;
+            rows += write_item(item, pool, &by_row, subsets, &mut files, composition)?;
             progress.add(item.negatives.len() as u64);
         }
         Ok(())
     })?;
+    ensure!(
+        rows == chosen.len(),
+        "{}: expected the {} rows that were chosen of it, found {rows}: it or the contexts changed \
+         meanwhile; run the step again",
+        places.negatives.display(),
+        chosen.len()
+    );
     let mut written = Vec::new();
     for (_, files) in files {
         written.push(files.sft.finish()?);
@@ -84,19 +92,23 @@ fn fill(places: &Places<'_>, pool: &Pool, by_row: &HashMap<usize, Chosen>) -> Re
     }
     let partition = |place: u32| (pool.contexts.get(place).own.rank % partitions as u64) as usize;
     let mut spool = Spool::beside(places.folder, partitions)?;
-    let contexts = ContextTable::read(places.contexts, |context| {
+    let mut contexts = RowReader::<Context>::open(places.contexts, "contexts")?;
+    while let Some(context) = contexts.next() {
+        let context = context?;
+        // Of rows with one id the first counts.
         if let Some(place) = pool.contexts.place(&context.id)
-            && wanted[place as usize]
+            && std::mem::take(&mut wanted[place as usize])
         {
-            spool.context(partition(place), context)?;
+            if WindowCheck::of(&context) != pool.contexts.get(place).window {
+                let found = "a row that changed meanwhile; run the step again";
+                return Err(contexts.wrong(found).into());
+            }
+            spool.context(partition(place), &context)?;
         }
-        Ok(())
-    })?;
+    }
     let mut given = vec![false; pool.rows.len()];
-    negatives(places.negatives, &contexts, |_, negative| {
-        let place = pool.contexts.place(&negative.context_id);
-        let row = place.and_then(|place| pool.find(place, &negative));
-        if let (Some(place), Some(row)) = (place, row)
+    negatives(places.negatives, &pool.contexts, |place, negative| {
+        if let Some(row) = pool.find(place, &negative)
             && by_row.contains_key(&row)
             && !std::mem::replace(&mut given[row], true)
         {
@@ -167,6 +179,7 @@ fn band_folder(band: &str) -> String {
     format!("subsets/band-{band}")
 }
 
+/// Writes the rows of a context, and says how many there are.
 fn write_item(
     item: &Item,
     pool: &Pool,
@@ -174,11 +187,12 @@ fn write_item(
     subsets: &Subsets,
     files: &mut BTreeMap<String, Files>,
     composition: &mut Composition,
-) -> Result<()> {
+) -> Result<usize> {
     let Some(place) = pool.contexts.place(&item.context.id) else {
-        return Ok(());
+        return Ok(0);
     };
     let split = pool.contexts.get(place).own.split;
+    let mut rows = 0;
     for negative in &item.negatives {
         let chosen = pool.find(place, negative).and_then(|row| by_row.get(&row));
         let Some(chosen) = chosen else { continue };
@@ -206,8 +220,9 @@ fn write_item(
             }
             files.pairs.write(&pair)?;
         }
+        rows += 1;
     }
-    Ok(())
+    Ok(rows)
 }
 
 fn folders_of(context: u32, row: usize, split: Split, subsets: &Subsets) -> Vec<String> {
@@ -239,5 +254,71 @@ fn sft_row(context: &Context, negative: &Negative) -> SftRow {
         golden: hole.golden,
         suffix: hole.suffix,
         span: hole.span,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curate::{CurateRecipe, select};
+    use crate::rows::HallucinationType;
+    use truefill_syntax::Language;
+
+    fn context(number: usize) -> Context {
+        let prefix = format!("def f{number}(store):\n    x = ");
+        let parts = [&*prefix, "store.load()", "\n    return x\n"];
+        let path = format!("f{number}.py");
+        Context::of_file(Language::Python, "o/r", "MIT", &path, parts)
+    }
+
+    fn write(places: &Places<'_>, count: usize) {
+        let mut contexts = RowWriter::create(places.contexts).expect("begun");
+        let mut negatives = RowWriter::create(places.negatives).expect("begun");
+        for context in (0..count).map(context) {
+            contexts.write(&context).expect("room");
+            let negative = Negative {
+                context_id: context.id,
+                kind: HallucinationType::Method,
+                generator: "g".into(),
+                prompt_version: "1".into(),
+                rejected: "store.lift()".into(),
+                split: None,
+            };
+            negatives.write(&negative).expect("room");
+        }
+        contexts.finish().expect("whole");
+        negatives.finish().expect("whole");
+    }
+
+    /// A row that is gone would leave a hole in subsets that hold each other.
+    #[test]
+    fn inputs_that_change_between_the_passes_are_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (contexts, negatives) = (folder.path().join("c.jsonl"), folder.path().join("n.jsonl"));
+        let out = folder.path().join("out");
+        let places = Places {
+            contexts: &contexts,
+            negatives: &negatives,
+            folder: &out,
+            compress: false,
+        };
+        let keys = "valid = 0.0\ntest = 0.0\nnear_duplicates = 0.0";
+        let recipe: CurateRecipe = toml::from_str(keys).expect("a recipe");
+        write(&places, 6);
+        let pool = Pool::read(&contexts, &negatives, &recipe).expect("read");
+        let chosen = select::select(&pool, &recipe).chosen;
+        assert_eq!(chosen.len(), 6);
+        let subsets = Subsets::form(&pool, &chosen, &recipe);
+        let emitted = || {
+            let mut composition = Composition::new(&pool);
+            emit(&places, &pool, &chosen, &subsets, &mut composition)
+        };
+        assert!(emitted().is_ok());
+        write(&places, 5);
+        let error = emitted().expect_err("a row is gone").to_string();
+        assert!(
+            error.contains("6 rows") && error.contains("n.jsonl"),
+            "{error}"
+        );
     }
 }

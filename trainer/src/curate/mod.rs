@@ -20,6 +20,7 @@ use anyhow::{Context as _, Result};
 
 use crate::rows::{Input, Manifest, Written, write_whole};
 use crate::table::{self, Tables};
+use crate::usage::Usage;
 
 pub use bands::{BandsRecipe, Fraction};
 pub use recipe::{CurateRecipe, ResolverFilter};
@@ -90,6 +91,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
+    if args.scores.is_none() && recipe.resolver != ResolverFilter::Any {
+        return Err(Usage::error(
+            "section `[curate]`: expected scores for `resolver`, found none; give the file that `judge` \
+             wrote, or `resolver = \"any\"`",
+        ));
+    }
     let mut manifest = Manifest::new("curate", recipe)?;
     let read = [Some(&args.contexts), Some(&args.negatives)];
     let read = read

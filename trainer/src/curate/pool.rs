@@ -1,8 +1,9 @@
 //! The first pass: of every row the few numbers that decide about it.
 //!
 //! A negative costs 24 bytes. A context costs about 70, and it and each import's hole about 540 more
-//! while near-duplicates are looked for. So the paper's 400K contexts with 4.8M negatives take at
-//! most 600 MB.
+//! while near-duplicates are looked for. So the paper's 400K contexts with 4.8M negatives take 600 MB
+//! where the generators are given the same import of a context, and 1 GB where each of three chooses
+//! its own.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;

@@ -49,8 +49,11 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// The hash of a run of tokens, from their own hashes.
 pub fn gram(run: &[u64]) -> u64 {
-    let step = |gram: u64, token: &u64| mix(gram.rotate_left(5) ^ token);
-    run.iter().fold(0, step)
+    folded(run.iter().copied())
+}
+
+fn folded(run: impl Iterator<Item = u64>) -> u64 {
+    run.fold(0, |gram, token| mix(gram.rotate_left(5) ^ token))
 }
 
 /// Hashes of `n` tokens in a row. An iterator of fewer gives one hash of all, an empty one none.
@@ -75,10 +78,7 @@ pub fn grams<'a>(tokens: impl Iterator<Item = &'a str>, n: usize) -> impl Iterat
             }
             if seen >= n || ended {
                 let oldest = if seen >= n { seen % n } else { 0 };
-                let gram = (0..n).fold(0, |gram: u64, step| {
-                    mix(gram.rotate_left(5) ^ ring[(oldest + step) % n])
-                });
-                return Some(gram);
+                return Some(folded((0..n).map(|step| ring[(oldest + step) % n])));
             }
         }
         None

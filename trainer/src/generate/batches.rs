@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use truefill_remote::api::{BatchEvent, BatchFile, BatchWriter};
 
-use crate::panel::http::{HttpMember, request_of};
+use crate::panel::http::{HttpMember, keep_secrets};
 use crate::panel::{Answer, AskError, Member, Question};
 use crate::rows::write_whole;
 use crate::usage::Usage;
@@ -56,8 +56,9 @@ impl Member for Recorder {
 
     fn ask<'a>(&'a self, question: &'a Question) -> Answer<'a> {
         Box::pin(async move {
+            keep_secrets([&*question.user])?;
             if let Some(writer) = self.writer.lock().await.as_mut() {
-                let added = writer.add(&request_of(question)?).await;
+                let added = writer.add(question).await;
                 added.map_err(|error| AskError::Stop(error.to_string()))?;
             }
             Err(AskError::Failed("it is in a batch".to_owned()))

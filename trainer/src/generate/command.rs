@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use serde::de::IgnoredAny;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use truefill_remote::api::money;
@@ -19,7 +21,7 @@ use super::tally::Tally;
 use super::vocabulary::Vocabulary;
 use crate::panel::http::Members;
 use crate::progress::Progress;
-use crate::rows::{HallucinationType, Input, Manifest};
+use crate::rows::{HallucinationType, Input, Manifest, RowReader, beside};
 use crate::usage::Usage;
 
 /// Make hard negatives for contexts: wrong in one name, argument or import
@@ -51,8 +53,8 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
     /// Types that are asked for, by commas [default: the recipe's, or all four]
-    #[arg(long, value_delimiter = ',', value_enum, value_name = "NAMES")]
-    types: Option<Vec<Asked>>,
+    #[arg(long, value_delimiter = ',', value_parser = type_of(), value_name = "NAMES")]
+    types: Option<Vec<HallucinationType>>,
     /// Generators, by commas [default: the recipe's, or mutate]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     generators: Option<Vec<String>>,
@@ -86,16 +88,6 @@ pub struct GenerateArgs {
     json: bool,
 }
 
-/// The types that can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Asked {
-    Method,
-    Parameter,
-    UndefinedVariable,
-    Import,
-}
-
 /// How far a batch goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Batch {
@@ -105,15 +97,13 @@ enum Batch {
     Run,
 }
 
-impl From<Asked> for HallucinationType {
-    fn from(kind: Asked) -> Self {
-        match kind {
-            Asked::Method => Self::Method,
-            Asked::Parameter => Self::Parameter,
-            Asked::UndefinedVariable => Self::UndefinedVariable,
-            Asked::Import => Self::Import,
-        }
-    }
+/// Reads one of the four types that can be asked for.
+fn type_of() -> impl TypedValueParser<Value = HallucinationType> {
+    let types = HallucinationType::ALL;
+    PossibleValuesParser::new(types.map(HallucinationType::name)).try_map(move |name| {
+        let mut types = types.into_iter();
+        types.find(|kind| kind.name() == name).ok_or("no type")
+    })
 }
 
 impl GenerateArgs {
@@ -124,7 +114,7 @@ impl GenerateArgs {
             None => (Recipe::default(), Members::new()),
         };
         if let Some(types) = &self.types {
-            recipe.types = types.iter().map(|kind| (*kind).into()).collect();
+            recipe.types.clone_from(types);
         }
         if let Some(generators) = &self.generators {
             recipe.generators.clone_from(generators);
@@ -162,14 +152,13 @@ impl GenerateArgs {
         let panel = Panel::open(&recipe, &members, &self.out);
         let panel = panel.map_err(crate::recipe::named(self.recipe.as_deref()))?;
         let progress = Progress::new("generate");
-        progress.tell("reading the repositories' words");
-        let (vocabulary, total) = Vocabulary::gather(&self.contexts)?;
+        let (vocabulary, total) = self.vocabulary(&recipe, &progress)?;
         progress.total(total);
         let mut manifest = Manifest::new("generate", &recipe)?;
         manifest.inputs.push(input);
         self.read_outputs(&panel, &mut manifest).await?;
         if let Some(batch) = self.batch {
-            let questions = questions(&recipe, &panel, &manifest.inputs[0])?;
+            let questions = questions(&recipe, &panel, &manifest.inputs[0]);
             let files = self.write_batches(&recipe, &panel, &questions).await?;
             if batch == Batch::Files {
                 return Ok((listed(&files), None));
@@ -187,13 +176,25 @@ impl GenerateArgs {
         progress.finish();
         let (written, tally) = ran?;
         manifest.outputs.push(written);
-        report(&mut manifest, &recipe, &tally, &panel).await?;
+        report(&mut manifest, &tally, &panel).await?;
         let path = manifest.write_beside(&self.out)?;
         let text = match self.json {
             true => serde_json::to_string_pretty(&manifest)? + "\n",
             false => self.shown(&tally, &path),
         };
-        Ok((text, tally.roll.problem()))
+        Ok((text, tally.roll.not_whole()))
+    }
+
+    /// The words of the contexts' repositories, where a generator makes names of them, and the
+    /// number of contexts.
+    fn vocabulary(&self, recipe: &Recipe, progress: &Progress) -> Result<(Vocabulary, u64)> {
+        if recipe.has("mutate") {
+            progress.tell("reading the repositories' words");
+            return Ok(Vocabulary::gather(&self.contexts)?);
+        }
+        let rows = RowReader::<IgnoredAny>::open(&self.contexts, "contexts")?;
+        let total = rows.map(|row| row.map(|_| 1)).sum::<Result<u64, _>>()?;
+        Ok((Vocabulary::default(), total))
     }
 
     /// The table for people.
@@ -217,7 +218,7 @@ impl GenerateArgs {
     }
 
     fn batch_folder(&self) -> PathBuf {
-        let beside = || self.out.with_extension("batches");
+        let beside = || beside(&self.out, "batches");
         self.batch_folder.clone().unwrap_or_else(beside)
     }
 
@@ -229,11 +230,15 @@ impl GenerateArgs {
         progress: &Progress,
     ) -> Result<()> {
         let poll = Duration::from_secs(self.batch_poll_s);
-        for (name, files) in files {
-            if let Some(member) = panel.members.get(name) {
-                let tell = |line: &str| progress.tell(line);
-                batches::run(member, files, recipe.batches, poll, &tell).await?;
-            }
+        let tell = |line: &str| progress.tell(line);
+        let running = files.iter().filter_map(|(name, files)| {
+            let member = panel.members.get(name)?;
+            Some(batches::run(member, files, recipe.batches, poll, &tell))
+        });
+        // A batch takes up to a day: members wait for theirs together, and one that fails must not
+        // leave another's unread.
+        for ran in futures::future::join_all(running).await {
+            ran?;
         }
         batches::forget(&self.batch_folder())
     }
@@ -272,7 +277,7 @@ impl GenerateArgs {
         }
         let stand_in = |name: &str| recorders.get(name).map(batches::as_member);
         let work = Work {
-            generators: panel.asking_generators(recipe, &stand_in)?,
+            generators: panel.asking_generators(recipe, &stand_in),
             kinds: recipe.types.clone().into(),
             seed: recipe.seed,
             // One after the other, so that the files are the same in every run.
@@ -289,7 +294,7 @@ impl GenerateArgs {
 }
 
 /// A hash of everything that the questions depend on.
-fn questions(recipe: &Recipe, panel: &Panel, contexts: &Input) -> Result<String> {
+fn questions(recipe: &Recipe, panel: &Panel, contexts: &Input) -> String {
     let members: BTreeMap<_, _> = panel
         .members
         .iter()
@@ -315,32 +320,23 @@ fn questions(recipe: &Recipe, panel: &Panel, contexts: &Input) -> Result<String>
         recipe.max_tokens,
         recipe.side_bytes,
         recipe.teacher,
-        panel.prompts(recipe)?,
+        panel.prompts(),
         members
     ]);
-    Ok(hex::encode(Sha256::digest(whole.to_string().as_bytes())))
+    hex::encode(Sha256::digest(whole.to_string().as_bytes()))
 }
 
-async fn report(
-    manifest: &mut Manifest,
-    recipe: &Recipe,
-    tally: &Tally,
-    panel: &Panel,
-) -> Result<()> {
+async fn report(manifest: &mut Manifest, tally: &Tally, panel: &Panel) -> Result<()> {
     tally.write_into(manifest);
-    if let Some(model) = recipe.local.model.as_ref().filter(|path| path.is_file()) {
-        manifest.inputs.push(Input::of(model)?);
-    }
+    manifest.inputs.extend(panel.models.iter().cloned());
     let Some(books) = &panel.books else {
         return Ok(());
     };
     books.report(manifest).await?;
-    let tables = [
-        ("prompts", panel.prompts(recipe)?.into()),
-        ("teacher_similarity", json!(panel.similarity())),
-    ];
-    for (name, table) in tables {
-        manifest.tables.insert(name.to_owned(), table);
+    let tables = &mut manifest.tables;
+    tables.insert("prompts".to_owned(), panel.prompts().into());
+    if let Some(measure) = panel.similarity() {
+        tables.insert("teacher_similarity".to_owned(), json!(measure));
     }
     Ok(())
 }

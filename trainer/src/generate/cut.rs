@@ -1,5 +1,7 @@
 //! Where a sample ends.
 
+use super::reply::laid_out;
+
 /// Where the text has as many lines as the golden completion, blank ones in front left out.
 pub(super) fn end_of_line(text: &str, lines: usize) -> Option<usize> {
     let lead = text.len() - text.trim_start().len();
@@ -18,9 +20,7 @@ pub(super) fn fitted(sample: &str, golden: &str, suffix: &str) -> String {
         Some(without) if open_brackets(whole) != 0 || open_brackets(without) == 0 => without,
         _ => whole,
     };
-    let lead = &golden[..golden.len() - golden.trim_start().len()];
-    let tail = &golden[golden.trim_end().len()..];
-    [lead, core, tail].concat()
+    laid_out(core, golden)
 }
 
 /// Brackets that are opened and not closed; below 0 where more are closed.

@@ -10,10 +10,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::fim::{BoundFormat, Budget, PromptParts};
+use truefill_model::fim::{BoundFormat, Budget, PromptParts, SUFFIX_SHARE};
 use truefill_model::generate::{Flow, Limits, Sampling, generate};
 use truefill_model::kv::KvCache;
 use truefill_model::tokenizer::Tokenizer;
@@ -23,10 +22,11 @@ use super::generator::{Answered, Generator, Outcome, Proposal};
 use super::samples::{Key, Samples};
 use super::scene::Scene;
 use crate::checkpoint;
+use crate::corpus::stable_digest;
 use crate::rows::HallucinationType;
 
 /// Counts up with every change to how samples are drawn or cut.
-const VERSION: &str = "local-2";
+const VERSION: &str = "local-3";
 
 /// The model, and how it is sampled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,12 +77,13 @@ struct Job {
 }
 
 impl Local {
-    /// Opens the checkpoint and starts its thread; samples are kept in the file `kept`.
+    /// Opens the checkpoint, whose hash is `sha256`, and starts its thread; samples are kept in the
+    /// file `kept`.
     ///
     /// # Errors
     /// Where the checkpoint cannot be opened or has no format.
-    pub fn open(config: &LocalConfig, kept: &Path) -> Result<Self> {
-        let model = Model::open(config, kept)?;
+    pub fn open(config: &LocalConfig, sha256: &str, kept: &Path) -> Result<Self> {
+        let model = Model::open(config, sha256, kept)?;
         let (jobs, waiting) = mpsc::sync_channel::<Job>(1);
         std::thread::Builder::new()
             .name("model".to_owned())
@@ -141,7 +142,7 @@ struct Model {
 }
 
 impl Model {
-    fn open(config: &LocalConfig, kept: &Path) -> Result<Self> {
+    fn open(config: &LocalConfig, sha256: &str, kept: &Path) -> Result<Self> {
         let path = config.model.as_ref().context(
             "the generator `local` needs a checkpoint: give `--model PATH`, or `model` in the \
              recipe's `[generate.local]`",
@@ -158,14 +159,13 @@ impl Model {
             ..config.clone()
         };
         let sampling = serde_json::to_string(&sampling)?;
-        let sha256 = checkpoint::sha256(path)?;
         Ok(Self {
             cache: decoder.cache(positions)?,
             decoder,
             tokenizer,
             format,
             config: config.clone(),
-            identity: [&*sha256, &version, &sampling].join("\n"),
+            identity: [sha256, &version, &sampling].join("\n"),
             version,
             kept: Samples::open(kept)?,
         })
@@ -213,16 +213,20 @@ impl Model {
     }
 
     fn key(&self, scene: &Scene, hole: [&str; 3], purpose: &str) -> Key {
-        let mut hasher = Sha256::new();
+        let (context, [prefix, golden, suffix]) = (&scene.context, hole);
+        let parts = [
+            &*self.identity,
+            &context.id,
+            &context.path,
+            prefix,
+            golden,
+            suffix,
+        ];
         // The draw is made of the seed, the context and the purpose.
-        hasher.update(scene.draw(purpose).next_u64().to_le_bytes());
-        let parts = [&*self.identity, &scene.context.id, &scene.context.path];
-        for part in parts.into_iter().chain(hole) {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
+        let drawn = scene.draw(purpose).next_u64();
+        let digest = stable_digest(drawn, &parts.map(str::as_bytes));
         let mut key = Key::default();
-        key.copy_from_slice(&hasher.finalize()[..16]);
+        key.copy_from_slice(&digest[..16]);
         key
     }
 
@@ -243,7 +247,7 @@ impl Model {
             },
             &Budget {
                 total: self.config.window_tokens.min(room),
-                suffix_share: 0.3,
+                suffix_share: SUFFIX_SHARE,
                 chunk_share: 0.0,
             },
         )?;
@@ -324,7 +328,10 @@ mod tests {
     fn sampled(config: &LocalConfig, kept: &Path, seed: u64) -> Vec<Outcome> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let kinds = HallucinationType::ALL;
-        let (local, scene) = (Local::open(config, kept).expect("opens"), scene(seed));
+        let model = config.model.as_deref().expect("named");
+        let sha256 = checkpoint::sha256(model).expect("hashed");
+        let local = Local::open(config, &sha256, kept).expect("opens");
+        let scene = scene(seed);
         let asked = local.propose(&scene, &kinds);
         runtime.expect("starts").block_on(asked).expect("samples")
     }
@@ -364,7 +371,7 @@ mod tests {
     fn a_model_that_is_not_there_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let kept = folder.path().join("kept.jsonl");
-        let open = |config: &LocalConfig| match Local::open(config, &kept) {
+        let open = |config: &LocalConfig| match Local::open(config, "", &kept) {
             Ok(_) => panic!("it opened"),
             Err(error) => format!("{error:#}"),
         };

@@ -136,17 +136,16 @@ impl Recipe {
             "expected a type in `types`, found none"
         );
         ensure!(
-            self.in_flight > 0 && self.batches > 0,
-            "expected `in_flight` and `batches` of 1 or more, found 0"
+            !self.types.contains(&HallucinationType::Similar),
+            "expected one of the four types in `types`, found `similar`, which a generator \
+             `teacher:NAME` makes"
         );
+        ensure!(once(&self.types), "expected each type once in `types`");
+        self.numbers()?;
         ensure!(
-            self.local.model.is_some() || !self.generators.iter().any(|name| name == "local"),
+            self.local.model.is_some() || !self.has("local"),
             "the generator `local` needs a checkpoint: give `--model PATH`, or `model` in \
              `[generate.local]`"
-        );
-        ensure!(
-            self.teacher.variants > 0,
-            "expected `teacher.variants` of 1 or more"
         );
         let measures = [
             self.teacher.embeddings.is_some(),
@@ -157,14 +156,52 @@ impl Recipe {
             measures.iter().filter(|named| **named).count() < 2,
             "expected one of `teacher.embeddings`, `teacher.encoder` and `teacher.model`, found more"
         );
-        let mut names = self.generators.clone();
-        names.sort_unstable();
-        names.dedup();
         ensure!(
-            names.len() == self.generators.len(),
+            once(&self.generators),
             "expected each generator once in `generators`"
         );
         Ok(())
+    }
+
+    fn numbers(&self) -> Result<()> {
+        let (local, teacher) = (&self.local, &self.teacher);
+        for (key, number) in [
+            ("in_flight", self.in_flight),
+            ("batches", self.batches),
+            ("max_tokens", self.max_tokens as usize),
+            ("local.samples", local.samples),
+            ("local.max_tokens", local.max_tokens),
+            ("local.window_tokens", local.window_tokens),
+            ("teacher.variants", teacher.variants),
+        ] {
+            ensure!(number > 0, "expected `{key}` of 1 or more, found 0");
+        }
+        for (key, temperature) in [
+            ("temperature", self.temperature),
+            ("teacher.temperature", teacher.temperature),
+        ] {
+            ensure!(
+                temperature >= 0.0,
+                "expected `{key}` of 0 or more, found {temperature}"
+            );
+        }
+        ensure!(
+            local.temperature > 0.0,
+            "expected `local.temperature` above 0, found {}: all samples of a hole would be the same",
+            local.temperature
+        );
+        ensure!(
+            local.top_p > 0.0 && local.top_p <= 1.0,
+            "expected `local.top_p` above 0 and up to 1, found {}",
+            local.top_p
+        );
+        Ok(())
+    }
+
+    /// Whether `generator` is among the generators.
+    #[must_use]
+    pub fn has(&self, generator: &str) -> bool {
+        self.generators.iter().any(|name| name == generator)
     }
 
     /// The ledger's path.
@@ -173,6 +210,11 @@ impl Recipe {
         let named = self.ledger.clone();
         named.unwrap_or_else(|| panel::ledger_beside(out))
     }
+}
+
+fn once<T: PartialEq>(values: &[T]) -> bool {
+    let mut places = values.iter().enumerate();
+    places.all(|(at, value)| !values[..at].contains(value))
 }
 
 #[cfg(test)]
@@ -196,10 +238,29 @@ mod tests {
             error.to_string().contains("the nearest key is `seed`"),
             "{error}"
         );
-        let twice = Recipe {
-            generators: vec!["mutate".into(), "mutate".into()],
-            ..Recipe::default()
-        };
-        assert!(twice.check().is_err());
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_refused_by_their_key() {
+        assert!(Recipe::default().check().is_ok());
+        for (text, key) in [
+            ("generators = ['mutate', 'mutate']", "generators"),
+            ("types = ['similar']", "types"),
+            ("types = ['method', 'import', 'method']", "types"),
+            ("max_tokens = 0", "max_tokens"),
+            ("temperature = -1.0", "temperature"),
+            ("temperature = nan", "temperature"),
+            ("[local]\nsamples = 0", "local.samples"),
+            ("[local]\nmax_tokens = 0", "local.max_tokens"),
+            ("[local]\ntemperature = 0.0", "local.temperature"),
+            ("[local]\ntop_p = 0.0", "local.top_p"),
+            ("[teacher]\nvariants = 0", "teacher.variants"),
+        ] {
+            let recipe: Recipe = toml::from_str(text).expect(text);
+            let error = recipe.check().expect_err(text);
+            assert!(error.is::<Usage>(), "{error}");
+            let key = format!("`{key}`");
+            assert!(error.to_string().contains(&key), "{text}: {error}");
+        }
     }
 }

@@ -69,7 +69,7 @@ fn unwrapped<'a>(rest: &'a str, golden: &str) -> Option<&'a str> {
 }
 
 /// The text with the golden completion's white space at both ends.
-fn laid_out(text: &str, golden: &str) -> String {
+pub(super) fn laid_out(text: &str, golden: &str) -> String {
     let core = golden.trim();
     if core.is_empty() {
         return text.trim().to_owned();

@@ -10,7 +10,7 @@ use futures::StreamExt;
 
 use super::generator::{Generator, Outcome, Proposal};
 use super::scene::Scene;
-use super::tally::Tally;
+use super::tally::{NO_TYPE, Tally};
 use crate::contract;
 use crate::panel::Heard;
 use crate::rows::{Context, HallucinationType, Negative, RowError, RowReader, RowWriter, Written};
@@ -50,6 +50,22 @@ struct Made {
     heard: Vec<(String, Heard)>,
 }
 
+impl Made {
+    /// Of a context in whose work there is a mistake of this program.
+    fn panicked() -> Self {
+        let tally = Tally {
+            contexts: 1,
+            panicked: 1,
+            ..Tally::default()
+        };
+        Self {
+            rows: Vec::new(),
+            tally,
+            heard: Vec::new(),
+        }
+    }
+}
+
 /// Runs all generators over the contexts and writes the negatives; `seen` is told after each
 /// context how many rows there are.
 ///
@@ -87,9 +103,12 @@ pub async fn over(
             let work = work.clone();
             async move {
                 let context = row?;
-                tokio::spawn(async move { work.one(context).await })
-                    .await
-                    .context("a context's work panicked")?
+                match tokio::spawn(async move { work.one(context).await }).await {
+                    // What a model wrote must not end the step: it is kept, and would end the next
+                    // run too. The hook has told where.
+                    Err(error) if error.is_panic() => Ok(Made::panicked()),
+                    made => made.context("a context's work was given up")?,
+                }
             }
         });
     let mut made = futures::stream::iter(started).buffered(work.in_flight);
@@ -156,13 +175,15 @@ impl Work {
     ) {
         made.tally.shortened += u64::from(outcome.shortened);
         let language = scene.context.language.name();
-        let mut count = |kind: Option<HallucinationType>, reason| {
-            let kind = kind.map(HallucinationType::name);
-            made.tally.count(generator, kind, language, reason);
-        };
         let heard = match &outcome.result {
             Ok(_) => Heard::Answer,
             Err(refusal) => refusal.heard(),
+        };
+        let replied = heard == Heard::Answer;
+        let mut count = |kind: Option<HallucinationType>, rejected| {
+            let kind = kind.map_or(NO_TYPE, HallucinationType::name);
+            made.tally
+                .count([generator, kind, language], replied, rejected);
         };
         made.heard.push((generator.to_owned(), heard));
         let proposal = match outcome.result {
@@ -222,4 +243,74 @@ fn judged(
     checked
         .map(|()| kind)
         .map_err(|violation| violation.reason())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::{Answered, Refusal};
+    use truefill_syntax::Language;
+
+    /// Has a mistake that one file shows.
+    struct Mistaken;
+
+    impl Generator for Mistaken {
+        fn name(&self) -> &str {
+            "mistaken"
+        }
+
+        fn propose<'a>(
+            &'a self,
+            scene: &'a Arc<Scene>,
+            kinds: &'a [HallucinationType],
+        ) -> Answered<'a> {
+            Box::pin(async move {
+                assert!(scene.context.path != "f1.py", "a mistake");
+                let proposed = match &*scene.context.path {
+                    "f2.py" => Err(Refusal::Budget),
+                    _ => Ok(Proposal::in_hole("store.load_kit(row)".into())),
+                };
+                Ok(vec![Outcome {
+                    kind: Some(kinds[0]),
+                    version: "1".into(),
+                    shortened: false,
+                    result: proposed,
+                }])
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_context_that_shows_a_mistake_is_counted_and_the_others_go_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("contexts.jsonl");
+        let mut rows = RowWriter::create(&path).expect("begun");
+        for number in 0..4 {
+            let prefix = format!("def f{number}(store, row):\n    x = ");
+            let parts = [&*prefix, "store.load(row)", "\n    return x\n"];
+            let path = format!("f{number}.py");
+            let row = Context::of_file(Language::Python, "o/r", "MIT", &path, parts);
+            rows.write(&row).expect("room");
+        }
+        rows.finish().expect("whole");
+        let work = Work {
+            generators: vec![Arc::new(Mistaken)],
+            kinds: [HallucinationType::Method].into(),
+            seed: 1,
+            in_flight: 2,
+        };
+        let mut kept = 0;
+        let mut take = |_: &Negative| {
+            kept += 1;
+            Ok(())
+        };
+        let ran = over(&work, &path, &mut take, &mut |_| {}).await;
+        let tally = ran.expect("the step goes on");
+        assert_eq!((tally.contexts, tally.panicked, kept), (4, 1, 2));
+        // What nobody was asked is no part of the share.
+        let shown = tally.show();
+        assert!(shown.contains("100.0 % (2/2)"), "{shown}");
+        assert!(shown.contains("budget 1"), "{shown}");
+        assert!(shown.contains("1 contexts"), "{shown}");
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
 use truefill_syntax::Draw;
 
 use super::split;
 use crate::contract::Parsed;
+use crate::corpus::stable_hash;
 use crate::rows::{Context, HallucinationType, Split};
 
 /// A context with its tree.
@@ -40,14 +40,8 @@ impl Scene {
     /// Random numbers that depend on the seed, the context and `purpose` alone.
     #[must_use]
     pub fn draw(&self, purpose: &str) -> Draw {
-        let mut hasher = Sha256::new();
-        hasher.update(self.seed.to_le_bytes());
-        hasher.update(self.context.id.as_bytes());
-        hasher.update([0]);
-        hasher.update(purpose.as_bytes());
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&hasher.finalize()[..8]);
-        Draw::new(u64::from_le_bytes(bytes))
+        let parts = [self.context.id.as_bytes(), purpose.as_bytes()];
+        Draw::new(stable_hash(self.seed, &parts))
     }
 
     /// The window cut at one of its import lines, the same one in every run; `None` without one.

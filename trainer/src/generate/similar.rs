@@ -11,7 +11,7 @@ use truefill_remote::api::{Client, EmbedRequest};
 use super::encoder::{Embed, Encoder, Hidden};
 use super::recipe::TeacherConfig;
 use crate::panel::AskError;
-use crate::panel::http::ask_error;
+use crate::panel::http::{ask_error, keep_secrets};
 
 /// Scores on their way; an error as that of a question.
 pub type Scored<'a> = Pin<Box<dyn Future<Output = Result<Vec<f64>, AskError>> + Send + 'a>>;
@@ -69,6 +69,7 @@ impl Similarity for Embeddings {
         Box::pin(async move {
             let mut texts = vec![golden.to_owned()];
             texts.extend_from_slice(variants);
+            keep_secrets(texts.iter().map(String::as_str))?;
             let request = EmbedRequest {
                 subject: subject.to_owned(),
                 texts,

@@ -4,47 +4,63 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Serialize;
-use serde_json::{Value, json};
-
 use crate::panel::Roll;
 use crate::rows::Manifest;
+use crate::stats::Share;
+use crate::table::{Cell as Shown, Table};
 
 /// Stands for the type where a text fulfils the contract of none.
-const NO_TYPE: &str = "any";
+pub(super) const NO_TYPE: &str = "any";
 
 /// The fate of candidates of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
+    /// Candidates that a generator gave, good or not.
+    pub replies: u64,
     /// Rows that were written.
     pub kept: u64,
-    /// Candidates that were not, by reason.
+    /// Candidates that were not, by reason; some of them nobody was asked for.
     pub rejected: BTreeMap<String, u64>,
 }
 
 impl Cell {
-    /// Candidates that were asked for.
+    /// Candidates that there could have been.
     #[must_use]
-    pub fn asked(&self) -> u64 {
+    pub fn candidates(&self) -> u64 {
         self.kept + self.rejected.values().sum::<u64>()
     }
 
     fn add(&mut self, other: &Self) {
+        self.replies += other.replies;
         self.kept += other.kept;
         for (reason, count) in &other.rejected {
             *self.rejected.entry(reason.clone()).or_default() += count;
         }
     }
+
+    /// Why candidates were not kept, the most frequent reason first.
+    fn reasons(&self) -> String {
+        let mut reasons: Vec<_> = self.rejected.iter().collect();
+        reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), (*reason).clone()));
+        let reasons = reasons.iter();
+        let told = reasons.map(|(reason, count)| format!("{reason} {count}"));
+        told.collect::<Vec<_>>().join(", ")
+    }
 }
+
+/// Generator, type and language.
+type Key = [String; 3];
 
 /// All counts of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    cells: BTreeMap<(String, String, String), Cell>,
+    pub(super) cells: BTreeMap<Key, Cell>,
     /// Contexts read.
     pub contexts: u64,
     /// Contexts that did not parse in time.
     pub unparsed: u64,
+    /// Contexts whose work ended in a mistake of this program.
+    pub panicked: u64,
     /// Questions that showed less than the row holds.
     pub shortened: u64,
     /// Who answered, and what nobody was asked.
@@ -52,17 +68,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one candidate.
-    pub fn count(
-        &mut self,
-        generator: &str,
-        kind: Option<&str>,
-        language: &str,
-        rejected: Option<&str>,
-    ) {
-        let kind = kind.unwrap_or(NO_TYPE).to_owned();
-        let key = (generator.to_owned(), kind, language.to_owned());
-        let cell = self.cells.entry(key).or_default();
+    /// Counts one candidate of a generator, a type and a language.
+    pub fn count(&mut self, key: [&str; 3], replied: bool, rejected: Option<&str>) {
+        let cell = self.cells.entry(key.map(str::to_owned)).or_default();
+        cell.replies += u64::from(replied);
         match rejected {
             None => cell.kept += 1,
             Some(reason) => *cell.rejected.entry(reason.to_owned()).or_default() += 1,
@@ -76,6 +85,7 @@ impl Tally {
         }
         self.contexts += other.contexts;
         self.unparsed += other.unparsed;
+        self.panicked += other.panicked;
         self.shortened += other.shortened;
     }
 
@@ -94,72 +104,95 @@ impl Tally {
             .sum()
     }
 
-    fn by(&self, key: impl Fn(&(String, String, String)) -> (String, String)) -> Rows {
-        let mut rows = Rows::new();
-        for (of, cell) in &self.cells {
-            rows.entry(key(of)).or_default().add(cell);
-        }
-        rows
-    }
-
     /// Puts counts and tables into a manifest.
     pub fn write_into(&self, manifest: &mut Manifest) {
         manifest.count("contexts", self.contexts);
         manifest.count("contexts_unparsed", self.unparsed);
+        manifest.count("contexts_panicked", self.panicked);
         manifest.count("questions_shortened", self.shortened);
         manifest.count("kept", self.kept());
-        let by_type = self.by(|(generator, kind, _)| (generator.clone(), kind.clone()));
-        for ((generator, kind), cell) in &by_type {
-            manifest.count(format!("asked.{generator}.{kind}"), cell.asked());
-            manifest.count(format!("kept.{generator}.{kind}"), cell.kept);
+        for ([generator, kind, _], cell) in &self.cells {
+            let mut count = |what: &str, count| {
+                manifest.count(format!("{what}.{generator}.{kind}"), count);
+            };
+            count("candidates", cell.candidates());
+            count("replies", cell.replies);
+            count("kept", cell.kept);
             for (reason, count) in &cell.rejected {
                 manifest.count(format!("rejected.{generator}.{kind}.{reason}"), *count);
             }
         }
-        let by_language = self.by(|(generator, _, language)| (generator.clone(), language.clone()));
-        let table = |rows: &Rows, column: &str| -> Value {
-            let row = |((generator, name), cell): (&(String, String), &Cell)| {
-                json!({"generator": generator, column: name, "asked": cell.asked(),
-                       "kept": cell.kept, "rejected": cell.rejected})
-            };
-            rows.iter().map(row).collect()
-        };
-        let tables = [
-            ("generators_by_type", table(&by_type, "type")),
-            ("generators_by_language", table(&by_language, "language")),
-        ];
-        for (name, table) in tables {
-            manifest.tables.insert(name.to_owned(), table);
+        for (name, table) in [
+            ("generators_by_type", self.by_type()),
+            ("generators_by_language", self.by("language", 2)),
+            ("rejections", self.rejections()),
+        ] {
+            manifest.tables.insert(name.to_owned(), table.to_json());
         }
     }
 
     /// The table for people: kept rows by generator and type, then why others were not kept.
     #[must_use]
     pub fn show(&self) -> String {
-        let mut text = format!(
-            "{:<20} {:<20} {:>9} {:>9} {:>7}  rejected\n",
-            "generator", "type", "asked", "kept", "share"
-        );
-        let rows = self.by(|(generator, kind, _)| (generator.clone(), kind.clone()));
-        for ((generator, kind), cell) in &rows {
-            let asked = cell.asked();
-            let share = 100.0 * cell.kept as f64 / asked.max(1) as f64;
-            let mut reasons: Vec<_> = cell.rejected.iter().collect();
-            reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), (*reason).clone()));
-            let reasons: Vec<String> = reasons
-                .iter()
-                .map(|(reason, count)| format!("{reason} {count}"))
-                .collect();
+        let mut text = self.by_type().to_text();
+        if self.panicked > 0 {
             // Writing into a string cannot fail.
             let _ = writeln!(
                 text,
-                "{generator:<20} {kind:<20} {asked:>9} {:>9} {share:>6.1}%  {}",
-                cell.kept,
-                reasons.join(", ")
+                "\n{} contexts have no rows because of a mistake in this program, which is told above",
+                self.panicked
             );
         }
         text
     }
-}
 
-type Rows = BTreeMap<(String, String), Cell>;
+    fn by_type(&self) -> Table {
+        self.by("type", 1)
+    }
+
+    /// By generator and one more part of the key.
+    fn by(&self, column: &'static str, at: usize) -> Table {
+        let mut cells: BTreeMap<[&str; 2], Cell> = BTreeMap::new();
+        for (key, cell) in &self.cells {
+            cells.entry([&key[0], &key[at]]).or_default().add(cell);
+        }
+        let columns = [
+            "generator",
+            column,
+            "candidates",
+            "replies",
+            "kept",
+            "rejected",
+        ];
+        let mut table = Table::new(format!("Candidates by generator and {column}"), &columns);
+        for ([generator, name], cell) in cells {
+            let kept = Share {
+                part: cell.kept,
+                of: cell.replies,
+            };
+            table.row([
+                generator.into(),
+                name.into(),
+                cell.candidates().into(),
+                cell.replies.into(),
+                Shown::Part(kept),
+                cell.reasons().into(),
+            ]);
+        }
+        table
+    }
+
+    fn rejections(&self) -> Table {
+        let columns = ["generator", "type", "language", "reason", "candidates"];
+        let mut table = Table::new("Candidates that were not kept", &columns);
+        for ([generator, kind, language], cell) in &self.cells {
+            for (reason, count) in &cell.rejected {
+                let key = [generator, kind, language, reason];
+                let mut row: Vec<Shown> = key.map(|part| part.clone().into()).into();
+                row.push((*count).into());
+                table.row(row);
+            }
+        }
+        table
+    }
+}

@@ -15,6 +15,15 @@ use crate::panel::{Member, Question};
 use crate::prompt::Prompt;
 use crate::rows::HallucinationType;
 
+/// The teacher's prompt out of a folder, or the one that is compiled in.
+///
+/// # Errors
+/// As [`Prompt::load`].
+pub(super) fn prompt(folder: Option<&Path>) -> Result<Prompt> {
+    let text = include_str!("../../../prompts/generate/teacher.toml");
+    Prompt::load(folder, "generate/teacher", text, PLACES)
+}
+
 /// A member that is asked for similar variants. Its rows have the type `similar`.
 pub struct Teacher {
     name: String,
@@ -27,25 +36,22 @@ pub struct Teacher {
 
 impl Teacher {
     /// A teacher that asks `member` for `variants` variants (FGit: 3, at temperature 0.8).
-    ///
-    /// # Errors
-    /// As [`Prompt::load`].
+    #[must_use]
     pub fn new(
         member: Arc<dyn Member>,
-        prompts: Option<&Path>,
+        prompt: Prompt,
         asking: Asking,
         variants: usize,
         similarity: Arc<dyn Similarity>,
-    ) -> Result<Self> {
-        let text = include_str!("../../../prompts/generate/teacher.toml");
-        Ok(Self {
+    ) -> Self {
+        Self {
             name: format!("teacher:{}", member.name()),
             member,
-            prompt: Prompt::load(prompts, "generate/teacher", text, PLACES)?,
+            prompt,
             asking,
             variants,
             similarity,
-        })
+        }
     }
 
     async fn best(&self, scene: &Scene, question: &Question) -> Result<Proposal, Refusal> {
@@ -198,7 +204,7 @@ mod tests {
             max_tokens: 100,
             side_bytes: 1000,
         };
-        let teacher = Teacher::new(Arc::new(Says(says)), None, asking, 3, measure)?;
+        let teacher = Teacher::new(Arc::new(Says(says)), prompt(None)?, asking, 3, measure);
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let scene = scene();
         let outcomes = runtime.block_on(teacher.propose(&scene, &[]))?;

@@ -10,9 +10,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use truefill_syntax::{Draw, HoleKind, Language, is_common_name};
 
+use crate::dedup::words;
 use crate::rows::{Context, RowError, RowReader};
 
 /// Names of each kind that are kept of a repository.
@@ -94,13 +94,19 @@ impl Words {
     }
 }
 
-/// The vocabularies of all repositories.
+/// The vocabularies of all repositories; without any where it is its own default.
 #[derive(Debug)]
 pub struct Vocabulary {
     repositories: HashMap<u64, Words>,
     languages: BTreeMap<Language, Words>,
     known: Filter,
     nothing: Words,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self::new(0)
+    }
 }
 
 impl Vocabulary {
@@ -187,13 +193,7 @@ impl Filter {
     }
 
     fn places(&self, repo: u64, word: &str) -> [usize; MARKS] {
-        // FNV-1a: this is asked for every word of the corpus.
-        let hash = word
-            .bytes()
-            .fold(repo ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-            });
-        let mut draw = Draw::new(hash);
+        let mut draw = Draw::new(repo ^ hash(word));
         [(); MARKS].map(|()| draw.below(self.bits.len() * 64))
     }
 
@@ -212,10 +212,7 @@ impl Filter {
 }
 
 fn hash(text: &str) -> u64 {
-    let digest = Sha256::digest(text.as_bytes());
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&digest[..8]);
-    u64::from_le_bytes(bytes)
+    words::hash(text.as_bytes())
 }
 
 /// The words of a text that could be names, with their places.

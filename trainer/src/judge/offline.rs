@@ -148,10 +148,10 @@ impl Offline {
     fn score(&mut self, (context, negatives): &Hole<'_>) -> Result<Vec<Vec<Margin>>> {
         let mut rows = vec![Vec::new(); negatives.len()];
         for scorer in &mut self.scorers {
-            let golden = scorer.score(&context.prefix, &context.golden, &context.suffix)?;
+            let around = |middle| [&*context.prefix, middle, &*context.suffix];
+            let golden = scorer.score(&context.path, around(&context.golden))?;
             for (negative, row) in negatives.iter().zip(&mut rows) {
-                let rejected =
-                    scorer.score(&context.prefix, &negative.rejected, &context.suffix)?;
+                let rejected = scorer.score(&context.path, around(&negative.rejected))?;
                 if let (Some(golden), Some(rejected)) = (golden, rejected) {
                     row.push(Margin {
                         scorer: scorer.name().to_owned(),

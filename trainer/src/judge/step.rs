@@ -11,6 +11,7 @@ use super::prompt::Prompts;
 use super::sources::Sources;
 use super::tally::Tally;
 use super::{Args, JudgeRecipe, Who};
+use crate::checkpoint;
 use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, stable_hash};
 use crate::panel::{Books, Member, Roll};
 use crate::progress::Progress;
@@ -76,14 +77,15 @@ fn offline(args: &Args, recipe: &JudgeRecipe, who: &[Who]) -> Result<Offline> {
     Offline::new(&args.out, sources, scorers)
 }
 
-/// Hashes what is read: the rows, and the scorers' checkpoints where they are files.
+/// Hashes what is read: the rows, and the scorers' checkpoints.
 fn inputs(args: &Args, recipe: &JudgeRecipe, who: &[Who], manifest: &mut Manifest) -> Result<()> {
     let rows = [&args.contexts, &args.negatives];
-    let scorers = recipe.scorer.iter().map(|scorer| &scorer.model);
-    let scorers = scorers.filter(|path| who.contains(&Who::Likelihood) && path.is_file());
-    for path in rows.into_iter().chain(scorers) {
+    for path in rows {
         manifest.inputs.push(Input::of(path)?);
     }
+    let scorers = recipe.scorer.iter().map(|scorer| &*scorer.model);
+    let scorers = scorers.filter(|_| who.contains(&Who::Likelihood));
+    manifest.inputs.extend(checkpoint::inputs(scorers)?);
     Ok(())
 }
 
@@ -168,7 +170,7 @@ impl Step<'_> {
             manifest.tables.insert("prompts".to_owned(), rows);
         }
         manifest.write_beside(&args.out)?;
-        let problem = self.panel.roll.problem();
+        let problem = self.panel.roll.not_whole();
         Ok(Judged { tables, problem })
     }
 }

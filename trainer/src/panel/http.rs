@@ -9,11 +9,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use truefill_journal::redact;
-use truefill_remote::api::{
-    self, ApiError, ChatRequest, Client, EndpointConfig, Ledger, SystemTiming, Timing,
-};
+use truefill_remote::api::{ApiError, Client, EndpointConfig, Ledger, SystemTiming, Timing};
 
-use super::{Answer, AskError, Finish, Member, Question, Reply};
+use super::{Answer, AskError, Member, Question};
 use crate::recipe;
 use crate::usage::Usage;
 
@@ -100,24 +98,16 @@ impl HttpMember {
     }
 }
 
-/// A question as the client takes it. Every question to an API is made here, so this is where what
-/// holds a secret stays: what is sent cannot be taken back.
+/// Keeps back what holds a secret. All code on its way to an API passes here, since what is sent
+/// cannot be taken back.
 ///
 /// # Errors
 /// [`AskError::Secret`].
-pub fn request_of(question: &Question) -> Result<ChatRequest, AskError> {
-    if redact::holds_secret(&question.user) {
-        return Err(AskError::Secret);
+pub fn keep_secrets<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), AskError> {
+    match texts.into_iter().any(redact::holds_secret) {
+        true => Err(AskError::Secret),
+        false => Ok(()),
     }
-    Ok(ChatRequest {
-        subject: question.subject.clone(),
-        prompt_version: question.prompt_version.clone(),
-        system: question.system.clone(),
-        user: question.user.clone(),
-        temperature: question.temperature,
-        seed: question.seed,
-        max_tokens: question.max_tokens,
-    })
 }
 
 impl Member for HttpMember {
@@ -127,18 +117,8 @@ impl Member for HttpMember {
 
     fn ask<'a>(&'a self, question: &'a Question) -> Answer<'a> {
         Box::pin(async move {
-            let reply = self.client.chat(&request_of(question)?).await;
-            let reply = reply.map_err(ask_error)?;
-            Ok(Reply {
-                text: reply.text,
-                finish: match reply.finish {
-                    api::Finish::Stop => Finish::Stop,
-                    api::Finish::Length => Finish::Length,
-                    api::Finish::Blocked => Finish::Blocked,
-                },
-                input_tokens: reply.input_tokens,
-                output_tokens: reply.output_tokens,
-            })
+            keep_secrets([&*question.user])?;
+            self.client.chat(question).await.map_err(ask_error)
         })
     }
 }
@@ -198,17 +178,11 @@ mod tests {
 
     #[test]
     fn what_holds_a_secret_is_not_sent() {
-        let mut question = Question {
-            subject: "c/0".into(),
-            prompt_version: "v".into(),
-            system: "s".into(),
-            user: "key = load()".into(),
-            temperature: 0.0,
-            seed: None,
-            max_tokens: 1,
-        };
-        assert!(request_of(&question).is_ok());
-        question.user = format!("key = 'AKIA{}'", "Z7QK2M4XW9PL3RTB");
-        assert_eq!(request_of(&question), Err(AskError::Secret));
+        let secret = format!("key = 'AKIA{}'", "Z7QK2M4XW9PL3RTB");
+        assert_eq!(keep_secrets(["key = load()"]), Ok(()));
+        assert_eq!(
+            keep_secrets(["key = load()", &secret]),
+            Err(AskError::Secret)
+        );
     }
 }

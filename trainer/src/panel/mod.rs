@@ -9,54 +9,9 @@ mod roll;
 
 use std::pin::Pin;
 
-use serde::{Deserialize, Serialize};
-
 pub use open::{Books, ledger_beside, open};
 pub use roll::{Heard, Roll};
-
-/// One question to one model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// What is asked about, as it stands in files and logs: `<row id>/<sample>`.
-    pub subject: String,
-    /// Version of the prompt.
-    pub prompt_version: String,
-    /// Instructions.
-    pub system: String,
-    /// What the instructions are applied to.
-    pub user: String,
-    /// 0 is greedy.
-    pub temperature: f32,
-    /// For models that take one.
-    pub seed: Option<u64>,
-    /// Tokens of the reply at most.
-    pub max_tokens: u32,
-}
-
-/// What a model said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reply {
-    /// Its text.
-    pub text: String,
-    /// Why it ended.
-    pub finish: Finish,
-    /// Tokens of the question, as the server counts them.
-    pub input_tokens: u64,
-    /// Tokens of the reply.
-    pub output_tokens: u64,
-}
-
-/// Why a reply ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finish {
-    /// The model had said everything.
-    Stop,
-    /// The limit of tokens.
-    Length,
-    /// A content filter: the text is not an answer.
-    Blocked,
-}
+pub use truefill_remote::api::{ChatReply as Reply, ChatRequest as Question, Finish};
 
 /// Why there is no reply. What may succeed in another run is not kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

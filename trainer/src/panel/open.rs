@@ -7,7 +7,7 @@ use serde_json::json;
 use truefill_remote::api::{Ledger, money};
 
 use super::http::{HttpMember, Members};
-use crate::rows::Manifest;
+use crate::rows::{Manifest, beside};
 use crate::usage::Usage;
 
 /// What a step's members are and what they were paid: for progress and for the manifest.
@@ -59,6 +59,11 @@ pub fn open(
     ledger: &Path,
     budget: Option<f64>,
 ) -> Result<(Vec<HttpMember>, Books)> {
+    if let Some(budget) = budget.filter(|budget| budget.is_nan() || *budget < 0.0) {
+        return Err(Usage::error(format!(
+            "expected a `budget` of 0 or more, found {budget}"
+        )));
+    }
     let mut endpoints = Members::new();
     for name in names {
         let config = members.get(name).ok_or_else(|| unknown(members, name))?;
@@ -75,9 +80,7 @@ pub fn open(
 /// The ledger of an output, where none is named.
 #[must_use]
 pub fn ledger_beside(out: &Path) -> PathBuf {
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let stem = name.split('.').next().unwrap_or_default();
-    out.with_file_name(format!("{stem}.ledger.db"))
+    beside(out, "ledger.db")
 }
 
 fn unknown(members: &Members, name: &str) -> anyhow::Error {
@@ -89,4 +92,21 @@ fn unknown(members: &Members, name: &str) -> anyhow::Error {
     Usage::error(format!(
         "expected a member of the recipe ({known}), found `{name}`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_below_nothing_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = folder.path().join("ledger.db");
+        for budget in [-1.0, f64::NAN] {
+            let opened = open(&Members::new(), &[], &ledger, Some(budget));
+            let error = opened.err().expect("refused");
+            assert!(error.is::<Usage>() && error.to_string().contains("`budget`"));
+        }
+        assert!(open(&Members::new(), &[], &ledger, Some(0.0)).is_ok());
+    }
 }

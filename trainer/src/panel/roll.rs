@@ -39,7 +39,8 @@ impl Heard {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roll {
     answered: BTreeSet<String>,
-    failed: BTreeMap<String, String>,
+    /// How often a member failed, and why it did first.
+    failed: BTreeMap<String, (u64, String)>,
     stopped: BTreeMap<String, String>,
     left_out: u64,
     broke: u64,
@@ -60,8 +61,8 @@ impl Roll {
             }
             Heard::Nothing => {}
             Heard::Failed(why) => {
-                let first = self.failed.entry(member.to_owned());
-                first.or_insert_with(|| why.clone());
+                let failed = self.failed.entry(member.to_owned());
+                failed.or_insert_with(|| (0, why.clone())).0 += 1;
             }
             Heard::Budget => self.broke += 1,
             Heard::Stopped(why) if self.answered.contains(member) => {
@@ -81,13 +82,33 @@ impl Roll {
     #[must_use]
     pub fn failures(&self) -> String {
         let failures = self.failed.iter();
-        let failures = failures.map(|(member, why)| format!("`{member}`: {why}"));
+        let failures = failures.map(|(member, (_, why))| format!("`{member}`: {why}"));
         failures.collect::<Vec<_>>().join("; ")
     }
 
-    /// What has to be told of a step that is not whole.
+    /// What has to be told of a step in which somebody answered nothing, or takes no further
+    /// questions.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
+        told(self.ended())
+    }
+
+    /// What has to be told at the end of a step that is not whole: that, and questions without an
+    /// answer.
+    #[must_use]
+    pub fn not_whole(&self) -> Option<String> {
+        let mut problems = self.ended();
+        for (member, (count, why)) in &self.failed {
+            if self.answered.contains(member) {
+                problems.push(format!(
+                    "`{member}` gave no answer to {count} questions, the first time because: {why}"
+                ));
+            }
+        }
+        told(problems)
+    }
+
+    fn ended(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.broke > 0 {
             problems.push(format!(
@@ -95,7 +116,7 @@ impl Roll {
                 self.broke
             ));
         }
-        for (member, why) in &self.failed {
+        for (member, (_, why)) in &self.failed {
             if !self.answered.contains(member) && !self.stopped.contains_key(member) {
                 problems.push(format!("`{member}` answered nothing: {why}"));
             }
@@ -106,13 +127,17 @@ impl Roll {
         if self.left_out > 0 {
             problems.push(format!("{} questions were left out", self.left_out));
         }
-        (!problems.is_empty()).then(|| {
-            format!(
-                "{}. What was answered is written, and kept: the same command goes on where it stopped",
-                problems.join("; ")
-            )
-        })
+        problems
     }
+}
+
+fn told(problems: Vec<String>) -> Option<String> {
+    (!problems.is_empty()).then(|| {
+        format!(
+            "{}. What was answered is written, and kept: the same command goes on where it stopped",
+            problems.join("; ")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -142,10 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn who_answered_nothing_is_a_problem_and_who_failed_at_times_is_not() {
+    fn who_answered_nothing_is_a_problem_and_who_failed_at_times_leaves_questions_open() {
         let mut roll = Roll::default();
         for why in ["no connection", "too slow"] {
-            roll.hear("a", &Heard::Failed(why.into())).expect("heard");
+            let failed = Heard::of(&Err(AskError::Failed(why.into())));
+            roll.hear("a", &failed).expect("heard");
         }
         let problem = roll.problem().expect("a problem");
         assert!(
@@ -155,5 +181,8 @@ mod tests {
         roll.hear("a", &Heard::Answer).expect("heard");
         assert_eq!(roll.problem(), None);
         assert_eq!(roll.failures(), "`a`: no connection");
+        let told = roll.not_whole().expect("a problem");
+        let open = "`a` gave no answer to 2 questions, the first time because: no connection";
+        assert!(told.contains(open), "{told}");
     }
 }

@@ -271,11 +271,6 @@ impl<T: Serialize> RowWriter<T> {
         Ok(())
     }
 
-    /// Rows so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// Brings everything to the disk and gives the file its name.
     ///
     /// # Errors

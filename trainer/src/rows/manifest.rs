@@ -56,12 +56,9 @@ impl Manifest {
         *self.counts.entry(name.into()).or_default() += more;
     }
 
-    /// Where the manifest of an output stands: `contexts.jsonl` has `contexts.jsonl.manifest.json`. The
-    /// whole name counts: `a.python.jsonl` and `a.rust.jsonl` are two outputs.
+    /// Where the manifest of an output stands: `contexts.jsonl` has `contexts.jsonl.manifest.json`.
     pub fn path_for(output: &Path) -> PathBuf {
-        let mut name = output.file_name().unwrap_or_default().to_owned();
-        name.push(".manifest.json");
-        output.with_file_name(name)
+        beside(output, "manifest.json")
     }
 
     /// Writes it beside `output`.
@@ -77,6 +74,16 @@ impl Manifest {
     }
 }
 
+/// `<output>.<what>`: where a step keeps what belongs to an output. The whole name counts:
+/// `a.python.jsonl` and `a.rust.jsonl` are two outputs.
+#[must_use]
+pub fn beside(output: &Path, what: &str) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(what);
+    output.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +96,19 @@ mod tests {
             ("curated", "curated.manifest.json"),
         ] {
             assert_eq!(Manifest::path_for(Path::new(output)), Path::new(expected));
+        }
+    }
+
+    /// Two outputs of one folder share no ledger, no samples and no batches.
+    #[test]
+    fn outputs_of_like_names_have_their_own() {
+        for name in ["negatives.gpt.jsonl", "negatives.claude.jsonl", ".x.jsonl"] {
+            let expected = format!("d/{name}.ledger.db");
+            let output = format!("d/{name}");
+            assert_eq!(
+                crate::panel::ledger_beside(Path::new(&output)),
+                Path::new(&expected)
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ mod whole;
 pub use context::{Context, HoleKind, Span};
 pub use curated::{PairRow, SftRow};
 pub use jsonl::{Frame, RowError, RowReader, RowWriter, Written};
-pub use manifest::{Input, Manifest};
+pub use manifest::{Input, Manifest, beside};
 pub use negative::{HallucinationType, Negative, Split};
 pub use score::{Difficulty, Margin, Resolution, Score};
 pub use verdict::{Subject, Verdict, VerdictKind};

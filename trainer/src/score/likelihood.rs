@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::fim::{BoundFormat, Budget, Layout, PromptParts};
+use truefill_model::fim::{BoundFormat, Budget, Layout, PromptParts, SUFFIX_SHARE};
 use truefill_model::kv::KvCache;
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
@@ -20,9 +20,6 @@ const LONGEST_MIDDLE: usize = 512;
 
 /// Tokens whose logits are held at a time; a row of them is a vocabulary long.
 const LOGITS_AT_ONCE: usize = 32;
-
-/// The suffix's part of a prompt, as in serving.
-const SUFFIX_SHARE: f32 = 0.35;
 
 /// A scorer in a recipe: a checkpoint, or one format of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,7 +88,7 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
         let key = (recipe.model.clone(), recipe.device.clone());
         let (decoder, tokenizer) = match models.get(&key) {
             Some(loaded) => loaded.clone(),
-            None => models.entry(key).or_insert(load(recipe)?).clone(),
+            None => models.entry(key).or_insert(load(recipe, recipes)?).clone(),
         };
         let format = bind(recipe, &tokenizer)?;
         scorers.push(Scorer::new(
@@ -104,11 +101,20 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
     Ok(scorers)
 }
 
-fn load(recipe: &ScorerRecipe) -> Result<(Arc<Decoder>, Tokenizer)> {
-    let positions = recipe.context_tokens + LONGEST_MIDDLE + 1;
+fn load(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> Result<(Arc<Decoder>, Tokenizer)> {
     let (model, device) = (&recipe.model, &recipe.device);
+    let positions = positions(recipe, recipes);
     let (decoder, tokenizer) = checkpoint::load(model, device, Precision::Serving, positions)?;
     Ok((Arc::new(decoder), tokenizer))
+}
+
+/// Tokens of the longest sequence that any of `recipes` wants of the checkpoint of `recipe`.
+fn positions(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> usize {
+    let shares =
+        |other: &&ScorerRecipe| (&other.model, &other.device) == (&recipe.model, &recipe.device);
+    let sharing = recipes.iter().filter(shares);
+    let longest = sharing.map(|other| other.context_tokens).max();
+    longest.unwrap_or(recipe.context_tokens) + LONGEST_MIDDLE + 1
 }
 
 fn bind(recipe: &ScorerRecipe, tokenizer: &Tokenizer) -> Result<BoundFormat> {
@@ -154,17 +160,22 @@ impl Scorer {
         &self.name
     }
 
-    /// Scores `middle` between `prefix` and `suffix`. What the prompt has in common with the last
+    /// Scores `middle` between `prefix` and `suffix` in the file `path`. What the prompt has in common with the last
     /// one is not computed again, so all completions of a hole cost one prompt.
     ///
     /// Nothing where the vocabulary cannot spell the middle or it is longer than 512 tokens.
     ///
     /// # Errors
     /// What the model reports, as where its logits are not finite.
-    pub fn score(&mut self, prefix: &str, middle: &str, suffix: &str) -> Result<Option<Scored>> {
+    pub fn score(
+        &mut self,
+        path: &str,
+        [prefix, middle, suffix]: [&str; 3],
+    ) -> Result<Option<Scored>> {
         let parts = PromptParts {
             prefix,
             suffix,
+            path: Some(path),
             ..PromptParts::default()
         };
         let Ok(example) = self.format.render_training(&parts, middle, &self.budget) else {
@@ -268,17 +279,17 @@ mod tests {
             panic!("two")
         };
         let whole = warm
-            .score("a = ", "b + c", "\n")
+            .score("a.py", ["a = ", "b + c", "\n"])
             .expect("computes")
             .expect("scores");
         assert!(whole.log_probability < 0.0 && whole.tokens > 1);
-        warm.score("x y z", "b", "").expect("computes");
+        warm.score("a.py", ["x y z", "b", ""]).expect("computes");
         let again = warm
-            .score("a = ", "b + c", "\n")
+            .score("a.py", ["a = ", "b + c", "\n"])
             .expect("computes")
             .expect("scores");
         let cold = fresh
-            .score("a = ", "b + c", "\n")
+            .score("a.py", ["a = ", "b + c", "\n"])
             .expect("computes")
             .expect("scores");
         for other in [again, cold] {
@@ -288,10 +299,29 @@ mod tests {
             );
         }
         let first = fresh
-            .score("a = ", "b", "")
+            .score("a.py", ["a = ", "b", ""])
             .expect("computes")
             .expect("scores");
         assert!(first.log_probability > whole.log_probability);
+    }
+
+    /// Whatever the order of the tables, a checkpoint has room for the longest that uses it.
+    #[test]
+    fn a_checkpoint_is_loaded_for_all_that_share_it() {
+        let [short, long, other] = [16, 400, 900].map(|context_tokens| ScorerRecipe {
+            context_tokens,
+            ..recipe("a", None)
+        });
+        let other = ScorerRecipe {
+            model: "other.gguf".into(),
+            ..other
+        };
+        let recipes = [short, other, long];
+        let room = recipes.each_ref().map(|recipe| positions(recipe, &recipes));
+        assert_eq!(
+            room,
+            [400, 900, 400].map(|tokens| tokens + LONGEST_MIDDLE + 1)
+        );
     }
 
     #[test]

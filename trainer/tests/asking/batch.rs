@@ -14,6 +14,10 @@ struct Office {
     inputs: Vec<String>,
     failing: usize,
     singly: usize,
+    /// No batch is done before so many were uploaded.
+    together: usize,
+    /// Looks at a batch that is not done.
+    waiting: usize,
 }
 
 type Shared = Arc<Mutex<Office>>;
@@ -47,6 +51,10 @@ fn serve(office: &mut Office, seen: &Seen) -> Vec<crate::support::Step> {
     };
     if let Some(number) = number("GET /v1/batches/batch-") {
         let id = format!("batch-{number}");
+        if office.inputs.len() < office.together && office.waiting < 300 {
+            office.waiting += 1;
+            return answer(json!({"id": id, "status": "in_progress"}));
+        }
         return answer(match number < office.failing {
             true => json!({"id": id, "status": "failed",
                            "errors": {"data": [{"message": "queue full"}]}}),
@@ -94,6 +102,32 @@ async fn a_batch_gives_the_rows_that_single_questions_give() {
     assert!(other.run(Step::Generate).status.success());
     assert!(bench.read("out.jsonl") == other.read("out.jsonl"));
     assert_eq!(office.lock().unwrap().singly, 41);
+}
+
+/// A batch takes up to a day: members' batches run at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_batches_of_members_are_waited_for_together() {
+    let (office, server) = office(0).await;
+    office.lock().unwrap().together = 2;
+    let keys = KEYS.replace("['mock']", "['mock', 'other']");
+    let other = format!(
+        "[members.other]\nurl = '{}'\nprotocol = 'openai-chat'\nmodel = 'o'\n",
+        server.url
+    );
+    let other = other + &KEYS[..KEYS.find("[generate]").unwrap()];
+    let keys = keys.replace("[generate]", &format!("{other}[generate]"));
+    let bench = Bench::new(5, &server.url, &keys);
+    let ran = bench.run_with(Step::Generate, &RUN);
+    assert!(ran.status.success(), "{}", told(&ran));
+    let office = office.lock().unwrap();
+    assert_eq!(office.inputs.len(), 2);
+    assert!(office.waiting < 300, "the second member had to wait");
+    // What the batches were paid stands beside the bar.
+    let spent = bench.manifest()["tables"]["ledger"]["spent"]
+        .as_u64()
+        .unwrap();
+    let shown = format!("spent {:.4}", spent as f64 / 1e9);
+    assert!(told(&ran).contains(&shown), "{shown}: {}", told(&ran));
 }
 
 #[tokio::test(flavor = "multi_thread")]

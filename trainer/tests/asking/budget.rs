@@ -10,11 +10,12 @@ use crate::support::{Server, reply};
 const CONTEXTS: usize = 60;
 
 /// An answer costs 110 millionths, and can cost 400 and one for each byte of the question.
+/// Eight contexts at a time: the first is among the first that are answered, however busy the machine.
 fn keys(budget: Option<f64>) -> String {
     let budget = budget.map_or(String::new(), |budget| format!("budget = {budget}\n"));
     format!(
         "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\
-         [generate]\ngenerators = ['mock']\n{budget}[judge]\npanel = ['mock']\nmax_tokens = 400\n{budget}"
+         [generate]\ngenerators = ['mock']\nin_flight = 8\n{budget}[judge]\npanel = ['mock']\nmax_tokens = 400\n{budget}"
     )
 }
 
@@ -104,6 +105,35 @@ async fn a_late_refusal_leaves_what_was_answered_and_an_early_one_no_file() {
     }
 }
 
+/// A server that refuses every question with 400 leaves an empty file: that is not "all went well".
+/// One that is not there is told before anything is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_without_an_answer_are_told_and_a_server_that_is_not_there_ends_the_step() {
+    for step in [Step::Generate, Step::Judge] {
+        let server = Server::start(|number, seen| match number {
+            0 => mock::whole(seen),
+            _ => reply("400 Bad Request", &[], b"too long"),
+        })
+        .await;
+        let bench = Bench::new(5, &server.url, &keys(None));
+        let ran = bench.run(step);
+        assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
+        let failed = server.requests().len() - 1;
+        let sentence = format!("`mock` gave no answer to {failed} questions");
+        assert!(told(&ran).contains(&sentence), "{}", told(&ran));
+        assert!(bench.path("out.jsonl").exists(), "{step:?}");
+
+        // Port 1 is nobody's.
+        let bench = Bench::new(50, "http://127.0.0.1:1", &keys(None));
+        bench.retry(1);
+        let ran = bench.run(step);
+        assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
+        assert!(told(&ran).contains("is it running"), "{}", told(&ran));
+        assert!(told(&ran).contains("nothing was written"), "{}", told(&ran));
+        assert!(!bench.path("out.jsonl").exists(), "{step:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_needs_prices_and_recipes_are_read_strictly() {
     let whole = "[generate]\ngenerators = ['mock']\n[judge]\npanel = ['mock']\n";
@@ -166,21 +196,5 @@ async fn the_manifest_says_who_was_asked_with_what_and_for_how_much() {
             line.contains("4 of 4") && line.contains("spent 0.0"),
             "{line}"
         );
-    }
-}
-
-#[test]
-fn a_server_that_is_not_there_is_told() {
-    for step in [Step::Generate, Step::Judge] {
-        let bench = Bench::new(3, "http://127.0.0.1:9", &keys(None));
-        let recipe = String::from_utf8(bench.read("recipe.toml")).unwrap();
-        let recipe = recipe.replace("retries = 20", "retries = 0");
-        std::fs::write(bench.path("recipe.toml"), recipe).unwrap();
-        let ran = bench.run(step);
-        let told = told(&ran);
-        assert_eq!(ran.status.code(), Some(1), "{told}");
-        assert!(told.contains("`mock` answered nothing: "), "{told}");
-        assert!(told.contains("is it running?"), "{told}");
-        assert!(bench.path("out.jsonl").exists());
     }
 }

@@ -14,3 +14,4 @@ mod killed;
 mod mock;
 mod process;
 mod selector;
+mod teacher;

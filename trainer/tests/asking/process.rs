@@ -37,6 +37,13 @@ impl Bench {
         std::fs::write(self.path("recipe.toml"), text).unwrap();
     }
 
+    /// Gives up a question after so many further attempts.
+    pub fn retry(&self, retries: usize) {
+        let text = String::from_utf8(self.read("recipe.toml")).unwrap();
+        let text = text.replace("retries = 20", &format!("retries = {retries}"));
+        std::fs::write(self.path("recipe.toml"), text).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
@@ -99,7 +106,7 @@ impl Bench {
 
     /// Attempts that the ledger says were under way.
     pub fn under_way(&self) -> usize {
-        let database = rusqlite::Connection::open(self.path("out.ledger.db")).unwrap();
+        let database = rusqlite::Connection::open(self.path("out.jsonl.ledger.db")).unwrap();
         let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
         usize::try_from(count.unwrap_or(0_i64)).unwrap()
     }

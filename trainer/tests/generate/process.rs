@@ -128,3 +128,37 @@ fn errors_say_what_to_do() {
         assert!(!folder.join("o.jsonl").exists());
     }
 }
+
+/// The checkpoint stands in the manifest once, whatever asks for it, and its samples are kept.
+#[test]
+fn a_checkpoint_is_sampled_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    corpus::write(&folder.join("contexts.jsonl"), 1);
+    let models =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/model/tests/data/parity/gguf");
+    let recipe = format!(
+        "[generate]\ngenerators = ['local']\ntypes = ['method']\n[generate.local]\nmodel = '{}'\n\
+         format = 'causal'\ndevice = 'cpu'\nsamples = 1\nwindow_tokens = 48\nmax_tokens = 4\n",
+        models.join("llama-f32.gguf").display()
+    );
+    std::fs::write(folder.join("recipe.toml"), recipe).unwrap();
+    let args = [
+        "generate",
+        "contexts.jsonl",
+        "--out",
+        "o.jsonl",
+        "--recipe",
+        "recipe.toml",
+    ];
+    let ran = run(folder, &args);
+    assert!(ran.status.success(), "{ran:?}");
+    let manifest = std::fs::read(folder.join("o.jsonl.manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let inputs = manifest["inputs"].as_array().unwrap();
+    let of_model = |input: &&Value| input["path"].as_str().unwrap().ends_with("llama-f32.gguf");
+    assert_eq!(inputs.iter().filter(of_model).count(), 1, "{inputs:?}");
+    let samples = std::fs::read_to_string(folder.join("o.jsonl.samples.jsonl")).unwrap();
+    let contexts = manifest["counts"]["contexts"].as_u64().unwrap();
+    assert_eq!(samples.lines().count() as u64, contexts);
+}

@@ -45,6 +45,10 @@ pub struct ContextChunk {
     pub text: String,
 }
 
+/// The suffix's share of a prompt where nobody says otherwise: what is made or scored for training has
+/// the prompts that are served.
+pub const SUFFIX_SHARE: f32 = 0.25;
+
 /// How many tokens a prompt may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {

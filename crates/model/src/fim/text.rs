@@ -66,8 +66,9 @@ impl FimFormat {
         texts
     }
 
-    /// What a server takes for control tokens where it stands in text.
-    fn control_texts(&self) -> impl Iterator<Item = &str> {
+    /// What a tokenizer takes for control tokens where it stands in text: sentinels, and what begins
+    /// and ends a text.
+    pub fn control_texts(&self) -> impl Iterator<Item = &str> {
         let ends = self.end.iter().map(String::as_str);
         let stops = self.stop.iter().chain(&self.begin).map(String::as_str);
         ends.chain(self.context_sentinels())

@@ -1,5 +1,6 @@
 //! From one question to its answer: looked up, reserved, sent, sent again, settled.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -10,7 +11,7 @@ use super::counters::{Counters, InFlight};
 use super::error::{ApiError, Failure};
 use super::ledger::{Begun, Intent, Outcome};
 use super::protocol::Usage;
-use super::transport::{Failed, is_blocked, is_final_refusal};
+use super::transport::Failed;
 use super::{Nanos, cost};
 
 /// Bytes of code that make a token, about; for rates and for servers that do not count.
@@ -41,6 +42,8 @@ pub(super) enum Stop {
     Refused(u16, String),
     /// A wait that is too long.
     Wait(Duration),
+    /// Nobody answered, ever: attempts of the question that found out, and how the last one ended.
+    Unreachable(usize, Failure),
 }
 
 /// What came of one attempt.
@@ -102,6 +105,10 @@ impl Inner {
             };
             let delay = delays.next().filter(|_| failure.is_transient());
             let Some(delay) = delay else {
+                if matches!(failure, Failure::Unreachable(_)) && !self.is_reached() {
+                    self.stop(Stop::Unreachable(attempts, failure.clone()));
+                    self.refuse_if_stopped()?;
+                }
                 return Err(self.failed(attempts, failure));
             };
             tracing::debug!(host = self.transport.host(), %failure, "asking again");
@@ -111,16 +118,20 @@ impl Inner {
     }
 
     async fn attempt(&self, call: &Call, parse: Parse<'_>, again: bool) -> Result<Step, ApiError> {
+        // What is never sent does not wait for its turn either.
+        self.refuse_if_stopped()?;
+        let broke = |left| ApiError::Budget {
+            needed: call.intent.reserve,
+            left,
+        };
+        if let Some(left) = self.ledger.lacks(&call.intent).await? {
+            return Err(broke(left));
+        }
         self.limiter.admit(call.tokens, &*self.timing).await;
         self.refuse_if_stopped()?;
         let open = match self.ledger.begin(call.intent.clone()).await? {
             Begun::Kept(kept) => return Ok(Step::Answer(kept.reply)),
-            Begun::Broke { left } => {
-                return Err(ApiError::Budget {
-                    needed: call.intent.reserve,
-                    left,
-                });
-            }
+            Begun::Broke { left } => return Err(broke(left)),
             Begun::Open(open) => open,
         };
         let counters = self.ledger.counters();
@@ -130,6 +141,7 @@ impl Inner {
             let _under_way = InFlight::begin(counters);
             self.transport.send(self.post(call)).await
         };
+        self.reached(sent.as_ref().err().map(|failed| &failed.failure));
         let understood = sent.and_then(|body| {
             parse(&body).map_err(|problem| Failed::from(Failure::Malformed(problem)))
         });
@@ -160,10 +172,10 @@ impl Inner {
 
     /// What follows from a failed attempt.
     fn after(&self, failed: Failed) -> Result<Step, ApiError> {
-        if is_blocked(&failed.failure) {
+        if failed.is_blocked() {
             return Ok(Step::Blocked);
         }
-        if is_final_refusal(&failed.failure)
+        if failed.is_final()
             && let Failure::Status { status, excerpt } = &failed.failure
         {
             self.stop(Stop::Refused(*status, excerpt.clone()));
@@ -197,6 +209,22 @@ impl Inner {
                 excerpt: excerpt.clone(),
             }),
             Some(Stop::Wait(wait)) => Err(ApiError::Wait { host, wait: *wait }),
+            Some(Stop::Unreachable(attempts, last)) => Err(ApiError::Unreachable {
+                host,
+                attempts: *attempts,
+                last: last.clone(),
+            }),
+        }
+    }
+
+    /// Whether anything ever came from the server.
+    fn is_reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
+    }
+
+    fn reached(&self, failure: Option<&Failure>) {
+        if !matches!(failure, Some(Failure::Unreachable(_))) {
+            self.reached.store(true, Ordering::Relaxed);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A client for one endpoint.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,8 @@ pub(super) struct Inner {
     pub slots: Semaphore,
     /// Set by the first refusal of the key: everything later is refused here.
     pub stopped: OnceLock<Stop>,
+    /// Anything came from the server.
+    pub reached: AtomicBool,
 }
 
 impl Client {
@@ -118,6 +121,7 @@ impl Client {
             limiter: Limiter::new(config),
             slots: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
             stopped: OnceLock::new(),
+            reached: AtomicBool::new(false),
             config: config.clone(),
             ledger: ledger.clone(),
             timing,

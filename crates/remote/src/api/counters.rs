@@ -51,6 +51,14 @@ impl Counters {
         counter.fetch_add(more, Ordering::Relaxed);
     }
 
+    /// Takes an answer into account: what it cost, and tokens of question and reply.
+    pub(super) fn answered(&self, (cost, input, output): (Nanos, u64, u64)) {
+        Self::add(&self.answered, 1);
+        Self::add(&self.spent, cost);
+        Self::add(&self.input_tokens, input);
+        Self::add(&self.output_tokens, output);
+    }
+
     /// The counts now.
     pub fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -37,6 +37,17 @@ pub enum ApiError {
         /// The wait.
         wait: Duration,
     },
+    /// No attempt of a question reached the server, and none did before: nothing further is sent to
+    /// this endpoint.
+    #[error("{host}: {last} (tried {attempts} times); nothing further is sent there")]
+    Unreachable {
+        /// The host and port.
+        host: String,
+        /// Attempts made.
+        attempts: usize,
+        /// Why the last one failed.
+        last: Failure,
+    },
     /// The budget has no room for the most that the request can cost.
     #[error(
         "the request can cost {:.4} and the budget has {:.4} left; raise it and run again, what was \

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use super::config::{EndpointConfig, Protocol};
@@ -22,6 +23,9 @@ const REFUSAL_LIMIT: usize = 8 << 10;
 /// Bytes a second that an upload makes at least; a slower one is given up.
 const SLOWEST: u64 = 64 << 10;
 
+/// Parts of the codes by which servers say that a content filter refused.
+const FILTERS: &[&str] = &["content_filter", "content_policy", "ResponsibleAIPolicy"];
+
 /// The version of Anthropic's protocol that is spoken.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -37,6 +41,55 @@ pub(super) struct Transport {
 pub(super) struct Failed {
     pub failure: Failure,
     pub retry_after: Option<RetryAfter>,
+    reason: Reason,
+}
+
+/// What a refusal's body says about later requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// A content filter: the question was understood and not answered.
+    Filter,
+    /// An empty account, which is refused with 429 for ever.
+    Quota,
+    /// Nothing that is known.
+    Other,
+}
+
+impl Reason {
+    /// By the codes in an error's body; the message alone may quote the question.
+    fn of(body: &[u8]) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let error = &body["error"];
+        let codes = [&error["code"], &error["type"], &error["innererror"]["code"]];
+        let codes = || codes.iter().filter_map(|code| code.as_str());
+        let message = error["message"].as_str().unwrap_or_default();
+        if codes().any(|code| FILTERS.iter().any(|filter| code.contains(filter)))
+            // Anthropic has no code of its own for it.
+            || message == "Output blocked by content filtering policy"
+        {
+            Self::Filter
+        } else if codes().any(|code| code == "insufficient_quota") {
+            Self::Quota
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl Failed {
+    /// Whether a refusal is of the key, the account, the address or the model: asking again is vain.
+    pub(super) fn is_final(&self) -> bool {
+        let Failure::Status { status, .. } = self.failure else {
+            return false;
+        };
+        matches!(status, 401..=404) || (status == 429 && self.reason == Reason::Quota)
+    }
+
+    /// Whether a refusal is a content filter's.
+    pub(super) fn is_blocked(&self) -> bool {
+        let refused = matches!(self.failure, Failure::Status { status: 400, .. });
+        refused && self.reason == Reason::Filter
+    }
 }
 
 /// The header's value, to be read against the clock.
@@ -53,6 +106,7 @@ impl From<Failure> for Failed {
         Self {
             failure,
             retry_after: None,
+            reason: Reason::Other,
         }
     }
 }
@@ -82,22 +136,13 @@ impl Transport {
 
     /// A request with the key in its header.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut url = self.endpoint.base.clone();
-        // The base was checked to have a path.
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path.split('/'));
+        if self.protocol != Protocol::Anthropic {
+            return self.endpoint.bearing(method, path);
         }
-        let request = self.endpoint.client.request(method, url);
-        if self.protocol == Protocol::Anthropic {
-            let request = request.header("anthropic-version", ANTHROPIC_VERSION);
-            let key = self.endpoint.key.as_ref().and_then(Secret::header);
-            return match key {
-                Some(value) => request.header("x-api-key", value),
-                None => request,
-            };
-        }
-        match self.endpoint.key.as_ref().and_then(Secret::bearer) {
-            Some(bearer) => request.header(AUTHORIZATION, bearer),
+        let request = self.endpoint.request(method, path);
+        let request = request.header("anthropic-version", ANTHROPIC_VERSION);
+        match self.endpoint.key.as_ref().and_then(Secret::header) {
+            Some(value) => request.header("x-api-key", value),
             None => request,
         }
     }
@@ -149,11 +194,12 @@ impl Transport {
             return Ok(response);
         }
         let headers = response.headers().clone();
-        let excerpt = self.refusal(response).await;
+        let body = refusal(response).await;
         Err(Failed {
+            reason: Reason::of(&body),
             failure: Failure::Status {
                 status: status.as_u16(),
-                excerpt,
+                excerpt: self.endpoint.excerpt(&String::from_utf8_lossy(&body)),
             },
             retry_after: Some(RetryAfter(Box::new(headers))),
         })
@@ -169,27 +215,18 @@ impl Transport {
         }
         Ok(body)
     }
+}
 
-    async fn refusal(&self, mut response: Response) -> String {
-        let mut body = Vec::new();
-        while body.len() < REFUSAL_LIMIT
-            && let Ok(Some(chunk)) = response.chunk().await
-        {
-            body.extend_from_slice(&chunk);
-        }
-        body.truncate(REFUSAL_LIMIT);
-        let text = String::from_utf8_lossy(&body);
-        let text = match &self.endpoint.key {
-            Some(key) => key.redact(&text),
-            None => text.into_owned(),
-        };
-        let excerpt = message::excerpt(&text);
-        if excerpt.is_empty() {
-            "no reason given".to_owned()
-        } else {
-            excerpt
-        }
+/// The beginning of a refusal's body.
+async fn refusal(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < REFUSAL_LIMIT
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
     }
+    body.truncate(REFUSAL_LIMIT);
+    body
 }
 
 fn network(error: &reqwest::Error) -> Failure {
@@ -208,27 +245,4 @@ async fn within<T>(
     tokio::time::timeout(limit, work)
         .await
         .map_err(|_| Failed::from(Failure::TimedOut(limit)))?
-}
-
-/// Whether a refusal is of the key, the account, the address or the model: asking again is vain.
-pub(super) fn is_final_refusal(failure: &Failure) -> bool {
-    match failure {
-        Failure::Status { status, excerpt } => {
-            matches!(status, 401..=404)
-                // An empty account answers 429 for ever.
-                || (*status == 429 && excerpt.contains("insufficient_quota"))
-        }
-        _ => false,
-    }
-}
-
-/// Whether a refusal is a content filter's: the question was understood and not answered.
-pub(super) fn is_blocked(failure: &Failure) -> bool {
-    match failure {
-        Failure::Status {
-            status: 400,
-            excerpt,
-        } => excerpt.contains("content_filter") || excerpt.contains("content_policy"),
-        _ => false,
-    }
 }

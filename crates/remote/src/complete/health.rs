@@ -65,7 +65,9 @@ impl CompletionBackend {
 
     async fn get(&self, path: &str) -> Result<Vec<u8>, BackendError> {
         let deadline = Instant::now() + self.limits.first_piece;
-        let response = self.send(self.request(Method::GET, path), deadline).await?;
+        let response = self
+            .send(self.endpoint.bearing(Method::GET, path), deadline)
+            .await?;
         self.body(response, deadline).await
     }
 }

@@ -15,11 +15,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use reqwest::RequestBuilder;
-use reqwest::header::{ACCEPT, AUTHORIZATION};
+use reqwest::header::ACCEPT;
 use sha2::{Digest, Sha256};
 
-use crate::Secret;
 use crate::endpoint::Endpoint;
 use crate::message;
 
@@ -224,25 +222,12 @@ impl CompletionBackend {
         on_piece: OnPiece<'_>,
     ) -> Result<Completed, BackendError> {
         let (path, body) = protocol::body(&self.protocol, request)?;
-        let post = self.request(reqwest::Method::POST, path);
+        let post = self.endpoint.bearing(reqwest::Method::POST, path);
         let post = post.header(ACCEPT, "text/event-stream").json(&body);
         let total = self.limits.total;
         tokio::time::timeout(total, self.run(post, on_piece))
             .await
             .map_err(|_| self.timed_out(Wait::Total, total))?
-    }
-
-    fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
-        let mut url = self.endpoint.base.clone();
-        // The base was checked to have a path.
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path.split('/'));
-        }
-        let request = self.endpoint.client.request(method, url);
-        match self.endpoint.key.as_ref().and_then(Secret::bearer) {
-            Some(bearer) => request.header(AUTHORIZATION, bearer),
-            None => request,
-        }
     }
 
     fn host(&self) -> String {

@@ -121,21 +121,7 @@ impl CompletionBackend {
             }) => text,
             _ => String::from_utf8_lossy(&body).into_owned(),
         };
-        self.excerpt(&text)
-    }
-
-    fn excerpt(&self, text: &str) -> String {
-        let text = self
-            .endpoint
-            .key
-            .as_ref()
-            .map_or_else(|| text.to_owned(), |key| key.redact(text));
-        let excerpt = message::excerpt(&text);
-        if excerpt.is_empty() {
-            "no reason given".to_owned()
-        } else {
-            excerpt
-        }
+        self.endpoint.excerpt(&text)
     }
 
     /// A whole body within the limit.
@@ -187,7 +173,7 @@ impl CompletionBackend {
     pub(super) fn malformed(&self, problem: &str) -> BackendError {
         BackendError::Malformed {
             host: self.host(),
-            problem: self.excerpt(problem),
+            problem: self.endpoint.excerpt(problem),
         }
     }
 }
@@ -245,7 +231,7 @@ impl Receiving<'_> {
         }
         let event = protocol::event(bytes).map_err(|problem| self.backend.malformed(&problem))?;
         if let Some(error) = &event.error {
-            let (host, excerpt) = (self.backend.host(), self.backend.excerpt(error));
+            let (host, excerpt) = (self.backend.host(), self.backend.endpoint.excerpt(error));
             return Err(BackendError::Server { host, excerpt });
         }
         self.ended |= event.finish.is_some();

@@ -149,6 +149,8 @@ async fn a_batch_fills_the_ledger() {
     }
     let totals = ledger.totals().await.unwrap();
     assert_eq!((totals.replies, totals.spent), (2, 30_000));
+    let shown = ledger.counters().snapshot();
+    assert_eq!((shown.answered, shown.spent), (2, 30_000));
     // A second run has nothing to do, and a new file has only what failed.
     let again = client
         .run_batch(&file, Duration::from_secs(60), &mut |_| {})
@@ -160,6 +162,24 @@ async fn a_batch_fills_the_ledger() {
     for number in 0..3 {
         assert_eq!(writer.add(&question(number)).await.unwrap(), number == 2);
     }
+}
+
+/// Question and reply are priced by their bytes then, as where they are asked singly.
+#[tokio::test]
+async fn a_batch_of_a_server_that_does_not_count_is_paid_by_estimate() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let (client, _) = client(&config("http://127.0.0.1:1"), &ledger);
+    let file = written(&client, folder.path()).await;
+    let input = std::fs::read_to_string(&file.path).unwrap();
+    let path = folder.path().join("output.jsonl");
+    std::fs::write(&path, output(&input).replace("usage", "unused")).unwrap();
+    assert_eq!(client.read_batch_output(&path).await.unwrap().kept, 2);
+    // 14 bytes of reply are 5 tokens; a question has more than 90 bytes. A batch costs half.
+    let spent = ledger.totals().await.unwrap().spent;
+    let replies = 2 * 5 * 10_000 / 2;
+    assert!(spent > replies + 2 * 30 * 1_000 / 2, "{spent}");
+    assert!(spent < 2 * replies + file.most, "{spent}");
 }
 
 /// As when the account's queue is full: nothing stays reserved, and the same file makes another.

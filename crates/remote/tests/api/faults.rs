@@ -68,30 +68,6 @@ async fn what_may_pass_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_refused_key_stops_everything_at_once() {
-    for (status, body) in [
-        ("401 Unauthorized", "bad key sk-secret"),
-        ("403 Forbidden", ""),
-        (TOO_MANY, r#"{"error": {"code": "insufficient_quota"}}"#),
-    ] {
-        let server = Server::start(move |_, _| reply(status, &[], body.as_bytes())).await;
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = ledger(folder.path());
-        let mut config = config(&server.url);
-        config.api_key_env = Some("KEY".into());
-        let (client, _) = client(&config, &ledger);
-        for number in 0..3 {
-            let error = client.chat(&question(number)).await.unwrap_err();
-            assert!(matches!(error, ApiError::Refused { .. }), "{error}");
-            assert!(!error.to_string().contains("sk-secret"), "{error}");
-        }
-        assert_eq!(server.requests().len(), 1);
-        let sent = server.requests().remove(0);
-        assert_eq!(sent.header("authorization"), Some("Bearer sk-secret"));
-    }
-}
-
-#[tokio::test]
 async fn what_will_not_pass_is_not_asked_again() {
     let cases: [(Vec<Step>, fn(&Failure) -> bool); 2] = [
         (reply("400 Bad", &[], b"no"), |failure| {
@@ -116,22 +92,6 @@ async fn what_will_not_pass_is_not_asked_again() {
         // A failure is not kept: another run asks again.
         assert_eq!(ledger.totals().await.unwrap().replies, 0);
     }
-}
-
-/// A day's limit: nothing further is sent, and what waits for it is not lost one by one.
-#[tokio::test]
-async fn a_wait_that_is_too_long_stops_everything_at_once() {
-    let server = Server::start(|_, _| reply(TOO_MANY, &[("Retry-After", "86400")], b"")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = ledger(folder.path());
-    let (client, timing) = client(&config(&server.url), &ledger);
-    for number in 0..3 {
-        let error = client.chat(&question(number)).await.unwrap_err();
-        assert!(matches!(error, ApiError::Wait { .. }), "{error}");
-        assert!(error.to_string().contains("longest_wait_s"), "{error}");
-    }
-    assert_eq!(server.requests().len(), 1);
-    assert!(timing.waits().is_empty());
 }
 
 /// `Retry-After: 0`, or a date that is past because this clock is fast, are no leave to hurry.
@@ -164,13 +124,42 @@ async fn a_server_is_never_asked_again_sooner_than_the_own_delay() {
 
 #[tokio::test]
 async fn a_filter_is_no_failure_and_no_answer() {
-    let body = br#"{"error": {"code": "content_filter"}}"#;
-    let server = Server::start(|_, _| reply("400 Bad Request", &[], body)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = ledger(folder.path());
-    let (client, _) = client(&config(&server.url), &ledger);
-    let reply = client.chat(&question(1)).await.unwrap();
-    assert_eq!((reply.finish, reply.text.as_str()), (Finish::Blocked, ""));
+    // As Azure, OpenAI and Anthropic say it.
+    let azure = br#"{"error":{"message":"The response was filtered due to the prompt triggering Azure
+        OpenAI's content management policy. Please modify your prompt and retry. To learn more about our
+        content filtering policies please read our documentation:
+        https://go.microsoft.com/fwlink/?linkid=2198766","type":null,"param":"prompt",
+        "code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation",
+        "content_filter_result":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":
+        {"filtered":true,"detected":true},"self_harm":{"filtered":false,"severity":"safe"}}}}}"#;
+    let azure = String::from_utf8_lossy(azure).replace("\n        ", " ");
+    let openai = r#"{"error": {"code": "content_policy_violation", "message": "Rejected."}}"#;
+    let anthropic = r#"{"type": "error", "error": {"type": "invalid_request_error",
+        "message": "Output blocked by content filtering policy"}}"#;
+    // What quotes the question is not told by what it quotes.
+    let quotes = r#"{"error": {"code": 400, "message": "bad input: `if content_filter:`"}}"#;
+    for (body, blocked) in [
+        (azure.as_str(), true),
+        (openai, true),
+        (anthropic, true),
+        (quotes, false),
+    ] {
+        let body = body.to_owned();
+        let server = Server::start({
+            let body = body.clone();
+            move |_, _| reply("400 Bad Request", &[], body.as_bytes())
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path());
+        let (client, _) = client(&config(&server.url), &ledger);
+        let reply = client.chat(&question(1)).await;
+        let found = reply.as_ref().map(|reply| (reply.finish, &*reply.text));
+        match blocked {
+            true => assert_eq!(found.ok(), Some((Finish::Blocked, "")), "{body}"),
+            false => assert!(found.is_err(), "{body}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod batches;
 mod faults;
 mod killed;
 mod shared;
+mod stops;

@@ -7,7 +7,10 @@ use truefill_syntax::{Draw, Language, Leaf, NameUse};
 
 use super::Made;
 use super::names::Pool;
-use crate::contract::{ARGUMENT_LISTS, Parsed, arguments, arity, is_key, is_plain, takes_anything};
+use crate::contract::{
+    ARGUMENT_LISTS, Parsed, arguments, arity, counts_arguments, is_key, is_plain, takes_anything,
+    walk,
+};
 use crate::generate::generator::{Proposal, Refusal};
 use crate::generate::scene::Scene;
 use crate::generate::vocabulary::Vocabulary;
@@ -163,13 +166,10 @@ fn ways(golden: &Parsed, list: Node<'_>) -> Vec<Way> {
     }
     let plain = given.iter().all(|(node, _)| is_plain(golden, *node));
     if let Some(arity) = arity(golden, list).filter(|_| plain) {
-        let fits = (arity.least..=arity.most).contains(&given.len());
-        // These take what is too much and throw it away.
-        let counted = !matches!(golden.language, Language::Php | Language::JavaScript);
-        ways.extend((fits && counted && given.len() == arity.most).then_some(Way::Extra));
-        ways.extend(
-            (fits && given.len() == arity.least && given.len() > 1).then_some(Way::Missing),
-        );
+        let extra = counts_arguments(golden.language) && arity.takes_no_more(given.len());
+        ways.extend(extra.then_some(Way::Extra));
+        let missing = given.len() > 1 && arity.needs_all(given.len());
+        ways.extend(missing.then_some(Way::Missing));
     }
     ways
 }
@@ -197,9 +197,7 @@ fn keywords<'p>(golden: &'p Parsed, list: Node<'_>) -> Vec<&'p Leaf> {
 fn lists(golden: &Parsed) -> Vec<Node<'_>> {
     let hole = &golden.hole;
     let mut found = Vec::new();
-    let mut cursor = golden.tree.walk();
-    loop {
-        let node = cursor.node();
+    walk(&golden.tree, |node| {
         let touches = node.start_byte() <= hole.end && node.end_byte() >= hole.start;
         if touches && ARGUMENT_LISTS.contains(&node.kind()) && !node.has_error() {
             let inside = node.start_byte() >= hole.start && node.end_byte() <= hole.end;
@@ -208,15 +206,9 @@ fn lists(golden: &Parsed) -> Vec<Node<'_>> {
                 found.push(node);
             }
         }
-        if touches && cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return found;
-            }
-        }
-    }
+        touches
+    });
+    found
 }
 
 /// A call that is changed.

@@ -100,8 +100,10 @@ fn other_text(
         }
     }
     let mut start = begin(&path[..end], is_part);
-    if is_version(&path[start..end]) && start > 1 {
-        end = start - 1;
+    if is_version(&path[start..end])
+        && let Some((link, _)) = path[..start].char_indices().next_back()
+    {
+        end = link;
         start = begin(&path[..end], is_part);
     }
     let part = &path[start..end];
@@ -145,5 +147,32 @@ fn module_style(language: Language, path: &str, part: &str) -> Option<Style> {
         }
         Language::Python | Language::Ruby | Language::Rust | Language::Cpp => Some(Style::Snake),
         _ => Some(Style::Pascal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Context;
+
+    /// What stands before a version may be a character of many bytes.
+    #[test]
+    fn a_part_before_a_version_may_end_in_any_sign() {
+        for path in ["./lib·v2", "./lib/v2", "./·v2", "·v2", "v2"] {
+            let line = format!("import {{ load }} from \"{path}\";");
+            let parts = ["", &*line, "\nload();\n"];
+            let context = Context::of_file(Language::TypeScript, "o/r", "MIT", "a.ts", parts);
+            let scene = Scene::new(context, 1).expect("parses");
+            let vocabulary = Vocabulary::default();
+            for seed in 0..8 {
+                let mut draw = Draw::new(seed);
+                for site in sites(&scene.golden) {
+                    let made = other_text(&scene, &scene.golden, &site, &vocabulary, &mut draw);
+                    if let Some((_, text)) = made.filter(|_| site.module && path.contains("lib")) {
+                        assert!(text.contains("v2") && !text.contains(path), "{text}");
+                    }
+                }
+            }
+        }
     }
 }

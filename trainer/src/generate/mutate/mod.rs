@@ -9,17 +9,17 @@ mod ways;
 
 use std::sync::Arc;
 
-use truefill_syntax::{Language, Leaf, NameUse};
+use truefill_syntax::{Leaf, NameUse};
 
 use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::scene::Scene;
 use super::vocabulary::Vocabulary;
-use crate::contract::Parsed;
+use crate::contract::{self, Parsed};
 use crate::rows::HallucinationType;
 use names::Pool;
 
 /// Counts up with every change to the rules; the way in which a name was made follows it.
-const VERSION: &str = "mutate-2";
+const VERSION: &str = "mutate-3";
 
 /// A candidate with the way in which it was made.
 type Made = Result<(&'static str, Proposal), Refusal>;
@@ -39,17 +39,12 @@ impl Mutate {
     /// One candidate.
     fn propose(&self, scene: &Scene, kind: HallucinationType) -> Made {
         let golden = &scene.golden;
-        let uses: &[NameUse] = match kind {
-            HallucinationType::Method => &[NameUse::Call, NameUse::Method],
-            // Python's annotations are mostly never evaluated: a wrong one raises nothing.
-            HallucinationType::UndefinedVariable if golden.language == Language::Python => {
-                &[NameUse::Variable]
-            }
-            HallucinationType::UndefinedVariable => &[NameUse::Variable, NameUse::Type],
+        match kind {
             HallucinationType::Parameter => return arguments::propose(scene, &self.vocabulary),
             HallucinationType::Import => return imports::propose(scene, &self.vocabulary),
-            HallucinationType::Similar => return Err(Refusal::NoSite),
-        };
+            _ => {}
+        }
+        let uses = contract::uses(kind, golden.language);
         let mut draw = scene.draw(kind.name());
         let mut sites: Vec<&Leaf> = sites(golden, uses);
         while !sites.is_empty() {

@@ -121,7 +121,6 @@ comparator comparer ranking
 ordering order sequence
 closure callable lambda
 borrow lend share
-duration interval span
 instant moment timestamp
 decimal rational fraction
 objects values things
@@ -255,7 +254,6 @@ component widget element
 algorithm procedures numeric
 vector dynarray sequence
 cstddef sizes basictypes
-cstdint integers fixedint
 datetime dateclock calendar
 csv tabular delimited
 asyncio coroutines eventloop
@@ -343,6 +341,16 @@ pub(super) fn other_number(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_group_stands_once() {
+        for groups in [NAMES, MODULES] {
+            let mut seen = std::collections::HashSet::new();
+            for group in groups.lines() {
+                assert!(seen.insert(group), "{group}");
+            }
+        }
+    }
 
     #[test]
     fn twins_and_numbers() {

@@ -4,12 +4,16 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::panel::{AskError, Books, Finish, Heard, Member, Question};
+use crate::panel::{Books, Finish, Heard, Member, Question};
 use crate::prompt::{Prompt, head, tail};
 use crate::rows::Context;
 
 /// Bytes on each side of the hole that the model sees.
 const SHOWN: usize = 3000;
+
+/// Tokens of a reply: the fewest that the Responses API takes. Models that think before they answer
+/// need more, by the member's `extra`.
+const MAX_TOKENS: u32 = 16;
 
 /// Asks a member of the panel.
 pub struct ModelSelector<'a> {
@@ -53,11 +57,10 @@ impl<'a> ModelSelector<'a> {
 
     /// Whether the row is kept; nothing where the model gave no answer that can be read.
     pub async fn keeps(&self, context: &Context) -> (Option<bool>, Heard) {
-        let question = self.question(context);
-        let answer = match context.golden.len() > SHOWN {
-            true => Err(AskError::Failed("too large to ask about".to_owned())),
-            false => self.member.ask(&question).await,
-        };
+        if context.golden.len() > SHOWN {
+            return (None, Heard::Nothing);
+        }
+        let answer = self.member.ask(&self.question(context)).await;
         let heard = Heard::of(&answer);
         let said = answer.ok().filter(|reply| reply.finish != Finish::Blocked);
         (said.and_then(|reply| verdict(&reply.text)), heard)
@@ -77,7 +80,7 @@ impl<'a> ModelSelector<'a> {
             ]),
             temperature: 0.0,
             seed: None,
-            max_tokens: 8,
+            max_tokens: MAX_TOKENS,
         }
     }
 }

@@ -19,31 +19,35 @@ pub const FILE_REQUESTS: u64 = 50_000;
 /// Bytes of one file at most; the API takes 200 MB.
 pub const FILE_BYTES: u64 = 190_000_000;
 
-/// What a line's id says: `<key in hex>:<prompt version>:<subject>`, so that a result can be kept
-/// without the input file.
+/// What a line's id says: `<key in hex>:<prompt version>:<bytes>:<subject>`, so that a result can be
+/// kept without the input file.
 pub(super) struct LineId {
     pub key: [u8; 32],
     pub prompt_version: String,
+    /// Of the request's body: the price's measure where a server does not count.
+    pub bytes: u64,
     pub subject: String,
 }
 
 impl LineId {
     fn text(&self) -> String {
         format!(
-            "{}:{}:{}",
+            "{}:{}:{}:{}",
             hex::encode(self.key),
             self.prompt_version.replace(':', "_"),
+            self.bytes,
             self.subject
         )
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, ':');
+        let mut parts = text.splitn(4, ':');
         let mut key = [0; 32];
         hex::decode_to_slice(parts.next()?, &mut key).ok()?;
         Some(Self {
             key,
             prompt_version: parts.next()?.to_owned(),
+            bytes: parts.next()?.parse().ok()?,
             subject: parts.next()?.to_owned(),
         })
     }
@@ -114,6 +118,7 @@ impl BatchWriter {
         let id = LineId {
             key: intent.key,
             prompt_version: intent.prompt_version,
+            bytes: body.to_string().len() as u64,
             subject: intent.subject,
         };
         let url = format!("/{}", self.client.protocol().path());
@@ -207,13 +212,14 @@ mod tests {
         let id = LineId {
             key: [7; 32],
             prompt_version: "method-1".into(),
+            bytes: 900,
             subject: "c/method/gpt:x/0".into(),
         };
         let read = LineId::parse(&id.text()).unwrap();
         assert_eq!(read.key, id.key);
-        assert_eq!(read.subject, id.subject);
+        assert_eq!((read.subject, read.bytes), (id.subject, id.bytes));
         assert_eq!(read.prompt_version, id.prompt_version);
-        for bad in ["", "zz:v:s", "00:v:s"] {
+        for bad in ["", "zz:v:1:s", "00:v:1:s"] {
             assert!(LineId::parse(bad).is_none(), "{bad}");
         }
     }

@@ -54,7 +54,7 @@ fn understand(line: &[u8], client: &Client) -> Result<BatchReply, String> {
         return Err(format!("status {}", response.status_code));
     }
     let (reply, usage) = protocol::parse_value(client.protocol(), &response.body)?;
-    let price = client.inner.price(usage, 0, reply.text.len() as u64);
+    let price = client.inner.price(usage, id.bytes, reply.text.len() as u64);
     let cost = (price as f64 * client.config().batch_price_share).ceil() as u64;
     Ok(BatchReply {
         intent: Intent {

@@ -15,7 +15,7 @@ use crate::api::attempts::Stop;
 use crate::api::client::Client;
 use crate::api::error::{ApiError, Failure};
 use crate::api::ledger::{BatchReply, BatchRow, BatchState};
-use crate::api::transport::{Failed, is_final_refusal};
+use crate::api::transport::Failed;
 use crate::message;
 
 /// Replies that are kept in one transaction.
@@ -175,7 +175,6 @@ impl Client {
         let row = BatchRow {
             key: file.sha256.clone(),
             state: BatchState::Uploading,
-            file: file.path.display().to_string(),
             reserved: file.most,
             file_id: None,
             batch_id: None,
@@ -354,7 +353,7 @@ impl Client {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            if is_final_refusal(&failed.failure)
+            if failed.is_final()
                 && let Failure::Status { status, excerpt } = failed.failure
             {
                 self.inner.stop(Stop::Refused(status, excerpt));

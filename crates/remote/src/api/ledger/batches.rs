@@ -1,5 +1,7 @@
 //! Batches on their way, so that no paid one is forgotten.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::calls::{Intent, keep, signed, unsigned};
@@ -45,8 +47,6 @@ pub(in crate::api) struct BatchRow {
     /// SHA-256 of its input file, in hex; stands in the batch's metadata too.
     pub key: String,
     pub state: BatchState,
-    /// The input file's path.
-    pub file: String,
     /// The most that it can cost.
     pub reserved: Nanos,
     pub file_id: Option<String>,
@@ -100,6 +100,7 @@ impl Ledger {
         &self,
         replies: Vec<BatchReply>,
     ) -> Result<(), LedgerError> {
+        let counters = Arc::clone(self.counters());
         self.worker
             .run(move |desk| {
                 for reply in &replies {
@@ -111,6 +112,7 @@ impl Ledger {
                     desk.spent = desk.spent.saturating_add(reply.cost);
                     let figures = (reply.cost, reply.input_tokens, reply.output_tokens);
                     keep(&desk.connection, &reply.intent, &reply.reply, figures)?;
+                    counters.answered(figures);
                 }
                 Ok(())
             })
@@ -148,7 +150,7 @@ fn known(connection: &Connection, key: &[u8; 32]) -> rusqlite::Result<bool> {
 fn find(connection: &Connection, key: &str) -> rusqlite::Result<Option<BatchRow>> {
     connection
         .query_row(
-            "SELECT key, state, file, reserved, file_id, batch_id FROM batches WHERE key = ?1",
+            "SELECT key, state, reserved, file_id, batch_id FROM batches WHERE key = ?1",
             [key],
             read,
         )
@@ -160,21 +162,19 @@ fn read(row: &Row<'_>) -> rusqlite::Result<BatchRow> {
     Ok(BatchRow {
         key: row.get(0)?,
         state: BatchState::from_name(&state),
-        file: row.get(2)?,
-        reserved: unsigned(row.get(3)?),
-        file_id: row.get(4)?,
-        batch_id: row.get(5)?,
+        reserved: unsigned(row.get(2)?),
+        file_id: row.get(3)?,
+        batch_id: row.get(4)?,
     })
 }
 
 fn write(connection: &Connection, row: &BatchRow) -> rusqlite::Result<()> {
     connection.execute(
-        "INSERT OR REPLACE INTO batches (key, state, file, reserved, file_id, batch_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO batches (key, state, reserved, file_id, batch_id)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
             row.key,
             row.state.name(),
-            row.file,
             signed(row.reserved),
             row.file_id,
             row.batch_id

@@ -85,6 +85,24 @@ impl Ledger {
         }
     }
 
+    /// What is left of the budget, where that can never pay for a request that has no answer yet.
+    pub(in crate::api) async fn lacks(
+        &self,
+        intent: &Intent,
+    ) -> Result<Option<Nanos>, LedgerError> {
+        if !self.has_budget {
+            return Ok(None);
+        }
+        let (key, reserve) = (intent.key, intent.reserve);
+        self.worker
+            .run(move |desk| {
+                let left = desk.left();
+                let broke = reserve > left && kept(&desk.connection, &key)?.is_none();
+                Ok(broke.then_some(left))
+            })
+            .await
+    }
+
     /// The reply that is kept under a key.
     pub(in crate::api) async fn kept(&self, key: [u8; 32]) -> Result<Option<Kept>, LedgerError> {
         self.worker
@@ -115,12 +133,7 @@ impl Open {
                 input_tokens,
                 output_tokens,
                 ..
-            } => {
-                Counters::add(&counters.answered, 1);
-                Counters::add(&counters.spent, *cost);
-                Counters::add(&counters.input_tokens, *input_tokens);
-                Counters::add(&counters.output_tokens, *output_tokens);
-            }
+            } => counters.answered((*cost, *input_tokens, *output_tokens)),
             Outcome::Free => {}
             Outcome::Lost => Counters::add(&counters.spent, intent.reserve),
         }

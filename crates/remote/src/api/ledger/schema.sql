@@ -35,7 +35,6 @@ INSERT OR IGNORE INTO totals (only) VALUES (1);
 CREATE TABLE IF NOT EXISTS batches (
     key      TEXT PRIMARY KEY,
     state    TEXT NOT NULL,
-    file     TEXT NOT NULL,
     reserved INTEGER NOT NULL,
     file_id  TEXT,
     batch_id TEXT
