@@ -210,7 +210,7 @@ impl Job<'_> {
         };
         runtime()?.block_on(choosing.run(drawn))?;
         counts.model = [choosing.refused, choosing.missing];
-        let problem = choosing.roll.problem();
+        let problem = choosing.roll.not_whole();
         Ok((Chosen::Numbers(choosing.good), problem))
     }
 

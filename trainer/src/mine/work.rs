@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::extract::Tally;
 use super::recipe::{Recipe, Selector};
 use super::source::Source;
-use crate::rows::{Context, RowReader, RowWriter, write_whole};
+use crate::rows::{Context, RowReader, RowWriter, beside, write_whole};
 
 /// A file of the folder that says which run it belongs to.
 const RUN: &str = "run";
@@ -29,9 +29,7 @@ impl Work {
     /// # Errors
     /// Where the folder is not one of this program's, or the file system refuses.
     pub fn open(out: &Path, recipe: &Recipe, sources: &[Source]) -> Result<Self> {
-        let mut name = out.file_name().unwrap_or_default().to_owned();
-        name.push(".work");
-        let folder = out.with_file_name(name);
+        let folder = beside(out, "work");
         let id = run_id(recipe, sources)?;
         let run = folder.join(RUN);
         let shown = folder.display();

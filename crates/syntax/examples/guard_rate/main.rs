@@ -12,7 +12,7 @@
 //!   --show           print each real completion that was blocked
 //! ```
 //!
-//! Each folder is a workspace of its own (`scripts/guard-corpus.sh` fetches some). A hole is cut
+//! Each folder is a workspace of its own (`scripts/corpus.sh --folders` fetches some). A hole is cut
 //! into a file; the index holds the other files of the folder and the file as an editor has it, with
 //! the hole cut out. As in the server, a file that is too large or no text is noted as not read. The
 //! golden completion is judged, and then a copy of it in which one name was

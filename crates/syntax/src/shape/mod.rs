@@ -46,7 +46,7 @@ const fn block(reason: &'static str) -> ShapeDecision {
 /// given more readily.
 ///
 /// The lexer alone decides. A syntax tree says no more: on the packages of
-/// `scripts/guard-corpus.sh`, at places of every kind, no decision differed, and text that is being
+/// `scripts/guard-*.txt`, at places of every kind, no decision differed, and text that is being
 /// typed parses badly.
 #[must_use]
 pub fn completion_shape(

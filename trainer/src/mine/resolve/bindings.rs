@@ -206,7 +206,7 @@ impl Binder {
         let lines = |kind| {
             let of_kind = BINDERS.iter().filter(move |(binder, ..)| *binder == kind);
             of_kind.filter_map(|(_, name, values)| {
-                let values = values.iter().filter_map(|value| field(value));
+                let values = values.iter().filter_map(&field);
                 Some((field(name)?, values.collect()))
             })
         };

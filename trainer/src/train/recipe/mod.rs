@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use truefill_model::fim::{BoundFormat, Layout};
+use truefill_model::fim::{BoundFormat, Layout, SUFFIX_SHARE};
 
 use super::batches::{BatchPlan, StepSize};
 use super::chat::{Chat, ChatRecipe};
@@ -21,7 +21,7 @@ use super::set::{Sentinels, TrainingSet};
 use crate::usage::Usage;
 
 pub use parts::{
-    AdamRecipe, EvalRecipe, FgitRecipe, LoraRecipe, Parameters, Precision, Rounding, SaveRecipe,
+    AdamRecipe, EvalRecipe, FgitRecipe, LoraRecipe, Parameters, Precision, SaveRecipe,
     ScheduleRecipe,
 };
 
@@ -59,8 +59,6 @@ pub struct TrainRecipe {
     pub parameters: Parameters,
     /// What weights and activations are computed in.
     pub precision: Precision,
-    /// How 16-bit weights keep changes that are smaller than their digits.
-    pub rounding: Rounding,
     /// Compute activations again in the backward pass.
     pub recompute: bool,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -154,11 +152,10 @@ impl Default for TrainRecipe {
             layouts: BTreeMap::new(),
             context_tokens: 1024,
             max_tokens: 1536,
-            suffix_share: 0.35,
+            suffix_share: SUFFIX_SHARE,
             resplit: 0.0,
             parameters: Parameters::Full,
             precision: Precision::Auto,
-            rounding: Rounding::Master,
             recompute: true,
             device: "auto".into(),
             lr: None,

@@ -23,24 +23,13 @@ pub enum Parameters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// `bf16` on an accelerator that has it, else `f32`.
+    /// `bf16` where the device multiplies it in hardware, else `f32`.
     #[default]
     Auto,
     /// Single precision.
     F32,
     /// Brain floating point; the optimiser's states stay in single precision.
     Bf16,
-}
-
-/// How 16-bit weights take small changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rounding {
-    /// A copy in single precision takes them.
-    #[default]
-    Master,
-    /// They are rounded up or down by chance: less memory, the same on average.
-    Stochastic,
 }
 
 /// `[train.fgit]`.

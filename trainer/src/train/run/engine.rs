@@ -58,7 +58,8 @@ pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Res
     let options = Options {
         trained,
         precision: match (recipe.precision, &device) {
-            (Wanted::Auto, Device::Cpu) | (Wanted::F32, _) => Precision::F32,
+            (Wanted::F32, _) => Precision::F32,
+            (Wanted::Auto, Device::Cpu) if !Precision::is_bf16_fast() => Precision::F32,
             (Wanted::Auto | Wanted::Bf16, _) => Precision::Bf16,
         },
         recompute: usize::from(recipe.recompute),

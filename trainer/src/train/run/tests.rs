@@ -49,7 +49,7 @@ fn format() -> BoundFormat {
 fn recipe(folder: &Path, keys: &str) -> TrainRecipe {
     let data = pairs(folder, 32);
     let head = "[train]\ncheckpoint = \"tiny\"\nformat = \"causal\"\ncontext_tokens = 48\n\
-                max_tokens = 96\nrows_per_step = 32\nlr = 5e-3\nsteps = 120\n";
+                max_tokens = 96\nrows_per_step = 32\nlr = 5e-3\nsteps = 120\nprecision = \"f32\"\n";
     let tail = "\n[train.schedule]\nwarmup_steps = 5\ndecay = \"constant\"\n";
     let text = format!("{head}data = [{:?}]\n{keys}{tail}", data);
     let path = folder.join("recipe.toml");

@@ -24,6 +24,14 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// Whether this machine's processor multiplies `bf16` itself; elsewhere it is imitated, which
+    /// saves nothing.
+    pub fn is_bf16_fast() -> bool {
+        has_bf16()
+    }
+}
+
 /// How panels hold values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
