@@ -61,7 +61,10 @@ impl Card {
             let _ = writeln!(out, "{sentence}\n");
         }
         let (format, version) = (&about.name, about.version);
-        let _ = writeln!(out, "Prompts have the FIM format `{format}`, version {version}.");
+        let _ = writeln!(
+            out,
+            "Prompts have the FIM format `{format}`, version {version}."
+        );
         let counted = |rows: &[(String, u64)]| {
             rows.iter()
                 .map(|(what, rows)| (what.clone(), rows.to_string()))
@@ -143,7 +146,13 @@ pub fn install_adapter(
     put_card(staging.folder(), &about)?;
     let sha256 = hash(origin.tokenizer()?)?;
     let architecture = origin.config.family.name();
-    let draft = draft(about, Kind::Adapter, Some(base.clone()), architecture, sha256);
+    let draft = draft(
+        about,
+        Kind::Adapter,
+        Some(base.clone()),
+        architecture,
+        sha256,
+    );
     Ok(store.install(staging, draft)?)
 }
 

@@ -141,7 +141,13 @@ fn import_full(
     }
     let format = check(args, &found, base)?;
     check_tensors(folder, &found)?;
-    let about = about(args, base, &format, created, "A model that was trained elsewhere.");
+    let about = about(
+        args,
+        base,
+        &format,
+        created,
+        "A model that was trained elsewhere.",
+    );
     let staging = store.stage()?;
     let mut names: Vec<String> = FILES.map(str::to_owned).to_vec();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -178,7 +184,13 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
     let found = Adapter::read(&args.folder, &origin.config)?;
     let id = base.manifest.id();
     if !args.merge {
-        let about = about(args, Some(base), &format, created, "An adapter that was trained elsewhere.");
+        let about = about(
+            args,
+            Some(base),
+            &format,
+            created,
+            "An adapter that was trained elsewhere.",
+        );
         return deliver::install_adapter(store, &found, id, &origin, about);
     }
     let dtype = match args.kind.as_str() {
@@ -204,7 +216,9 @@ fn check(args: &Args, found: &Checkpoint, base: Option<&Stored>) -> Result<Bound
     let name = claimed.map(|about| about.format.name.as_str());
     let format = checkpoint::format(args.format.as_deref().or(name), tokenizer)?;
     let base_hash = match (base, claimed) {
-        (Some(base), Some(about)) => Some(same_rows(base, found)?.unwrap_or(about.tokenizer_sha256.to_string())),
+        (Some(base), Some(about)) => {
+            Some(same_rows(base, found)?.unwrap_or(about.tokenizer_sha256.to_string()))
+        }
         _ => None,
     };
     let claims = Claims {
@@ -231,7 +245,8 @@ fn same_rows(base: &Stored, found: &Checkpoint) -> Result<Option<String>> {
 }
 
 fn check_tokenizer(file: &Path, origin: &Checkpoint) -> Result<()> {
-    let bytes = std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let bytes =
+        std::fs::read(file).with_context(|| format!("{}: cannot be read", file.display()))?;
     let own = truefill_model::tokenizer::Tokenizer::from_json(&bytes)
         .with_context(|| file.display().to_string())?;
     let written = stored::sidecars(origin)?.tokenizer_json;

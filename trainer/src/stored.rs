@@ -188,4 +188,3 @@ pub fn vocabulary(checkpoint: &Checkpoint) -> Result<GgufVocabulary> {
     gguf_from_json(&bytes, checkpoint.config.vocabulary)
         .with_context(|| format!("{}", file.display()))
 }
-

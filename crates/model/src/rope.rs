@@ -99,7 +99,10 @@ pub(crate) fn factors(config: &ModelConfig) -> Vec<f32> {
     };
     let scaled = frequencies(config);
     let plain = frequencies(&plain).into_iter();
-    plain.zip(scaled).map(|(plain, scaled)| plain / scaled).collect()
+    plain
+        .zip(scaled)
+        .map(|(plain, scaled)| plain / scaled)
+        .collect()
 }
 
 /// Llama 3.1's scaling: long wavelengths are stretched by `factor`, short ones kept, and those

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use truefill_model::adapter::{Adapter, AdapterSpec, CONFIG, WEIGHTS};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::config::RopeLayout;
+use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::error::ModelError;
 use truefill_model::tokens::TokenId;
-use truefill_model::weights::{LayerPart, TensorName};
+use truefill_model::weights::{LayerPart, SafetensorsFiles, TensorName, WeightSource};
 use truefill_model::write::{Model, tensors};
 
 fn data() -> PathBuf {
@@ -31,7 +32,9 @@ fn spec(targets: &[LayerPart]) -> AdapterSpec {
 /// Values that tell a tensor and a place in it.
 fn made_up(name: &str, count: usize) -> Vec<f32> {
     let seed: usize = name.bytes().map(usize::from).sum();
-    (0..count).map(|at| ((at * 31 + seed * 7) % 97) as f32 / 97.0 - 0.5).collect()
+    (0..count)
+        .map(|at| ((at * 31 + seed * 7) % 97) as f32 / 97.0 - 0.5)
+        .collect()
 }
 
 /// As a trainer gives its parameters, by the checkpoint's names.
@@ -54,10 +57,19 @@ fn gather(checkpoint: &Checkpoint, targets: &[LayerPart]) -> Adapter {
 }
 
 const MODELS: [(&str, &[LayerPart]); 4] = [
-    ("llama-untied", &[LayerPart::Q, LayerPart::K, LayerPart::O, LayerPart::Gate]),
+    (
+        "llama-untied",
+        &[LayerPart::Q, LayerPart::K, LayerPart::O, LayerPart::Gate],
+    ),
     ("qwen2-tied", &[LayerPart::Down, LayerPart::V]),
-    ("starcoder2", &[LayerPart::Up, LayerPart::Down, LayerPart::Q]),
-    ("gguf/llama-f32.gguf", &[LayerPart::Q, LayerPart::K, LayerPart::Up]),
+    (
+        "starcoder2",
+        &[LayerPart::Up, LayerPart::Down, LayerPart::Q],
+    ),
+    (
+        "gguf/llama-f32.gguf",
+        &[LayerPart::Q, LayerPart::K, LayerPart::Up],
+    ),
 ];
 
 #[test]
@@ -65,12 +77,17 @@ fn an_adapter_is_read_as_it_was_written() {
     for (model, targets) in MODELS {
         let checkpoint = open(model);
         let adapter = gather(&checkpoint, targets);
-        assert_eq!(adapter.matrices.len(), targets.len() * checkpoint.config.layers);
+        assert_eq!(
+            adapter.matrices.len(),
+            targets.len() * checkpoint.config.layers
+        );
         let rows = adapter.rows.as_ref().expect("rows");
         assert_eq!(rows.tokens, [TokenId(2), TokenId(9)]);
         assert_eq!(rows.head.is_some(), !checkpoint.config.tied_head);
         let folder = tempfile::tempdir().expect("a folder");
-        adapter.write(folder.path(), &checkpoint.config).expect("written");
+        adapter
+            .write(folder.path(), &checkpoint.config)
+            .expect("written");
         let read = Adapter::read(folder.path(), &checkpoint.config).expect("read");
         assert_eq!(read, adapter, "{model}");
     }
@@ -88,12 +105,20 @@ fn merging_adds_the_product_to_the_matrices_and_replaces_rows() {
         for (name, shape) in tensors(config) {
             let mut expected = base.values(name).expect("values");
             let found = merged.values(name).expect("values");
-            if let TensorName::Layer { index, part, bias: false } = name
-                && let Some(low) = adapter.matrices.iter().find(|l| (l.layer, l.part) == (index, part))
+            if let TensorName::Layer {
+                index,
+                part,
+                bias: false,
+            } = name
+                && let Some(low) = adapter
+                    .matrices
+                    .iter()
+                    .find(|l| (l.layer, l.part) == (index, part))
             {
                 for row in 0..shape[0] {
                     for column in 0..shape[1] {
-                        let terms = (0..3).map(|k| low.b[row * 3 + k] * low.a[k * shape[1] + column]);
+                        let terms =
+                            (0..3).map(|k| low.b[row * 3 + k] * low.a[k * shape[1] + column]);
                         expected[row * shape[1] + column] += 2.0 * terms.sum::<f32>();
                     }
                 }
@@ -108,7 +133,10 @@ fn merging_adds_the_product_to_the_matrices_and_replaces_rows() {
                 }
             }
             changed += usize::from(found != base.values(name).expect("values"));
-            let close = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6);
+            let close = found
+                .iter()
+                .zip(&expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6);
             assert!(close, "{model} {name:?}");
         }
         let tables = 1 + usize::from(!config.tied_head);
@@ -125,8 +153,64 @@ fn rows_of_an_interleaved_source_are_brought_into_the_hubs_order() {
     let head_dim = checkpoint.config.head_dim;
     let low = &adapter.matrices[0];
     let stored = made_up("blk.0.attn_q.lora_B.weight", low.b.len());
-    assert_eq!(low.b[3..6], stored[2 * 3..3 * 3], "row 1 is the file's row 2");
-    assert_eq!(low.b[head_dim / 2 * 3..][..3], stored[3..6], "the second half begins at row 1");
+    assert_eq!(
+        low.b[3..6],
+        stored[2 * 3..3 * 3],
+        "row 1 is the file's row 2"
+    );
+    assert_eq!(
+        low.b[head_dim / 2 * 3..][..3],
+        stored[3..6],
+        "the second half begins at row 1"
+    );
+}
+
+/// The adapters and the logits are PEFT's own (scripts/reference/dump_adapters.py).
+#[test]
+fn peft_and_we_merge_alike() {
+    for name in ["llama-untied", "qwen2-tied", "starcoder2"] {
+        let base = open(name);
+        let folder = data().with_file_name("adapters").join(name);
+        let adapter = Adapter::read(&folder, &base.config).expect("read");
+        let model = Model::of_source(&base.config, &*base.weights).merged(&adapter);
+        let (config, weights) = model.in_memory().expect("merged");
+        let decoder = Decoder::on_cpu(config, &weights, Precision::Exact, 64).expect("loads");
+        let bytes = std::fs::read(folder.join("reference.safetensors")).expect("there");
+        let file = safetensors::SafeTensors::deserialize(&bytes).expect("valid");
+        let ids = file.tensor("ids").expect("ids").data().to_vec();
+        let ids = ids
+            .chunks_exact(8)
+            .map(|b| TokenId(u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+        let ids: Vec<TokenId> = ids.collect();
+        let logits = file.tensor("logits").expect("logits").data().to_vec();
+        let expected = logits
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let wanted: Vec<usize> = (0..ids.len()).collect();
+        let mut cache = decoder.cache(64).expect("a cache");
+        let found = decoder
+            .forward(&mut cache, &ids, &wanted, &|| false)
+            .expect("computes");
+        let largest = expected.clone().fold(0.0f32, |most, v| most.max(v.abs()));
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() <= 1e-4 * largest, "{name}: {a} {b}");
+        }
+        // Written again, the tensors are PEFT's, name by name.
+        let again = tempfile::tempdir().expect("a folder");
+        adapter.write(again.path(), &base.config).expect("written");
+        let (ours, theirs) = (again.path().join(WEIGHTS), folder.join(WEIGHTS));
+        let [ours, theirs] =
+            [ours, theirs].map(|path| SafetensorsFiles::open(path).expect("opens"));
+        assert_eq!(ours.names(), theirs.names());
+        for name in ours.names() {
+            let [a, b] = [&ours, &theirs].map(|file| file.tensor(&name).expect("there"));
+            assert_eq!(
+                (a.shape.clone(), a.to_f32()),
+                (b.shape.clone(), b.to_f32()),
+                "{name}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -135,7 +219,9 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
     let adapter = gather(&checkpoint, &[LayerPart::Q, LayerPart::Down]);
     let folder = tempfile::tempdir().expect("a folder");
     let error = |config: &str, value: serde_json::Value| {
-        adapter.write(folder.path(), &checkpoint.config).expect("written");
+        adapter
+            .write(folder.path(), &checkpoint.config)
+            .expect("written");
         let path = folder.path().join(CONFIG);
         let text = std::fs::read_to_string(&path).expect("there");
         let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -160,7 +246,9 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
         told += &format!("{key}: {}\n", error(key, value));
     }
     let other = open("starcoder2");
-    adapter.write(folder.path(), &checkpoint.config).expect("written");
+    adapter
+        .write(folder.path(), &checkpoint.config)
+        .expect("written");
     let refused = Adapter::read(folder.path(), &other.config).expect_err("another family");
     told += &format!("family: {refused}\n");
     std::fs::remove_file(folder.path().join(WEIGHTS)).expect("removed");

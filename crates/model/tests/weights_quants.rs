@@ -84,10 +84,16 @@ fn what_cannot_be_encoded_is_refused() {
 
 #[test]
 fn every_type_keeps_values_within_its_steps() {
-    let values: Vec<f32> = (0..1024).map(|i| ((i * 37 % 211) as f32 - 105.0) / 105.0).collect();
+    let values: Vec<f32> = (0..1024)
+        .map(|i| ((i * 37 % 211) as f32 - 105.0) / 105.0)
+        .collect();
     let largest_error = |dtype| {
         let mut decoded = vec![0.0; values.len()];
-        dequantise(dtype, &quantise(dtype, &values).expect("encodes"), &mut decoded);
+        dequantise(
+            dtype,
+            &quantise(dtype, &values).expect("encodes"),
+            &mut decoded,
+        );
         let gaps = decoded.iter().zip(&values).map(|(a, b)| (a - b).abs());
         gaps.fold(0.0f32, f32::max)
     };

@@ -78,12 +78,19 @@ fn tell(
         return Ok(());
     }
     let types = report.types.iter();
-    let types: Vec<String> = types.map(|(kind, count)| format!("{count} {kind}")).collect();
-    writeln!(out, "{}: {bytes} bytes, tensors: {}", args.out.display(), types.join(", "))?;
+    let types: Vec<String> = types
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    writeln!(
+        out,
+        "{}: {bytes} bytes, tensors: {}",
+        args.out.display(),
+        types.join(", ")
+    )?;
     if report.fallbacks > 0 {
         writeln!(
             out,
-            "{} matrices have another type than asked for: their rows do not fill its blocks",
+            "matrices of another type than asked for, because their rows do not fill its blocks: {}",
             report.fallbacks
         )?;
     }

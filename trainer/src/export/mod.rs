@@ -128,7 +128,10 @@ fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
         end: format.end_token(),
     };
     let files = write_hub(&args.out, &opened.model(), &about)?;
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
     match args.json {
         true => writeln!(out, "{}", serde_json::json!({ "files": names }))?,
         false => writeln!(out, "{}", names.join("\n"))?,

@@ -165,10 +165,15 @@ impl Adapter {
 
     /// Bytes of its values in `f32`.
     pub fn bytes(&self) -> usize {
-        let low: usize = self.matrices.iter().map(|low| low.a.len() + low.b.len()).sum();
-        let rows = self.rows.iter().map(|rows| {
-            rows.embedding.len() + rows.head.as_ref().map_or(0, Vec::len)
-        });
+        let low: usize = self
+            .matrices
+            .iter()
+            .map(|low| low.a.len() + low.b.len())
+            .sum();
+        let rows = self
+            .rows
+            .iter()
+            .map(|rows| rows.embedding.len() + rows.head.as_ref().map_or(0, Vec::len));
         4 * (low + rows.sum::<usize>())
     }
 }

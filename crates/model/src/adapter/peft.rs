@@ -11,8 +11,8 @@ use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::tokens::TokenId;
 use crate::weights::{
-    LayerPart, Naming, RawTensor, SafetensorsFiles, TensorName, WeightDtype, WeightSource, quantise,
-    shown, write_safetensors,
+    LayerPart, Naming, RawTensor, SafetensorsFiles, TensorName, WeightDtype, WeightSource,
+    quantise, shown, write_safetensors,
 };
 use crate::write::spell;
 
@@ -79,7 +79,11 @@ impl Adapter {
         }
         if let Some(rows) = &self.rows {
             let count = rows.tokens.len();
-            put(format!("{PREFIX}{EMBEDDING}.{TOKENS}"), count, &rows.embedding)?;
+            put(
+                format!("{PREFIX}{EMBEDDING}.{TOKENS}"),
+                count,
+                &rows.embedding,
+            )?;
             if let Some(head) = &rows.head {
                 put(format!("{PREFIX}{HEAD}.{TOKENS}"), count, head)?;
             }
@@ -196,8 +200,8 @@ fn read_description(path: &Path) -> Result<Description> {
         let expected = format!("expected at most {CONFIG_LIMIT} bytes, found {size}");
         return Err(problem(path, expected));
     }
-    let bytes = std::fs::read(path)
-        .map_err(|error| problem(path, format!("cannot be read: {error}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| problem(path, format!("cannot be read: {error}")))?;
     let found: Description = serde_json::from_slice(&bytes)
         .map_err(|error| problem(path, format!("expected PEFT's description, found {error}")))?;
     let unsupported = [
@@ -211,10 +215,16 @@ fn read_description(path: &Path) -> Result<Description> {
             "trained biases",
         ),
         (
-            found.modules_to_save.as_ref().is_some_and(|list| !list.is_empty()),
+            found
+                .modules_to_save
+                .as_ref()
+                .is_some_and(|list| !list.is_empty()),
             "`modules_to_save`",
         ),
-        (found.r == 0 || found.r > 1 << 16, "an `r` outside of 1 to 65536"),
+        (
+            found.r == 0 || found.r > 1 << 16,
+            "an `r` outside of 1 to 65536",
+        ),
         (
             !(found.lora_alpha.is_finite() && found.lora_alpha != 0.0),
             "a `lora_alpha` that is 0 or not finite",

@@ -4,8 +4,8 @@ use crate::config::{Family, ModelConfig, NormKind, RopeLayout};
 use crate::decoder::network::{DecoderWeights, FeedForward, LayerWeights};
 use crate::error::{ModelError, Result};
 use crate::ops::{Loader, NamedWeight};
-use crate::write::biased;
 use crate::weights::{LayerPart, RawTensor, TensorName, WeightSource};
+use crate::write::biased;
 
 /// Loads every weight of the decoder through `loader`.
 ///

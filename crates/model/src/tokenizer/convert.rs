@@ -42,7 +42,11 @@ pub fn gguf_from_json(bytes: &[u8], rows: usize) -> Result<GgufVocabulary, Token
     let definition = json::parse(bytes)?.canonical();
     definition.check()?;
     let vocabulary = vocabulary(&definition, rows)?;
-    same(&definition, vocabulary.clone().into_definition()?, "GGUF vocabulary")?;
+    same(
+        &definition,
+        vocabulary.clone().into_definition()?,
+        "GGUF vocabulary",
+    )?;
     Ok(vocabulary)
 }
 

@@ -11,9 +11,7 @@ use crate::rope;
 use crate::tokenizer::{GgufVocabulary, Tokenizer};
 use crate::tokens::TokenId;
 use crate::weights::gguf::MetadataValue;
-use crate::weights::{
-    GgufWriter, Naming, TensorName, WeightDtype, quantise,
-};
+use crate::weights::{GgufWriter, Naming, TensorName, WeightDtype, quantise};
 
 /// How a file stores its matrices; norms and biases are always `F32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,7 +264,10 @@ fn put_vocabulary(
         }
     }
     put("add_bos_token", MetadataValue::Bool(tokenizer.add_bos()));
-    put("add_space_prefix", MetadataValue::Bool(tokenizer.lead_space()));
+    put(
+        "add_space_prefix",
+        MetadataValue::Bool(tokenizer.lead_space()),
+    );
 }
 
 #[cfg(test)]
@@ -296,14 +297,43 @@ mod tests {
         };
         use WeightDtype::{F16, F32, Q4_0, Q4K, Q5_0, Q6K, Q8_0};
         for (kind, hidden, ffn, expected) in [
-            (FileType::Q4K, 256, 512, [(Q6K, false), (Q4K, false), (Q4K, false)]),
-            (FileType::Q4K, 576, 1536, [(Q8_0, true), (Q5_0, true), (Q4K, false)]),
-            (FileType::Q4_0, 64, 96, [(Q8_0, true), (Q4_0, false), (Q4_0, false)]),
-            (FileType::Q8_0, 48, 64, [(F16, true), (F16, true), (Q8_0, false)]),
-            (FileType::F16, 48, 64, [(F16, false), (F16, false), (F16, false)]),
+            (
+                FileType::Q4K,
+                256,
+                512,
+                [(Q6K, false), (Q4K, false), (Q4K, false)],
+            ),
+            (
+                FileType::Q4K,
+                576,
+                1536,
+                [(Q8_0, true), (Q5_0, true), (Q4K, false)],
+            ),
+            (
+                FileType::Q4_0,
+                64,
+                96,
+                [(Q8_0, true), (Q4_0, false), (Q4_0, false)],
+            ),
+            (
+                FileType::Q8_0,
+                48,
+                64,
+                [(F16, true), (F16, true), (Q8_0, false)],
+            ),
+            (
+                FileType::F16,
+                48,
+                64,
+                [(F16, false), (F16, false), (F16, false)],
+            ),
         ] {
             let [a, b, c] = expected;
-            assert_eq!(types(kind, hidden, ffn), [a, b, c, (F32, false)], "{kind:?}");
+            assert_eq!(
+                types(kind, hidden, ffn),
+                [a, b, c, (F32, false)],
+                "{kind:?}"
+            );
         }
     }
 }

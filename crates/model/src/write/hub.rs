@@ -52,7 +52,10 @@ pub fn write_hub(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
             "generation_config.json".to_owned(),
             pretty(&generation(about)),
         ),
-        ("tokenizer_config.json".to_owned(), pretty(&tokenizer(about))),
+        (
+            "tokenizer_config.json".to_owned(),
+            pretty(&tokenizer(about)),
+        ),
         ("tokenizer.json".to_owned(), about.tokenizer_json.to_vec()),
     ]);
     for (name, bytes) in &about.others {
@@ -121,12 +124,7 @@ fn write_weights(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
     Ok(files)
 }
 
-fn write_shard(
-    path: &Path,
-    model: &Model<'_>,
-    shard: &[Named],
-    dtype: WeightDtype,
-) -> Result<()> {
+fn write_shard(path: &Path, model: &Model<'_>, shard: &[Named], dtype: WeightDtype) -> Result<()> {
     let shapes: Vec<_> = shard
         .iter()
         .map(|(_, name, shape)| (name.clone(), dtype, shape.clone()))

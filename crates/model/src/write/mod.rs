@@ -10,9 +10,7 @@ mod hub;
 use crate::adapter::Adapter;
 use crate::config::{ModelConfig, NormKind, RopeLayout};
 use crate::error::{ModelError, Result};
-use crate::weights::{
-    LayerPart, MemoryWeights, Naming, TensorName, WeightDtype, WeightSource,
-};
+use crate::weights::{LayerPart, MemoryWeights, Naming, TensorName, WeightDtype, WeightSource};
 
 pub use gguf::{FileType, GgufReport, Labels, write_gguf};
 pub use hub::{HubFolder, write_hub};

@@ -82,7 +82,9 @@ fn deepspeed() -> Value {
 /// Rows that a GPU takes at a time and steps that are summed, for the recipe's rows of a step.
 fn batch(job: &Job<'_>) -> (usize, usize) {
     let each = (job.recipe.rows_per_step / GPUS).max(1);
-    let at_once = (1..=each.min(4)).rev().find(|rows| each.is_multiple_of(*rows));
+    let at_once = (1..=each.min(4))
+        .rev()
+        .find(|rows| each.is_multiple_of(*rows));
     let at_once = at_once.unwrap_or(1);
     (at_once, each / at_once)
 }
@@ -97,6 +99,23 @@ fn schedule(job: &Job<'_>) -> &'static str {
 
 /// YAML of plain keys; texts are quoted as JSON, which YAML reads.
 struct Yaml(String);
+
+/// The optimiser and its warm-up, by the names that all three programs have.
+fn optimiser(job: &Job<'_>) -> [(&'static str, Value); 6] {
+    let (schedule, adam) = (&job.recipe.schedule, &job.recipe.adam);
+    let warmup = match schedule.warmup_steps {
+        Some(steps) => ("warmup_steps", steps.into()),
+        None => ("warmup_ratio", schedule.warmup_ratio.into()),
+    };
+    [
+        warmup,
+        ("max_grad_norm", job.recipe.clip.into()),
+        ("weight_decay", adam.weight_decay.into()),
+        ("adam_beta1", adam.beta1.into()),
+        ("adam_beta2", adam.beta2.into()),
+        ("adam_epsilon", adam.epsilon.into()),
+    ]
+}
 
 impl Yaml {
     fn put(&mut self, key: &str, value: impl Into<Value>) {
@@ -152,8 +171,9 @@ fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
     yaml.put("learning_rate", recipe.learning_rate());
     length(job, &mut yaml, "num_train_epochs");
     yaml.put("lr_scheduler_type", schedule(job));
-    yaml.put("warmup_ratio", recipe.schedule.warmup_ratio);
-    yaml.put("max_grad_norm", recipe.clip);
+    for (key, value) in optimiser(job) {
+        yaml.put(key, value);
+    }
     yaml.put("bf16", true);
     yaml.put("seed", recipe.seed);
     yaml.put("output_dir", "out");
@@ -222,8 +242,9 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
     length(job, &mut yaml, "num_epochs");
     yaml.put("learning_rate", recipe.learning_rate());
     yaml.put("lr_scheduler", schedule(job));
-    yaml.put("warmup_ratio", recipe.schedule.warmup_ratio);
-    yaml.put("max_grad_norm", recipe.clip);
+    for (key, value) in optimiser(job) {
+        yaml.put(key, value);
+    }
     yaml.put("optimizer", "adamw_torch");
     yaml.put("bf16", true);
     yaml.put("gradient_checkpointing", recipe.recompute);
@@ -263,13 +284,12 @@ fn trl(job: &Job<'_>, evaluation: bool) -> String {
         ("gradient_accumulation_steps", accumulated.into()),
         ("learning_rate", recipe.learning_rate().into()),
         ("lr_scheduler_type", schedule(job).into()),
-        ("warmup_ratio", recipe.schedule.warmup_ratio.into()),
-        ("max_grad_norm", recipe.clip.into()),
         ("seed", recipe.seed.into()),
         ("save_steps", recipe.save.every.into()),
         ("logging_steps", 10.into()),
         ("report_to", "none".into()),
     ];
+    settings.extend(optimiser(job));
     match recipe.steps {
         Some(steps) => settings.push(("max_steps", steps.into())),
         None => settings.push(("num_train_epochs", recipe.epochs.into())),
@@ -287,10 +307,12 @@ fn trl(job: &Job<'_>, evaluation: bool) -> String {
         settings.push(("eval_strategy", "steps".into()));
         settings.push(("eval_steps", recipe.eval.every.into()));
     }
-    let keys = settings.iter().fold(String::new(), |mut out, (key, value)| {
-        let _ = writeln!(out, "    {key}={value},");
-        out
-    });
+    let keys = settings
+        .iter()
+        .fold(String::new(), |mut out, (key, value)| {
+            let _ = writeln!(out, "    {key}={value},");
+            out
+        });
     let (peft_import, peft) = match recipe.parameters {
         Parameters::Full => (String::new(), "None".to_owned()),
         Parameters::Lora => (
@@ -328,9 +350,15 @@ fn trl(job: &Job<'_>, evaluation: bool) -> String {
 
 pub(super) fn readme(job: &Job<'_>, report: &StackReport) -> String {
     let (program, command) = match job.target {
-        Target::Trl => ("TRL", "accelerate launch --config_file accelerate.yaml train.py"),
+        Target::Trl => (
+            "TRL",
+            "accelerate launch --config_file accelerate.yaml train.py",
+        ),
         Target::Axolotl => ("Axolotl", "axolotl train axolotl.yaml"),
-        _ => ("LLaMA-Factory", "FORCE_TORCHRUN=1 llamafactory-cli train train.yaml"),
+        _ => (
+            "LLaMA-Factory",
+            "FORCE_TORCHRUN=1 llamafactory-cli train train.yaml",
+        ),
     };
     let (at_once, accumulated) = batch(job);
     let mut out = format!("# A job for {program}\n\n```sh\n");
@@ -362,12 +390,12 @@ pub(super) fn readme(job: &Job<'_>, report: &StackReport) -> String {
     if report.other_tokens > 0 {
         let _ = writeln!(
             out,
-            "\n{} rows are cut into other tokens there than here, of the same text.",
+            "\n{} rows are cut into other tokens there than here, though the text is the same.",
             report.other_tokens
         );
     }
     for (reason, rows) in &report.left_out {
-        let _ = writeln!(out, "\nLeft out: {rows} rows ({reason}).");
+        let _ = writeln!(out, "\nRows that are left out, because {reason}: {rows}.");
     }
     out
 }

@@ -20,8 +20,6 @@ use crate::train::recipe::{ObjectiveName, TrainRecipe};
 use crate::train::set::{Claims, check_checkpoint};
 use crate::usage::Usage;
 
-
-
 /// Everything that a job is made from.
 #[derive(Clone, Debug)]
 pub struct Job<'a> {
@@ -52,6 +50,12 @@ pub struct StackReport {
     pub left_out: BTreeMap<String, u64>,
     /// The files.
     pub files: Vec<PathBuf>,
+}
+
+impl StackReport {
+    fn leave_out(&mut self, reason: &str, rows: u64) {
+        *self.left_out.entry(reason.to_owned()).or_default() += rows;
+    }
 }
 
 impl Job<'_> {
@@ -87,7 +91,10 @@ impl Job<'_> {
             return refuse("`dpo.dpop` is not 0", "set it to 0 or train here");
         }
         if recipe.lora.new_rows && recipe.parameters == crate::train::recipe::Parameters::Lora {
-            return refuse("`lora.new_rows` is set", "use `parameters = \"full\"` or train here");
+            return refuse(
+                "`lora.new_rows` is set",
+                "use `parameters = \"full\"` or train here",
+            );
         }
         Ok(())
     }
@@ -115,7 +122,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         report.longest
     )?;
     for (reason, rows) in &report.left_out {
-        writeln!(out, "left out: {rows} rows, {reason}")?;
+        writeln!(out, "rows that are left out, because {reason}: {rows}")?;
     }
     Ok(())
 }
@@ -153,7 +160,7 @@ pub fn write_job(
     let set = recipe.training_set(&renderer)?;
     let mut report = StackReport::default();
     for (skip, rows) in &set.counts.skipped {
-        report.left_out.insert(format!("{skip:?}"), *rows);
+        report.leave_out(rows::reason(*skip), *rows);
     }
     let train = rows::rows(&job, &renderer, &set.rows, &mut report)?;
     report.rows = train.len() as u64;

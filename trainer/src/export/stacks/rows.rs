@@ -8,7 +8,7 @@ use truefill_model::tokens::TokenId;
 use super::super::Target;
 use super::{Job, StackReport};
 use crate::train::data::TrainRow;
-use crate::train::example::{Example, Rendered, Renderer};
+use crate::train::example::{Example, Rendered, Renderer, Skip};
 
 /// A row as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,13 @@ pub(super) enum Kept {
     LeftOut(&'static str),
 }
 
+pub(super) fn reason(skip: Skip) -> &'static str {
+    match skip {
+        Skip::TooLong => "the completion leaves no room for a prompt",
+        Skip::Unspellable => "the vocabulary cannot express the completion",
+    }
+}
+
 pub(super) fn rows(
     job: &Job<'_>,
     renderer: &Renderer,
@@ -42,17 +49,17 @@ pub(super) fn rows(
         let example = match renderer.render(row, 0)? {
             Rendered::Whole(example) => example,
             Rendered::Skipped(skip) => {
-                *report.left_out.entry(format!("{skip:?}")).or_default() += 1;
+                report.leave_out(reason(skip), 1);
                 continue;
             }
         };
         match reader.text(&example, job) {
             Kept::Whole(text, tokens) => {
                 report.longest = report.longest.max(tokens);
-                report.other_tokens += u64::from(!reader.reads(&text, &example));
+                report.other_tokens += u64::from(!reader.reads(&text, &example, job));
                 kept.push(text);
             }
-            Kept::LeftOut(reason) => *report.left_out.entry(reason.to_owned()).or_default() += 1,
+            Kept::LeftOut(reason) => report.leave_out(reason, 1),
         }
     }
     Ok(kept)
@@ -104,7 +111,8 @@ impl<'a> Reader<'a> {
 
     /// Its begin token is left to the program, which puts it there itself.
     fn spoken<'e>(&self, example: &'e Example) -> &'e [TokenId] {
-        let begins = self.tokenizer.add_bos() && example.prompt.first().copied() == self.tokenizer.bos();
+        let begins =
+            self.tokenizer.add_bos() && example.prompt.first().copied() == self.tokenizer.bos();
         &example.prompt[usize::from(begins)..]
     }
 
@@ -138,14 +146,22 @@ impl<'a> Reader<'a> {
         let begin = example.prompt.len() - prompt.len();
         let total = begin + read.len() + longest;
         match total > job.cutoff {
-            true => Kept::LeftOut("longer there than the limit"),
+            true => Kept::LeftOut("they are longer there than the limit"),
             false => Kept::Whole(text, total),
         }
     }
 
-    fn reads(&self, text: &TextRow, example: &Example) -> bool {
-        self.tokens(&text.prompt) == self.spoken(example)
-            && self.tokens(&text.chosen) == example.chosen
+    /// Whether the program makes the same tokens of it. TRL makes them of prompt and completion
+    /// together, so that a word may begin in the one and end in the other.
+    fn reads(&self, text: &TextRow, example: &Example, job: &Job<'_>) -> bool {
+        let prompt = self.spoken(example);
+        match job.target {
+            Target::Trl => {
+                let whole = self.tokens(&format!("{}{}", text.prompt, text.chosen));
+                whole == [prompt, &example.chosen].concat()
+            }
+            _ => self.tokens(&text.prompt) == prompt && self.tokens(&text.chosen) == example.chosen,
+        }
     }
 }
 
