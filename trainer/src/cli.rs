@@ -11,7 +11,8 @@ use crate::usage::Usage;
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
-/// curate, train, eval, promote. The first four need neither a network nor a model.
+/// curate, train, eval, promote. The first four need neither a network nor a model. export and import
+/// carry checkpoints, and training itself, to other programs and back.
 ///
 /// Examples:
 ///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst
@@ -49,10 +50,8 @@ enum Step {
     Promote,
     /// Make contexts and pairs from the journal's outcomes
     Harvest,
-    /// Write a ready job for a trainer that runs on many GPUs
-    Export,
-    /// Bring a checkpoint trained elsewhere into the store
-    Import,
+    Export(crate::export::Args),
+    Import(crate::import::Args),
     /// Show results as a page
     Report,
     /// Run a grid of recipes
@@ -79,6 +78,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Step::Judge(args) => return ended(crate::judge::run(&args, out)),
         Step::Curate(args) => return ended(crate::curate::run(&args, out)),
         Step::Train(args) => return ended(crate::train::run::command::run(&args, out)),
+        Step::Export(args) => return ended(crate::export::run(&args, out)),
+        Step::Import(args) => return ended(crate::import::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
     };
     tell(&format!(

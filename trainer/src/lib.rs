@@ -1,6 +1,6 @@
 //! The companion of the language server: hard negatives from real code, judged and curated,
-//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge` and `curate` are there; the other
-//! commands are named and say that they are not.
+//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `export` and `import` are
+//! there; the other commands are named and say that they are not.
 
 pub mod checkpoint;
 pub mod cli;
@@ -8,7 +8,10 @@ pub mod contract;
 pub mod corpus;
 pub mod curate;
 pub mod dedup;
+pub mod deliver;
+pub mod export;
 pub mod generate;
+pub mod import;
 pub mod judge;
 pub mod mine;
 pub mod panel;
@@ -19,6 +22,7 @@ pub mod rows;
 pub mod score;
 pub mod sentinels;
 pub mod stats;
+pub mod stored;
 pub mod table;
 pub mod train;
 pub mod usage;

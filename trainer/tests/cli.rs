@@ -55,7 +55,9 @@ fn commands(folder: &Path) -> Vec<Vec<String>> {
 
 #[test]
 fn help_teaches() {
-    for step in ["", "mine", "generate", "judge", "curate"] {
+    for step in [
+        "", "mine", "generate", "judge", "curate", "export", "import",
+    ] {
         let args = [step, "--help"];
         let ran = run(&args[usize::from(step.is_empty())..], Stdio::piped());
         assert_eq!(ran.status.code(), Some(0), "{step}");

@@ -1,5 +1,6 @@
 //! FIM formats, tokenizer, decoder, KV cache, generation, adapters, checkpoints, store.
 
+pub mod adapter;
 pub mod checkpoint;
 pub mod config;
 pub mod decoder;
@@ -17,3 +18,4 @@ pub mod tokenizer;
 pub mod tokens;
 pub mod training;
 pub mod weights;
+pub mod write;

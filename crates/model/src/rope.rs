@@ -91,6 +91,20 @@ fn frequencies(config: &ModelConfig) -> Vec<f32> {
     }
 }
 
+/// By what each frequency is divided, `[head_dim / 2]`: how GGUF files hold any scaling.
+pub(crate) fn factors(config: &ModelConfig) -> Vec<f32> {
+    let plain = ModelConfig {
+        rope_scaling: RopeScaling::None,
+        ..config.clone()
+    };
+    let scaled = frequencies(config);
+    let plain = frequencies(&plain).into_iter();
+    plain
+        .zip(scaled)
+        .map(|(plain, scaled)| plain / scaled)
+        .collect()
+}
+
 /// Llama 3.1's scaling: long wavelengths are stretched by `factor`, short ones kept, and those
 /// between `original_positions / high` and `original_positions / low` blended.
 fn llama3(frequency: f32, factor: f32, low: f32, high: f32, original_positions: f32) -> f32 {

@@ -80,8 +80,33 @@ fn what_cannot_be_encoded_is_refused() {
     let values = [0.5; 48];
     let refusal = quantise(WeightDtype::Q8_0, &values).expect_err("48 is no multiple of 32");
     insta::assert_snapshot!(refusal, @"cannot encode 48 values as Q8_0: they do not fill whole blocks of the type");
-    let refusal = quantise(WeightDtype::Q6K, &[0.5; 256]).expect_err("read only");
-    insta::assert_snapshot!(refusal, @"cannot encode 256 values as Q6_K: the type can only be read");
+}
+
+#[test]
+fn every_type_keeps_values_within_its_steps() {
+    let values: Vec<f32> = (0..1024)
+        .map(|i| ((i * 37 % 211) as f32 - 105.0) / 105.0)
+        .collect();
+    let largest_error = |dtype| {
+        let mut decoded = vec![0.0; values.len()];
+        dequantise(
+            dtype,
+            &quantise(dtype, &values).expect("encodes"),
+            &mut decoded,
+        );
+        let gaps = decoded.iter().zip(&values).map(|(a, b)| (a - b).abs());
+        gaps.fold(0.0f32, f32::max)
+    };
+    for (dtype, most) in [
+        (WeightDtype::Q5_0, 0.08),
+        (WeightDtype::Q5_1, 0.08),
+        (WeightDtype::Q4K, 0.16),
+        (WeightDtype::Q5K, 0.08),
+        (WeightDtype::Q6K, 0.05),
+    ] {
+        let found = largest_error(dtype);
+        assert!(found > 0.0 && found <= most, "{dtype}: {found}");
+    }
 }
 
 #[test]

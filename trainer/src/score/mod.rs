@@ -1,7 +1,9 @@
 //! How likely a model takes a completion to be.
 
 mod difficulty;
+mod divergence;
 mod likelihood;
 
 pub use difficulty::{FEWEST_SCORERS, Thresholds, difficulty};
+pub use divergence::{Divergence, divergence, likeliest};
 pub use likelihood::{Scored, Scorer, ScorerRecipe, open};

@@ -5,6 +5,7 @@ use crate::decoder::network::{DecoderWeights, FeedForward, LayerWeights};
 use crate::error::{ModelError, Result};
 use crate::ops::{Loader, NamedWeight};
 use crate::weights::{LayerPart, RawTensor, TensorName, WeightSource};
+use crate::write::biased;
 
 /// Loads every weight of the decoder through `loader`.
 ///
@@ -83,7 +84,7 @@ impl<'a> Reader<'a> {
         let mut named = self.named(
             TensorName::weight(index, part),
             TensorName::bias(index, part),
-            self.biased(part),
+            biased(self.config, part),
             shape,
         )?;
         let turned = matches!(part, LayerPart::Q | LayerPart::K);
@@ -95,16 +96,6 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(named)
-    }
-
-    /// Whether the configuration names a bias for this part.
-    fn biased(&self, part: LayerPart) -> bool {
-        match part {
-            LayerPart::AttnNorm | LayerPart::FfnNorm => self.config.norm == NormKind::Layer,
-            LayerPart::Q | LayerPart::K | LayerPart::V => self.config.attention_bias,
-            LayerPart::O => self.config.output_bias,
-            LayerPart::Gate | LayerPart::Up | LayerPart::Down => self.config.mlp_bias,
-        }
     }
 
     fn plain(&self, name: TensorName, shape: &[usize]) -> Result<NamedWeight<'a>> {

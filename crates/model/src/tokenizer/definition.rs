@@ -132,6 +132,18 @@ impl Definition {
         }
     }
 
+    /// Without what no text and no id of a model depends on: the names of unused rows, and unused rows
+    /// at the end, by which some files fill the vocabulary up.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        self.find_sentinels();
+        for row in self.rows.iter_mut().filter(|row| row.kind == Kind::Unused) {
+            row.text.clear();
+        }
+        while self.rows.pop_if(|row| row.kind == Kind::Unused).is_some() {}
+        self
+    }
+
     /// SHA-256 over all that decides which ids a text gets and which text the ids give back; the
     /// same for a `tokenizer.json` and a GGUF file that define the same.
     pub fn sha256(&self) -> String {

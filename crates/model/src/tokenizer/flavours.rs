@@ -120,6 +120,27 @@ pub(super) fn flavour(pre: &str) -> Result<(Vec<SplitRule>, bool), TokenizerErro
     ))
 }
 
+/// The name by which llama.cpp calls these rules too; none where it has no such tokenizer.
+pub(super) fn name_of(wanted: &[SplitRule], ignore_merges: bool) -> Option<&'static str> {
+    let known = [
+        "qwen2",
+        "starcoder",
+        "llama-bpe",
+        "gpt-2",
+        "dbrx",
+        "seed-coder",
+        "tekken",
+        "gpt-4o",
+        "deepseek-coder",
+        "deepseek-llm",
+        "falcon",
+        "default",
+    ];
+    known.into_iter().find(|name| {
+        flavour(name).is_ok_and(|(rules, ignored)| rules == wanted && ignored == ignore_merges)
+    })
+}
+
 fn known() -> String {
     let names: Vec<&str> = FAMILIES
         .iter()

@@ -10,6 +10,7 @@
 //! normal forms are not applied.
 
 mod bytes;
+mod convert;
 mod definition;
 mod encode;
 mod error;
@@ -29,6 +30,7 @@ use crate::tokens::TokenId;
 use definition::{Definition, Kind, Row, Scheme};
 use encode::Encoder;
 
+pub use convert::{gguf_from_json, json_from_gguf};
 pub(crate) use definition::MAX_TOKENS;
 pub use error::TokenizerError;
 pub use gguf::GgufVocabulary;

@@ -29,8 +29,8 @@ impl MemoryWeights {
     /// Adds a tensor, or replaces the one of that name, encoding its values as `dtype`.
     ///
     /// # Errors
-    /// [`WeightError::Quantise`] where the last dimension does not fill whole blocks, the shape
-    /// does not fit the number of values, or the type can only be read.
+    /// [`WeightError::Quantise`] where the last dimension does not fill whole blocks, or the
+    /// shape does not fit the number of values.
     pub fn insert(
         &mut self,
         name: impl Into<String>,

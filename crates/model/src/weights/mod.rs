@@ -24,7 +24,7 @@ pub use gguf::{GgufFile, GgufWriter};
 pub use memory::MemoryWeights;
 pub use names::{LayerPart, Naming, TensorName};
 pub use quantise::quantise;
-pub use safetensors::{SafetensorsFiles, write_safetensors};
+pub use safetensors::{SafetensorsFiles, write_safetensors, write_safetensors_with};
 
 /// A tensor's bytes as they lie in the file.
 #[derive(Clone, Debug)]

@@ -1,14 +1,17 @@
 //! From `f32` to stored bytes, rounded as the formats' reference rounds.
 
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
 use half::{bf16, f16};
+use rayon::prelude::*;
 
 use super::{WeightDtype, WeightError};
 
 /// Encodes values, whole blocks of them.
 ///
 /// # Errors
-/// [`WeightError::Quantise`] where the values do not fill whole blocks, and for the types that
-/// this crate only reads (Q5_0, Q5_1 and those with blocks of 256).
+/// [`WeightError::Quantise`] where the values do not fill whole blocks, or the tensor library, which
+/// encodes Q5_0, Q5_1 and the types with blocks of 256, refuses them.
 pub fn quantise(dtype: WeightDtype, values: &[f32]) -> Result<Vec<u8>, WeightError> {
     let refuse = |reason| WeightError::Quantise {
         dtype,
@@ -38,13 +41,27 @@ pub fn quantise(dtype: WeightDtype, values: &[f32]) -> Result<Vec<u8>, WeightErr
         WeightDtype::Q8_0 => blocks(values, &mut out, q8_0),
         WeightDtype::Q4_0 => blocks(values, &mut out, q4_0),
         WeightDtype::Q4_1 => blocks(values, &mut out, q4_1),
-        WeightDtype::Q5_0
-        | WeightDtype::Q5_1
-        | WeightDtype::Q4K
-        | WeightDtype::Q5K
-        | WeightDtype::Q6K => return Err(refuse("the type can only be read")),
+        WeightDtype::Q5_0 => out = library(GgmlDType::Q5_0, values).map_err(refuse)?,
+        WeightDtype::Q5_1 => out = library(GgmlDType::Q5_1, values).map_err(refuse)?,
+        WeightDtype::Q4K => out = library(GgmlDType::Q4K, values).map_err(refuse)?,
+        WeightDtype::Q5K => out = library(GgmlDType::Q5K, values).map_err(refuse)?,
+        WeightDtype::Q6K => out = library(GgmlDType::Q6K, values).map_err(refuse)?,
     }
     Ok(out)
+}
+
+/// Values that a thread encodes at a time: a multiple of every block.
+const PIECE: usize = 1 << 16;
+
+/// Blocks as the tensor library makes them: its search for scales is llama.cpp's.
+fn library(dtype: GgmlDType, values: &[f32]) -> Result<Vec<u8>, &'static str> {
+    let encode = |piece: &[f32]| -> candle_core::Result<Vec<u8>> {
+        let piece = Tensor::from_slice(piece, piece.len(), &Device::Cpu)?;
+        Ok(QTensor::quantize(&piece, dtype)?.data()?.into_owned())
+    };
+    let pieces: candle_core::Result<Vec<Vec<u8>>> = values.par_chunks(PIECE).map(encode).collect();
+    let pieces = pieces.map_err(|_| "the tensor library cannot encode them")?;
+    Ok(pieces.concat())
 }
 
 fn blocks(values: &[f32], out: &mut Vec<u8>, block: impl Fn(&[f32; 32], &mut Vec<u8>)) {

@@ -1,5 +1,6 @@
 //! Writing GGUF files, version 3.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
@@ -37,7 +38,13 @@ struct Written<'a> {
     name: String,
     dtype: WeightDtype,
     shape: Vec<usize>,
-    data: std::borrow::Cow<'a, [u8]>,
+    data: Data<'a>,
+}
+
+enum Data<'a> {
+    Held(Cow<'a, [u8]>),
+    /// Made when it is written, so that a model need not be in memory twice.
+    Made(Box<dyn Fn() -> std::io::Result<Vec<u8>> + 'a>),
 }
 
 /// Collects metadata and tensors, then writes them as one file. Both keep the order in which they
@@ -66,7 +73,7 @@ impl<'a> GgufWriter<'a> {
             name: name.into(),
             dtype: tensor.dtype,
             shape: tensor.shape,
-            data: tensor.data.into(),
+            data: Data::Held(tensor.data.into()),
         });
         self
     }
@@ -82,7 +89,7 @@ impl<'a> GgufWriter<'a> {
         shape: &[usize],
         values: &[f32],
     ) -> Result<&mut Self, WeightError> {
-        let data = super::super::quantise(dtype, values)?.into();
+        let data = Data::Held(super::super::quantise(dtype, values)?.into());
         self.tensors.push(Written {
             name: name.into(),
             dtype,
@@ -90,6 +97,23 @@ impl<'a> GgufWriter<'a> {
             data,
         });
         Ok(self)
+    }
+
+    /// Adds a tensor whose bytes are made when the file is written.
+    pub fn make(
+        &mut self,
+        name: impl Into<String>,
+        dtype: WeightDtype,
+        shape: &[usize],
+        data: impl Fn() -> std::io::Result<Vec<u8>> + 'a,
+    ) -> &mut Self {
+        self.tensors.push(Written {
+            name: name.into(),
+            dtype,
+            shape: shape.to_vec(),
+            data: Data::Made(Box::new(data)),
+        });
+        self
     }
 
     /// Writes the file under a temporary name and renames it into place.
@@ -109,8 +133,13 @@ impl<'a> GgufWriter<'a> {
         out.write_all(&header)?;
         pad(&mut out, header.len())?;
         for tensor in &self.tensors {
-            out.write_all(&tensor.data)?;
-            pad(&mut out, tensor.data.len())?;
+            let data = match &tensor.data {
+                Data::Held(data) => Cow::Borrowed(data.as_ref()),
+                Data::Made(make) => Cow::Owned(make()?),
+            };
+            tensor.check(data.len())?;
+            out.write_all(&data)?;
+            pad(&mut out, data.len())?;
         }
         Ok(())
     }
@@ -128,7 +157,8 @@ impl<'a> GgufWriter<'a> {
         }
         let mut offset = 0u64;
         for tensor in &self.tensors {
-            tensor.check()?;
+            let bytes = tensor.bytes();
+            tensor.check(bytes)?;
             put_string(&mut header, &tensor.name);
             header.extend((tensor.shape.len() as u32).to_le_bytes());
             for size in tensor.shape.iter().rev() {
@@ -136,31 +166,38 @@ impl<'a> GgufWriter<'a> {
             }
             header.extend(tensor.dtype.gguf_id().to_le_bytes());
             header.extend(offset.to_le_bytes());
-            offset += (tensor.data.len() as u64).next_multiple_of(DEFAULT_ALIGNMENT);
+            offset += (bytes as u64).next_multiple_of(DEFAULT_ALIGNMENT);
         }
         Ok(header)
     }
 }
 
 impl Written<'_> {
-    fn check(&self) -> std::io::Result<()> {
+    fn bytes(&self) -> usize {
+        match &self.data {
+            Data::Held(data) => data.len(),
+            Data::Made(_) => {
+                let values = self.shape.iter().product();
+                self.dtype.bytes_of(values).unwrap_or_default()
+            }
+        }
+    }
+
+    fn check(&self, bytes: usize) -> std::io::Result<()> {
         let fits = (1..=MAX_DIMENSIONS as usize).contains(&self.shape.len())
             && self
                 .shape
                 .last()
                 .is_some_and(|cols| cols % self.dtype.block_size() == 0)
-            && self.dtype.bytes_of(self.shape.iter().product()) == Some(self.data.len());
+            && self.dtype.bytes_of(self.shape.iter().product()) == Some(bytes);
         if fits {
             return Ok(());
         }
         Err(std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
             format!(
-                "tensor `{}`: {} bytes of {} do not fit the shape {:?}",
-                self.name,
-                self.data.len(),
-                self.dtype,
-                self.shape
+                "tensor `{}`: {bytes} bytes of {} do not fit the shape {:?}",
+                self.name, self.dtype, self.shape
             ),
         ))
     }

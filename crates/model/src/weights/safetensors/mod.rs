@@ -7,7 +7,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use writer::write_safetensors;
+pub use writer::{write_safetensors, write_safetensors_with};
 
 use super::error::{Fault, shown};
 use super::mapping::Mapping;

@@ -1,5 +1,6 @@
 //! Writing a safetensors file.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -23,24 +24,51 @@ pub fn write_safetensors(
     tensors: &[(String, RawTensor<'_>)],
     metadata: &HashMap<String, String>,
 ) -> Result<(), WeightError> {
+    let shapes: Vec<_> = tensors
+        .iter()
+        .map(|(name, tensor)| (name.clone(), tensor.dtype, tensor.shape.clone()))
+        .collect();
+    write_safetensors_with(path, &shapes, metadata, &mut |index| {
+        Ok(Cow::Borrowed(tensors[index].1.data))
+    })
+}
+
+/// As [`write_safetensors`], for tensors of these names, types and shapes whose bytes are asked for
+/// one after the other, so that a model need not be in memory twice.
+///
+/// # Errors
+/// As there, and what `data` reports.
+pub fn write_safetensors_with<'a>(
+    path: impl AsRef<Path>,
+    tensors: &[(String, WeightDtype, Vec<usize>)],
+    metadata: &HashMap<String, String>,
+    data: &mut dyn FnMut(usize) -> std::io::Result<Cow<'a, [u8]>>,
+) -> Result<(), WeightError> {
     save(path.as_ref(), |out| {
         let header = header(tensors, metadata)?;
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(&header)?;
-        tensors
-            .iter()
-            .try_for_each(|(_, tensor)| out.write_all(tensor.data))
+        for (index, (name, dtype, shape)) in tensors.iter().enumerate() {
+            let bytes = data(index)?;
+            if Some(bytes.len()) != dtype.bytes_of(shape.iter().product()) {
+                let found = bytes.len();
+                let problem = format!("tensor `{name}`: {found} bytes do not fit {shape:?}");
+                return Err(Error::new(ErrorKind::InvalidInput, problem));
+            }
+            out.write_all(&bytes)?;
+        }
+        Ok(())
     })
 }
 
 fn header(
-    tensors: &[(String, RawTensor<'_>)],
+    tensors: &[(String, WeightDtype, Vec<usize>)],
     metadata: &HashMap<String, String>,
 ) -> Result<Vec<u8>, Error> {
     let mut infos = Vec::with_capacity(tensors.len());
     let mut offset = 0;
-    for (name, tensor) in tensors {
-        let dtype = match tensor.dtype {
+    for (name, stored, shape) in tensors {
+        let dtype = match stored {
             WeightDtype::F32 => Dtype::F32,
             WeightDtype::F16 => Dtype::F16,
             WeightDtype::BF16 => Dtype::BF16,
@@ -49,8 +77,8 @@ fn header(
                 return Err(Error::new(ErrorKind::InvalidInput, problem));
             }
         };
-        let end = offset + tensor.data.len();
-        let shape = tensor.shape.clone();
+        let end = offset + stored.bytes_of(shape.iter().product()).unwrap_or_default();
+        let shape = shape.clone();
         infos.push((
             name.clone(),
             TensorInfo {

@@ -1,0 +1,243 @@
+//! Models that are written and read again: the same numbers, the same tokenizer.
+
+#[allow(dead_code)]
+mod fim_support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
+use truefill_model::tokens::TokenId;
+use truefill_model::weights::{GgufFile, WeightDtype};
+use truefill_model::write::{FileType, HubFolder, Labels, Model, write_gguf, write_hub};
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity")
+}
+
+fn entries(folder: &Path, fits: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    found.retain(|path| fits(path));
+    found.sort();
+    found
+}
+
+fn folders() -> Vec<PathBuf> {
+    let found = entries(&data(), |path| path.join("config.json").is_file());
+    assert!(found.len() >= 9);
+    found
+}
+
+fn ggufs() -> Vec<PathBuf> {
+    let found = entries(&data().join("gguf"), |path| {
+        path.extension().is_some_and(|kind| kind == "gguf")
+    });
+    assert!(found.len() >= 6);
+    found
+}
+
+/// A vocabulary that is smaller than the tiny models' embeddings.
+fn tokenizer_json() -> Vec<u8> {
+    let mut vocabulary = fim_support::byte_level("smollm", &["<|endoftext|>"], 0);
+    vocabulary.tokens.truncate(150);
+    vocabulary.token_types.truncate(150);
+    json_from_gguf(vocabulary).expect("converts")
+}
+
+fn logits(checkpoint: &Checkpoint) -> Vec<f32> {
+    let config = checkpoint.config.clone();
+    let decoder = Decoder::on_cpu(config, &*checkpoint.weights, Precision::Exact, 64);
+    let decoder = decoder.expect("loads");
+    let tokens: Vec<TokenId> = (0..40).map(|at| TokenId(at * 37 % 157)).collect();
+    let wanted: Vec<usize> = (0..tokens.len()).collect();
+    let mut cache = decoder.cache(64).expect("a cache");
+    let found = decoder.forward(&mut cache, &tokens, &wanted, &|| false);
+    found.expect("computes")
+}
+
+/// The largest difference, by the largest magnitude.
+fn gap(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    let gaps = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    gaps.fold(0.0f32, f32::max) / largest
+}
+
+fn to_gguf(from: &Checkpoint, path: &Path, kind: FileType) -> Checkpoint {
+    let vocabulary = gguf_from_json(&tokenizer_json(), from.config.vocabulary).expect("converts");
+    let tokenizer = Tokenizer::from_json(&tokenizer_json()).expect("a tokenizer");
+    let model = Model::of_source(&from.config, &*from.weights);
+    let labels = Labels {
+        name: "tiny".into(),
+        ..Labels::default()
+    };
+    write_gguf(path, &model, &tokenizer, vocabulary, kind, &labels).expect("written");
+    Checkpoint::open(path).expect("opens")
+}
+
+#[test]
+fn a_gguf_file_of_every_family_gives_the_same_logits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.gguf");
+    for from in folders() {
+        let original = Checkpoint::open(&from).expect("opens");
+        let expected = logits(&original);
+        for (kind, most) in [
+            (FileType::F32, 1e-5),
+            (FileType::F16, 4e-3),
+            (FileType::Q8_0, 0.15),
+            (FileType::Q4_0, 0.6),
+            (FileType::Q4K, 0.6),
+        ] {
+            let written = to_gguf(&original, &path, kind);
+            let found = gap(&logits(&written), &expected);
+            assert!(found <= most, "{from:?} {kind:?}: {found}");
+            let text = "def add(a, b):\n    return a\n";
+            let tokenizer = Tokenizer::from_json(&tokenizer_json()).expect("a tokenizer");
+            assert_eq!(
+                written
+                    .tokenizer()
+                    .expect("one")
+                    .encode(text)
+                    .expect("spelled"),
+                tokenizer.encode(text).expect("spelled"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_gguf_file_becomes_a_hub_folder_that_gives_the_same_logits() {
+    for from in ggufs() {
+        let original = Checkpoint::open(&from).expect("opens");
+        let vocabulary = GgufFile::open(&from).and_then(|file| file.vocabulary());
+        let json = json_from_gguf(vocabulary.expect("a vocabulary")).expect("converts");
+        let tokenizer = original.tokenizer().expect("one");
+        for (dtype, shard_bytes, most) in [
+            (WeightDtype::F32, HubFolder::SHARD_BYTES, 1e-6),
+            (WeightDtype::BF16, 20_000, 0.08),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let about = HubFolder {
+                dtype,
+                shard_bytes,
+                config: None,
+                tokenizer,
+                tokenizer_json: &json,
+                others: BTreeMap::new(),
+                end: Some(TokenId(0)),
+            };
+            let model = Model::of_source(&original.config, &*original.weights);
+            let files = write_hub(folder.path(), &model, &about).expect("written");
+            let shards = files
+                .iter()
+                .filter(|file| file.extension().is_some_and(|kind| kind == "safetensors"));
+            assert_eq!(shards.count() > 1, shard_bytes < 100_000, "{files:?}");
+            let written = Checkpoint::open(folder.path()).expect("opens");
+            let found = gap(&logits(&written), &logits(&original));
+            assert!(found <= most, "{from:?} {dtype}: {found}");
+            let again = written.tokenizer().expect("one");
+            let text = "def add(a, b):\n    return a\n";
+            let ids = again.encode(text).expect("spelled");
+            assert_eq!(ids, tokenizer.encode(text).expect("spelled"), "{from:?}");
+            // Rows that fill a vocabulary up have no place in a `tokenizer.json`.
+            if again.vocabulary_size() == tokenizer.vocabulary_size() {
+                assert_eq!(again.sha256(), tokenizer.sha256(), "{from:?}");
+            }
+            assert_eq!(
+                (again.bos(), again.eos()),
+                (tokenizer.bos(), tokenizer.eos())
+            );
+        }
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_are_not_written() {
+    let from = Checkpoint::open(&folders()[0]).expect("opens");
+    let model = Model::of_values(&from.config, from.weights.naming(), |name| {
+        let mut values = from.weights.tensor(name)?.to_f32();
+        if name.contains("layers.1.mlp") {
+            values[3] = f32::NAN;
+        }
+        Ok(values)
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.gguf");
+    let tokenizer = Tokenizer::from_json(&tokenizer_json()).expect("a tokenizer");
+    let vocabulary = gguf_from_json(&tokenizer_json(), from.config.vocabulary).expect("converts");
+    let labels = Labels::default();
+    let error = write_gguf(
+        &path,
+        &model,
+        &tokenizer,
+        vocabulary,
+        FileType::F16,
+        &labels,
+    )
+    .expect_err("refused")
+    .to_string();
+    assert!(error.contains("model.layers.1.mlp"), "{error}");
+    assert!(!path.exists());
+}
+
+fn vocabularies() -> Vec<(&'static str, GgufVocabulary)> {
+    let sentence = |add_space| GgufVocabulary {
+        add_bos: Some(true),
+        add_space_prefix: Some(add_space),
+        ..fim_support::sentencepiece(&["▁<PRE>", "▁<EOT>"])
+    };
+    let bytes = |pre| fim_support::byte_level(pre, &["<|endoftext|>", "<|im_start|>"], 2000);
+    let mut all = vec![("sentence", sentence(true)), ("no space", sentence(false))];
+    for pre in [
+        "smollm",
+        "qwen2",
+        "llama-bpe",
+        "gpt-2",
+        "deepseek-coder",
+        "default",
+        "dbrx",
+    ] {
+        all.push((pre, bytes(pre)));
+    }
+    all
+}
+
+#[test]
+fn tokenizers_survive_both_conversions() {
+    let text = "fn main() {\n\tlet x1 = 23.5; // naïve 漢字 🙂\n    print(\"  a\")\n}\r\n";
+    for (name, vocabulary) in vocabularies() {
+        let original = Tokenizer::from_gguf(vocabulary.clone()).expect("a tokenizer");
+        let json = json_from_gguf(vocabulary).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let parsed = Tokenizer::from_json(&json).expect("parses");
+        assert_eq!(parsed.sha256(), original.sha256(), "{name}");
+        let rows = original.vocabulary_size();
+        let back =
+            gguf_from_json(&json, rows + 7).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(back.tokens.len(), rows + 7);
+        let back = Tokenizer::from_gguf(back).expect("a tokenizer");
+        for tokenizer in [&parsed, &back] {
+            let ids = tokenizer.encode(text).expect("spelled");
+            assert_eq!(ids, original.encode(text).expect("spelled"), "{name}");
+            assert_eq!(
+                tokenizer.add_bos(),
+                original.add_bos() && original.bos().is_some()
+            );
+        }
+    }
+}
+
+#[test]
+fn rules_without_a_name_are_refused() {
+    let json = json_from_gguf(fim_support::byte_level("smollm", &["<|endoftext|>"], 10));
+    let mut file: serde_json::Value =
+        serde_json::from_slice(&json.expect("converts")).expect("JSON");
+    file["pre_tokenizer"]["pretokenizers"][0]["individual_digits"] = false.into();
+    let error = gguf_from_json(file.to_string().as_bytes(), 0)
+        .expect_err("refused")
+        .to_string();
+    assert!(error.contains("digit runs"), "{error}");
+}

@@ -1,0 +1,192 @@
+//! Putting what was trained into the store: files, model card, manifest, all at once.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result};
+use truefill_model::adapter::Adapter;
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::fim::BoundFormat;
+use truefill_model::store::{
+    CheckpointId, Draft, FormatName, Installed, Kind, Sha256Hex, Store, slug,
+};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::weights::WeightDtype;
+use truefill_model::write::{HubFolder, Model, write_hub};
+
+use crate::stored::sidecars;
+
+/// What the caller knows of a checkpoint.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The readable part of its id.
+    pub name: String,
+    /// What training started from, where the store has it.
+    pub parent: Option<CheckpointId>,
+    /// How it is prompted.
+    pub format: FormatName,
+    /// SHA-256 of the recipe.
+    pub recipe_sha256: Option<Sha256Hex>,
+    /// SHA-256 of the data, by file name.
+    pub data_sha256: BTreeMap<String, Sha256Hex>,
+    /// A training run, a file, a folder.
+    pub source: String,
+    /// Seconds since 1970 UTC.
+    pub created: u64,
+    /// What people read.
+    pub card: Card,
+}
+
+/// The model card. It is part of the checkpoint, so it says nothing of time or place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Card {
+    /// The base's name.
+    pub base: String,
+    /// What was done to it, in sentences.
+    pub story: Vec<String>,
+    /// Data by name, with their rows.
+    pub data: Vec<(String, u64)>,
+    /// Licences of the data as SPDX identifiers, with their rows.
+    pub licences: Vec<(String, u64)>,
+    /// Figures by name.
+    pub figures: Vec<(String, String)>,
+}
+
+impl Card {
+    /// The card as Markdown, with the header that the hub reads.
+    pub fn markdown(&self, name: &str, about: &FormatName) -> String {
+        let mut out = String::from("---\nlibrary_name: truefill\npipeline_tag: text-generation\n");
+        let _ = writeln!(out, "base_model: {:?}\n---\n\n# {name}\n", self.base);
+        for sentence in &self.story {
+            let _ = writeln!(out, "{sentence}\n");
+        }
+        let (format, version) = (&about.name, about.version);
+        let _ = writeln!(
+            out,
+            "Prompts have the FIM format `{format}`, version {version}."
+        );
+        let counted = |rows: &[(String, u64)]| {
+            rows.iter()
+                .map(|(what, rows)| (what.clone(), rows.to_string()))
+                .collect::<Vec<_>>()
+        };
+        for (title, head, rows) in [
+            ("Data", "rows", counted(&self.data)),
+            ("Licences of the data", "rows", counted(&self.licences)),
+            ("Figures", "value", self.figures.clone()),
+        ] {
+            if rows.is_empty() {
+                continue;
+            }
+            let _ = writeln!(out, "\n## {title}\n\n| | {head} |\n|---|---|");
+            for (what, value) in rows {
+                let _ = writeln!(out, "| {what} | {value} |");
+            }
+        }
+        out
+    }
+}
+
+/// The format's name as manifests have it.
+pub fn format_name(format: &BoundFormat) -> FormatName {
+    FormatName {
+        name: format.name().to_owned(),
+        version: format.version(),
+    }
+}
+
+/// Writes a full model in the hub's layout into the store. Tokenizer and `config.json` are those of
+/// `origin`, the checkpoint that training started from; `end` is the format's end token.
+///
+/// # Errors
+/// Values that are not finite, files that cannot be written, a manifest that the store refuses.
+pub fn install_full(
+    store: &Store,
+    model: &Model<'_>,
+    origin: &Checkpoint,
+    format: &BoundFormat,
+    dtype: WeightDtype,
+    about: About,
+) -> Result<Installed> {
+    let beside = sidecars(origin)?;
+    let tokenizer = origin.tokenizer()?;
+    let staging = store.stage()?;
+    let folder = HubFolder {
+        dtype,
+        shard_bytes: HubFolder::SHARD_BYTES,
+        config: beside.config,
+        tokenizer,
+        tokenizer_json: &beside.tokenizer_json,
+        others: beside.others,
+        end: format.end_token(),
+    };
+    write_hub(staging.folder(), model, &folder)?;
+    // A `tokenizer.json` made from a GGUF file may lack rows that only fill the vocabulary up.
+    let written = Checkpoint::open(staging.folder())?;
+    let sha256 = hash(written.tokenizer()?)?;
+    put_card(staging.folder(), &about)?;
+    let architecture = origin.config.family.name();
+    let draft = draft(about, Kind::Full, None, architecture, sha256);
+    Ok(store.install(staging, draft)?)
+}
+
+/// Writes an adapter in PEFT's layout into the store, on the base `base`.
+///
+/// # Errors
+/// As [`install_full`].
+pub fn install_adapter(
+    store: &Store,
+    adapter: &Adapter,
+    base: &CheckpointId,
+    origin: &Checkpoint,
+    about: About,
+) -> Result<Installed> {
+    let staging = store.stage()?;
+    adapter.write(staging.folder(), &origin.config)?;
+    put_card(staging.folder(), &about)?;
+    let sha256 = hash(origin.tokenizer()?)?;
+    let architecture = origin.config.family.name();
+    let draft = draft(
+        about,
+        Kind::Adapter,
+        Some(base.clone()),
+        architecture,
+        sha256,
+    );
+    Ok(store.install(staging, draft)?)
+}
+
+/// Writes the model card into a staged folder.
+pub(crate) fn put_card(folder: &std::path::Path, about: &About) -> Result<()> {
+    let path = folder.join("README.md");
+    let text = about.card.markdown(&about.name, &about.format);
+    std::fs::write(&path, text).with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// A tokenizer's hash as manifests have it.
+pub(crate) fn hash(tokenizer: &Tokenizer) -> Result<Sha256Hex> {
+    let sha256 = tokenizer.sha256().parse();
+    sha256.map_err(|problem: String| anyhow::anyhow!(problem))
+}
+
+pub(crate) fn draft(
+    about: About,
+    kind: Kind,
+    base: Option<CheckpointId>,
+    architecture: &str,
+    tokenizer_sha256: Sha256Hex,
+) -> Draft {
+    Draft {
+        name: slug(&about.name),
+        kind,
+        parent: about.parent,
+        base,
+        architecture: architecture.to_owned(),
+        format: about.format,
+        tokenizer_sha256,
+        recipe_sha256: about.recipe_sha256,
+        data_sha256: about.data_sha256,
+        source: about.source.chars().take(250).collect(),
+        created: about.created,
+    }
+}

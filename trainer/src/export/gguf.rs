@@ -1,0 +1,108 @@
+//! A GGUF file, and what its rounding costs.
+
+use std::io::Write;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
+use truefill_model::write::{GgufReport, Labels, write_gguf};
+
+use super::{Args, file_type};
+use crate::score::{Divergence, divergence};
+use crate::stored::{Opened, vocabulary};
+
+/// Tokens of a text that are compared at a time.
+const SEQUENCE: usize = 512;
+/// Tokens of a text at most.
+const LONGEST: usize = 4096;
+
+pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
+    let kind = file_type(&args.kind)?;
+    let tokenizer = opened.tokenizer()?;
+    let format = crate::checkpoint::format(opened.format_name(args.format.as_deref()), tokenizer)?;
+    let labels = Labels {
+        name: opened.title(),
+        license: None,
+        end: format.end_token(),
+    };
+    let words = vocabulary(&opened.checkpoint)?;
+    let report = write_gguf(&args.out, &opened.model(), tokenizer, words, kind, &labels)?;
+    let found = match args.texts.is_empty() {
+        true => None,
+        false => Some(compare(args, opened, tokenizer)?),
+    };
+    tell(args, &report, found.as_ref(), out)
+}
+
+fn compare(args: &Args, opened: &Opened, tokenizer: &Tokenizer) -> Result<Divergence> {
+    let mut sequences: Vec<Vec<TokenId>> = Vec::new();
+    for path in &args.texts {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{}: cannot be read as text", path.display()))?;
+        let mut tokens = tokenizer.encode_lossy(&text)?;
+        tokens.truncate(LONGEST);
+        sequences.extend(tokens.chunks(SEQUENCE).map(<[TokenId]>::to_vec));
+    }
+    // Both in exact arithmetic: what is told is the rounding of the file, not that of a server.
+    let (config, weights) = opened.model().in_memory()?;
+    let reference = Decoder::on_cpu(config, &weights, Precision::Exact, SEQUENCE)?;
+    drop(weights);
+    let written = Checkpoint::open(&args.out)?;
+    let config = written.config.clone();
+    let rounded = Decoder::on_cpu(config, &*written.weights, Precision::Exact, SEQUENCE)?;
+    divergence(&reference, &rounded, &sequences)
+}
+
+fn tell(
+    args: &Args,
+    report: &GgufReport,
+    found: Option<&Divergence>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let bytes = std::fs::metadata(&args.out).map_or(0, |file| file.len());
+    if args.json {
+        let compared = found.map(|found| {
+            json!({
+                "positions": found.positions, "mean_nats": found.mean(),
+                "largest_nats": found.largest, "same_likeliest": found.agreement(),
+            })
+        });
+        let figures = json!({
+            "file": args.out, "bytes": bytes, "tensors": report.types,
+            "fallbacks": report.fallbacks, "divergence": compared,
+        });
+        writeln!(out, "{figures}")?;
+        return Ok(());
+    }
+    let types = report.types.iter();
+    let types: Vec<String> = types
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    writeln!(
+        out,
+        "{}: {bytes} bytes, tensors: {}",
+        args.out.display(),
+        types.join(", ")
+    )?;
+    if report.fallbacks > 0 {
+        writeln!(
+            out,
+            "matrices of another type than asked for, because their rows do not fill its blocks: {}",
+            report.fallbacks
+        )?;
+    }
+    if let Some((found, mean)) = found.and_then(|found| Some((found, found.mean()?))) {
+        writeln!(
+            out,
+            "divergence from the unrounded model: {mean:.6} nats on average over {} positions, {:.4} \
+             at most; the likeliest token is the same at {:.2} %",
+            found.positions,
+            found.largest,
+            found.agreement().unwrap_or_default() * 100.0
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Rows as text, checked against how another program reads them.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
+
+use super::super::Target;
+use super::{Job, StackReport};
+use crate::train::data::TrainRow;
+use crate::train::example::{Example, Rendered, Renderer, Skip};
+
+/// A row as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TextRow {
+    /// The prompt, its sentinels spelled out.
+    pub prompt: String,
+    /// The golden completion, its end token spelled out.
+    pub chosen: String,
+    /// The wrong one; nothing where the objective needs none.
+    pub rejected: Option<String>,
+}
+
+/// What came of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It reads the same there.
+    Whole(TextRow, usize),
+    /// It would not, for this reason.
+    LeftOut(&'static str),
+}
+
+pub(super) fn reason(skip: Skip) -> &'static str {
+    match skip {
+        Skip::TooLong => "the completion leaves no room for a prompt",
+        Skip::Unspellable => "the vocabulary cannot express the completion",
+    }
+}
+
+pub(super) fn rows(
+    job: &Job<'_>,
+    renderer: &Renderer,
+    rows: &[TrainRow],
+    report: &mut StackReport,
+) -> Result<Vec<TextRow>> {
+    let reader = Reader::new(renderer.tokenizer());
+    let mut kept = Vec::new();
+    for row in rows {
+        let example = match renderer.render(row, 0)? {
+            Rendered::Whole(example) => example,
+            Rendered::Skipped(skip) => {
+                report.leave_out(reason(skip), 1);
+                continue;
+            }
+        };
+        match reader.text(&example, job) {
+            Kept::Whole(text, tokens) => {
+                report.longest = report.longest.max(tokens);
+                report.other_tokens += u64::from(!reader.reads(&text, &example, job));
+                kept.push(text);
+            }
+            Kept::LeftOut(reason) => report.leave_out(reason, 1),
+        }
+    }
+    Ok(kept)
+}
+
+/// Cuts text into tokens as the libraries of other programs do: the spelling of a control token is
+/// that token wherever it stands.
+struct Reader<'a> {
+    tokenizer: &'a Tokenizer,
+    controls: Vec<(String, TokenId)>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(tokenizer: &'a Tokenizer) -> Self {
+        let spelled = |id| (tokenizer.decode(&[id]), id);
+        let mut controls: Vec<_> = tokenizer.specials().map(spelled).collect();
+        controls.retain(|(text, _)| !text.is_empty());
+        controls.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        Self {
+            tokenizer,
+            controls,
+        }
+    }
+
+    fn tokens(&self, text: &str) -> Vec<TokenId> {
+        let mut tokens = Vec::new();
+        let (mut start, mut at) = (0, 0);
+        let plain = |text: &str, tokens: &mut Vec<TokenId>| {
+            tokens.extend(self.tokenizer.encode_lossy(text).unwrap_or_default());
+        };
+        while at < text.len() {
+            let found = self
+                .controls
+                .iter()
+                .find(|(spelled, _)| text[at..].starts_with(spelled.as_str()));
+            match found {
+                Some((spelled, id)) => {
+                    plain(&text[start..at], &mut tokens);
+                    tokens.push(*id);
+                    at += spelled.len();
+                    start = at;
+                }
+                None => at += text[at..].chars().next().map_or(1, char::len_utf8),
+            }
+        }
+        plain(&text[start..], &mut tokens);
+        tokens
+    }
+
+    /// Its begin token is left to the program, which puts it there itself.
+    fn spoken<'e>(&self, example: &'e Example) -> &'e [TokenId] {
+        let begins =
+            self.tokenizer.add_bos() && example.prompt.first().copied() == self.tokenizer.bos();
+        &example.prompt[usize::from(begins)..]
+    }
+
+    fn text(&self, example: &Example, job: &Job<'_>) -> Kept {
+        let decode = |tokens: &[TokenId]| self.tokenizer.decode(tokens);
+        let prompt = self.spoken(example);
+        let text = TextRow {
+            prompt: decode(prompt),
+            chosen: decode(&example.chosen),
+            rejected: job.pairs().then(|| decode(&example.rejected)),
+        };
+        let controls = |tokens: &[TokenId]| -> Vec<TokenId> {
+            let special = |id: &&TokenId| self.tokenizer.is_special(**id);
+            tokens.iter().filter(special).copied().collect()
+        };
+        let sides = [(&text.chosen, &example.chosen)]
+            .into_iter()
+            .chain(text.rejected.as_ref().map(|text| (text, &example.rejected)));
+        let read = self.tokens(&text.prompt);
+        if controls(&read) != controls(prompt) {
+            return Kept::LeftOut("a sentinel would be read as another token");
+        }
+        let mut longest = 0;
+        for (side, tokens) in sides {
+            let found = self.tokens(side);
+            if controls(&found) != controls(tokens) || !side.ends_with(&job.end) {
+                return Kept::LeftOut("the end token would be read as another token");
+            }
+            longest = longest.max(found.len());
+        }
+        let begin = example.prompt.len() - prompt.len();
+        let total = begin + read.len() + longest;
+        match total > job.cutoff {
+            true => Kept::LeftOut("they are longer there than the limit"),
+            false => Kept::Whole(text, total),
+        }
+    }
+
+    /// Whether the program makes the same tokens of it. TRL makes them of prompt and completion
+    /// together, so that a word may begin in the one and end in the other.
+    fn reads(&self, text: &TextRow, example: &Example, job: &Job<'_>) -> bool {
+        let prompt = self.spoken(example);
+        match job.target {
+            Target::Trl => {
+                let whole = self.tokens(&format!("{}{}", text.prompt, text.chosen));
+                whole == [prompt, &example.chosen].concat()
+            }
+            _ => self.tokens(&text.prompt) == prompt && self.tokens(&text.chosen) == example.chosen,
+        }
+    }
+}
+
+/// Rows in the program's layout.
+pub(super) fn jsonl(job: &Job<'_>, rows: &[TextRow]) -> Result<String> {
+    let mut out = String::new();
+    for row in rows {
+        out += &serde_json::to_string(&line(job, row))?;
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn line(job: &Job<'_>, row: &TextRow) -> Value {
+    let (prompt, chosen) = (&row.prompt, &row.chosen);
+    match (job.target, &row.rejected) {
+        (Target::LlamaFactory, None) => {
+            json!({"instruction": prompt, "input": "", "output": chosen})
+        }
+        (Target::LlamaFactory, Some(rejected)) => {
+            json!({"instruction": prompt, "input": "", "chosen": chosen, "rejected": rejected})
+        }
+        (Target::Axolotl, None) => json!({"segments": [
+            {"label": false, "text": prompt}, {"label": true, "text": chosen},
+        ]}),
+        (_, None) => json!({"prompt": prompt, "completion": chosen}),
+        (_, Some(rejected)) => {
+            json!({"prompt": prompt, "chosen": chosen, "rejected": rejected})
+        }
+    }
+}

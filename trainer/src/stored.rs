@@ -1,0 +1,190 @@
+//! Checkpoints by what a user writes: a path, or an id or alias in the store; full models, and
+//! adapters on their bases.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use truefill_model::adapter::{self, Adapter};
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::store::{Manifest, Resolved, Store};
+use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
+use truefill_model::weights::GgufFile;
+use truefill_model::write::Model;
+
+use crate::usage::Usage;
+
+/// Files of a tokenizer that are copied as they are. `tokenizer.json` decides; these are what other
+/// programs look at.
+const TOKENIZER_FILES: [&str; 5] = [
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+];
+/// Largest of them.
+const FILE_LIMIT: u64 = 64 << 20;
+
+/// The store in `given`, else the user's: the folder that `TRUEFILL_HOME` names, or the system's.
+///
+/// # Errors
+/// [`Usage`] where there is no home folder; a folder that cannot be made.
+pub fn store(given: Option<&Path>) -> Result<Store> {
+    use etcetera::BaseStrategy as _;
+    let home = std::env::var_os("TRUEFILL_HOME").filter(|home| !home.is_empty());
+    let root = match (given, home) {
+        (Some(given), _) => given.to_owned(),
+        (None, Some(home)) => PathBuf::from(home),
+        (None, None) => etcetera::choose_base_strategy()
+            .map_err(|_| Usage::error("no home folder was found: name the store with `--store`"))?
+            .data_dir()
+            .join("truefill"),
+    };
+    Ok(Store::open(&root)?)
+}
+
+/// An opened checkpoint.
+pub struct Opened {
+    /// What the user wrote.
+    pub name: String,
+    /// The model; of an adapter, its base.
+    pub checkpoint: Checkpoint,
+    /// What is added to the base.
+    pub adapter: Option<Adapter>,
+    /// What the store says; nothing of a path.
+    pub manifest: Option<Manifest>,
+}
+
+impl Opened {
+    /// Opens what `wanted` names.
+    ///
+    /// # Errors
+    /// Where nothing answers to it, and what is wrong with its files.
+    pub fn open(store: &Store, wanted: &str) -> Result<Self> {
+        let path = Path::new(wanted);
+        // A folder of the same name as an alias is meant only as a path.
+        let resolved = match store.resolve(wanted) {
+            Err(_) if path.exists() => Resolved::Path(path.to_owned()),
+            resolved => resolved?,
+        };
+        let (folder, manifest) = match resolved {
+            Resolved::Path(path) => (path, None),
+            Resolved::Stored(stored) => (stored.folder, Some(stored.manifest)),
+        };
+        let base = manifest.as_ref().and_then(|m| m.about().base.clone());
+        let (checkpoint, adapter) = match base {
+            Some(base) => {
+                let checkpoint = Checkpoint::open(&store.get(&base)?.folder)?;
+                let adapter = Adapter::read(&folder, &checkpoint.config)?;
+                (checkpoint, Some(adapter))
+            }
+            None if folder.join(adapter::CONFIG).is_file() => bail!(
+                "{}: expected a whole model, found an adapter; bring it into the store first: \
+                 `truefill-trainer import {} --base BASE`",
+                folder.display(),
+                folder.display()
+            ),
+            None => (Checkpoint::open(&folder)?, None),
+        };
+        Ok(Self {
+            name: wanted.to_owned(),
+            checkpoint,
+            adapter,
+            manifest,
+        })
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        Ok(self.checkpoint.tokenizer()?)
+    }
+
+    /// The model as it is written, an adapter merged into it.
+    pub fn model(&self) -> Model<'_> {
+        let model = Model::of_source(&self.checkpoint.config, &*self.checkpoint.weights);
+        match &self.adapter {
+            Some(adapter) => model.merged(adapter),
+            None => model,
+        }
+    }
+
+    /// The FIM format: the one that is named, else the manifest's, else the tokenizer's.
+    pub fn format_name<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
+        let stored = self.manifest.as_ref();
+        named.or(stored.map(|manifest| manifest.about().format.name.as_str()))
+    }
+
+    /// A readable name: of the manifest, else of the file or folder.
+    pub fn title(&self) -> String {
+        match &self.manifest {
+            Some(manifest) => manifest.about().name.clone(),
+            None => {
+                let path = &self.checkpoint.path;
+                let stem = path.file_stem().unwrap_or_default();
+                stem.to_string_lossy().into_owned()
+            }
+        }
+    }
+}
+
+/// What a checkpoint's folder has beside its weights.
+#[derive(Clone, Debug, Default)]
+pub struct Sidecars {
+    /// `config.json`.
+    pub config: Option<serde_json::Value>,
+    /// `tokenizer.json`, made from the vocabulary of a GGUF file.
+    pub tokenizer_json: Vec<u8>,
+    /// Other files of the tokenizer.
+    pub others: BTreeMap<String, Vec<u8>>,
+}
+
+/// Reads them.
+///
+/// # Errors
+/// Files that cannot be read; a vocabulary that no `tokenizer.json` defines.
+pub fn sidecars(checkpoint: &Checkpoint) -> Result<Sidecars> {
+    let path = &checkpoint.path;
+    if path.is_file() {
+        let json = json_from_gguf(GgufFile::open(path)?.vocabulary()?);
+        return Ok(Sidecars {
+            tokenizer_json: json.with_context(|| path.display().to_string())?,
+            ..Sidecars::default()
+        });
+    }
+    let read = |name: &str| {
+        let file = path.join(name);
+        std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))
+    };
+    let mut others = BTreeMap::new();
+    for name in TOKENIZER_FILES {
+        let metadata = std::fs::metadata(path.join(name));
+        if metadata.is_ok_and(|found| found.is_file() && found.len() <= FILE_LIMIT) {
+            others.insert(name.to_owned(), read(name)?);
+        }
+    }
+    Ok(Sidecars {
+        config: Some(serde_json::from_slice(&read("config.json")?)?),
+        tokenizer_json: read("tokenizer.json")?,
+        others,
+    })
+}
+
+/// The vocabulary that a GGUF file of the checkpoint has.
+///
+/// # Errors
+/// As [`sidecars`]; split rules that GGUF files have no name for.
+pub fn vocabulary(checkpoint: &Checkpoint) -> Result<GgufVocabulary> {
+    let path = &checkpoint.path;
+    if path.is_file() {
+        return Ok(GgufFile::open(path)?.vocabulary()?);
+    }
+    let file = path.join("tokenizer.json");
+    let bytes =
+        std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    gguf_from_json(&bytes, checkpoint.config.vocabulary)
+        .with_context(|| format!("{}", file.display()))
+}

@@ -1,0 +1,416 @@
+//! `export` and `import`: through the store and back, and jobs for other programs.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../crates/model/tests/fim_support/mod.rs"]
+#[allow(dead_code)]
+mod fim_support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::store::{Kind, Store};
+use truefill_model::tokenizer::json_from_gguf;
+use truefill_model::tokens::TokenId;
+use truefill_model::weights::WeightDtype;
+use truefill_model::write::{HubFolder, Model, write_hub};
+
+const SPECIALS: [&str; 7] = [
+    "<|endoftext|>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+];
+
+/// A tiny Qwen2 in the hub's layout, its embedding large enough for a real tokenizer's bytes.
+fn model(folder: &Path, scale: f32) {
+    let json = json_from_gguf(fim_support::byte_level("qwen2", &SPECIALS, 40)).unwrap();
+    let config = json!({
+        "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 32,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 64, "vocab_size": 320, "max_position_embeddings": 512,
+        "rms_norm_eps": 1e-6, "tie_word_embeddings": true, "eos_token_id": 0,
+    });
+    let parsed = truefill_model::config::ModelConfig::from_hub_json(config.to_string().as_bytes());
+    let parsed = parsed.unwrap();
+    let shapes: BTreeMap<String, usize> = truefill_model::write::tensors(&parsed)
+        .into_iter()
+        .map(|(name, shape)| {
+            let spelled = name.spell(parsed.family, truefill_model::weights::Naming::Hub);
+            (spelled.unwrap(), shape.iter().product())
+        })
+        .collect();
+    let model = Model::of_values(&parsed, truefill_model::weights::Naming::Hub, |name| {
+        let seed: usize = name.bytes().map(usize::from).sum();
+        let draw = |at: usize| ((at * 7919 + seed * 31) % 1009) as f32 / 1009.0 - 0.5;
+        Ok((0..shapes[name]).map(|at| scale * draw(at)).collect())
+    });
+    let tokenizer = truefill_model::tokenizer::Tokenizer::from_json(&json).unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    let about = HubFolder {
+        dtype: WeightDtype::F32,
+        shard_bytes: HubFolder::SHARD_BYTES,
+        config: Some(config),
+        tokenizer: &tokenizer,
+        tokenizer_json: &json,
+        others: BTreeMap::new(),
+        end: Some(TokenId(0)),
+    };
+    write_hub(folder, &model, &about).unwrap();
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        model(&folder.path().join("base"), 1.0);
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
+        let command = command.args(args).current_dir(self.folder.path());
+        command
+            .env("TRUEFILL_HOME", self.path("home"))
+            .output()
+            .unwrap()
+    }
+
+    fn out(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success(), "{args:?}: {told}");
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    fn refused(&self, args: &[&str], code: i32) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.status.code(), Some(code), "{args:?}");
+        let folder = self
+            .folder
+            .path()
+            .canonicalize()
+            .unwrap()
+            .display()
+            .to_string();
+        String::from_utf8_lossy(&ran.stderr).replace(&folder, "FOLDER")
+    }
+
+    fn import(&self, args: &[&str]) -> String {
+        let mut words = vec!["import"];
+        words.extend(args);
+        self.out(&words).trim().to_owned()
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.path("home")).unwrap()
+    }
+}
+
+/// An adapter of PEFT's layout for [`model`].
+fn adapter(folder: &Path, bad: Option<f32>) {
+    use truefill_model::adapter::{Adapter, LowRank, Rows};
+    use truefill_model::weights::LayerPart;
+    let draw =
+        |count: usize| -> Vec<f32> { (0..count).map(|at| (at % 13) as f32 / 13.0 - 0.4).collect() };
+    let mut matrices = Vec::new();
+    for layer in 0..2 {
+        let mut b = draw(32 * 2);
+        b[5] = bad.unwrap_or(b[5]);
+        matrices.push(LowRank {
+            layer,
+            part: LayerPart::Q,
+            a: draw(2 * 32),
+            b,
+        });
+    }
+    let adapter = Adapter {
+        rank: 2,
+        alpha: 4.0,
+        base: "base".into(),
+        matrices,
+        rows: Some(Rows {
+            tokens: vec![TokenId(1), TokenId(2)],
+            embedding: draw(64),
+            head: None,
+        }),
+    };
+    std::fs::create_dir_all(folder).unwrap();
+    let config = Checkpoint::open(&folder.parent().unwrap().join("base"))
+        .unwrap()
+        .config;
+    adapter.write(folder, &config).unwrap();
+}
+
+#[test]
+fn a_folder_goes_into_the_store_and_out_again() {
+    let place = Place::new();
+    let id = place.import(&["base", "--name", "My Run"]);
+    assert!(id.starts_with("my-run-"), "{id}");
+    let again = place.import(&["base", "--name", "My Run"]);
+    assert_eq!(again, format!("{id} (it was there already)"));
+    let stored = place.store().get(&id.parse().unwrap()).unwrap();
+    let about = stored.manifest.about();
+    assert_eq!(
+        (about.kind, about.format.name.as_str()),
+        (Kind::Full, "qwen2.5-coder")
+    );
+    let names: Vec<&str> = stored
+        .manifest
+        .files()
+        .iter()
+        .map(|file| file.name.as_str())
+        .collect();
+    let expected = [
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ];
+    assert_eq!(names, expected);
+    std::fs::write(place.path("text.py"), "def add(a, b):\n    return a + b\n").unwrap();
+    let args = [
+        "export", &id, "--to", "gguf", "--out", "m.gguf", "--text", "text.py", "--json",
+    ];
+    let mut told = String::new();
+    for kind in ["f32", "f16", "q8_0", "q4_0", "q4_k"] {
+        let mut args = args.to_vec();
+        args.extend(["--type", kind]);
+        let figures: Value = serde_json::from_str(&place.out(&args)).unwrap();
+        let nats = figures["divergence"]["mean_nats"].as_f64().unwrap();
+        let (tensors, fallbacks) = (&figures["tensors"], &figures["fallbacks"]);
+        assert!(nats < 0.02, "{kind}: {nats}");
+        assert!(kind == "f32" || nats > 0.0, "{kind}: {nats}");
+        let _ = writeln!(told, "{kind}: {tensors}, {fallbacks} of another type");
+    }
+    insta::assert_snapshot!("types_of_tensors", told);
+    place.out(&[
+        "export", "m.gguf", "--to", "hub", "--type", "f32", "--out", "again",
+    ]);
+    let again = Checkpoint::open(&place.path("again")).unwrap();
+    let base = Checkpoint::open(&place.path("base")).unwrap();
+    assert_eq!(
+        again.tokenizer().unwrap().sha256(),
+        base.tokenizer().unwrap().sha256()
+    );
+}
+
+#[test]
+fn an_adapter_is_stored_on_its_base_or_merged_into_it() {
+    let place = Place::new();
+    adapter(&place.path("lora"), None);
+    let base = place.import(&["base"]);
+    let id = place.import(&["lora", "--adapter", "--base", &base]);
+    let stored = place.store().get(&id.parse().unwrap()).unwrap();
+    assert_eq!(stored.manifest.about().kind, Kind::Adapter);
+    assert_eq!(
+        stored.manifest.about().base.as_ref().unwrap().as_str(),
+        base
+    );
+    place.out(&["export", &id, "--to", "peft", "--out", "back"]);
+    for file in ["adapter_config.json", "adapter_model.safetensors"] {
+        let read = |folder: &str| std::fs::read(place.path(folder).join(file)).unwrap();
+        assert_eq!(read("back"), read("lora"), "{file}");
+    }
+    let merged = place.import(&[
+        "lora",
+        "--adapter",
+        "--base",
+        &base,
+        "--merge",
+        "--name",
+        "merged",
+    ]);
+    place.out(&[
+        "export", &id, "--to", "hub", "--type", "f32", "--out", "exported",
+    ]);
+    let merged = place.store().get(&merged.parse().unwrap()).unwrap();
+    let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert_eq!(read(&merged.folder), read(&place.path("exported")));
+    assert_ne!(read(&merged.folder), read(&place.path("base")));
+}
+
+#[test]
+fn what_is_wrong_is_refused_by_file() {
+    let place = Place::new();
+    let base = place.import(&["base"]);
+    adapter(&place.path("lora"), None);
+    adapter(&place.path("nan"), Some(f32::NAN));
+    model(&place.path("other"), 1.0);
+    let file = place.path("other/tokenizer.json");
+    let text = std::fs::read_to_string(&file)
+        .unwrap()
+        .replace("<|repo_name|>", "<|repo_nome|>");
+    std::fs::write(&file, text).unwrap();
+    model(&place.path("infinite"), 1.0);
+    let file = place.path("infinite/model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&file, bytes).unwrap();
+    model(&place.path("extra"), 1.0);
+    let file = place.path("extra/config.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let fewer = text.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+    std::fs::write(&file, fewer).unwrap();
+    let mut told = String::new();
+    for (args, code) in [
+        (&["import", "nowhere"][..], 1),
+        (&["import", "lora"], 2),
+        (&["import", "lora", "--adapter"], 2),
+        (&["import", "nan", "--adapter", "--base", &base], 1),
+        (&["import", "infinite"], 1),
+        (&["import", "extra"], 1),
+        (&["import", "other", "--base", &base], 1),
+        (
+            &["import", "base", "--base", &base, "--format", "causal"],
+            1,
+        ),
+        (&["export", "--to", "gguf", "--out", "x"], 2),
+        (
+            &[
+                "export", "base", "--to", "gguf", "--type", "q9", "--out", "x",
+            ],
+            2,
+        ),
+        (&["export", "base", "--to", "peft", "--out", "x"], 2),
+        (&["export", "lora", "--to", "hub", "--out", "x"], 1),
+        (&["export", "--to", "trl", "--out", "x"], 2),
+    ] {
+        let error = place.refused(args, code).replace(&base, "BASE");
+        let _ = writeln!(told, "{}\n  {error}", args.join(" ").replace(&base, "BASE"));
+    }
+    insta::assert_snapshot!("refusals", told);
+}
+
+fn rows(place: &Place) {
+    let row = |nth: usize, prefix: &str, golden: &str| {
+        json!({
+            "context_id": format!("c{nth}"), "language": "python", "type": "method",
+            "repo": format!("r{nth}"), "license": "MIT", "path": "src/a.py", "prefix": prefix,
+            "golden": golden, "suffix": "\n    return total\n", "rejected": "total = items.count_all()",
+        })
+        .to_string()
+    };
+    let long = "x = 1\n".repeat(400);
+    let train = [
+        row(1, "def add(items):\n    ", "total = sum(items)"),
+        row(
+            2,
+            &format!("{long}def add(items):\n    "),
+            "total = len(items)",
+        ),
+        row(3, "def é(items):\n    ", &"y".repeat(900)),
+    ];
+    std::fs::write(place.path("pairs.jsonl"), train.join("\n")).unwrap();
+    std::fs::write(
+        place.path("valid.jsonl"),
+        row(9, "def f(items):\n    ", "total = 1"),
+    )
+    .unwrap();
+}
+
+#[test]
+fn jobs_are_whole_and_lose_no_sentinel() {
+    let place = Place::new();
+    rows(&place);
+    for (to, objective) in [
+        ("llama-factory", "sft"),
+        ("llama-factory", "orpo"),
+        ("trl", "sft"),
+        ("trl", "dpo"),
+        ("axolotl", "sft"),
+        ("axolotl", "orpo"),
+    ] {
+        let more = match objective {
+            "sft" => "parameters = \"lora\"\n",
+            _ => "",
+        };
+        let recipe = format!(
+            "[train]\nobjective = \"{objective}\"\ndata = [\"pairs.jsonl\"]\ncheckpoint = \"base\"\n\
+             context_tokens = 200\nmax_tokens = 260\n{more}\n[train.eval]\ndata = [\"valid.jsonl\"]\n"
+        );
+        std::fs::write(place.path("recipe.toml"), recipe).unwrap();
+        let out = format!("{to}-{objective}");
+        let base = place.path("base").display().to_string();
+        let args = [
+            "export",
+            &base,
+            "--to",
+            to,
+            "--recipe",
+            "recipe.toml",
+            "--out",
+            &out,
+            "--json",
+        ];
+        let report: Value = serde_json::from_str(&place.out(&args)).unwrap();
+        assert_eq!(
+            (report["rows"].as_u64(), report["evaluation"].as_u64()),
+            (Some(2), Some(1))
+        );
+        assert!(report["longest"].as_u64().unwrap() <= 260);
+        let mut shown = String::new();
+        for file in report["files"].as_array().unwrap() {
+            let name = file.as_str().unwrap();
+            let text = std::fs::read_to_string(place.path(&out).join(name)).unwrap();
+            if name == "train.jsonl" {
+                for line in text.lines() {
+                    for sentinel in ["fim_prefix", "fim_suffix", "fim_middle"] {
+                        assert_eq!(line.matches(sentinel).count(), 1, "{line}");
+                    }
+                }
+            }
+            if name == "ds_z3_config.json" && to != "llama-factory" {
+                continue;
+            }
+            let text = match name.ends_with(".jsonl") {
+                true => text.lines().next().unwrap_or_default().to_owned() + "\n",
+                false => text,
+            };
+            let _ = writeln!(shown, "== {name}\n{}", text.replace(&base, "BASE"));
+        }
+        insta::assert_snapshot!(out, shown);
+    }
+}
+
+#[test]
+fn objectives_that_no_other_program_has_are_refused() {
+    let place = Place::new();
+    rows(&place);
+    for more in [
+        "objective = \"fgit\"\n",
+        "objective = \"dpo\"\n[train.dpo]\ndpop = 50.0\n",
+    ] {
+        let recipe = format!("[train]\ndata = [\"pairs.jsonl\"]\ncheckpoint = \"base\"\n{more}");
+        std::fs::write(place.path("recipe.toml"), recipe).unwrap();
+        let args = [
+            "export",
+            "./base",
+            "--to",
+            "trl",
+            "--recipe",
+            "recipe.toml",
+            "--out",
+            "x",
+        ];
+        let error = place.refused(&args, 2);
+        assert!(error.contains("which no other program has"), "{error}");
+        assert!(!place.path("x").exists());
+    }
+}
