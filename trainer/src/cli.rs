@@ -137,7 +137,9 @@ mod tests {
     fn every_example_is_a_command() {
         let mut cli = Cli::command();
         let mut texts = vec![("", cli.render_long_help().to_string())];
-        for step in ["mine", "generate", "judge", "curate", "train"] {
+        for step in [
+            "mine", "generate", "judge", "curate", "train", "export", "import",
+        ] {
             let command = cli.find_subcommand_mut(step).expect("a step");
             texts.push((step, command.render_long_help().to_string()));
         }

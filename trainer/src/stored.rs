@@ -2,12 +2,12 @@
 //! adapters on their bases.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
-use truefill_model::store::{Manifest, Resolved, Store};
+use truefill_model::store::{Manifest, Paths, Resolved, Store};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
 use truefill_model::weights::GgufFile;
 use truefill_model::write::Model;
@@ -31,15 +31,11 @@ const FILE_LIMIT: u64 = 64 << 20;
 /// # Errors
 /// [`Usage`] where there is no home folder; a folder that cannot be made.
 pub fn store(given: Option<&Path>) -> Result<Store> {
-    use etcetera::BaseStrategy as _;
-    let home = std::env::var_os("TRUEFILL_HOME").filter(|home| !home.is_empty());
-    let root = match (given, home) {
-        (Some(given), _) => given.to_owned(),
-        (None, Some(home)) => PathBuf::from(home),
-        (None, None) => etcetera::choose_base_strategy()
-            .map_err(|_| Usage::error("no home folder was found: name the store with `--store`"))?
-            .data_dir()
-            .join("truefill"),
+    let root = match given {
+        Some(given) => given.to_owned(),
+        None => Paths::from_env()
+            .map_err(|error| Usage::error(format!("{error}")))?
+            .store(),
     };
     Ok(Store::open(&root)?)
 }

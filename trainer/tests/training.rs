@@ -51,6 +51,8 @@ fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
         .arg(recipe)
         .arg("--output")
         .arg(output)
+        .arg("--store")
+        .arg(output.with_extension("store"))
         .args(more)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -88,6 +90,29 @@ fn result(output: &Path) -> (Vec<u8>, Vec<String>) {
     )
 }
 
+/// The checkpoint that a run put into the store can be served: it opens, and says how it is prompted.
+fn installed(output: &Path, out: &str) {
+    let id = out
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("checkpoint ")?
+                .strip_suffix(" is in the store")
+        })
+        .expect("an id");
+    let folder = output.with_extension("store").join("checkpoints").join(id);
+    let opened = truefill_model::checkpoint::Checkpoint::open(&folder).expect("opens");
+    assert!(opened.tokenizer().is_ok());
+    let manifest = std::fs::read(folder.join("manifest.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["format"]["name"], "causal");
+    assert!(
+        manifest["data_sha256"]["pairs.jsonl"].is_string(),
+        "{manifest}"
+    );
+    let card = std::fs::read_to_string(folder.join("README.md")).expect("a card");
+    assert!(card.contains("`fgit+orpo` on 48 rows"), "{card}");
+}
+
 #[test]
 fn a_run_that_is_killed_anywhere_comes_to_the_same_weights() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -101,6 +126,7 @@ fn a_run_that_is_killed_anywhere_comes_to_the_same_weights() {
         out.contains("to learn") && out.contains("best: step"),
         "{out}"
     );
+    installed(&whole, &out);
 
     let killed = folder.path().join("killed");
     // Pauses are drawn so that about each run gets somewhere and none gets far.

@@ -21,7 +21,7 @@ use super::set::{Sentinels, TrainingSet};
 use crate::usage::Usage;
 
 pub use parts::{
-    AdamRecipe, EvalRecipe, FgitRecipe, LoraRecipe, Parameters, Precision, SaveRecipe,
+    AdamRecipe, EvalRecipe, FgitRecipe, LoraRecipe, Parameters, Precision, SaveRecipe, SavedDtype,
     ScheduleRecipe,
 };
 

@@ -210,6 +210,21 @@ pub struct SaveRecipe {
     pub every: u64,
     /// States that are kept, the best one not counted.
     pub keep: usize,
+    /// How the finished checkpoint's weights are written.
+    pub dtype: SavedDtype,
+}
+
+/// Types of a checkpoint's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SavedDtype {
+    /// As the hub's models are.
+    #[default]
+    Bf16,
+    /// Half precision.
+    F16,
+    /// Every digit that was trained.
+    F32,
 }
 
 impl Default for SaveRecipe {
@@ -217,6 +232,7 @@ impl Default for SaveRecipe {
         Self {
             every: 200,
             keep: 2,
+            dtype: SavedDtype::Bf16,
         }
     }
 }

@@ -9,12 +9,13 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
-use truefill_model::checkpoint::Checkpoint;
-use truefill_model::store::{Paths, Resolved, Store};
+use truefill_model::store::Installed;
 
+use super::deliver;
 use super::job::{Ended, Job, Outcome, sentence};
 use crate::checkpoint;
 use crate::progress::Progress;
+use crate::stored::{self, Opened};
 use crate::train::recipe::TrainRecipe;
 use crate::train::sample::Colour;
 use crate::train::set::{Claims, check_checkpoint};
@@ -27,7 +28,7 @@ use crate::usage::Usage;
 /// it, and the run does not start where the data or the checkpoint do not fit.
 ///
 /// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into its
-/// folder. Ctrl-C, SIGTERM, a kill or a power failure end it; the same command goes on from the last
+/// folder; the best weights become a checkpoint of the store. Ctrl-C, SIGTERM, a kill or a power failure end it; the same command goes on from the last
 /// state, to the same weights. A second Ctrl-C ends it at once.
 ///
 /// Examples:
@@ -58,6 +59,12 @@ pub struct TrainArgs {
     /// Threads [default: one for each core]
     #[arg(long)]
     pub threads: Option<usize>,
+    /// The store of checkpoints [default: the user's]
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// Leave the finished weights in the run's folder
+    #[arg(long)]
+    pub no_install: bool,
     /// Throw away what an earlier run left in the folder
     #[arg(long)]
     pub fresh: bool,
@@ -89,16 +96,23 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         let expected = "expected a folder for the run, in `--output` or in `output` of `[train]`";
         return Err(Usage::error(expected));
     };
-    let (path, claims) = resolve(&recipe.checkpoint, args.recipe.parent())?;
-    let opened = Checkpoint::open(&path)?;
-    let tokenizer = opened.tokenizer()?.clone();
+    let store = stored::store(args.store.as_deref())?;
+    let origin = Opened::open(&store, &beside(&recipe.checkpoint, &args.recipe))?;
+    if origin.adapter.is_some() {
+        anyhow::bail!(
+            "`{}` is an adapter: merge it first, `truefill-trainer import … --merge`, and train that",
+            recipe.checkpoint
+        );
+    }
+    let path = origin.checkpoint.path.clone();
+    let tokenizer = origin.tokenizer()?.clone();
+    let about = origin.manifest.as_ref().map(|manifest| manifest.about());
     let claims = Claims {
-        vocabulary: opened.config.vocabulary,
-        ..claims
+        tokenizer_sha256: about.map(|about| about.tokenizer_sha256.to_string()),
+        format: about.map(|about| about.format.clone()),
+        vocabulary: origin.checkpoint.config.vocabulary,
     };
-    drop(opened);
-    let named = recipe.format.as_deref();
-    let named = named.or(claims.format.as_ref().map(|format| format.name.as_str()));
+    let named = origin.format_name(recipe.format.as_deref());
     let format = checkpoint::format(named, &tokenizer)?;
     check_checkpoint(&claims, &tokenizer, &format, recipe.teach_format)?;
     let stop = on_signals()?;
@@ -126,37 +140,34 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         stop: &|| stop.load(Ordering::Relaxed),
         clock: &SystemTime::now,
     };
-    let outcome = match args.threads {
-        None => job.run()?,
-        Some(threads) => {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build_global()
-                .context("threads cannot be started")?;
-            job.run()?
-        }
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .context("threads cannot be started")?;
+    }
+    let mut outcome = job.run()?;
+    let installed = match outcome.weights.take() {
+        Some(mut weights) if !args.no_install => Some(deliver::install(
+            &store,
+            &origin,
+            &format,
+            &recipe,
+            output,
+            &outcome,
+            &mut weights.0,
+        )?),
+        _ => None,
     };
-    print(&outcome, output, args.json, out)
+    print(&outcome, installed.as_ref(), output, args.json, out)
 }
 
-/// A checkpoint's place, and what the store says about it.
-fn resolve(wanted: &str, beside: Option<&Path>) -> Result<(PathBuf, Claims)> {
-    let relative = beside.unwrap_or(Path::new("")).join(wanted);
-    if relative.exists() {
-        return Ok((relative, Claims::default()));
-    }
-    let store = Store::open(&Paths::from_env()?.store())?;
-    match store.resolve(wanted)? {
-        Resolved::Path(path) => Ok((path, Claims::default())),
-        Resolved::Stored(stored) => {
-            let about = stored.manifest.about();
-            let claims = Claims {
-                tokenizer_sha256: Some(about.tokenizer_sha256.to_string()),
-                format: Some(about.format.clone()),
-                vocabulary: 0,
-            };
-            Ok((stored.folder, claims))
-        }
+/// A path in a recipe is relative to it; an id or an alias stays as it is.
+fn beside(wanted: &str, recipe: &Path) -> String {
+    let path = recipe.parent().unwrap_or(Path::new("")).join(wanted);
+    match path.exists() {
+        true => path.to_string_lossy().into_owned(),
+        false => wanted.to_owned(),
     }
 }
 
@@ -202,7 +213,13 @@ async fn signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-fn print(outcome: &Outcome, output: &Path, as_json: bool, out: &mut dyn Write) -> Result<()> {
+fn print(
+    outcome: &Outcome,
+    installed: Option<&Installed>,
+    output: &Path,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
     let place = &outcome.place;
     if as_json {
         let ended = match outcome.ended {
@@ -217,6 +234,7 @@ fn print(outcome: &Outcome, output: &Path, as_json: bool, out: &mut dyn Write) -
             "tokens": place.tokens,
             "trained_values": outcome.trained_values,
             "best": place.best,
+            "checkpoint": installed.map(|installed| installed.id.as_str()),
             "rows": outcome.counts,
         });
         writeln!(out, "{}", serde_json::to_string_pretty(&figures)?)?;
@@ -237,6 +255,9 @@ fn print(outcome: &Outcome, output: &Path, as_json: bool, out: &mut dyn Write) -
     }
     if let Some(best) = &place.best {
         writeln!(out, "best: {}", sentence(best))?;
+    }
+    if let Some(installed) = installed {
+        writeln!(out, "checkpoint {} is in the store", installed.id)?;
     }
     Ok(())
 }

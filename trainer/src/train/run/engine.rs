@@ -7,7 +7,6 @@ use candle_core::Device;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::device::{self, Choice};
 use truefill_model::fim::{BoundFormat, FimFormat};
-use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 use truefill_model::training::{
     AdamSettings, AdapterOptions, GradDecoder, Options, Precision, Trained,
@@ -48,10 +47,7 @@ pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Res
             rank: recipe.lora.rank,
             alpha: recipe.lora.alpha as f32,
             targets: targets(&recipe.lora.targets)?,
-            rows: match recipe.lora.new_rows {
-                true => new_rows(renderer.format(), renderer.tokenizer(), renderer.end()),
-                false => Vec::new(),
-            },
+            rows: rows(recipe, renderer.format()),
             seed: recipe.seed,
         }),
     };
@@ -69,7 +65,11 @@ pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Res
         .with_context(|| format!("{}: cannot be trained", checkpoint.display()))
 }
 
-fn targets(names: &[String]) -> Result<Vec<LayerPart>> {
+/// Matrices by their names in PEFT.
+///
+/// # Errors
+/// [`Usage`] for one that does not exist.
+pub fn targets(names: &[String]) -> Result<Vec<LayerPart>> {
     let mut parts = Vec::new();
     for name in names {
         let found = TARGETS.iter().find(|(target, _)| target == name);
@@ -87,12 +87,17 @@ fn targets(names: &[String]) -> Result<Vec<LayerPart>> {
     Ok(parts)
 }
 
-/// The tokens that a format gives a meaning to.
-fn new_rows(format: &BoundFormat, tokenizer: &Tokenizer, end: TokenId) -> Vec<TokenId> {
+/// The tokens whose rows are trained: those that the format gives a meaning to, where the recipe says
+/// so.
+pub fn rows(recipe: &TrainRecipe, format: &BoundFormat) -> Vec<TokenId> {
+    if !recipe.lora.new_rows {
+        return Vec::new();
+    }
+    let tokenizer = format.tokenizer();
     let sentinels = FimFormat::builtin(format.name()).into_iter();
     let sentinels = sentinels.flat_map(|format| format.sentinels());
     let mut rows: Vec<TokenId> = sentinels.filter_map(|name| tokenizer.id(name)).collect();
-    rows.push(end);
+    rows.extend(format.end_token());
     rows.sort();
     rows.dedup();
     rows

@@ -60,9 +60,20 @@ pub enum Ended {
     Stopped,
 }
 
+/// Trained weights: the best ones where there were measurements, else the last.
+pub struct TrainedWeights(pub GradDecoder);
+
+impl std::fmt::Debug for TrainedWeights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("trained weights")
+    }
+}
+
 /// What a run came to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outcome {
+    /// Where the run was not stopped: what it made.
+    pub weights: Option<TrainedWeights>,
     /// Why it ended.
     pub ended: Ended,
     /// Where it stands.
@@ -170,6 +181,7 @@ impl Job<'_> {
 
     fn stopped_before(&self, set: &TrainingSet, decoder: &GradDecoder) -> Outcome {
         Outcome {
+            weights: None,
             ended: Ended::Stopped,
             place: Place::default(),
             steps: steps(self.recipe, &self.recipe.batches(), set),
@@ -349,12 +361,23 @@ impl Run<'_> {
         let path = self.folder.join("report.html");
         write_whole(&path, page.as_bytes()).with_context(|| path.display().to_string())?;
         self.progress.finish();
+        let (steps, best) = (self.schedule.steps(), self.folder.join("best"));
+        let Self {
+            mut decoder,
+            place,
+            stepper,
+            ..
+        } = self;
+        if place.best.is_some_and(|best| best.step != place.step) && ended != Ended::Stopped {
+            state::restore_parameters(&best, &mut decoder)?;
+        }
         Ok(Outcome {
             ended,
-            steps: self.schedule.steps(),
-            trained_values: self.decoder.trained_values(),
-            counts: self.stepper.set.counts.clone(),
-            place: self.place,
+            steps,
+            trained_values: decoder.trained_values(),
+            weights: (ended != Ended::Stopped).then_some(TrainedWeights(decoder)),
+            counts: stepper.set.counts.clone(),
+            place,
         })
     }
 

@@ -7,6 +7,7 @@
 //! that was not: rows, their variation and their order depend on seed, epoch and step alone.
 
 pub mod command;
+mod deliver;
 mod engine;
 mod figures;
 mod folder;

@@ -233,10 +233,6 @@ fn read(
 ///
 /// # Errors
 /// Where the files do not hold just these.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the writer of checkpoints will ask for it")
-)]
 pub fn restore_parameters(state: &Path, decoder: &mut GradDecoder) -> Result<()> {
     restore(&state.join(PARAMETERS), decoder)
 }
