@@ -6,8 +6,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use support::{Mined, data, mine, tar_gz, tree, zip};
-use truefill_trainer::mine::Recipe;
 use truefill_syntax::Language;
+use truefill_trainer::mine::Recipe;
 use truefill_trainer::rows::{Context, HoleKind};
 
 const LANGUAGES: [&str; 10] = [
