@@ -6,9 +6,11 @@
 use std::ops::Range;
 
 use truefill_journal::redact::{self, Secret};
+use truefill_model::fim::MAX_BYTES_PER_TOKEN;
 
-/// More bytes than a token of code has: what is farther away does not fit the window.
-const BYTES_A_TOKEN: usize = 12;
+/// What is farther away is in no window: twice what one looks at, as it begins and ends at lines and
+/// on a grid.
+const BYTES_A_TOKEN: usize = 2 * MAX_BYTES_PER_TOKEN;
 
 /// What is done about the line that the cursor stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,6 +58,8 @@ pub enum Silence {
     Superseded,
     /// The client cancelled the request.
     Cancelled,
+    /// The server's own code panicked; the request is answered by an error.
+    Panicked,
     /// The model is being opened.
     ModelLoading,
     /// The model cannot be opened.
@@ -109,6 +111,7 @@ impl Silence {
             Self::TypedOn => "typed_on",
             Self::Superseded => "superseded",
             Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
             Self::ModelLoading => "model_loading",
             Self::ModelUnavailable(_) => "model_unavailable",
             Self::EngineFailed(_) => "engine_failed",
@@ -160,6 +163,7 @@ impl Silence {
             Self::TypedOn => "You typed on before the suggestion was due.".into(),
             Self::Superseded => "A newer request took this one's place.".into(),
             Self::Cancelled => "The editor cancelled the request.".into(),
+            Self::Panicked => "The server panicked; its log says where. Please report it.".into(),
             Self::ModelLoading => "The model is being loaded.".into(),
             Self::ModelUnavailable(sentence) => format!("The model cannot be used: {sentence}."),
             Self::EngineFailed(sentence) => format!("The engine failed: {sentence}."),
@@ -177,6 +181,37 @@ impl Silence {
                 format!("The guard held back a suggestion with `{name}`: {reason}.")
             }
         }
+    }
+
+    /// Whether it is about the one request alone, which ended before it could show anything of
+    /// the document or the engine.
+    pub fn says_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::NotOpen
+                | Self::OtherVersion { .. }
+                | Self::TypedOn
+                | Self::Superseded
+                | Self::Cancelled
+                | Self::Panicked
+        )
+    }
+
+    /// Whether it holds for the document, or for the place in it, until something is done about it.
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Poisoned(_)
+                | Self::DisabledLanguage(_)
+                | Self::Secret
+                | Self::Denied { .. }
+                | Self::Ignored
+                | Self::Binary
+                | Self::TooLarge { .. }
+                | Self::LongLine { .. }
+                | Self::InsideWord
+                | Self::ModelUnavailable(_)
+        )
     }
 
     /// Whether the engine did not do what it is there for.

@@ -89,6 +89,10 @@ impl Engine for Gated {
         Ok(())
     }
 
+    fn forget(&self, document: &str) {
+        assert_ne!(document, "panic", "asked to panic");
+    }
+
     fn render(&self, request: &EngineRequest) -> Result<RenderedPrompt, EngineError> {
         let text = request.prefix.clone();
         Ok(RenderedPrompt {
@@ -168,7 +172,7 @@ impl Bench {
 }
 
 fn done(ticket: Ticket) -> String {
-    match ticket.wait_blocking() {
+    match futures::executor::block_on(ticket.wait()) {
         Answer::Done { samples, .. } => samples
             .iter()
             .map(|sample| sample.text.as_str())
@@ -297,6 +301,17 @@ fn a_panic_is_an_answer_and_the_thread_goes_on() {
     assert_eq!(bench.next(), "fine 0");
     bench.go();
     assert_eq!(done(ticket), "fine");
+}
+
+#[test]
+fn an_engine_that_panics_outside_of_a_work_is_known_to_be_gone() {
+    let bench = bench();
+    let handle = bench.handle();
+    handle.forget("panic");
+    assert_eq!(done(submit(&handle, 1, "a", "x")), "Failed(Panicked)");
+    assert!(matches!(handle.state(), EngineState::Failed(_)));
+    handle.close();
+    assert_eq!(done(submit(&handle, 2, "a", "late")), "Cancelled");
 }
 
 #[test]

@@ -200,3 +200,68 @@ async fn a_whole_stream_is_answered_once_each() {
     ids.sort_unstable();
     assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
 }
+
+/// A client that does not hear answers any more, over pipes of its own for each way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_closes_its_reading_end_ends_the_server() {
+    let (mut to_server, reader) = tokio::io::duplex(1 << 20);
+    let (from_server, writer) = tokio::io::duplex(1 << 20);
+    let (service, socket, _session) = lsp::service(options());
+    drop(from_server);
+    to_server.write_all(&session()[0]).await.unwrap();
+    let serving = lsp::serve(reader, writer, service, socket, |_: &str| {});
+    let end = tokio::time::timeout(Duration::from_secs(20), serving).await;
+    assert!(matches!(end, Ok(End::WriteFailed)), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_is_not_read_from_either_until_it_does() {
+    let asked = 100;
+    let text = "x".repeat(1 << 20);
+    let document =
+        json!({ "uri": "file:///w/a.rs", "languageId": "rust", "version": 1, "text": text });
+    let request = |id: Option<i64>, method: &str, params: Value| {
+        let mut message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
+        if let Some(id) = id {
+            message["id"] = id.into();
+        }
+        frame(&message)
+    };
+    let opened = json!({ "textDocument": document });
+    let uri = json!({ "textDocument": { "uri": "file:///w/a.rs" } });
+    let mut messages = session()[..2].to_vec();
+    messages.push(request(None, "textDocument/didOpen", opened));
+    messages.extend((0..asked).map(|id| request(Some(100 + id), "truefill/text", uri.clone())));
+    messages.push(request(Some(2), "shutdown", Value::Null));
+    messages.push(request(None, "exit", Value::Null));
+
+    let (mut to_server, reader) = tokio::io::duplex(64);
+    let (mut from_server, writer) = tokio::io::duplex(64 << 10);
+    let (service, socket, _session) = lsp::service(options());
+    let serving = lsp::serve(reader, writer, service, socket, |_: &str| {});
+    let (told, all_sent) = tokio::sync::oneshot::channel();
+    let send = async move {
+        for message in messages {
+            to_server.write_all(&message).await.unwrap();
+        }
+        let _ = told.send(());
+    };
+    let read = async {
+        let mut all_sent = all_sent;
+        let early = tokio::time::timeout(Duration::from_secs(3), &mut all_sent).await;
+        assert!(early.is_err(), "all was read, with 100 MB of answers due");
+        let mut answers = Vec::new();
+        from_server.read_to_end(&mut answers).await.unwrap();
+        answers
+    };
+    let all = async { tokio::join!(serving, send, read) };
+    let (end, (), answers) = tokio::time::timeout(Duration::from_secs(60), all)
+        .await
+        .expect("the server ends");
+    assert!(matches!(end, End::Exit), "{end:?}");
+    let answered = bodies(&answers)
+        .iter()
+        .filter(|answer| answer["id"].as_i64() >= Some(100) && answer.get("result").is_some())
+        .count();
+    assert_eq!(answered as i64, asked);
+}

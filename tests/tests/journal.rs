@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
-use truefill_tests::{Answer, Script, Server};
+use truefill_tests::{Answer, Folder, Script, Server, wait_indexed};
 
 /// A server with a workspace of its own.
 struct Session {
     server: Server,
-    folder: tempfile::TempDir,
+    folder: Folder,
 }
 
 fn at(line: u32, character: usize) -> Value {
@@ -29,17 +27,15 @@ fn inserts(item: &Value) -> &str {
 impl Session {
     /// A ready server; `options` are sections of the configuration beside the tests' delays.
     fn start(answers: impl IntoIterator<Item = Answer>, options: Value) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&[]);
         let mut all = json!({ "suggest": { "delay_min_ms": 0, "delay_max_ms": 0 } });
         for (section, values) in options.as_object().unwrap() {
             for (key, value) in values.as_object().unwrap() {
                 all[section][key] = value.clone();
             }
         }
-        let root = folder.path().canonicalize().unwrap();
-        let root = format!("file://{}", root.display());
         let params = json!({
-            "workspaceFolders": [{ "uri": root, "name": "root" }],
+            "workspaceFolders": [folder.as_workspace()],
             "initializationOptions": all,
         });
         let mut server = Server::start_with(&Script::new(answers), params);
@@ -47,13 +43,9 @@ impl Session {
         Self { server, folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
-    }
-
     /// Opens a document of the workspace and gives its URI.
     fn open(&mut self, name: &str, text: &str) -> String {
-        let uri = format!("file://{}", self.path(name).display());
+        let uri = self.folder.uri(name);
         self.server.open(&uri, "python", text);
         uri
     }
@@ -161,7 +153,7 @@ fn every_suggestion_served_is_a_row() {
         let events: Vec<_> = row.outcomes.iter().map(|it| it.event.as_str()).collect();
         assert_eq!(events, ["served"]);
     }
-    let path = session.path("a.py");
+    let path = session.folder.path("a.py");
     assert!(!rows[0].document.contains("a.py"), "{}", path.display());
     session.server.shut_down();
 }
@@ -350,15 +342,8 @@ fn the_guards_reason_is_there_for_what_it_held_back() {
         });
         let mut session = Session::start([Answer::text("json.lode(text)")], options);
         let uri = session.open("a.py", text);
-        let params = json!({ "command": "truefill.why", "arguments": [uri] });
         // The guard does not judge before it knows the workspace.
-        let known = |session: &mut Session| {
-            let why = session
-                .server
-                .call("workspace/executeCommand", params.clone());
-            why.unwrap()["index"]["complete"] == true
-        };
-        while !known(&mut session) {}
+        wait_indexed(&mut session.server);
         let asked = session.server.ask(&uri, at(1, 4), true);
         assert_eq!(session.server.items(asked), Vec::<Value>::new());
         let row = session.server.rows(|rows| !rows.is_empty()).remove(0);

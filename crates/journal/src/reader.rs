@@ -90,17 +90,6 @@ impl Reader {
         })
     }
 
-    /// How many outcomes have no suggestion: it was dropped, or not yet written.
-    ///
-    /// # Errors
-    /// If the database gives one.
-    pub fn orphans(&self) -> Result<u64, JournalError> {
-        let sql =
-            "SELECT count(*) FROM outcome WHERE suggestion NOT IN (SELECT id FROM suggestion)";
-        let count: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
-    }
-
     /// The key that stands for a document's path in this journal.
     ///
     /// # Errors

@@ -252,7 +252,6 @@ fn queries_and_pages() {
     assert_eq!(count(Some(UnixMicros(100)), None), 400);
     assert_eq!(count(Some(UnixMicros(100)), Some(UnixMicros(200))), 200);
     assert_eq!(count(Some(UnixMicros(300)), None), 0);
-    assert_eq!(reader.orphans().unwrap(), 1);
 }
 
 #[test]

@@ -132,7 +132,7 @@ proptest! {
                     streamed.push_str(stream.push(tokenizer.token_bytes(*id).unwrap()));
                 }
                 prop_assert_eq!(streamed, text.as_str(), "{}", name);
-                prop_assert!(!stream.is_pending());
+                prop_assert_eq!(stream.finish(), "");
             }
             Ok(())
         })?;

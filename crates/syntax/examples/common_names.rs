@@ -13,7 +13,11 @@ use std::{
     path::Path,
 };
 
-use truefill_syntax::{Language, indexable_files, symbols};
+#[path = "files/mod.rs"]
+mod files;
+
+use files::indexable_files;
+use truefill_syntax::{Language, symbols};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

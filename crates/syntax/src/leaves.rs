@@ -123,7 +123,7 @@ fn use_of(role: Role<'_>, called: bool) -> NameUse {
             NameUse::Method
         }
         Role::Member { .. } | Role::Scoped { .. } => NameUse::Member,
-        Role::Keyword { .. } | Role::FieldOf { .. } => NameUse::Keyword,
+        Role::Keyword { .. } | Role::FieldOf => NameUse::Keyword,
         Role::Import => NameUse::Import,
         Role::Ignore => NameUse::Other,
     }

@@ -22,12 +22,12 @@ mod symbols;
 mod text;
 mod tree;
 
-pub use ending::{EndFinder, syntactic_end};
+pub use ending::EndFinder;
 pub use guard::{Evidence, Finding, Judge, Judgement, NameKind, findings, judge};
 pub use holes::{
     Draw, Hole, HoleKind, NameSite, holes, holes_in, invent_name, name_sites, sample_holes,
 };
-pub use index::{Index, IndexSize, indexable_files};
+pub use index::{Index, IndexSize};
 pub use known::is_known_everywhere;
 pub use language::{Indentation, Language};
 pub use leaves::{Leaf, NameUse, is_common_name, is_standard_module, is_standard_name, leaves};
@@ -36,5 +36,6 @@ pub use parse::{
 };
 pub use reading::holes_and_symbols;
 pub use roles::SymbolKind;
-pub use shape::{Shape, ShapeDecision, completion_shape};
+pub use shape::{Shape, ShapeDecision};
+pub use site::Site;
 pub use symbols::{Class, Definition, Import, Signature, Symbols, symbols, symbols_of};

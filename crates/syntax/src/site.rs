@@ -23,29 +23,32 @@ pub(crate) struct Opener {
     pub byte: u8,
 }
 
-/// The cursor's surroundings. Offsets are into `window`.
+/// The cursor's surroundings, read once for all that is asked of them.
+// Offsets are into `window`.
 #[derive(Clone, Debug)]
-pub(crate) struct Site<'a> {
-    pub language: Language,
+pub struct Site<'a> {
+    pub(crate) language: Language,
     /// The text before the cursor that was read.
-    pub window: &'a str,
+    pub(crate) window: &'a str,
     /// The cursor's line up to the cursor.
-    pub line_prefix: &'a str,
+    pub(crate) line_prefix: &'a str,
     /// The cursor's line from the cursor on.
-    pub rest: &'a str,
+    pub(crate) rest: &'a str,
     /// The text after the cursor that is read, from the cursor on.
-    pub after: &'a str,
+    pub(crate) after: &'a str,
     /// Nothing of the text after the cursor was cut off.
-    pub after_is_all: bool,
+    pub(crate) after_is_all: bool,
     /// The lexer's state at the start of the cursor's line.
-    pub at_line: Lexer,
+    pub(crate) at_line: Lexer,
     /// The lexer's state at the cursor.
-    pub at_cursor: Lexer,
-    pub opener: Option<Opener>,
+    pub(crate) at_cursor: Lexer,
+    pub(crate) opener: Option<Opener>,
 }
 
 impl<'a> Site<'a> {
-    pub(crate) fn new(language: Language, prefix: &'a str, suffix: &'a str) -> Self {
+    /// Reads the surroundings of the cursor (at most 64 KiB before it and 8 KiB after it).
+    #[must_use]
+    pub fn new(language: Language, prefix: &'a str, suffix: &'a str) -> Self {
         let window = tail_window(prefix, PREFIX_WINDOW);
         let after = head_window(suffix, SUFFIX_WINDOW);
         let start = line_start(window, window.len());

@@ -80,11 +80,6 @@ impl Ticket {
         // A sender dropped without an answer means that the engine thread is gone.
         self.receiver.await.unwrap_or(Answer::Cancelled)
     }
-
-    /// Waits for the end on a thread outside the runtime.
-    pub fn wait_blocking(self) -> Answer {
-        self.receiver.blocking_recv().unwrap_or(Answer::Cancelled)
-    }
 }
 
 /// Documents whose sessions wait to be warmed; beyond this the oldest is dropped.
@@ -267,30 +262,32 @@ impl EngineHandle {
 }
 
 fn run(shared: &Shared, loader: Loader) {
-    let engine = match catch_unwind(AssertUnwindSafe(loader)).unwrap_or(Err(EngineError::Panicked))
-    {
-        Ok(engine) => engine,
-        Err(error) => {
-            shared
-                .state
-                .send_replace(EngineState::Failed(error.to_string()));
-            return refuse_all(shared, &error);
-        }
-    };
+    let served = catch_unwind(AssertUnwindSafe(|| serve(shared, loader()?.as_ref())));
+    if let Err(error) = served.unwrap_or(Err(EngineError::Panicked)) {
+        tracing::error!(%error, "there is no engine any more");
+        shared
+            .state
+            .send_replace(EngineState::Failed(error.to_string()));
+        refuse_all(shared, &error);
+    }
+}
+
+/// Serves until the end. A panic in one work is caught there, and one elsewhere ends the engine.
+fn serve(shared: &Shared, engine: &dyn Engine) -> Result<(), EngineError> {
     shared.state.send_replace(EngineState::Ready(engine.info()));
     loop {
         match shared.next_step() {
-            Step::Complete(waiting) => complete(shared, engine.as_ref(), waiting),
+            Step::Complete(waiting) => complete(shared, engine, waiting),
             Step::Inspect(inspection) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| inspection(engine.as_ref())));
+                let _ = catch_unwind(AssertUnwindSafe(|| inspection(engine)));
             }
-            Step::Warm(request, cancel) => warm(engine.as_ref(), &request, &cancel),
+            Step::Warm(request, cancel) => warm(engine, &request, &cancel),
             Step::Forget(documents) => {
                 for document in &documents {
                     engine.forget(document);
                 }
             }
-            Step::End => return,
+            Step::End => return Ok(()),
         }
     }
 }

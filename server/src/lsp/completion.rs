@@ -10,6 +10,7 @@ use tower_lsp::ls_types::{
 use super::backend::Backend;
 use super::convert;
 use crate::serving::ask::{Ask, Suggestion, Trigger};
+use crate::suggest::lines;
 
 /// Characters of an item's label at most.
 const LABEL: usize = 60;
@@ -50,9 +51,7 @@ impl Backend {
             Some(snapshot.line_around(cursor).0)
         });
         let line = line.unwrap_or_default();
-        let is_word = |character: char| character == '_' || character.is_alphanumeric();
-        let word: Vec<char> = line.chars().rev().take_while(|c| is_word(*c)).collect();
-        word.into_iter().rev().collect()
+        line[line.trim_end_matches(lines::is_word).len()..].to_owned()
     }
 }
 

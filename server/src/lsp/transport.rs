@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
-use tower_lsp::ls_types::DidChangeTextDocumentParams;
+use tower_lsp::ls_types::{Range, VersionedTextDocumentIdentifier};
 use tower_lsp::{ClientSocket, ExitedError};
 use tower_service::Service;
 
@@ -135,7 +135,10 @@ where
     };
     connection.finish(&end).await;
     to_client.abort();
-    let _ = tokio::time::timeout(DRAIN, writing).await;
+    // One that has ended must not be asked again.
+    if !matches!(end, End::WriteFailed) {
+        let _ = tokio::time::timeout(DRAIN, writing).await;
+    }
     end
 }
 
@@ -266,7 +269,7 @@ where
             return;
         }
         let params = request.params().unwrap_or(&Value::Null);
-        if DidChangeTextDocumentParams::deserialize(params).is_err()
+        if Changed::deserialize(params).is_err()
             && let Some(uri) = params.pointer("/textDocument/uri").and_then(Value::as_str)
         {
             (self.unreadable)(uri);
@@ -286,6 +289,25 @@ where
         self.tasks.shutdown().await;
         self.sender.end();
     }
+}
+
+/// `DidChangeTextDocumentParams` as far as it can be unreadable, without a copy of the text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only whether it can be read is asked")]
+struct Changed<'a> {
+    text_document: VersionedTextDocumentIdentifier,
+    #[serde(borrow)]
+    content_changes: Vec<ContentChange<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "see there")]
+struct ContentChange<'a> {
+    range: Option<Range>,
+    range_length: Option<u32>,
+    text: &'a str,
 }
 
 /// The service quotes parameters that it could not read in its message. Ours explain

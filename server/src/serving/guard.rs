@@ -1,5 +1,7 @@
 //! Asks the resolver whether a suggestion names something that does not exist.
 
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,6 +39,12 @@ impl Guarded {
     }
 }
 
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.name, self.reason)
+    }
+}
+
 impl From<Found> for Silence {
     fn from(found: Found) -> Self {
         Self::GuardBlocked {
@@ -67,20 +75,22 @@ impl Court {
     /// # Errors
     /// [`Silence::Cancelled`] where the runtime ends.
     pub async fn judge(self, texts: Vec<String>, lock: FileLock) -> Result<Vec<Guarded>, Silence> {
-        let Self {
-            mode, around, path, ..
-        } = self;
-        let (Some(language), Some(index)) = (self.language, self.index) else {
-            return Ok(off(&texts));
+        let Self { around, path, .. } = self;
+        let of_unknown = match self.mode {
+            GuardMode::Off => None,
+            GuardMode::Flag => Some(GuardVerdict::Flag),
+            GuardMode::Block => Some(GuardVerdict::Block),
         };
-        if mode == GuardMode::Off {
-            return Ok(off(&texts));
-        }
+        let (Some(of_unknown), Some(language), Some(index)) =
+            (of_unknown, self.language, self.index)
+        else {
+            return Ok(texts.iter().map(|_| nothing(GuardVerdict::Off)).collect());
+        };
         let held = lock.lock_owned().await;
         let judged = tokio::task::spawn_blocking(move || {
             let _held = held;
             let mut judge = Judge::new(language, &path, &around.prefix, &around.suffix);
-            let judge = |text: &String| guarded(mode, &mut judge, text, index.index());
+            let judge = |text: &String| guarded(of_unknown, &mut judge, text, index.index());
             texts.iter().map(judge).collect()
         });
         match judged.await {
@@ -91,11 +101,7 @@ impl Court {
     }
 }
 
-fn off(texts: &[String]) -> Vec<Guarded> {
-    texts.iter().map(|_| nothing(GuardVerdict::Off)).collect()
-}
-
-fn guarded(mode: GuardMode, judge: &mut Judge<'_>, text: &str, index: &Index) -> Guarded {
+fn guarded(of_unknown: GuardVerdict, judge: &mut Judge<'_>, text: &str, index: &Index) -> Guarded {
     match judge.judge_with(text, index, &exists) {
         Judgement::Known => nothing(GuardVerdict::Pass),
         Judgement::Unknown {
@@ -104,13 +110,7 @@ fn guarded(mode: GuardMode, judge: &mut Judge<'_>, text: &str, index: &Index) ->
             evidence,
             reason,
             ..
-        } => {
-            let verdict_of_mode = match mode {
-                GuardMode::Block => GuardVerdict::Block,
-                GuardMode::Flag | GuardMode::Off => GuardVerdict::Flag,
-            };
-            unknown(verdict_of_mode, kind, evidence, Found { name, reason })
-        }
+        } => unknown(of_unknown, kind, evidence, Found { name, reason }),
     }
 }
 
@@ -129,7 +129,7 @@ fn unknown(verdict: GuardVerdict, kind: NameKind, evidence: Evidence, found: Fou
         verdict,
         kind: Some(kind_name(kind).to_owned()),
         reason: code(evidence),
-        detail: Some(format!("`{}`: {}", found.name, found.reason)),
+        detail: Some(found.to_string()),
     };
     let found = Some(found);
     Guarded { guard, found }
@@ -141,12 +141,16 @@ fn code(evidence: Evidence) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// Entries of a folder that are looked at before a module is taken for missing.
+/// Entries of a folder that are looked at; what more it holds, nobody knows.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Whether a folder has anything by this name, with any extension or none: a module that version
-/// control ignores, one that a tool wrote, or a file of data.
+/// Whether a folder has, or may have, anything by this name, with any extension or none: a module
+/// that version control ignores, one that a tool wrote, or a file of data.
 fn exists(place: &Path) -> bool {
+    may_exist(place, MOST_ENTRIES)
+}
+
+fn may_exist(place: &Path, most_entries: usize) -> bool {
     let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else {
         return true;
     };
@@ -159,11 +163,18 @@ fn exists(place: &Path) -> bool {
         let rest = name.strip_prefix(stem);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
     };
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return false;
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Any other error says that nobody could look.
+        Err(error) => {
+            return !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+        }
     };
-    let mut names = entries.take(MOST_ENTRIES).flatten();
-    names.any(|entry| is_so_called(entry.file_name().as_encoded_bytes()))
+    let mut looked_at = entries.enumerate();
+    looked_at.any(|(number, entry)| match entry {
+        Ok(entry) if number < most_entries => is_so_called(entry.file_name().as_encoded_bytes()),
+        _ => true,
+    })
 }
 
 fn kind_name(kind: NameKind) -> &'static str {
@@ -198,5 +209,18 @@ mod tests {
             assert_eq!(exists(&folder.path().join(name)), expected, "{name}");
         }
         assert!(exists(Path::new("untitled")), "no place to look at");
+        assert!(!exists(&folder.path().join("exact/data")), "no folder");
+    }
+
+    #[test]
+    fn a_module_may_exist_where_nobody_could_look() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(exists(&folder.path().join("no\0folder/data")));
+        for name in ["a", "b", "c"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let data = folder.path().join("data");
+        assert!(!may_exist(&data, 3));
+        assert!(may_exist(&data, 2), "there are more");
     }
 }

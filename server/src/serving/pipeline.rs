@@ -34,7 +34,6 @@ struct Run<'a> {
     turn: u64,
     trail: Trail,
     language: Arc<str>,
-    path: Option<String>,
     flagged: Option<String>,
     shape: Option<String>,
     finished: bool,
@@ -46,25 +45,28 @@ impl Serving {
     /// # Errors
     /// The reason for giving none.
     pub async fn suggest(&self, ask: &Ask) -> Result<Vec<Suggestion>, Silence> {
-        let mut run = Run {
-            serving: self,
-            ask,
-            config: self.config(),
-            turn: 0,
-            trail: Trail::new(Instant::now()),
-            language: Arc::from(""),
-            path: None,
-            flagged: None,
-            shape: None,
-            finished: false,
-        };
+        let mut run = Run::new(self, ask);
         let result = run.suggest().await;
         run.finish(result.as_ref());
         result
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(serving: &'a Serving, ask: &'a Ask) -> Self {
+        Self {
+            serving,
+            ask,
+            config: serving.config(),
+            turn: 0,
+            trail: Trail::new(Instant::now()),
+            language: Arc::from(""),
+            flagged: None,
+            shape: None,
+            finished: false,
+        }
+    }
+
     async fn suggest(&mut self) -> Result<Vec<Suggestion>, Silence> {
         let mut turn = self.serving.turns.asked(&self.ask.uri);
         self.turn = turn.number();
@@ -73,7 +75,7 @@ impl Run<'_> {
         // From here on there is work to do, and the reader of messages should not wait for it.
         tokio::task::yield_now().await;
         let allowed = self.serving.allowed(&self.ask.uri, turn.file_lock());
-        self.path = turn.unless_newer(allowed).await?;
+        let shown_path = turn.unless_newer(allowed).await?;
         let around = Arc::new(place(&self.config, &snapshot, self.ask)?);
         let wait = match self.ask.trigger {
             Trigger::Automatic => {
@@ -97,7 +99,7 @@ impl Run<'_> {
             // Asked first: what comes back for an old text must not be shown.
             biased;
             silence = turn.superseded() => return Err(silence),
-            written = self.written(&engine, &snapshot, &around, number) => written?,
+            written = self.written(&engine, &snapshot, &around, shown_path, number) => written?,
         };
         let polished = self.polished(&info, &plan, &around, &written)?;
         let judged = self.judged(&plan, &around, &polished, turn.file_lock());
@@ -129,6 +131,7 @@ impl Run<'_> {
         engine: &EngineHandle,
         snapshot: &Snapshot,
         around: &Around,
+        shown_path: Option<String>,
         sequence: u64,
     ) -> Result<(Plan, Written), Silence> {
         let path: Option<PathBuf> = file_path(&self.ask.uri);
@@ -148,7 +151,7 @@ impl Run<'_> {
         let order = Order {
             uri: &self.ask.uri,
             around,
-            path: self.path.take(),
+            path: shown_path,
             trigger: self.ask.trigger,
             max_new_tokens: plan.max_new_tokens,
             make_stop: plan.make_stop(),
@@ -219,8 +222,7 @@ impl Run<'_> {
                     continue;
                 }
                 Some(found) => {
-                    let sentence = format!("`{}`: {}", found.name, found.reason);
-                    self.flagged.get_or_insert(sentence);
+                    self.flagged.get_or_insert_with(|| found.to_string());
                 }
                 None => {}
             }
@@ -310,8 +312,7 @@ impl Run<'_> {
     /// Tells everyone what became of the request.
     fn finish(&mut self, result: Result<&Vec<Suggestion>, &Silence>) {
         self.finished = true;
-        // The shape is decided right before the engine is asked.
-        if self.shape.is_some() {
+        if self.trail.engine.is_some() {
             self.serving.note_engine(result.map(|_| ()));
         }
         let mut verdict = match result {
@@ -330,9 +331,12 @@ impl Run<'_> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        // Dropped before its end: the client cancelled the request.
+        // Dropped before its end: the client cancelled the request, or it panicked.
         if !self.finished {
-            self.finish(Err(&Silence::Cancelled));
+            self.finish(Err(&match std::thread::panicking() {
+                true => Silence::Panicked,
+                false => Silence::Cancelled,
+            }));
         }
     }
 }
@@ -348,5 +352,46 @@ fn source(info: &EngineInfo, uri: &str) -> Source {
         checkpoint: format!("{kind}{}", info.checkpoint),
         format: format!("{} {}", info.format, info.format_version),
         document: uri.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::{Encoding, Position};
+    use crate::engine::EngineError;
+
+    #[test]
+    fn a_panic_is_no_request_taken_back() {
+        let nothing = EngineError::Load("none".into());
+        let factory = Arc::new(move |_: &Config| -> crate::engine::Loader {
+            let nothing = nothing.clone();
+            Box::new(move || Err(nothing))
+        });
+        let (notices, _told) = tokio::sync::mpsc::unbounded_channel();
+        let serving = Serving::new(factory, notices, None);
+        serving.opened("untitled:a", "rust", 1, "");
+        let ask = Ask {
+            uri: "untitled:a".to_owned(),
+            position: Position::new(0, 0),
+            encoding: Encoding::Utf8,
+            trigger: Trigger::Invoked,
+            selected: None,
+            version: None,
+        };
+        let begun = || {
+            let mut run = Run::new(&serving, &ask);
+            run.turn = serving.turns.asked(&ask.uri).number();
+            run
+        };
+        let reason = || serving.last_verdict(&ask.uri).and_then(|last| last.reason);
+        drop(begun());
+        assert_eq!(reason(), Some("cancelled"));
+        let panics = std::panic::AssertUnwindSafe(|| {
+            let _run = begun();
+            panic!("as the guard might");
+        });
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(reason(), Some("panicked"));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use truefill_syntax::{EndFinder, Language, completion_shape};
+use truefill_syntax::{EndFinder, Language, Site};
 
 use super::text::Around;
 use crate::config::Config;
@@ -49,10 +49,10 @@ impl Plan {
         let facts = LanguageFacts::for_lsp_id(&snapshot.language_id);
         let (prefix, suffix) = around.nearby();
         let invoked = trigger == Trigger::Invoked;
-        let (shape, reason) = match language {
-            Some(language) => {
-                let text = [prefix, suffix].concat();
-                let decision = completion_shape(language, &text, prefix.len(), invoked);
+        let site = language.map(|language| Site::new(language, prefix, suffix));
+        let (shape, reason) = match &site {
+            Some(site) => {
+                let decision = site.shape(invoked);
                 (decision.shape, decision.reason)
             }
             None => shape_without_grammar(prefix, suffix, invoked),
@@ -70,8 +70,7 @@ impl Plan {
             facts,
             trigger,
             stops: Arc::new(StopPlan::new(&surroundings, Limits::default())),
-            ends: language
-                .map(|language| Arc::new(EndFinder::new(language, prefix, suffix, shape))),
+            ends: site.map(|site| Arc::new(EndFinder::new(&site, shape))),
             stopped_by: StoppedBy::default(),
         }
     }

@@ -41,7 +41,7 @@ impl Trouble {
                 begins.then(|| Change::Began(warning(silence)))
             }
             // Ended before the engine could show whether it works.
-            Err(Silence::Superseded | Silence::Cancelled | Silence::TypedOn) => None,
+            Err(silence) if silence.says_nothing() => None,
             _ => {
                 let told = std::mem::take(&mut *counted).told;
                 told.then_some(Change::Ended)
@@ -90,6 +90,9 @@ mod tests {
             (Err(&panicked), Some("engine_panicked")),
             (Err(&panicked), None),
             (Err(&Silence::Cancelled), None),
+            (Err(&Silence::TypedOn), None),
+            (Err(&Silence::NotOpen), None),
+            (Err(&Silence::Panicked), None),
             (Ok(()), Some("ended")),
             (Ok(()), None),
         ];

@@ -24,18 +24,37 @@ pub struct Verdict {
     /// What the guard had to say about the suggestion that was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
+    #[serde(skip)]
+    says: Says,
+}
+
+/// What a verdict says about its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// Nothing: it is about the request alone.
+    Nothing,
+    /// Suggestions are given there, if not every time.
+    Works,
+    /// There are none until something is done about the reason.
+    Inactive,
 }
 
 impl Verdict {
     /// A request that stayed without a suggestion.
     pub fn silent(silence: &Silence) -> Self {
         let reason = Some(silence.code());
+        let says = match (silence.says_nothing(), silence.is_lasting()) {
+            (true, _) => Says::Nothing,
+            (_, true) => Says::Inactive,
+            _ => Says::Works,
+        };
         Self {
             suggested: false,
             reason,
             message: silence.sentence(),
             shape: None,
             guard: None,
+            says,
         }
     }
 
@@ -49,6 +68,7 @@ impl Verdict {
             message,
             shape: None,
             guard,
+            says: Says::Works,
         }
     }
 }
@@ -82,7 +102,8 @@ impl Why {
     /// a newer one is known: requests end in any order.
     ///
     /// Says what the client should hear: the status of a document whose kind of verdict
-    /// changed. Reasons that pass with the next key are not told.
+    /// changed. Reasons that pass with the next key are not told, and a request that was cut short
+    /// takes nothing back.
     pub fn note(&self, uri: &str, number: u64, verdict: Verdict) -> Option<Notice> {
         let mut documents = self.lock();
         let last = documents.get_mut(uri)?;
@@ -90,21 +111,17 @@ impl Why {
             return None;
         }
         last.number = number;
-        let now = verdict.reason.filter(|reason| lasting(reason));
+        let verdict = last.verdict.insert(verdict);
+        let (kind, now, message) = match verdict.says {
+            Says::Nothing => return None,
+            Says::Inactive => (StatusKind::Inactive, verdict.reason, &*verdict.message),
+            Says::Works => (StatusKind::Normal, None, "Suggestions are given here."),
+        };
         let was = std::mem::replace(&mut last.told, now);
-        let message = match now {
-            Some(_) => verdict.message.clone(),
-            None => "Suggestions are given here.".to_owned(),
-        };
-        last.verdict = Some(verdict);
-        let kind = match now {
-            Some(_) => StatusKind::Inactive,
-            None => StatusKind::Normal,
-        };
         (was != now).then(|| {
             Notice::Status(Status {
                 kind,
-                message,
+                message: message.to_owned(),
                 uri: Some(uri.to_owned()),
                 reason: now,
             })
@@ -126,22 +143,6 @@ impl Why {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Reasons that hold for the document, or for the place in it, until something is done about them.
-fn lasting(reason: &str) -> bool {
-    matches!(
-        reason,
-        "poisoned"
-            | "disabled_language"
-            | "denied"
-            | "ignored"
-            | "binary"
-            | "too_large"
-            | "long_line"
-            | "inside_word"
-            | "model_unavailable"
-    )
 }
 
 #[cfg(test)]
@@ -181,6 +182,35 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_was_cut_short_takes_no_reason_back() {
+        let why = Why::default();
+        why.opened("a", 0);
+        let ignored = Some((StatusKind::Inactive, Some("ignored")));
+        assert_eq!(note(&why, 1, &Silence::Ignored), ignored);
+        let version = Silence::OtherVersion {
+            asked: 1,
+            current: 2,
+        };
+        for (number, silence) in [
+            Silence::Superseded,
+            Silence::Cancelled,
+            Silence::TypedOn,
+            Silence::Panicked,
+            version,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let number = number as u64 + 2;
+            assert_eq!(note(&why, number, &silence), None, "{silence:?}");
+            assert_eq!(last(&why), Some(silence.code()));
+        }
+        assert_eq!(note(&why, 9, &Silence::Ignored), None, "it was told");
+        let normal = Some((StatusKind::Normal, None));
+        assert_eq!(note(&why, 10, &Silence::NothingGenerated), normal);
+    }
+
+    #[test]
     fn an_older_request_that_ends_later_changes_nothing() {
         let why = Why::default();
         why.opened("a", 0);
@@ -199,7 +229,7 @@ mod tests {
         assert_eq!(note(&why, 2, &Silence::Binary), None, "of the text before");
         assert_eq!(last(&why), None);
         let normal = Some((StatusKind::Normal, None));
-        assert_eq!(note(&why, 4, &Silence::TypedOn), normal);
+        assert_eq!(note(&why, 4, &Silence::NothingGenerated), normal);
     }
 
     #[test]

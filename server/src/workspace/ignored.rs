@@ -1,6 +1,7 @@
 //! What git's ignore files and `.truefillignore` exclude, entry by entry, without walking.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,10 +19,20 @@ const LIMIT: usize = 10_000;
 /// The files of a folder that exclude, the stronger one first.
 const NAMES: [&str; 2] = [".truefillignore", ".gitignore"];
 
-/// Whether a path names a file that excludes others.
-pub fn is_ignore_file(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| NAMES.iter().any(|ignore_file| name == *ignore_file))
+/// A repository's own file that excludes; weaker than those in its folders.
+const EXCLUDE: &str = ".git/info/exclude";
+
+/// Bytes of a `.git` file that are read, which holds a path.
+const MOST_LINK: u64 = 4096;
+
+/// The folder in which a file excludes others, where it is such a file.
+pub fn ignoring_folder(path: &Path) -> Option<&Path> {
+    if path.ends_with(EXCLUDE) {
+        return path.ancestors().nth(3);
+    }
+    let name = path.file_name()?;
+    let ignores = NAMES.iter().any(|ignore_file| name == *ignore_file);
+    path.parent().filter(|_| ignores)
 }
 
 /// Ignore files, read once and again when they change.
@@ -34,9 +45,12 @@ pub struct Ignored {
 
 struct Folder {
     looked: Instant,
-    modified: [Option<SystemTime>; 2],
-    rules: [Arc<Gitignore>; 2],
+    modified: [Option<SystemTime>; 3],
+    rules: Rules,
 }
+
+/// What each of a folder's files excludes, the stronger one first.
+type Rules = [Arc<Gitignore>; 3];
 
 impl Ignored {
     /// Whether an entry of `root` is excluded, by itself or by a folder on the way to it.
@@ -62,7 +76,8 @@ impl Ignored {
             .take_while(|folder| folder.starts_with(top))
             .map(|folder| self.rules(folder))
             .collect();
-        let rules = (0..NAMES.len()).flat_map(|kind| folders.iter().map(move |of| &*of[kind]));
+        let kinds = 0..NAMES.len() + 1;
+        let rules = kinds.flat_map(|kind| folders.iter().map(move |of| &*of[kind]));
         for rules in rules.chain(std::iter::once(self.user())) {
             match rules.matched(entry, is_dir) {
                 Match::Ignore(_) => return true,
@@ -80,19 +95,22 @@ impl Ignored {
 
     /// Files are read without the lock: a file system that hangs must not stop who asks about
     /// another one.
-    fn rules(&self, folder: &Path) -> [Arc<Gitignore>; 2] {
+    fn rules(&self, folder: &Path) -> Rules {
         let now = Instant::now();
         let known = self.lock().get(folder).map(|known| {
             let fresh = now.saturating_duration_since(known.looked) < FRESH;
             (fresh, known.modified, known.rules.clone())
         });
-        let found = match known {
+        let before = match known {
             Some((true, _, rules)) => return rules,
-            known => (modified(folder), known),
+            Some((false, before, rules)) => Some((before, rules)),
+            None => None,
         };
-        let (modified, rules) = match found {
-            (now, Some((_, before, rules))) if now == before => (now, rules),
-            (now, _) => (now, NAMES.map(|name| Arc::new(read(folder, name)))),
+        let files = files(folder);
+        let modified = files.each_ref().map(|file| modified(file));
+        let rules = match before {
+            Some((before, rules)) if before == modified => rules,
+            _ => files.map(|file| Arc::new(read(folder, &file))),
         };
         let mut folders = self.lock();
         if folders.len() >= LIMIT {
@@ -126,23 +144,47 @@ pub fn repository(root: &Path) -> PathBuf {
         .to_owned()
 }
 
-fn modified(folder: &Path) -> [Option<SystemTime>; 2] {
-    NAMES.map(|name| {
-        folder
-            .join(name)
-            .metadata()
-            .and_then(|data| data.modified())
-            .ok()
-    })
+/// A folder's files that exclude, the stronger one first.
+fn files(folder: &Path) -> [PathBuf; 3] {
+    let [own, git] = NAMES.map(|name| folder.join(name));
+    [own, git, exclude_file(folder)]
 }
 
-fn read(folder: &Path, name: &str) -> Gitignore {
+/// The file of the repository in a folder. In a worktree or a submodule `.git` is a file that says
+/// where the repository is, and a worktree shares what is there.
+fn exclude_file(folder: &Path) -> PathBuf {
+    let here = || folder.join(EXCLUDE);
+    let link = read_link(&folder.join(".git"));
+    let Some(target) = link
+        .as_deref()
+        .and_then(|link| link.strip_prefix("gitdir:"))
+    else {
+        return here();
+    };
+    let own = folder.join(target.trim());
+    let shared = read_link(&own.join("commondir"));
+    let shared = shared.map_or(own.clone(), |shared| own.join(shared.trim()));
+    shared.join("info/exclude")
+}
+
+fn read_link(file: &Path) -> Option<String> {
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).ok()?;
+    opened.take(MOST_LINK).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn modified(file: &Path) -> Option<SystemTime> {
+    file.metadata().and_then(|data| data.modified()).ok()
+}
+
+fn read(folder: &Path, file: &Path) -> Gitignore {
     let mut builder = GitignoreBuilder::new(folder);
     // A malformed line excludes nothing; git ignores it as well.
-    let _ = builder.add(folder.join(name));
-    if name == ".gitignore" && folder.join(".git").is_dir() {
-        let _ = builder.add(folder.join(".git/info/exclude"));
-    }
+    let _ = builder.add(file);
     builder.build().unwrap_or_else(|_| Gitignore::empty())
 }
 
@@ -202,6 +244,56 @@ mod tests {
         std::fs::write(root.join(".gitignore"), "*.log\n").unwrap();
         ignored.forget(&root);
         assert!(ignored.excludes(&root.join("a.log"), false, &root));
+    }
+
+    #[test]
+    fn a_change_of_the_repositorys_own_file_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join(".git/info")).unwrap();
+        let exclude = root.join(".git/info/exclude");
+        assert_eq!(ignoring_folder(&exclude), Some(&*root));
+        let ignored = Ignored::default();
+        assert!(!ignored.excludes(&root.join("a.log"), false, &root));
+        std::fs::write(&exclude, "*.log\n").unwrap();
+        // As if the time were over after which it is looked at again.
+        for known in ignored.lock().values_mut() {
+            known.looked = Instant::now().checked_sub(FRESH).unwrap();
+        }
+        assert!(ignored.excludes(&root.join("a.log"), false, &root));
+        // As in git, a folder's file is stronger.
+        std::fs::write(root.join(".gitignore"), "!a.log\n").unwrap();
+        ignored.forget(&root);
+        assert!(!ignored.excludes(&root.join("a.log"), false, &root));
+    }
+
+    #[test]
+    fn worktrees_and_submodules_have_their_repositorys_file() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("main/.git/info/exclude", "shared.rs\n");
+        write("main/.git/worktrees/tree/commondir", "../..\n");
+        write("main/.git/modules/sub/info/exclude", "own.rs\n");
+        write("main/sub/.git", "gitdir: ../.git/modules/sub\n");
+        let worktree = root.join("main/.git/worktrees/tree");
+        write("tree/.git", &format!("gitdir: {}\n", worktree.display()));
+        write("odd/.git", "no such line\n");
+        let ignored = Ignored::default();
+        for (name, folder, excluded) in [
+            ("tree/shared.rs", "tree", true),
+            ("tree/own.rs", "tree", false),
+            ("main/sub/own.rs", "main/sub", true),
+            ("main/sub/shared.rs", "main/sub", false),
+            ("odd/shared.rs", "odd", false),
+        ] {
+            let found = ignored.excludes(&root.join(name), false, &root.join(folder));
+            assert_eq!(found, excluded, "{name}");
+        }
     }
 
     #[test]

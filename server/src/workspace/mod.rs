@@ -14,6 +14,7 @@ use tower_lsp::ls_types::Uri;
 
 use crate::config::Files;
 use crate::silence::Silence;
+use ignored::repository;
 pub use rules::Rules;
 use rules::is_hidden_below;
 
@@ -57,10 +58,7 @@ impl Workspace {
     /// The innermost folder that holds a file.
     fn folder_of(&self, path: &Path) -> Option<PathBuf> {
         let folders = self.folders();
-        let holding = folders
-            .into_iter()
-            .filter(|folder| path.starts_with(folder));
-        holding.max_by_key(|folder| folder.components().count())
+        innermost(path, |above| folders.iter().any(|folder| folder == above)).map(Path::to_owned)
     }
 
     /// Whether the index takes in what is beside a file, so that a name of a file next to it is
@@ -76,11 +74,7 @@ impl Workspace {
         if let Some(folder) = self.folder_of(path) {
             return folder;
         }
-        let parent = path.parent().unwrap_or(path);
-        let repository = parent
-            .ancestors()
-            .find(|folder| folder.join(".git").exists());
-        repository.unwrap_or(parent).to_owned()
+        repository(path.parent().unwrap_or(path))
     }
 
     /// Whether the document of a URI may be read. One that is no file here is judged by the
@@ -104,6 +98,11 @@ impl Workspace {
             .map(|part| part.as_os_str().to_string_lossy());
         Some(parts.collect::<Vec<_>>().join("/"))
     }
+}
+
+/// The innermost folder that holds a path, or is it, among those that `is_folder` says are meant.
+fn innermost(path: &Path, is_folder: impl Fn(&Path) -> bool) -> Option<&Path> {
+    path.ancestors().find(|above| is_folder(above))
 }
 
 /// The path of a `file:` URI; other schemes name no file.

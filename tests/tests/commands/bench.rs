@@ -66,19 +66,17 @@ fn bench_gives_every_figure() {
         / number("characters") as f64;
     assert!((report["saved"].as_f64().unwrap() - saved).abs() < 1e-9);
     let server = &report["server"];
-    for key in [
-        "ready_ms",
-        "prefill_tokens_per_second",
-        "decode_tokens_per_second",
-    ] {
-        assert!(server[key].as_f64().unwrap() >= 0.0, "{key}");
+    for key in ["ready_ms", "decode_tokens_per_second"] {
+        assert!(server[key].as_f64().unwrap() > 0.0, "{key}");
     }
     assert!(share(&server["from_cache"]).1 == requests);
     share(&server["prompt_reused"]);
     let reached = percentiles(&server["engine_first_token_ms"]);
     assert_eq!(percentiles(&server["engine_total_ms"]), reached);
     assert!(percentiles(&server["edit_while_busy_ms"]) > 0);
-    for key in ["peak_memory_mb", "rest_after_cancel_ms"] {
-        assert!(server.get(key).is_some(), "{key}");
+    if cfg!(target_os = "linux") {
+        assert!(server["peak_memory_mb"].as_f64().unwrap() > 1.0);
     }
+    assert!(server["prefill_tokens_per_second"].is_number());
+    assert!(server.get("rest_after_cancel_ms").is_some());
 }

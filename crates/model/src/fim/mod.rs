@@ -20,6 +20,7 @@ use crate::tokens::TokenId;
 
 pub use bind::BoundFormat;
 pub use format::{FimFormat, Layout};
+pub use window::MAX_BYTES_PER_TOKEN;
 
 /// What a prompt is made from.
 #[derive(Clone, Copy, Debug, Default)]

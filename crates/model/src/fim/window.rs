@@ -8,7 +8,7 @@
 use crate::tokens::TokenId;
 
 /// Text is looked at up to so many bytes per token of budget; code has 3 to 4.
-const MAX_BYTES_PER_TOKEN: usize = 6;
+pub const MAX_BYTES_PER_TOKEN: usize = 6;
 
 /// The prefix as it stands in a prompt.
 #[derive(Debug, PartialEq, Eq)]

@@ -40,11 +40,6 @@ impl Utf8Stream {
         &self.text
     }
 
-    /// Whether a character has begun and is not complete.
-    pub fn is_pending(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
     /// What is left: nothing, or one U+FFFD for a character that was begun. The stream is as new
     /// afterwards.
     pub fn finish(&mut self) -> String {
@@ -68,7 +63,6 @@ mod tests {
     fn halves_wait_and_rubbish_does_not() {
         let mut stream = Utf8Stream::default();
         assert_eq!(stream.push(b"\xf0\x9f"), "");
-        assert!(stream.is_pending());
         assert_eq!(stream.push(b"\x98\x80!"), "😀!");
         assert_eq!(stream.push(b"\xf0\x9fa"), "\u{fffd}a");
         assert_eq!(stream.push(b"\xff"), "\u{fffd}");

@@ -17,13 +17,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod cuts;
+#[path = "../files/mod.rs"]
+mod files;
 mod report;
 
 use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use cuts::{Cut, cuts};
+use files::indexable_files;
 use report::{Figures, Options, Outcome};
-use truefill_syntax::{Draw, EndFinder, Language, Shape, completion_shape, indexable_files};
+use truefill_syntax::{Draw, EndFinder, Language, Shape, Site};
 
 /// Characters that come at once, as tokens do.
 const PIECE: usize = 3;
@@ -93,14 +96,13 @@ fn measure(
         true => Shape::Block,
         false => Shape::OneLine,
     };
-    let cut_text = [prefix, suffix].concat();
     for invoked in [false, true] {
         let started = Instant::now();
-        let decision = completion_shape(language, &cut_text, prefix.len(), invoked);
+        let decision = Site::new(language, prefix, suffix).shape(invoked);
         figures.shaped(language, cut.kind, invoked, decision.shape == wanted);
         figures.took(text.len(), started.elapsed());
     }
-    let finder = EndFinder::new(language, prefix, suffix, wanted);
+    let finder = EndFinder::new(&Site::new(language, prefix, suffix), wanted);
     let overrun = text.floor_char_boundary(text.len().min(cut.range.end + OVERRUN));
     let written = &text[cut.range.start..overrun];
     let pieces = written.char_indices().skip(PIECE).step_by(PIECE);

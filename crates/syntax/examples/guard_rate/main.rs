@@ -21,6 +21,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "../files/mod.rs"]
+mod files;
 mod report;
 
 use std::{
@@ -30,10 +32,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use files::indexable_files;
 use report::{Figures, Options};
 use truefill_syntax::{
-    Draw, Finding, Hole, Index, Judge, Language, holes, indexable_files, invent_name, name_sites,
-    sample_holes,
+    Draw, Finding, Hole, Index, Judge, Language, holes, invent_name, name_sites, sample_holes,
 };
 
 fn main() {

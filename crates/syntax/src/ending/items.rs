@@ -104,7 +104,8 @@ impl Reader<'_> {
                 .is_some_and(|opener| opener.indent == line.indent)
             && !self.suffix_has_end(line.indent);
         if ruby_end {
-            line.end.min(line.start + line.indent + 3)
+            // Columns of indentation are no bytes: a tab is several.
+            line.end - line.text.len() + "end".len()
         } else {
             self.end_of_items(at, indent)
         }

@@ -8,11 +8,9 @@ use crate::{
 };
 
 /// One line of `line prefix + completion`. Offsets are into the completion; the part of the first
-/// line that stands before the cursor has offset 0.
+/// line that stands before the cursor counts as empty.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// First byte of the line.
-    pub start: usize,
     /// End of the line's text, without trailing white space.
     pub end: usize,
     /// Columns of leading white space.
@@ -104,7 +102,6 @@ impl Draft {
         let whole = &text[self.start..end];
         let trimmed = whole.trim_end();
         Line {
-            start: self.start.saturating_sub(cursor),
             end: (self.start + trimmed.len()).saturating_sub(cursor),
             indent: crate::text::indent_width(whole),
             text: trimmed.trim_start().to_owned(),

@@ -11,7 +11,7 @@ mod items;
 mod lines;
 mod one_line;
 
-use crate::{language::Language, lex::Mode, shape::Shape, site::Site};
+use crate::{lex::Mode, shape::Shape, site::Site};
 
 use block::Scope;
 
@@ -27,14 +27,13 @@ pub struct EndFinder {
 }
 
 impl EndFinder {
-    /// Reads the surroundings of the cursor (at most 64 KiB before it and 8 KiB after it).
+    /// For a suggestion of this shape at a cursor.
     #[must_use]
-    pub fn new(language: Language, prefix: &str, suffix: &str, shape: Shape) -> Self {
-        let site = Site::new(language, prefix, suffix);
+    pub fn new(site: &Site<'_>, shape: Shape) -> Self {
         Self {
             window: site.window.into(),
             after: site.after.into(),
-            scope: Scope::of(&site),
+            scope: Scope::of(site),
             read: site.with_text("", ""),
             shape,
         }
@@ -56,21 +55,6 @@ impl EndFinder {
         debug_assert!(end.is_none_or(|end| completion.is_char_boundary(end)));
         end
     }
-}
-
-/// How many bytes of `completion`, which stands between `prefix` and `suffix`, to keep once it is
-/// certain that what it began has ended; `None` to go on generating.
-///
-/// [`EndFinder`] answers the same for a growing completion without reading the prefix again.
-#[must_use]
-pub fn syntactic_end(
-    language: Language,
-    prefix: &str,
-    completion: &str,
-    suffix: &str,
-    shape: Shape,
-) -> Option<usize> {
-    EndFinder::new(language, prefix, suffix, shape).find(completion)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::completion_shape;
+use crate::{Language, text::floor_boundary};
 
 /// A fixture shows the completion between `⟦` and `⟧`, and `‖` where it should end; without `‖`
 /// the completion goes on. The completion is fed character by character: every answer on the way
@@ -11,7 +11,7 @@ fn check(language: Language, shape: Shape, fixture: &str) {
     let (marked, suffix) = rest.split_once('⟧').unwrap();
     let expected = marked.find('‖');
     let completion = marked.replace('‖', "");
-    let finder = EndFinder::new(language, prefix, suffix, shape);
+    let finder = EndFinder::new(&Site::new(language, prefix, suffix), shape);
     let mut first = None;
     for (at, character) in completion.char_indices() {
         let so_far = &completion[..at + character.len_utf8()];
@@ -199,6 +199,13 @@ fn brace_blocks_end_with_their_braces() {
 }
 
 #[test]
+fn an_end_behind_tabs_is_kept_and_nothing_behind_it() {
+    let site = Site::new(Language::Ruby, "class A\n\tdef f\n\t\t", "\n");
+    let finder = EndFinder::new(&site, Shape::Block);
+    assert_eq!(finder.find("x\n\tend; é\n"), Some("x\n\tend".len()));
+}
+
+#[test]
 fn ruby_blocks_end_with_end() {
     for fixture in [
         "def f(a)⟦\n  a + 1\nend‖\n\nd⟧",
@@ -281,7 +288,8 @@ proptest! {
         language in languages(), prefix in code(), completion in code(), suffix in code(),
     ) {
         for shape in [Shape::OneLine, Shape::Block] {
-            if let Some(end) = syntactic_end(language, &prefix, &completion, &suffix, shape) {
+            let finder = EndFinder::new(&Site::new(language, &prefix, &suffix), shape);
+            if let Some(end) = finder.find(&completion) {
                 prop_assert!(end <= completion.len());
                 prop_assert!(completion.is_char_boundary(end));
             }
@@ -291,7 +299,8 @@ proptest! {
     #[test]
     fn any_text_gets_a_shape(language in languages(), text in code(), offset in 0usize..400) {
         for invoked in [false, true] {
-            let decision = completion_shape(language, &text, offset, invoked);
+            let (prefix, suffix) = text.split_at(floor_boundary(&text, offset));
+            let decision = Site::new(language, prefix, suffix).shape(invoked);
             prop_assert!(!decision.reason.is_empty());
         }
     }

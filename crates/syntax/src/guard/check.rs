@@ -42,11 +42,8 @@ fn check_name(scene: &Scene, path: &Path, range: Range<usize>) -> Option<Finding
         Role::Member { object, .. } => members::member(scene, path, object, name)?,
         Role::Scoped { scope, .. } => members::scoped(scene, scope, name)?,
         Role::Keyword { call } => members::keyword(scene, call, name)?,
-        Role::FieldOf { of } => members::field(scene, of, name)?,
-        role if !scene.is_nowhere(name) => {
-            let _ = role;
-            return None;
-        }
+        Role::FieldOf => members::field(scene, name)?,
+        _ if !scene.is_nowhere(name) => return None,
         Role::Call => bare(scene, path, NameKind::Call, name)?,
         Role::Type => bare(scene, path, NameKind::Type, name)?,
         Role::Variable => bare(scene, path, NameKind::Identifier, name)?,

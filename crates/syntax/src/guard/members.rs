@@ -198,12 +198,11 @@ fn takes_keyword(scene: &Scene, function: &str, name: &str) -> Option<bool> {
 }
 
 /// A field in a literal or an initialiser.
-pub(super) fn field(scene: &Scene, of: Option<Node>, name: &str) -> Doubt {
+pub(super) fn field(scene: &Scene, name: &str) -> Doubt {
     if !scene.is_nowhere(name) {
         return None;
     }
     // The key of a Go map is a variable; keys of structs are exported or known.
-    let _ = of;
     let evidence = match scene.language {
         Language::Rust | Language::Go | Language::CSharp => Evidence::FieldOfKnown,
         _ => Evidence::FieldOfUnknown,

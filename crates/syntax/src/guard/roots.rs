@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use crate::{builtins, index::ModuleLookup, language::Language, symbols::Import};
 
-use super::scene::Scene;
+use super::{scene::Scene, words::is_word};
 
 /// The origin of the value that a member is taken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,6 @@ fn named<'a>(scene: &Scene<'a>, name: &str, depth: usize) -> Root<'a> {
 /// The first word of what `name` is assigned or declared as, nearest to the end of `text`:
 /// `name = Word…`, `name := Word…`, `name: Word`.
 fn assigned_from<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     for (at, _) in text.rmatch_indices(name).take(40) {
         let before = text[..at].chars().next_back();
         let after = &text[at + name.len()..];

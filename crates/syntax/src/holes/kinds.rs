@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use crate::{
     language::Language,
     roles::{Frame, Grammar, Path},
-    symbols::is_import,
+    symbols::{calls_one_of, is_import},
 };
 
 /// Statements without a body that end where they end in the text: no parts of statements such as
@@ -246,14 +246,9 @@ pub(super) fn is_one_import(language: Language, text: &str, path: &Path) -> bool
 /// A call of `require` with a string.
 fn requires(text: &str, call: Node) -> bool {
     let named = |field| call.child_by_field_name(field);
-    let Some(function) = named("function").or_else(|| named("method")) else {
-        return false;
-    };
-    if !matches!(&text[function.byte_range()], "require" | "require_relative") {
-        return false;
-    }
     let argument = named("arguments").and_then(|list| list.named_child(0));
-    call.child_by_field_name("receiver").is_none()
+    calls_one_of(text, call, &["require", "require_relative"])
+        && named("receiver").is_none()
         && argument.is_some_and(|argument| argument.kind() == "string")
 }
 

@@ -38,7 +38,7 @@ pub fn name_sites(language: Language, text: &str, range: Range<usize>) -> Vec<Na
             Role::Call => NameKind::Call,
             Role::Type => NameKind::Type,
             Role::Member { .. } | Role::Scoped { .. } => NameKind::Member,
-            Role::Keyword { .. } | Role::FieldOf { .. } => NameKind::Keyword,
+            Role::Keyword { .. } | Role::FieldOf => NameKind::Keyword,
             Role::Import => NameKind::Import,
             Role::Define(_) | Role::Ignore => return,
         };

@@ -5,7 +5,6 @@
 //! operations at most.
 
 mod entry;
-mod files;
 mod lookup;
 mod modules;
 mod rust_modules;
@@ -18,11 +17,11 @@ use std::{
 
 use crate::{
     language::Language,
-    symbols::{Symbols, symbols},
+    parse::parse,
+    symbols::{Symbols, symbols_of},
 };
 
 pub(crate) use entry::FileEntry;
-pub use files::indexable_files;
 pub(crate) use lookup::Membership;
 pub(crate) use modules::ModuleLookup;
 pub(crate) use table::Table;
@@ -70,8 +69,16 @@ impl Index {
 
     /// Adds a file, in place of what was known about it. `path` is absolute, or relative to the
     /// same place for all files.
-    pub fn add_file(&self, path: &Path, language: Language, text: &str) {
-        self.add_symbols(path, language, &symbols(language, text));
+    ///
+    /// A text that is too long, or takes too long to parse, is [noted](Index::skip_file) instead;
+    /// the answer is `false` then.
+    pub fn add_file(&self, path: &Path, language: Language, text: &str) -> bool {
+        let tree = parse(language, text);
+        match &tree {
+            Some(tree) => self.add_symbols(path, language, &symbols_of(language, text, tree)),
+            None => self.skip_file(path, language),
+        }
+        tree.is_some()
     }
 
     /// Adds a file whose symbols have been read already.
@@ -98,22 +105,10 @@ impl Index {
         self.read(language).is_some_and(|table| table.covers())
     }
 
-    /// Forgets a file, whatever its language.
-    pub fn remove_file(&self, path: &Path) {
-        let key = key(path);
-        for table in &self.tables {
-            if let Ok(mut table) = table.write() {
-                table.remove(&key);
-            }
-        }
-    }
-
-    /// Forgets everything.
-    pub fn clear(&self) {
-        for table in &self.tables {
-            if let Ok(mut table) = table.write() {
-                *table = Table::default();
-            }
+    /// Forgets a file that was added or noted in this language.
+    pub fn remove_file(&self, path: &Path, language: Language) {
+        if let Ok(mut table) = self.tables[family(language)].write() {
+            table.remove(&key(path));
         }
     }
 

@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::*;
 
@@ -21,31 +21,9 @@ fn a_file_is_added_replaced_and_forgotten() {
     assert_eq!(index.files_with(Language::Rust, "Cart"), 0);
     index.add_file(path, Language::Python, "class Basket: pass\n");
     assert_eq!(index.definitions_of(Language::Python, "Cart"), 0);
-    index.remove_file(path);
+    index.remove_file(path, Language::Python);
     assert_eq!(index.definitions_of(Language::Python, "Basket"), 0);
     assert_eq!(index.size().files, 0);
-    index.add_file(path, Language::Python, CART);
-    index.clear();
-    assert_eq!(index.size(), Index::new().size());
-}
-
-#[test]
-fn a_workspace_is_read_without_what_it_excludes() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    write("a.py", "def kept_function(): ...\n");
-    write("build/b.py", "");
-    write("secret/c.py", "");
-    write(".hidden/d.py", "");
-    write("notes.txt", "def not_code(): ...\n");
-    write(".gitignore", "build/\n");
-    write(".truefillignore", "secret/\n");
-    let files: Vec<_> = indexable_files(folder.path()).collect();
-    assert_eq!(files, [(folder.path().join("a.py"), Language::Python)]);
 }
 
 #[test]
@@ -59,28 +37,44 @@ fn an_index_that_lacks_a_file_does_not_cover_its_language() {
     index.skip_file(Path::new("big.rs"), Language::Rust);
     assert!(!index.covers(Language::Python) && !index.covers(Language::Rust));
     index.add_file(Path::new("big.py"), Language::Python, "");
-    index.remove_file(Path::new("big.rs"));
+    index.remove_file(Path::new("big.rs"), Language::Rust);
     assert!(index.covers(Language::Python));
     index.skip_file(path, Language::Python);
     assert_eq!(index.definitions_of(Language::Python, "Cart"), 0);
-    index.clear();
+}
+
+#[test]
+fn a_file_that_cannot_be_parsed_is_one_that_is_not_read() {
+    let index = Index::new();
+    let path = Path::new("a.py");
+    assert!(index.add_file(path, Language::Python, CART));
+    let long = format!("{}{CART}", "x = 1\n".repeat(crate::MAX_PARSE_BYTES / 6));
+    assert!(!index.add_file(path, Language::Python, &long));
     assert!(!index.covers(Language::Python));
+    assert_eq!(index.definitions_of(Language::Python, "Cart"), 0);
+    assert!(index.add_file(path, Language::Python, CART));
+    assert!(index.covers(Language::Python));
 }
 
 #[test]
 fn readers_and_a_writer_share_the_index() {
     let index = Index::new();
+    let mut seen = std::collections::BTreeSet::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             for number in 0..200 {
                 let path = format!("f{}.py", number % 20);
                 index.add_file(Path::new(&path), Language::Python, CART);
             }
         });
-        for _ in 0..200 {
-            assert!(index.definitions_of(Language::Python, "Cart") <= 20);
+        while !writer.is_finished() {
+            let table = index.read(Language::Python).unwrap();
+            let files = table.files_with("Cart");
+            assert_eq!(table.definitions_of("Cart"), files, "a file is there whole");
+            seen.insert(files);
         }
     });
+    assert!(seen.len() > 1, "read before the writer was done: {seen:?}");
     assert_eq!(index.definitions_of(Language::Python, "Cart"), 20);
 }
 
@@ -152,7 +146,7 @@ fn names_that_are_gone_are_forgotten() {
         }
         sizes.push(index.size().bytes);
         for number in 0..100 {
-            index.remove_file(Path::new(&path(number)));
+            index.remove_file(Path::new(&path(number)), Language::Python);
         }
         assert_eq!(index.size().names, 0, "round {round}");
     }

@@ -62,10 +62,8 @@ pub(crate) enum Role<'tree> {
     Keyword {
         call: Option<Node<'tree>>,
     },
-    /// A field named in a literal or a pattern of the type `of`.
-    FieldOf {
-        of: Option<Node<'tree>>,
-    },
+    /// A field named in a literal or a pattern.
+    FieldOf,
     Import,
     Ignore,
 }
@@ -206,7 +204,7 @@ fn from_rule<'tree>(
         Rule::Keyword => Role::Keyword {
             call: path.up(depth + 3).map(|frame| frame.node),
         },
-        Rule::FieldOf => Role::FieldOf { of: parent },
+        Rule::FieldOf => Role::FieldOf,
         Rule::Import => Role::Import,
         Rule::Ignore | Rule::Through => Role::Ignore,
     }

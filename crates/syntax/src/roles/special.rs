@@ -218,9 +218,7 @@ fn csharp<'tree>(
             outside.kind(),
             "initializer_expression" | "with_initializer"
         ) {
-            return Some(Role::FieldOf {
-                of: path.up(3).map(|frame| frame.node),
-            });
+            return Some(Role::FieldOf);
         }
     }
     // `let x = …`, `join x in …` of a query.

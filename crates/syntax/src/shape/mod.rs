@@ -6,7 +6,6 @@ use crate::{
     language::{Language, WordClass},
     lex::{Last, Mode},
     site::Site,
-    text::floor_boundary,
 };
 
 /// How much a suggestion may hold.
@@ -42,31 +41,26 @@ const fn block(reason: &'static str) -> ShapeDecision {
     }
 }
 
-/// One line or a block at byte `offset` of `text`. `invoked`: the user asked, so that a block is
-/// given more readily.
-///
-/// The lexer alone decides. A syntax tree says no more: on the packages of
-/// `scripts/guard-*.txt`, at places of every kind, no decision differed, and text that is being
-/// typed parses badly.
-#[must_use]
-pub fn completion_shape(
-    language: Language,
-    text: &str,
-    offset: usize,
-    invoked: bool,
-) -> ShapeDecision {
-    let (prefix, suffix) = text.split_at(floor_boundary(text, offset));
-    let site = Site::new(language, prefix, suffix);
-    if let Some(decision) = in_literal_or_comment(&site) {
-        return decision;
-    }
-    if let Some(decision) = rest_of_line(&site) {
-        return decision;
-    }
-    if site.on_blank_line() {
-        blank_line(&site, invoked)
-    } else {
-        line_end(&site, invoked)
+impl Site<'_> {
+    /// One line or a block at the cursor. `invoked`: the user asked, so that a block is given more
+    /// readily.
+    ///
+    /// The lexer alone decides. A syntax tree says no more: on the packages of
+    /// `scripts/guard-*.txt`, at places of every kind, no decision differed, and text that is
+    /// being typed parses badly.
+    #[must_use]
+    pub fn shape(&self, invoked: bool) -> ShapeDecision {
+        if let Some(decision) = in_literal_or_comment(self) {
+            return decision;
+        }
+        if let Some(decision) = rest_of_line(self) {
+            return decision;
+        }
+        if self.on_blank_line() {
+            blank_line(self, invoked)
+        } else {
+            line_end(self, invoked)
+        }
     }
 }
 

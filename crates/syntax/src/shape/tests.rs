@@ -2,10 +2,10 @@ use super::*;
 
 /// `‸` marks the cursor. Shows the decision for an automatic and for an invoked request.
 fn decisions(language: Language, fixture: &str) -> String {
-    let offset = fixture.find('‸').unwrap();
-    let text = fixture.replace('‸', "");
+    let (prefix, suffix) = fixture.split_once('‸').unwrap();
+    let site = Site::new(language, prefix, suffix);
     let show = |invoked| {
-        let decision = completion_shape(language, &text, offset, invoked);
+        let decision = site.shape(invoked);
         let shape = if decision.shape == Shape::Block {
             "block"
         } else {
@@ -157,7 +157,8 @@ fn a_long_file_is_decided_in_milliseconds() {
     let text = "def f(a, b):\n    x = a + b\n    return [x for x in range(10)]\n\n".repeat(500);
     let started = std::time::Instant::now();
     for offset in (0..text.len()).step_by(text.len() / 50) {
-        let decision = completion_shape(Language::Python, &text, offset, false);
+        let (prefix, suffix) = text.split_at(offset);
+        let decision = Site::new(Language::Python, prefix, suffix).shape(false);
         assert!(!decision.reason.is_empty());
     }
     // A debug build is slow; the figure to hold in a release build is a tenth of this.

@@ -70,11 +70,19 @@ fn is_open(language: Language, text: &str, node: Node, body: &str) -> bool {
         }
         Language::Php => body.contains("__get") || body.contains("__call") || body.contains("use "),
         Language::Ruby => true,
+        // Its other part may be one that a build writes.
+        Language::CSharp => has_modifier(text, node, "partial"),
         Language::JavaScript | Language::TypeScript | Language::Tsx => {
             body.contains("[key") || body.contains("Object.assign(this") || body.contains("this[")
         }
         _ => false,
     }
+}
+
+fn has_modifier(text: &str, node: Node, modifier: &str) -> bool {
+    let mut cursor = node.walk();
+    node.children(&mut cursor)
+        .any(|child| child.kind() == "modifier" && text[child.byte_range()] == *modifier)
 }
 
 fn is_dataclass(text: &str, node: Node) -> bool {

@@ -53,19 +53,15 @@ fn requires<'tree>(text: &str, path: &Path<'tree>) -> Option<Node<'tree>> {
     }
     // The leaf is what stands between the quotes, or a quote.
     let call = path.up(3)?.node;
-    is_require(text, call).then_some(call)
+    calls_one_of(text, call, &["require", "require_relative", "import"]).then_some(call)
 }
 
-fn is_require(text: &str, call: Node) -> bool {
+/// The node calls a function by one of these names.
+pub(crate) fn calls_one_of(text: &str, call: Node, names: &[&str]) -> bool {
     let function = call
         .child_by_field_name("function")
         .or_else(|| call.child_by_field_name("method"));
-    function.is_some_and(|function| {
-        matches!(
-            &text[function.byte_range()],
-            "require" | "require_relative" | "import"
-        )
-    })
+    function.is_some_and(|function| names.contains(&&text[function.byte_range()]))
 }
 
 /// Appends what `node` imports.

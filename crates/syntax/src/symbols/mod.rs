@@ -14,7 +14,7 @@ use tree_sitter::Tree;
 use crate::{language::Language, parse::parse, roles::SymbolKind};
 
 pub(crate) use collect::Collector;
-pub(crate) use imports::is_import;
+pub(crate) use imports::{calls_one_of, is_import};
 
 /// A name that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -15,6 +15,9 @@ use crate::paths::Paths;
 /// How long the journal's file may take to open.
 const JOURNAL: Duration = Duration::from_secs(3);
 
+/// Bytes of a page of the journal's database, by which it grows.
+const JOURNAL_PAGE: u64 = 4096;
+
 /// Memory that the server takes beside the model's weights and the KV cache.
 const BASE_MEMORY: u64 = 150 << 20;
 
@@ -265,14 +268,15 @@ fn journal(paths: &Paths, config: &Config) -> Check {
                 "without code"
             };
             let bytes = path.metadata().map_or(0, |data| data.len());
-            let (used, limit) = (bytes.div_ceil(1_000_000), config.journal.max_mb);
+            let limit = config.journal.max_mb;
+            let used = bytes.div_ceil(1_000_000);
             let found = format!(
                 "`{}` can be written, {context}; {used} of {limit} MB",
                 path.display()
             );
-            match used < limit {
-                true => Check::ok("journal", found),
-                false => Check::warn(
+            match is_full(bytes, limit) {
+                false => Check::ok("journal", found),
+                true => Check::warn(
                     "journal",
                     found,
                     "nothing more is kept: raise `journal.max_mb`, or move the file away",
@@ -293,6 +297,11 @@ fn journal(paths: &Paths, config: &Config) -> Check {
             Check::warn("journal", reason.sentence, advice)
         }
     }
+}
+
+/// Whether a journal of so many bytes has no room for another page of its database.
+fn is_full(bytes: u64, max_mb: u64) -> bool {
+    bytes.saturating_add(JOURNAL_PAGE) > max_mb.saturating_mul(1_000_000)
 }
 
 /// Only the trainer asks git; the server starts no program.
@@ -316,6 +325,19 @@ fn git() -> Check {
 mod tests {
     use super::super::Level;
     use super::*;
+
+    #[test]
+    fn a_journal_is_full_where_no_page_fits_any_more() {
+        for (bytes, max_mb, full) in [
+            (28_672, 1, false),
+            (995_328, 1, false),
+            (999_424, 1, true),
+            (999_424, 2, false),
+            (0, 0, true),
+        ] {
+            assert_eq!(is_full(bytes, max_mb), full, "{bytes} of {max_mb} MB");
+        }
+    }
 
     #[test]
     fn a_folder_that_cannot_be_written_fails() {

@@ -117,7 +117,6 @@ fn the_limit_of_files_holds_and_what_is_left_out_is_known() {
         folder.remove(&format!("{number}.py"));
     }
     folder.define("last.py", "last");
-    index.saved(folder.root.clone());
     eventually("room", || covers(&index) && defined(&index, "last"));
 }
 
@@ -177,6 +176,45 @@ fn what_is_not_read_is_known() {
 }
 
 #[test]
+fn what_cannot_be_parsed_is_known() {
+    let folder = Folder::new(&[]);
+    folder.define("a.py", "first");
+    let large = format!("{}def last():\n    pass\n", "x = 1\n".repeat(200_000));
+    folder.write("large.py", &large);
+    let mut config = Config::default();
+    config.index.max_file_bytes = 4 << 20;
+    let rules = Arc::new(Rules::new(&config.files));
+    let index = WorkspaceIndex::start(&config.index, rules, vec![folder.root.clone()]);
+    eventually("the index", || index.is_complete());
+    assert!(defined(&index, "first") && !defined(&index, "last"));
+    assert!(!covers(&index));
+    folder.remove("large.py");
+    index.saved(folder.root.join("large.py"));
+    eventually("its removal", || covers(&index));
+}
+
+#[test]
+fn a_limit_that_was_exceeded_is_known_for_each_folder() {
+    let folder = Folder::new(&[]);
+    for number in 0..4 {
+        folder.define(&format!("inner/{number}.py"), &format!("f{number}"));
+    }
+    let mut config = Config::default();
+    config.index.max_files = 2;
+    let rules = Arc::new(Rules::new(&config.files));
+    let folders = vec![folder.root.join("inner"), folder.root.clone()];
+    let index = WorkspaceIndex::start(&config.index, rules, folders);
+    eventually("the index", || index.is_complete());
+    assert!(!covers(&index));
+    // What is read again around it says nothing about it.
+    folder.write("notes.txt", "no code");
+    index.saved(folder.root.clone());
+    std::thread::sleep(Duration::from_millis(400));
+    eventually("the index again", || index.is_complete());
+    assert!(!covers(&index));
+}
+
+#[test]
 fn without_an_index_nothing_is_complete() {
     let mut config = Config::default();
     config.index.enabled = false;
@@ -213,6 +251,12 @@ fn a_package_in_a_folder_without_files_is_seen() {
     eventually("the package again", || defined(&index, "second"));
     folder.define("src/deep/package/b.py", "third");
     eventually("a file in it", || defined(&index, "third"));
+    // As where it is made again at once, so that both are seen together.
+    std::fs::remove_dir_all(folder.root.join("src")).unwrap();
+    folder.define("src/deep/package/a.py", "fourth");
+    eventually("the package once more", || defined(&index, "fourth"));
+    folder.define("src/deep/package/b.py", "fifth");
+    eventually("a file in it once more", || defined(&index, "fifth"));
 }
 
 #[test]

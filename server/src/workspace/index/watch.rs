@@ -10,7 +10,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use truefill_syntax::Language;
 
 use super::Task;
-use crate::workspace::ignored::is_ignore_file;
+use crate::workspace::ignored::ignoring_folder;
 
 /// Folders that are watched at most; what changes in others is seen when it is saved.
 const LIMIT: usize = 4096;
@@ -51,8 +51,16 @@ impl Watch {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        if self.folders.contains(folder) {
+        // A watch ends with its folder, and one that was made again in its place has none, so a
+        // folder that is known is watched again. inotify takes one that it watches for the same.
+        let known = self.folders.remove(folder);
+        if known && cfg!(target_os = "macos") {
+            // What is watched there is a path.
+            self.folders.insert(folder.to_owned());
             return;
+        }
+        if known && cfg!(windows) {
+            let _ = watcher.unwatch(folder);
         }
         let full = self.folders.len() >= self.limit;
         if !full && watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
@@ -108,7 +116,7 @@ fn matters(kind: EventKind, path: &Path) -> bool {
             | EventKind::Remove(RemoveKind::File)
             | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_))
     );
-    !only_a_file || Language::from_path(path).is_some() || is_ignore_file(path)
+    !only_a_file || Language::from_path(path).is_some() || ignoring_folder(path).is_some()
 }
 
 #[cfg(test)]

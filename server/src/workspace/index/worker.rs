@@ -4,7 +4,7 @@
 //! is compared with what is known below it. A file belongs to the innermost of the workspace's
 //! folders that holds it, and that folder's rules decide about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use truefill_syntax::Language;
 use super::watch::Watch;
 use super::{Shared, Task};
 use crate::config::IndexSettings;
-use crate::workspace::Rules;
-use crate::workspace::ignored::is_ignore_file;
+use crate::workspace::ignored::ignoring_folder;
 use crate::workspace::walk::{Found, walk};
+use crate::workspace::{Rules, innermost};
 
 /// Longest rest after a file.
 const REST: Duration = Duration::from_millis(20);
@@ -33,8 +33,8 @@ const GATHER: Duration = Duration::from_millis(200);
 enum Held {
     /// Its names are known.
     Read,
-    /// It is there and was not read, so a name may stand in it: it is too large, no text, or not
-    /// to be read. At a folder of the workspace: there were more files than the settings allow.
+    /// It is there and was not read, so a name may stand in it: it is too large, no text, takes too
+    /// long to parse, or is not to be read.
     LeftOut,
 }
 
@@ -56,6 +56,9 @@ pub struct Worker {
     files: BTreeMap<PathBuf, Held>,
     /// How many of them were read.
     read: usize,
+    /// Folders of the workspace with more files of a language than the settings allow: one note for
+    /// all of them, which may be millions.
+    cut: HashSet<(PathBuf, Language)>,
 }
 
 impl Worker {
@@ -73,6 +76,7 @@ impl Worker {
             roots: BTreeSet::new(),
             files: BTreeMap::new(),
             read: 0,
+            cut: HashSet::new(),
         }
     }
 
@@ -84,20 +88,28 @@ impl Worker {
                 true => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 false => tasks.recv_timeout(due.saturating_duration_since(Instant::now())),
             };
-            match task {
-                Ok(Task::Add(root)) => self.add(root),
-                Ok(Task::Remove(root)) => self.remove(&root),
-                Ok(Task::Changed(paths)) => {
-                    // Saving one file makes several events.
-                    if gathered.is_empty() {
-                        due = Instant::now() + GATHER;
-                    }
-                    gathered.extend(paths);
+            let paths = match task {
+                Ok(Task::Add(root)) => {
+                    self.add(root);
+                    continue;
                 }
-                Ok(Task::Rescan) => self.rescan(),
+                Ok(Task::Remove(root)) => {
+                    self.remove(&root);
+                    continue;
+                }
+                Ok(Task::Changed(paths)) => paths,
+                Ok(Task::Rescan) => self.roots.iter().cloned().collect(),
                 Ok(Task::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => self.changed(std::mem::take(&mut gathered)),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.changed(std::mem::take(&mut gathered));
+                    continue;
+                }
+            };
+            // Saving one file makes several events, and a large checkout several rescans.
+            if gathered.is_empty() {
+                due = Instant::now() + GATHER;
             }
+            gathered.extend(paths);
         }
     }
 
@@ -111,19 +123,24 @@ impl Worker {
         self.roots.remove(root);
         // What is left of it may belong to a folder around it now.
         self.reconcile(root, Known::Reread);
-        // There may be room for what did not fit.
-        let cut = |root: &&PathBuf| self.files.contains_key(*root);
-        for root in self.roots.iter().filter(cut).cloned().collect::<Vec<_>>() {
-            self.reconcile(&root, Known::Keep);
-        }
+        self.use_room();
         self.built();
     }
 
-    fn rescan(&mut self) {
-        self.shared.building.fetch_add(1, Ordering::AcqRel);
-        for root in self.roots.clone() {
-            self.reconcile(&root, Known::Reread);
+    /// Reads what did not fit before, where there is room now.
+    fn use_room(&mut self) {
+        if self.read < self.settings.max_files {
+            let cut: BTreeSet<PathBuf> = self.cut.iter().map(|(root, _)| root.clone()).collect();
+            for root in cut {
+                self.rebuild(&root, Known::Keep);
+            }
         }
+    }
+
+    /// Reads a folder whose names, or some of them, are missing until that is done.
+    fn rebuild(&mut self, folder: &Path, known: Known) {
+        self.shared.building.fetch_add(1, Ordering::AcqRel);
+        self.reconcile(folder, known);
         self.built();
     }
 
@@ -138,26 +155,22 @@ impl Worker {
 
     fn changed(&mut self, paths: BTreeSet<PathBuf>) {
         for path in paths {
-            match is_ignore_file(&path) {
-                true => self.rules_changed(&path),
-                false => self.reconcile(&path, Known::Reread),
+            if let Some(folder) = ignoring_folder(&path) {
+                self.rules.forget(folder);
+                self.rebuild(folder, Known::Keep);
+            } else if self.roots.contains(&path) {
+                self.rebuild(&path, Known::Reread);
+            } else {
+                self.reconcile(&path, Known::Reread);
             }
         }
-    }
-
-    fn rules_changed(&mut self, ignore_file: &Path) {
-        let Some(folder) = ignore_file.parent() else {
-            return;
-        };
-        self.rules.forget(folder);
-        self.shared.building.fetch_add(1, Ordering::AcqRel);
-        self.reconcile(folder, Known::Keep);
-        self.built();
+        self.use_room();
     }
 
     /// Makes the index agree with what is at a path now.
     fn reconcile(&mut self, path: &Path, known: Known) {
         self.drop_below(path);
+        self.drop_cut(path);
         let root = self.root_of(path);
         // The workspace's folders may be links, what is in them is what it is.
         let data = match self.roots.contains(path) {
@@ -207,9 +220,11 @@ impl Worker {
             return;
         }
         if !was_read && self.read >= self.settings.max_files {
-            // One note for all of them: a folder may hold millions.
             let root = self.root_of(path).unwrap_or_default();
-            return self.leave_out(&root, language);
+            if self.cut.insert((root.clone(), language)) {
+                self.shared.index.skip_file(&root, language);
+            }
+            return;
         }
         let started = Instant::now();
         let text = read(path, self.settings.max_file_bytes);
@@ -217,11 +232,11 @@ impl Worker {
         // A text that trips the reader costs itself, not the index.
         let add = |text: String| index.add_file(path, language, &text);
         match text.map(|text| catch_unwind(AssertUnwindSafe(|| add(text)))) {
-            Some(Ok(())) => {
+            Some(Ok(true)) => {
                 self.files.insert(path.to_owned(), Held::Read);
                 self.read += usize::from(!was_read);
             }
-            Some(Err(_)) | None => self.leave_out(path, language),
+            Some(Ok(false) | Err(_)) | None => self.leave_out(path, language),
         }
         std::thread::sleep(started.elapsed().min(REST));
     }
@@ -270,7 +285,21 @@ impl Worker {
             Some(Held::LeftOut) => {}
             None => return,
         }
-        self.shared.index.remove_file(file);
+        if let Some(language) = Language::from_path(file) {
+            self.shared.index.remove_file(file, language);
+        }
+    }
+
+    /// Forgets that a folder of the workspace had more files than the settings allow.
+    fn drop_cut(&mut self, root: &Path) {
+        let index = &self.shared.index;
+        self.cut.retain(|(cut, language)| {
+            let keep = cut != root;
+            if !keep {
+                index.remove_file(root, *language);
+            }
+            keep
+        });
     }
 
     /// Stops watching the folders at and below a path that belong to `root` and are not among
@@ -278,19 +307,13 @@ impl Worker {
     fn unwatch(&mut self, path: &Path, root: Option<&Path>, still: &BTreeSet<PathBuf>) {
         let roots = &self.roots;
         self.watch.forget(path, |folder| {
-            still.contains(folder) || innermost(roots, folder) != root
+            still.contains(folder) || innermost(folder, |above| roots.contains(above)) != root
         });
     }
 
     fn root_of(&self, path: &Path) -> Option<PathBuf> {
-        innermost(&self.roots, path).map(Path::to_owned)
+        innermost(path, |above| self.roots.contains(above)).map(Path::to_owned)
     }
-}
-
-/// The innermost of the folders that holds a path.
-fn innermost<'a>(roots: &'a BTreeSet<PathBuf>, path: &Path) -> Option<&'a Path> {
-    path.ancestors()
-        .find_map(|folder| roots.get(folder).map(PathBuf::as_path))
 }
 
 /// The text of a file within the limit; `None` for any other, and for what is no UTF-8.

@@ -13,6 +13,22 @@ fn small(files: &[(&str, &str)]) -> Index {
 }
 
 #[test]
+fn a_partial_class_may_have_a_part_that_nobody_read() {
+    let class = "partial class Window { void F() { } }\n";
+    let index = small(&[("A.cs", class), ("B.cs", "class Plain { void F() { } }\n")]);
+    let built = "public partial class Window { void F() { ⟦this.BuildGadgetTable();⟧ } }\n";
+    let plain = "class Plain { void F() { ⟦this.BuildGadgetTable();⟧ } }\n";
+    for (path, fixture, blocks) in [("A.cs", built, false), ("B.cs", plain, true)] {
+        let (prefix, rest) = fixture.split_once('⟦').unwrap();
+        let (completion, suffix) = rest.split_once('⟧').unwrap();
+        let path = Path::new(path);
+        let found = findings(Language::CSharp, path, prefix, completion, suffix, &index);
+        assert_eq!(found.len(), 1, "{fixture}");
+        assert_eq!(found[0].blocks, blocks, "{fixture}");
+    }
+}
+
+#[test]
 fn a_member_of_a_member_is_no_member_of_the_own_class() {
     let index = small(&[
         ("A.cs", "class A { Repo repo; void F() { } }\n"),

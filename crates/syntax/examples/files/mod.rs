@@ -1,15 +1,16 @@
-//! The files of a workspace that an index takes in.
+//! The files of a folder of packages, for the examples. The server has rules of its own: it passes
+//! over files that hold secrets and such as the user denies, and knows no `.ignore`.
 
 use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 
-use crate::language::Language;
+use truefill_syntax::Language;
 
 /// The file beside `.gitignore` that excludes files from Truefill alone.
 const IGNORE_FILE: &str = ".truefillignore";
 
-/// The files under `root` that an index takes in: with a known language, not excluded by
+/// The files under `root` that an example reads: with a known language, not excluded by
 /// `.gitignore`, `.ignore` or `.truefillignore`, not hidden. Links are not followed.
 pub fn indexable_files(root: &Path) -> impl Iterator<Item = (PathBuf, Language)> {
     WalkBuilder::new(root)
