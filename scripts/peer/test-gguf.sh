@@ -7,9 +7,7 @@
 # DIR is where scripts/peer/llama-server.sh built the server; MODEL is a .gguf
 # file or a folder; the types are f16, q8_0, q4_0, q4_k (all of them without
 # one). Of each file the first 32 greedy tokens on 10 prompts are compared with
-# those of the unrounded model; of F16, 9 prompts must agree. The server's KV
-# cache is in single precision, so that the file is compared and not the cache:
-# in half precision, tokens that are as good as equal change places. What rounding
+# those of the unrounded model; of F16, 9 prompts must agree. What rounding
 # costs is told as the divergence from the unrounded model on this
 # repository's own sources.
 #
@@ -46,8 +44,7 @@ for kind in "${TYPES[@]}"; do
     gguf=$WORK/$kind.gguf
     "$TRAINER" export "$MODEL" --to gguf --type "$kind" --out "$gguf" --store "$WORK/store" "${ARGUMENTS[@]}"
     "$DIR/llama-server" --model "$gguf" --host 127.0.0.1 --port "$PORT" \
-        --ctx-size 1024 --parallel 1 --threads "$THREADS" --flash-attn off \
-        --cache-type-k f32 --cache-type-v f32 >"$WORK/log" 2>&1 &
+        --ctx-size 1024 --parallel 1 --threads "$THREADS" >"$WORK/log" 2>&1 &
     SERVER=$!
     for _ in $(seq 300); do
         if ! kill -0 "$SERVER" 2>/dev/null; then

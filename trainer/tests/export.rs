@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../crates/model/tests/fim_support/mod.rs"]
-#[allow(dead_code)]
 mod fim_support;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! Models that are written and read again: the same numbers, the same tokenizer.
 
-#[allow(dead_code)]
 mod fim_support;
 
 use std::collections::BTreeMap;
