@@ -104,9 +104,9 @@ fn installed(output: &Path, out: &str) {
     assert!(opened.tokenizer().is_ok());
     let manifest = std::fs::read(folder.join("manifest.json")).expect("a manifest");
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
-    assert_eq!(manifest["format"]["name"], "causal");
+    assert_eq!(manifest["about"]["format"]["name"], "causal");
     assert!(
-        manifest["data_sha256"]["pairs.jsonl"].is_string(),
+        manifest["about"]["data_sha256"]["pairs.jsonl"].is_string(),
         "{manifest}"
     );
     let card = std::fs::read_to_string(folder.join("README.md")).expect("a card");

@@ -119,7 +119,13 @@ fn optimiser(job: &Job<'_>) -> [(&'static str, Value); 6] {
 
 impl Yaml {
     fn put(&mut self, key: &str, value: impl Into<Value>) {
-        let _ = writeln!(self.0, "{key}: {}", value.into());
+        let value = value.into();
+        let mut text = value.to_string();
+        // Without a point, `1e-5` is a text for Python's reader of YAML.
+        if value.is_f64() && !text.contains('.') {
+            text = text.replace('e', ".0e");
+        }
+        let _ = writeln!(self.0, "{key}: {text}");
     }
 }
 

@@ -27,9 +27,10 @@ use crate::usage::Usage;
 /// how; docs/train.md has every key. Before the first step one sample is printed as the model will see
 /// it, and the run does not start where the data or the checkpoint do not fit.
 ///
-/// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into its
-/// folder; the best weights become a checkpoint of the store. Ctrl-C, SIGTERM, a kill or a power failure end it; the same command goes on from the last
-/// state, to the same weights. A second Ctrl-C ends it at once.
+/// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into
+/// its folder; the best weights become a checkpoint of the store. Ctrl-C, SIGTERM, a kill or a power
+/// failure end it; the same command goes on from the last state, to the same weights. A second Ctrl-C
+/// ends it at once.
 ///
 /// Examples:
 ///   truefill-trainer train --recipe recipe.toml
