@@ -154,7 +154,7 @@ impl Job<'_> {
             schedule: self.recipe.schedule(steps(self.recipe, &plan, &set)),
             plan,
             held_out: HeldOutRows::open(self.recipe, self.format)?,
-            metrics: Metrics::open(&folder, place.step)?,
+            metrics: Metrics::open(&folder, place.step, place.measured)?,
             folder,
             states,
             decoder,

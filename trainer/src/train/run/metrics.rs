@@ -56,14 +56,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Goes on behind `step`: what stands after it in the file was not kept by a state.
+    /// Goes on behind `step`, with the measurements up to that of the step `measured`: what stands
+    /// after them in the file was not kept by a state.
     ///
     /// # Errors
     /// What the file system says, and a file that is not this program's.
-    pub fn open(folder: &RunFolder, step: u64) -> Result<Self> {
+    pub fn open(folder: &RunFolder, step: u64, measured: Option<u64>) -> Result<Self> {
         let csv = folder.join("metrics.csv");
         let rows = match csv.exists() {
-            true => read(&csv, step)?,
+            true => read(&csv, step, measured)?,
             false => Vec::new(),
         };
         let mut text = COLUMNS.join(",") + "\n";
@@ -115,8 +116,8 @@ fn line(row: &Row) -> String {
     cells.collect::<Vec<_>>().join(",") + "\n"
 }
 
-/// The rows up to `step`. A last line that a kill cut off is left out.
-fn read(csv: &std::path::Path, step: u64) -> Result<Vec<Row>> {
+/// The rows up to `step`, measurements up to `measured`. A last line that a kill cut off is left out.
+fn read(csv: &std::path::Path, step: u64, measured: Option<u64>) -> Result<Vec<Row>> {
     let shown = csv.display();
     let text = std::fs::read_to_string(csv).with_context(|| shown.to_string())?;
     let mut lines = text.split_inclusive('\n');
@@ -132,7 +133,12 @@ fn read(csv: &std::path::Path, step: u64) -> Result<Vec<Row>> {
         let row: Row = named
             .filter_map(|(name, cell)| Some((*name, cell.parse().ok()?)))
             .collect();
-        if row.get("step").is_some_and(|at| *at <= step as f64) {
+        let kept = match row.contains_key("eval_rows") {
+            true => measured,
+            false => Some(step),
+        };
+        let at = row.get("step").copied();
+        if at.zip(kept).is_some_and(|(at, kept)| at <= kept as f64) {
             rows.push(row);
         }
     }
@@ -248,12 +254,21 @@ mod tests {
         let head = COLUMNS.join(",") + "\n";
         let text = head.clone() + &row("1,0") + &row("2,0") + &row("3,1") + "4,1,17";
         std::fs::write(&csv, text).expect("written");
-        let rows = read(&csv, 2).expect("reads");
+        let rows = read(&csv, 2, None).expect("reads");
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1], Row::from([("step", 2.0), ("epoch", 0.0)]));
-        assert_eq!(read(&csv, 9).expect("reads").len(), 3);
+        assert_eq!(read(&csv, 9, None).expect("reads").len(), 3);
+        // A measurement that no state knows of is made again.
+        let mut cells = vec![String::new(); COLUMNS.len()];
+        cells[0] = "2".into();
+        let at = COLUMNS.iter().position(|name| *name == "eval_rows");
+        cells[at.expect("a column")] = "6".into();
+        let text = head + &row("2,0") + &cells.join(",") + "\n";
+        std::fs::write(&csv, text).expect("written");
+        assert_eq!(read(&csv, 2, None).expect("reads").len(), 1);
+        assert_eq!(read(&csv, 2, Some(2)).expect("reads").len(), 2);
         std::fs::write(&csv, "a,b\n1,2\n").expect("written");
-        let error = read(&csv, 9).expect_err("refused").to_string();
+        let error = read(&csv, 9, None).expect_err("refused").to_string();
         assert!(
             error.contains("metrics.csv: expected the columns"),
             "{error}"
