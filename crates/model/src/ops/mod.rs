@@ -149,7 +149,7 @@ impl NamedWeight<'_> {
 }
 
 /// The row of an interleaved matrix that is row `row` of the decoder.
-fn interleaved_row(head_dim: usize, row: usize) -> usize {
+pub(crate) fn interleaved_row(head_dim: usize, row: usize) -> usize {
     let (head, i) = (row / head_dim, row % head_dim);
     let half = head_dim / 2;
     head * head_dim + if i < half { 2 * i } else { 2 * (i - half) + 1 }

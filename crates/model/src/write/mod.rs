@@ -10,6 +10,7 @@ mod hub;
 use crate::adapter::Adapter;
 use crate::config::{ModelConfig, NormKind, RopeLayout};
 use crate::error::{ModelError, Result};
+use crate::ops::interleaved_row;
 use crate::weights::{LayerPart, MemoryWeights, Naming, TensorName, WeightDtype, WeightSource};
 
 pub use gguf::{FileType, GgufReport, Labels, write_gguf};
@@ -203,9 +204,7 @@ fn turned(name: TensorName) -> bool {
 
 /// The row of a Llama's GGUF file that is row `row` of the decoder.
 pub(crate) fn interleaved(config: &ModelConfig, row: usize) -> usize {
-    let (head, i) = (row / config.head_dim, row % config.head_dim);
-    let half = config.head_dim / 2;
-    head * config.head_dim + if i < half { 2 * i } else { 2 * (i - half) + 1 }
+    interleaved_row(config.head_dim, row)
 }
 
 /// Moves rows: `places` tells of each where it goes and where it is from.
