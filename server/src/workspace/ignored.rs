@@ -192,15 +192,17 @@ fn read(folder: &Path, file: &Path) -> Gitignore {
 mod tests {
     use super::*;
 
+    fn write(root: &Path, name: &str, text: &str) {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
     #[test]
     fn the_nearest_rule_decides_and_folders_hide_what_is_in_them() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = root.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let write = |name: &str, text: &str| write(&root, name, text);
         write(".gitignore", "*.log\n/build/\n*.gen.rs\n");
         write("sub/.gitignore", "!keep.log\nlocal.rs\n");
         write(".truefillignore", "!api.gen.rs\nprivate/\n");
@@ -269,13 +271,9 @@ mod tests {
 
     #[test]
     fn worktrees_and_submodules_have_their_repositorys_file() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = root.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let write = |name: &str, text: &str| write(&root, name, text);
         write("main/.git/info/exclude", "shared.rs\n");
         write("main/.git/worktrees/tree/commondir", "../..\n");
         write("main/.git/modules/sub/info/exclude", "own.rs\n");
