@@ -141,6 +141,20 @@ fn resolve_fills_the_scores() {
         assert!(folder.path().join(name).exists(), "{name}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 3);
+
+    // What a panel was paid for is not replaced by a run that asks nobody.
+    std::fs::copy(data("verdicts"), &out).expect("copied");
+    let paid = |name: &str| std::fs::read(folder.path().join(name)).expect("there");
+    let kept = ["verdicts.jsonl.zst", "verdicts.jsonl.zst.manifest.json"];
+    let before = kept.map(paid);
+    assert_eq!(trainer(&args).status.code(), Some(0));
+    assert!(kept.map(paid) == before);
+    assert!(
+        folder
+            .path()
+            .join("scores.jsonl.zst.manifest.json")
+            .exists()
+    );
 }
 
 /// The sources that `mine` names are read again, an archive too, and nothing is left of the work.

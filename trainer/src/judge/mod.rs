@@ -34,7 +34,8 @@ pub use step::{Judged, judge};
 ///
 /// `resolve` asks the language server's resolver which wrong completions name something that
 /// cannot exist; `likelihood` compares log-probabilities under the recipe's scorers, of which there
-/// must be three or more. Both fill the scores file; neither is a verdict.
+/// must be three or more. Both fill the scores file; neither is a verdict. A file that none of the
+/// run's judges fills is left as an earlier run wrote it.
 ///
 /// Examples:
 ///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst

@@ -1,6 +1,7 @@
 //! The step: rows in, verdicts and scores out.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use tokio::runtime::Runtime;
@@ -39,10 +40,18 @@ pub fn judge(
     books: Option<&Books>,
 ) -> Result<Judged> {
     let mut manifest = Manifest::new("judge", recipe)?;
-    let offline = offline(args, recipe, who)?;
+    // What an earlier run with other judges wrote is not for this one to replace.
+    let files = Files::of(args, who);
+    let offline = match files.scores {
+        true => Some(offline(args, recipe, who)?),
+        false => None,
+    };
     inputs(args, recipe, who, &mut manifest)?;
     let prompts = Prompts::load(recipe.prompts.as_deref())?;
-    let verdicts = RowWriter::create(&args.out)?;
+    let verdicts = match files.verdicts {
+        true => Some(RowWriter::create(&args.out)?),
+        false => None,
+    };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().build()?;
     let spool = fill(args, members, &mut manifest)?;
@@ -62,6 +71,27 @@ pub fn judge(
     };
     spool.drain(|items| step.judge(items, &mut manifest))?;
     step.finish(args, manifest)
+}
+
+/// Which files a run writes: those that its judges fill, and the others where they are not there.
+struct Files {
+    verdicts: bool,
+    scores: bool,
+}
+
+impl Files {
+    fn of(args: &Args, who: &[Who]) -> Self {
+        let fills = |judges: &[Who]| judges.iter().any(|judge| who.contains(judge));
+        Self {
+            verdicts: fills(&[Who::Panel]) || !args.out.exists(),
+            scores: fills(&[Who::Resolve, Who::Likelihood]) || !scores_path(args).exists(),
+        }
+    }
+}
+
+fn scores_path(args: &Args) -> PathBuf {
+    let given = args.scores.clone();
+    given.unwrap_or_else(|| args.out.with_file_name("scores.jsonl.zst"))
 }
 
 /// What is told without a panel.
@@ -124,8 +154,10 @@ fn drop_twins(item: &mut Item) -> u64 {
 struct Step<'a> {
     runtime: Runtime,
     panel: Panel<'a>,
-    offline: Offline,
-    verdicts: RowWriter<Verdict>,
+    /// Writes the scores, where this run does.
+    offline: Option<Offline>,
+    /// Where this run writes them.
+    verdicts: Option<RowWriter<Verdict>>,
     tally: Tally,
     done: Done<'a>,
 }
@@ -141,12 +173,16 @@ impl Step<'_> {
         let (tally, verdicts, done) = (&mut self.tally, &mut self.verdicts, &mut self.done);
         let asked = self.panel.ask(&items, |verdict, about| {
             tally.add(&verdict, about);
-            verdicts.write(&verdict)?;
+            if let Some(verdicts) = verdicts {
+                verdicts.write(&verdict)?;
+            }
             done.verdict(&verdict, of_one);
             Ok(())
         });
         self.runtime.block_on(asked)?;
-        self.offline.add(&items)?;
+        if let Some(offline) = &mut self.offline {
+            offline.add(&items)?;
+        }
         self.done.at(whole);
         Ok(())
     }
@@ -156,11 +192,21 @@ impl Step<'_> {
         self.done.progress.finish();
         let shortened = self.panel.shortened;
         manifest.count("questions that show less than the row holds", shortened);
-        let scores = args.scores.clone();
-        let scores = scores.unwrap_or_else(|| args.out.with_file_name("scores.jsonl.zst"));
-        let (scores, found) = self.offline.finish(&scores)?;
-        manifest.outputs = vec![self.verdicts.finish()?, scores];
-        let tables: Tables = self.tally.tables().into_iter().chain(found).collect();
+        let mut tables: Tables = self.tally.tables().into_iter().collect();
+        // The manifest stands beside what the run wrote: that of other judges' verdicts stays.
+        let scores = scores_path(args);
+        let named = match &self.verdicts {
+            Some(_) => &args.out,
+            None => &scores,
+        };
+        if let Some(verdicts) = self.verdicts {
+            manifest.outputs.push(verdicts.finish()?);
+        }
+        if let Some(offline) = self.offline {
+            let (written, found) = offline.finish(&scores)?;
+            manifest.outputs.push(written);
+            tables.extend(found);
+        }
         manifest.tables = table::by_name(&tables);
         if let Some(books) = self.done.books {
             self.runtime.block_on(books.report(&mut manifest))?;
@@ -169,7 +215,7 @@ impl Step<'_> {
             let rows = rows.into_iter().collect();
             manifest.tables.insert("prompts".to_owned(), rows);
         }
-        manifest.write_beside(&args.out)?;
+        manifest.write_beside(named)?;
         let problem = self.panel.roll.not_whole();
         Ok(Judged { tables, problem })
     }
