@@ -4,22 +4,23 @@
 use tree_sitter::{Node, Tree};
 
 use crate::{
-    holes::{Cutter, Hole},
+    holes::{Cutter, Hole, HoleKind},
     language::Language,
     roles::{role, walk_nodes},
     symbols::{Collector, Symbols},
 };
 
-/// The holes that can be cut into `text` and its symbols but their names, from one walk over its
-/// tree; `see` is shown every node, parents before their children.
+/// The holes of `kinds` that can be cut into `text` and its symbols but their names, from one walk
+/// over its tree; `see` is shown every node, parents before their children.
 #[must_use]
 pub fn holes_and_symbols<'tree>(
     language: Language,
     text: &str,
     tree: &'tree Tree,
+    kinds: &[HoleKind],
     mut see: impl FnMut(Node<'tree>),
 ) -> (Vec<Hole>, Symbols) {
-    let mut cutter = Cutter::new(language, text);
+    let mut cutter = Cutter::new(language, text, kinds);
     let mut collector = Collector::new(language, text);
     walk_nodes(language, tree, 0..text.len(), |path, is_leaf| {
         see(path.leaf());
@@ -51,13 +52,14 @@ mod tests {
             let text = std::fs::read_to_string(&path).expect("reads");
             let tree = parse(language, &text).expect("parses");
             let mut nodes = 0;
-            let (holes, mut symbols) = holes_and_symbols(language, &text, &tree, |_| nodes += 1);
-            assert_eq!(
-                holes,
-                holes_in(language, &text, &tree),
-                "{}",
-                path.display()
-            );
+            let (holes, mut symbols) =
+                holes_and_symbols(language, &text, &tree, &HoleKind::ALL, |_| nodes += 1);
+            let mut alone = holes_in(language, &text, &tree);
+            assert_eq!(holes, alone, "{}", path.display());
+            let some = [HoleKind::Identifier, HoleKind::Block];
+            let (holes, _) = holes_and_symbols(language, &text, &tree, &some, |_| ());
+            alone.retain(|hole| some.contains(&hole.kind));
+            assert_eq!(holes, alone, "{}", path.display());
             let all = symbols_of(language, &text, &tree);
             symbols.names.clone_from(&all.names);
             assert_eq!(symbols, all, "{}", path.display());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tree_sitter::Tree;
+use tree_sitter::{Node, Tree};
 use truefill_syntax::{Hole, HoleKind, Language, holes_and_symbols, parse_within};
 
 use super::packages::{Origin, Project};
@@ -213,7 +213,9 @@ impl Extractor<'_> {
         tally: &mut Tally,
     ) -> Vec<Candidate> {
         let mut bindings = Bindings::new(language, text);
-        let (holes, symbols) = holes_and_symbols(language, text, tree, |node| bindings.see(node));
+        let kinds: Vec<HoleKind> = self.recipe.shares().map(|(kind, _)| kind).collect();
+        let (holes, symbols) =
+            holes_and_symbols(language, text, tree, &kinds, |node| bindings.see(node));
         let mut by_kind = self.drawn(text, holes, tally);
         by_kind.retain(|_, holes| !holes.is_empty());
         if by_kind.is_empty() {
@@ -255,8 +257,6 @@ impl Extractor<'_> {
         mut holes: Vec<Hole>,
         tally: &mut Tally,
     ) -> BTreeMap<HoleKind, Vec<(u64, Range<usize>)>> {
-        let kinds: Vec<HoleKind> = self.recipe.shares().map(|(kind, _)| kind).collect();
-        holes.retain(|hole| kinds.contains(&hole.kind));
         for hole in &mut holes {
             trim(text, &mut hole.range);
         }
@@ -304,18 +304,18 @@ impl Judge<'_> {
         range: Range<usize>,
         order: u64,
     ) -> Result<Candidate, HoleReason> {
+        let root = self.tree.root_node();
+        let node = root
+            .descendant_for_byte_range(range.start, range.end)
+            .ok_or(HoleReason::SyntaxError)?;
         let origin = match kind {
-            HoleKind::CallSite => Some(self.origin(self.call_at(&range, true)?)?),
-            HoleKind::Arguments => Some(self.origin(self.call_at(&range, false)?)?),
+            HoleKind::CallSite => Some(self.origin(call_at(node, &range, true)?)?),
+            HoleKind::Arguments => Some(self.origin(call_at(node, &range, false)?)?),
             _ => None,
         };
-        let node = self
-            .tree
-            .root_node()
-            .descendant_for_byte_range(range.start, range.end);
-        let Some(node) = node.filter(|node| !node.has_error()) else {
+        if node.has_error() {
             return Err(HoleReason::SyntaxError);
-        };
+        }
         // A parameter of Go or C++ is a declaration by its kind, and no statement.
         if kind == HoleKind::Statement && node.kind().contains("parameter") {
             return Err(HoleReason::Trivial);
@@ -350,26 +350,25 @@ impl Judge<'_> {
             _ => Err(HoleReason::OtherPackage),
         }
     }
+}
 
-    /// The callee of the call that is the hole, or whose arguments are: what is made by `new` is
-    /// called too, and not a part of the call around it.
-    fn call_at(&self, range: &Range<usize>, whole: bool) -> Result<Range<usize>, HoleReason> {
-        let root = self.tree.root_node();
-        let mut node = root.descendant_for_byte_range(range.start, range.end);
-        while let Some(at) = node {
-            let kind = at.kind();
-            let called = ["call", "invocation", "creation", "new_expression"];
-            let call = called.iter().any(|part| kind.contains(part));
-            let fits = whole || at.start_byte() < range.start;
-            if call && fits && at.is_named() {
-                let list = at.child_by_field_name("arguments");
-                let end = list.map_or(at.end_byte(), |list| list.start_byte());
-                return Ok(at.start_byte()..end);
-            }
-            node = at.parent();
+/// The callee of the call that is the hole, or whose arguments are, with the hole's node: what is
+/// made by `new` is called too, and not a part of the call around it.
+fn call_at(hole: Node, range: &Range<usize>, whole: bool) -> Result<Range<usize>, HoleReason> {
+    let mut node = Some(hole);
+    while let Some(at) = node {
+        let kind = at.kind();
+        let called = ["call", "invocation", "creation", "new_expression"];
+        let call = called.iter().any(|part| kind.contains(part));
+        let fits = whole || at.start_byte() < range.start;
+        if call && fits && at.is_named() {
+            let list = at.child_by_field_name("arguments");
+            let end = list.map_or(at.end_byte(), |list| list.start_byte());
+            return Ok(at.start_byte()..end);
         }
-        Err(HoleReason::Unresolved)
+        node = at.parent();
     }
+    Err(HoleReason::Unresolved)
 }
 
 /// The callee is a member of what another call gives back, and not of what a constructor makes.

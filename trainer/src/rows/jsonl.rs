@@ -1,5 +1,6 @@
 //! Reading and writing rows.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::marker::PhantomData;
@@ -9,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use zstd::bulk::Compressor;
 
 use super::manifest::Input;
 use super::whole;
@@ -174,19 +176,39 @@ impl Frame {
     pub fn new<'r, T: Serialize + 'r>(
         rows: impl IntoIterator<Item = &'r T>,
     ) -> std::io::Result<Self> {
-        let mut encoder = zstd::Encoder::new(Vec::new(), QUICK)?;
-        let (mut buffer, mut count) = (Vec::new(), 0);
-        for row in rows {
-            buffer.clear();
-            serde_json::to_writer(&mut buffer, row)?;
-            buffer.push(b'\n');
-            encoder.write_all(&buffer)?;
-            count += 1;
-        }
-        Ok(Self {
-            bytes: encoder.finish()?,
-            rows: count,
+        PRESS.with_borrow_mut(|press| {
+            press.text.clear();
+            let mut count = 0;
+            for row in rows {
+                serde_json::to_writer(&mut press.text, row)?;
+                press.text.push(b'\n');
+                count += 1;
+            }
+            let bytes = press.compress()?;
+            Ok(Self { bytes, rows: count })
         })
+    }
+}
+
+thread_local! {
+    static PRESS: RefCell<Press> = RefCell::default();
+}
+
+/// What makes frames, one for each thread: to make it anew, and to let its text grow again, takes
+/// as long as to compress the rows of a file.
+#[derive(Default)]
+struct Press {
+    text: Vec<u8>,
+    compressor: Option<Compressor<'static>>,
+}
+
+impl Press {
+    fn compress(&mut self) -> std::io::Result<Vec<u8>> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new(QUICK)?),
+        };
+        compressor.compress(&self.text)
     }
 }
 

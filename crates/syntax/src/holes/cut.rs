@@ -34,7 +34,7 @@ pub fn holes(language: Language, text: &str) -> Vec<Hole> {
 /// kind.
 #[must_use]
 pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
-    let mut cutter = Cutter::new(language, text);
+    let mut cutter = Cutter::new(language, text, &HoleKind::ALL);
     walk_nodes(language, tree, 0..text.len(), |path, is_leaf| {
         cutter.node(path);
         if is_leaf {
@@ -49,6 +49,7 @@ pub fn holes_in(language: Language, text: &str, tree: &Tree) -> Vec<Hole> {
 pub(crate) struct Cutter<'a> {
     language: Language,
     text: &'a str,
+    kinds: &'a [HoleKind],
     found: Vec<Hole>,
     line: Line,
 }
@@ -80,10 +81,12 @@ impl Line {
 }
 
 impl<'a> Cutter<'a> {
-    pub(crate) fn new(language: Language, text: &'a str) -> Self {
+    /// Cuts holes of `kinds` alone.
+    pub(crate) fn new(language: Language, text: &'a str, kinds: &'a [HoleKind]) -> Self {
         Self {
             language,
             text,
+            kinds,
             found: Vec::new(),
             line: Line::default(),
         }
@@ -98,17 +101,23 @@ impl<'a> Cutter<'a> {
         self.found
     }
 
+    fn wants(&self, kind: HoleKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
     fn add(&mut self, kind: HoleKind, range: Range<usize>) {
-        self.found.push(Hole { kind, range });
+        if self.wants(kind) {
+            self.found.push(Hole { kind, range });
+        }
     }
 
     /// Cuts at the node at the end of `path`.
     pub(crate) fn node(&mut self, path: &Path) {
-        let node = path.leaf();
-        if node.is_error() {
+        let frame = path.last();
+        if frame.what.is_error {
             return;
         }
-        let frame = path.last();
+        let node = frame.node;
         let facts = &frame.what.holes;
         let range = path.range();
         let body = &self.text[range.clone()];
@@ -166,7 +175,8 @@ impl<'a> Cutter<'a> {
         // PHP's sigil is a leaf of its own, and part of the name.
         let variable = path.up(1).filter(|up| up.kind == "variable_name");
         let behind_sigil = variable.is_some() && what.name != "$";
-        if !behind_sigil {
+        // Every token but a line's first begins one: they cost more than all other kinds together.
+        if !behind_sigil && self.wants(HoleKind::LineEnd) {
             self.line_end(range.start);
         }
         if let Some(variable) = variable {

@@ -12,6 +12,8 @@ use crate::{holes::HoleFacts, language::Language, symbols::is_import};
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub name: &'static str,
+    /// It is what does not parse.
+    pub is_error: bool,
     /// It is a name where it is a leaf.
     pub is_name: bool,
     /// It is a comment or a part of one.
@@ -51,6 +53,7 @@ impl Kind {
         let region = table.regions.iter().find(|(region, _)| *region == name);
         Self {
             name,
+            is_error: name == "ERROR",
             is_name: table.names.contains(&name),
             is_comment: name.contains("comment"),
             is_string: name.contains("string"),

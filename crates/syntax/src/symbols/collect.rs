@@ -6,7 +6,7 @@ use tree_sitter::{Node, Tree};
 
 use crate::{
     language::Language,
-    roles::{Path, Role, SymbolKind, role, walk},
+    roles::{Grammar, Path, Role, SymbolKind, role, walk},
 };
 
 use super::{Definition, Symbols, classes::class_of, imports, signatures::signature_of};
@@ -115,7 +115,7 @@ fn define(language: Language, text: &str, path: &Path, kind: SymbolKind, symbols
         if !function && !holder {
             continue;
         }
-        if owner.is_none() && names(node, leaf, kind) {
+        if owner.is_none() && names(language, node, leaf, kind) {
             owner = Some(node);
             continue;
         }
@@ -165,18 +165,16 @@ fn define(language: Language, text: &str, path: &Path, kind: SymbolKind, symbols
 }
 
 /// The definition `node` is the one that `leaf` names.
-fn names(node: Node, leaf: Node, kind: SymbolKind) -> bool {
-    if let Some(name) = node.child_by_field_name("name") {
+fn names(language: Language, node: Node, leaf: Node, kind: SymbolKind) -> bool {
+    let grammar = Grammar::of(language);
+    if let Some(name) = grammar.child(node, "name") {
         return name == leaf;
     }
     // C++: the name stands inside of the declarator, before the parameters.
     matches!(kind, SymbolKind::Function | SymbolKind::Method)
-        && node
-            .child_by_field_name("declarator")
-            .is_some_and(|declarator| {
-                declarator.start_byte() <= leaf.start_byte()
-                    && leaf.end_byte() <= declarator.end_byte()
-            })
+        && grammar.child(node, "declarator").is_some_and(|declarator| {
+            declarator.start_byte() <= leaf.start_byte() && leaf.end_byte() <= declarator.end_byte()
+        })
 }
 
 /// The name of the class that `node` defines or extends.

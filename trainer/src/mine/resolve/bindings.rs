@@ -1,10 +1,10 @@
 //! What names stand for: `client = Session()`, `Foo foo`, `fn f(x: &Bar)`. Scopes are not followed;
 //! the binding before the place counts.
 
-use std::collections::HashMap;
 use std::num::NonZeroU16;
 use std::sync::OnceLock;
 
+use foldhash::{HashMap, HashMapExt as _};
 use tree_sitter::Node;
 use truefill_syntax::Language;
 

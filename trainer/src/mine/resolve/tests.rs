@@ -7,7 +7,7 @@ fn check(language: Language, text: &str, project: &Project, calls: &[(&str, &str
     let tree = parse(language, text).expect("parsed");
     let recipe = Recipe::default();
     let mut bindings = Bindings::new(language, text);
-    let (_, symbols) = holes_and_symbols(language, text, &tree, |node| bindings.see(node));
+    let (_, symbols) = holes_and_symbols(language, text, &tree, &[], |node| bindings.see(node));
     let scene = Scene::new(language, symbols, bindings, project, &recipe);
     for (call, expected) in calls {
         let at = text

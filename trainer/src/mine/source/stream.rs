@@ -1,7 +1,8 @@
 //! Files of all sources, one after the other, in batches: one thread reads and unpacks while the
-//! others work. At most two batches are in memory.
+//! others work. At most three batches are in memory: one that is worked on, one that waits and one
+//! that is being read.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -18,9 +19,6 @@ const BATCH_BYTES: usize = 8 << 20;
 
 /// Events in a batch.
 const BATCH_EVENTS: usize = 2048;
-
-/// Events that may wait between the reader and the batch.
-const WAITING: usize = 64;
 
 /// The longest manifest or licence, in bytes.
 const LONGEST_META: u64 = 1 << 20;
@@ -78,45 +76,31 @@ impl Reading<'_> {
     /// # Errors
     /// What `take` returns; reading ends there.
     pub fn batches(&self, mut take: impl FnMut(Vec<Event>) -> Result<()>) -> Result<()> {
-        let (sender, receiver) = sync_channel(WAITING);
+        let (sender, receiver) = sync_channel(1);
         thread::scope(|scope| {
-            scope.spawn(move || self.read(&sender));
-            let (mut batch, mut bytes) = (Vec::new(), 0);
-            for event in receiver {
-                bytes += match &event {
-                    Event::Code(Code { body: Ok(body), .. }) => body.len(),
-                    Event::Meta { text, .. } => text.len(),
-                    _ => 0,
-                };
-                batch.push(event);
-                if bytes >= BATCH_BYTES || batch.len() >= BATCH_EVENTS {
-                    take(std::mem::take(&mut batch))?;
-                    bytes = 0;
-                }
-            }
-            take(batch)
+            scope.spawn(move || {
+                let mut batch = Batch::new(sender);
+                // An error here is that nobody takes any more.
+                let _ = self.read(&mut batch).and_then(|()| batch.send());
+            });
+            receiver.into_iter().try_for_each(&mut take)
         })
     }
 
-    fn read(&self, sender: &SyncSender<Event>) {
+    fn read(&self, batch: &mut Batch) -> io::Result<()> {
         for (number, source) in self.sources.iter().enumerate().skip(self.from) {
-            if sender.send(Event::Begin(number)).is_err() {
-                return;
-            }
+            batch.add(Event::Begin(number))?;
             let mut codes = 0;
-            let mut visit = || {
-                source.visit(self.limits, &mut |entry| {
-                    self.entry(number, entry, &mut codes, sender)
-                })
-            };
-            let result = match (self.opened)(number) {
-                true => visit().map_err(|error| error.to_string()),
-                false => Ok(()),
-            };
-            if sender.send(Event::End(number, result)).is_err() {
-                return;
+            let mut result = Ok(());
+            if (self.opened)(number) {
+                let mut visit = |entry: Entry<'_>| self.entry(number, entry, &mut codes, batch);
+                result = source
+                    .visit(self.limits, &mut visit)
+                    .map_err(|error| error.to_string());
             }
+            batch.add(Event::End(number, result))?;
         }
+        Ok(())
     }
 
     fn entry(
@@ -124,8 +108,8 @@ impl Reading<'_> {
         source: usize,
         entry: Entry<'_>,
         codes: &mut u32,
-        sender: &SyncSender<Event>,
-    ) -> std::io::Result<()> {
+        batch: &mut Batch,
+    ) -> io::Result<()> {
         let refused = paths::refusal(entry.path, entry.bytes);
         // What copied code declares is not this repository's.
         let meta = self.metas
@@ -144,13 +128,12 @@ impl Reading<'_> {
             let limit = MAX_PARSE_BYTES as u64 + 1;
             entry.reader.take(limit).read_to_end(&mut body)?;
         }
-        let stopped = |_| std::io::Error::other("the work was stopped");
         if meta {
             let event = Event::Meta {
                 path: entry.path.to_owned(),
                 text: String::from_utf8_lossy(&body).into_owned(),
             };
-            sender.send(event).map_err(stopped)?;
+            batch.add(event)?;
         }
         let Some(language) = language else {
             return Ok(());
@@ -162,6 +145,44 @@ impl Reading<'_> {
             language,
             body: refused.map_or(Ok(body), Err),
         });
-        sender.send(event).map_err(stopped)
+        batch.add(event)
+    }
+}
+
+/// The batch that is being read.
+struct Batch {
+    events: Vec<Event>,
+    bytes: usize,
+    sender: SyncSender<Vec<Event>>,
+}
+
+impl Batch {
+    const fn new(sender: SyncSender<Vec<Event>>) -> Self {
+        Self {
+            events: Vec::new(),
+            bytes: 0,
+            sender,
+        }
+    }
+
+    /// Adds an event; an error where the work was stopped.
+    fn add(&mut self, event: Event) -> io::Result<()> {
+        self.bytes += match &event {
+            Event::Code(Code { body: Ok(body), .. }) => body.len(),
+            Event::Meta { text, .. } => text.len(),
+            _ => 0,
+        };
+        self.events.push(event);
+        if self.bytes >= BATCH_BYTES || self.events.len() >= BATCH_EVENTS {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.bytes = 0;
+        self.sender
+            .send(std::mem::take(&mut self.events))
+            .map_err(|_| io::Error::other("the work was stopped"))
     }
 }
