@@ -77,7 +77,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Step::Generate(args) => return ended(args.run(out)),
         Step::Judge(args) => return ended(crate::judge::run(&args, out)),
         Step::Curate(args) => return ended(crate::curate::run(&args, out)),
-        Step::Train(args) => return ended(crate::train::run::command::run(&args, out)),
+        Step::Train(args) => {
+            return ended_with(crate::train::run::command::run(&args, out));
+        }
         Step::Export(args) => return ended(crate::export::run(&args, out)),
         Step::Import(args) => return ended(crate::import::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
@@ -91,8 +93,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The exit status of a step, its failure told in one line.
 fn ended(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
+    ended_with(result.map(|()| ExitCode::SUCCESS))
+}
+
+/// The same of a step that may have been stopped.
+fn ended_with(result: anyhow::Result<ExitCode>) -> ExitCode {
+    let error = match result {
+        Ok(code) => return code,
+        Err(error) => error,
     };
     tell(&format!("error: {error:#}"));
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })

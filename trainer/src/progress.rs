@@ -32,6 +32,8 @@ struct State {
     part: &'static str,
     began: Instant,
     told: Instant,
+    /// What was done before it began.
+    from: u64,
     done: u64,
     total: Option<u64>,
     /// The sentence that would be told now.
@@ -72,6 +74,7 @@ impl Progress {
             part,
             began: now,
             told: now,
+            from: 0,
             done: 0,
             total: None,
             untold: None,
@@ -88,13 +91,19 @@ impl Progress {
 
     /// Begins a part of the step, with its total where that is known.
     pub fn begin(&self, part: &'static str, total: Option<u64>) {
+        self.begin_at(part, total, 0);
+    }
+
+    /// Begins a part of which `from` were done earlier: rates count what is done from now on.
+    pub fn begin_at(&self, part: &'static str, total: Option<u64>, from: u64) {
         let now = Instant::now();
         let mut state = self.state();
         *state = State {
             part,
             began: now,
             told: now,
-            done: 0,
+            from,
+            done: from,
             total,
             untold: None,
         };
@@ -109,6 +118,8 @@ impl Progress {
                 Some(total) => bar.set_length(total),
                 None => bar.unset_length(),
             }
+            bar.set_position(from);
+            bar.reset_eta();
         }
     }
 
@@ -186,7 +197,8 @@ impl Drop for Progress {
 
 impl State {
     fn sentence(&self, figures: &str) -> String {
-        let rate = self.done as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        let done = self.done.saturating_sub(self.from) as f64;
+        let rate = done / self.began.elapsed().as_secs_f64().max(0.001);
         let mut sentence = match self.total {
             None => format!("{} ({rate:.1} a second)", self.done),
             Some(total) => {

@@ -222,6 +222,44 @@ fn what_a_benchmark_holds_is_left_out() {
 }
 
 /// What is wrong, the status, and what the message holds.
+/// A row that fooled two of two is none that fooled all three, though the third never answered anything.
+#[test]
+fn a_judge_who_never_answered_is_one_of_the_panel() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let verdicts = std::fs::read_to_string(data("verdicts")).expect("there");
+    let mut silent = None;
+    let rows = verdicts.lines().map(|line| {
+        let mut row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let judge = row["judge"].clone();
+        if *silent.get_or_insert_with(|| judge.clone()) == judge {
+            row["verdict"] = serde_json::Value::Null;
+        }
+        format!("{row}\n")
+    });
+    let path = folder.path().join("verdicts.jsonl");
+    std::fs::write(&path, rows.collect::<String>()).expect("written");
+    let recipe = folder.path().join("recipe.toml");
+    std::fs::write(&recipe, RECIPE).expect("written");
+    let out = folder.path().join("out");
+    let done = trainer(&[
+        "curate".as_ref(),
+        &data("contexts"),
+        &data("negatives"),
+        &path,
+        &data("scores"),
+        "--out".as_ref(),
+        &out,
+        "--recipe".as_ref(),
+        &recipe,
+    ]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    for band in ["easy", "medium", "hard"] {
+        let rows = out.join(format!("subsets/band-{band}/pairs.jsonl"));
+        let rows = std::fs::read_to_string(rows).unwrap_or_default();
+        assert_eq!(rows, "", "{band}");
+    }
+}
+
 #[test]
 fn broken_inputs_are_named() {
     let folder = tempfile::tempdir().expect("a folder");

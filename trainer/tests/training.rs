@@ -31,14 +31,18 @@ fn rows(path: &Path, first: usize, count: usize) {
 }
 
 fn recipe(folder: &Path) -> PathBuf {
+    recipe_with(folder, "objective = \"fgit+orpo\"\n", "")
+}
+
+fn recipe_with(folder: &Path, keys: &str, tables: &str) -> PathBuf {
     rows(&folder.join("pairs.jsonl"), 0, 48);
     rows(&folder.join("held-out.jsonl"), 100, 6);
     let path = folder.join("recipe.toml");
     let text = format!(
-        "[train]\nobjective = \"fgit+orpo\"\ndata = [\"pairs.jsonl\"]\ncheckpoint = {:?}\n\
+        "[train]\n{keys}data = [\"pairs.jsonl\"]\ncheckpoint = {:?}\n\
          format = \"causal\"\ncontext_tokens = 48\nmax_tokens = 96\nrows_per_step = 16\nlr = 1e-3\n\
          steps = {STEPS}\nresplit = 0.3\n\n[train.save]\nevery = {EVERY}\n\n[train.eval]\n\
-         data = [\"held-out.jsonl\"]\nevery = 60\nmax_tokens = 12\n",
+         data = [\"held-out.jsonl\"]\nevery = 60\nmax_tokens = 12\n{tables}",
         model()
     );
     std::fs::write(&path, text).expect("written");
@@ -117,27 +121,44 @@ fn installed(output: &Path, out: &str) {
 fn a_run_that_is_killed_anywhere_comes_to_the_same_weights() {
     let folder = tempfile::tempdir().expect("a folder");
     let recipe = recipe(folder.path());
-    let whole = folder.path().join("whole");
-    let began = std::time::Instant::now();
-    let (code, out, err) = finish(start(&recipe, &whole, &[]));
-    let took = began.elapsed();
-    assert_eq!(code, Some(0), "{err}");
+    let (whole, out) = killed_and_whole(folder.path(), &recipe, KILLS);
     assert!(
         out.contains("to learn") && out.contains("best: step"),
         "{out}"
     );
     installed(&whole, &out);
+}
 
-    let killed = folder.path().join("killed");
+/// So does one with a reference, an adapter and rows of its own.
+#[test]
+fn dpo_with_an_adapter_that_is_killed_comes_to_the_same_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = "objective = \"dpo\"\nparameters = \"lora\"\n";
+    let tables = "\n[train.lora]\nrank = 4\nnew_rows = true\n\n[train.dpo]\npref_ftx = 1.0\n";
+    let recipe = recipe_with(folder.path(), keys, tables);
+    let (_, out) = killed_and_whole(folder.path(), &recipe, KILLS / 4);
+    assert!(out.contains("rejected"), "{out}");
+}
+
+/// Runs a recipe twice, once with kills, and compares what it came to. The folder of the run that was
+/// not killed, and what it said.
+fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, String) {
+    let whole = folder.join("whole");
+    let began = std::time::Instant::now();
+    let (code, out, err) = finish(start(recipe, &whole, &[]));
+    let took = began.elapsed();
+    assert_eq!(code, Some(0), "{err}");
+
+    let killed = folder.join("killed");
     // Pauses are drawn so that about each run gets somewhere and none gets far.
     let mut draw = truefill_syntax::Draw::new(7);
     let longest = (took.as_millis() as usize / 8).max(40);
     let mut hits = 0;
     for _ in 0..400 {
-        if hits == KILLS {
+        if hits == kills {
             break;
         }
-        let mut child = start(&recipe, &killed, &[]);
+        let mut child = start(recipe, &killed, &[]);
         std::thread::sleep(Duration::from_millis(20 + draw.below(longest) as u64));
         match child.try_wait().expect("a process") {
             None => {
@@ -149,21 +170,38 @@ fn a_run_that_is_killed_anywhere_comes_to_the_same_weights() {
             Some(_) => std::fs::remove_dir_all(&killed).expect("removed"),
         }
     }
-    assert_eq!(hits, KILLS);
-    let (code, _, err) = finish(start(&recipe, &killed, &[]));
+    assert_eq!(hits, kills);
+    let (code, _, err) = finish(start(recipe, &killed, &[]));
     assert_eq!(code, Some(0), "{err}");
     let (expected, found) = (result(&whole), result(&killed));
     assert!(expected.0 == found.0, "other weights");
     assert_eq!(expected.1, found.1);
-    let names = |folder: &Path| {
-        let entries = std::fs::read_dir(folder.join("states")).expect("there");
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.expect("one").file_name())
-            .collect();
-        names.sort();
-        names
+    assert_eq!(names(&whole.join("states")), names(&killed.join("states")));
+    for kept in ["best/parameters.safetensors", "best/state.json"] {
+        let [whole, killed] =
+            [&whole, &killed].map(|run| std::fs::read(run.join(kept)).expect("kept"));
+        assert!(whole == killed, "other {kept}");
+    }
+    let stored = |run: &Path| {
+        let checkpoints = run.with_extension("store").join("checkpoints");
+        let [id] = &names(&checkpoints)[..] else {
+            panic!("expected one checkpoint");
+        };
+        let weights = checkpoints.join(id).join("model.safetensors");
+        std::fs::read(&weights).unwrap_or_else(|error| panic!("{}: {error}", weights.display()))
     };
-    assert_eq!(names(&whole), names(&killed));
+    assert!(stored(&whole) == stored(&killed), "another checkpoint");
+    (whole, out)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("there");
+    let names = entries.map(|entry| entry.expect("one").file_name());
+    let mut names: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }
 
 #[cfg(unix)]
@@ -190,8 +228,10 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         let sent = Command::new("kill").args(["-TERM", &id]).status();
         assert!(sent.expect("kill runs").success());
         stdout.read_to_string(&mut said).expect("reads");
-        assert_eq!(child.wait().expect("ends").code(), Some(0), "{said}");
-        stops += usize::from(said.contains("the same command goes on"));
+        let stopped = said.contains("the same command goes on");
+        let expected = if stopped { 143 } else { 0 };
+        assert_eq!(child.wait().expect("ends").code(), Some(expected), "{said}");
+        stops += usize::from(stopped);
     }
     assert!(stops > 0);
     assert_eq!(finish(start(&recipe, &stopped, &[])).0, Some(0));

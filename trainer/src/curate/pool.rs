@@ -205,10 +205,6 @@ impl Pool {
                 self.count("verdicts on golden completions, or not blind", 1);
                 continue;
             }
-            let Some(score) = verdict.verdict else {
-                self.count("verdicts that are missing", 1);
-                continue;
-            };
             let Some(place) = self.find_id(&verdict.row) else {
                 self.count("verdicts without a row", 1);
                 continue;
@@ -218,6 +214,11 @@ impl Pool {
                 let found = format!("verdicts of more than {MOST_JUDGES} judges");
                 return Err(reader.wrong(found).into());
             }
+            // A judge who never gave a verdict is one of the panel all the same.
+            let Some(score) = verdict.verdict else {
+                self.count("verdicts that are missing", 1);
+                continue;
+            };
             let (bit, row) = (1 << judge, &mut self.rows[place]);
             if row.judged & bit != 0 {
                 let found = format!(

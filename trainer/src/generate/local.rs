@@ -19,10 +19,9 @@ use truefill_model::tokenizer::Tokenizer;
 
 use super::cut::{end_of_line, fitted};
 use super::generator::{Answered, Generator, Outcome, Proposal};
-use super::samples::{Key, Samples};
 use super::scene::Scene;
 use crate::checkpoint;
-use crate::corpus::stable_digest;
+use crate::kept::{self, Kept, Key};
 use crate::rows::HallucinationType;
 
 /// Counts up with every change to how samples are drawn or cut.
@@ -138,7 +137,7 @@ struct Model {
     version: String,
     /// What samples depend on beside the hole and the seed.
     identity: String,
-    kept: Samples,
+    kept: Kept<Vec<String>>,
 }
 
 impl Model {
@@ -167,7 +166,7 @@ impl Model {
             config: config.clone(),
             identity: [sha256, &version, &sampling].join("\n"),
             version,
-            kept: Samples::open(kept)?,
+            kept: Kept::open(kept)?,
         })
     }
 
@@ -223,11 +222,7 @@ impl Model {
             suffix,
         ];
         // The draw is made of the seed, the context and the purpose.
-        let drawn = scene.draw(purpose).next_u64();
-        let digest = stable_digest(drawn, &parts.map(str::as_bytes));
-        let mut key = Key::default();
-        key.copy_from_slice(&digest[..16]);
-        key
+        kept::key(scene.draw(purpose).next_u64(), &parts)
     }
 
     fn drawn(

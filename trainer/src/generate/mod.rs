@@ -17,7 +17,6 @@ mod panel;
 mod recipe;
 mod reply;
 mod run;
-mod samples;
 mod scene;
 mod similar;
 mod split;

@@ -7,17 +7,18 @@ use anyhow::Result;
 use tokio::runtime::Runtime;
 
 use super::ask::Panel;
-use super::offline::Offline;
+use super::offline::{Likelihood, Offline};
 use super::prompt::Prompts;
 use super::sources::Sources;
 use super::tally::Tally;
 use super::{Args, JudgeRecipe, Who};
 use crate::checkpoint;
 use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, stable_hash};
+use crate::kept::Kept;
 use crate::panel::{Books, Member, Roll};
 use crate::progress::Progress;
-use crate::rows::{Input, Manifest, RowWriter, Subject, Verdict};
-use crate::score;
+use crate::rows::{Input, Manifest, RowWriter, Subject, Verdict, beside};
+use crate::score::{self, ScorerRecipe};
 use crate::table::{self, Tables};
 
 /// What judging gave.
@@ -96,15 +97,33 @@ fn scores_path(args: &Args) -> PathBuf {
 
 /// What is told without a panel.
 fn offline(args: &Args, recipe: &JudgeRecipe, who: &[Who]) -> Result<Offline> {
-    let scorers = match who.contains(&Who::Likelihood) {
-        true => score::open(&recipe.scorer)?,
-        false => Vec::new(),
+    let likelihood = match who.contains(&Who::Likelihood) {
+        true => Some(likelihood(args, recipe)?),
+        false => None,
     };
     let sources = match who.contains(&Who::Resolve) {
         true => Some(Sources::read(&args.contexts, recipe.sources.clone())?),
         false => None,
     };
-    Offline::new(&args.out, sources, scorers)
+    Offline::new(&args.out, sources, likelihood)
+}
+
+/// The scorers, with what an earlier run had of them.
+fn likelihood(args: &Args, recipe: &JudgeRecipe) -> Result<Likelihood> {
+    let scorers = score::open(&recipe.scorer)?;
+    // Where a checkpoint lies and what computes it is no part of what it is.
+    let mut identity = Vec::new();
+    for scorer in &recipe.scorer {
+        let bare = ScorerRecipe {
+            model: PathBuf::new(),
+            device: String::new(),
+            ..scorer.clone()
+        };
+        identity.push((checkpoint::sha256(&scorer.model)?, bare));
+    }
+    let kept = Kept::open(&beside(&scores_path(args), "margins.jsonl"))?;
+    let identity = serde_json::to_string(&identity)?;
+    Ok(Likelihood::new(scorers, identity, kept))
 }
 
 /// Hashes what is read: the rows, and the scorers' checkpoints.

@@ -380,18 +380,33 @@ fn three_scorers_make_a_difficulty() {
         judges: Vec::new(),
         json: false,
     };
-    let tables = judge(&args, &recipe, &[Who::Likelihood], &[], None)
-        .expect("judged")
-        .tables;
+    let run = || {
+        let judged = judge(&args, &recipe, &[Who::Likelihood], &[], None).expect("judged");
+        let path = folder.path().join("s.jsonl");
+        let scores = RowReader::<crate::rows::Score>::open(&path, "scores").expect("there");
+        let scores: Vec<_> = scores.collect::<Result<_, _>>().expect("rows");
+        (judged.tables, scores)
+    };
+    let (tables, scores) = run();
     assert_eq!(tables[0].0, "difficulty");
-    let scores = RowReader::<crate::rows::Score>::open(&folder.path().join("s.jsonl"), "scores");
-    let scores: Vec<_> = scores
-        .expect("there")
-        .collect::<Result<_, _>>()
-        .expect("rows");
     assert_eq!(scores.len(), 9);
     for score in &scores {
         assert_eq!(score.margins.len(), 3);
         assert!(score.difficulty.is_some() && score.resolver.is_none());
     }
+
+    // A killed run left half of its last line: what stands before it is not computed again.
+    let kept = folder.path().join("s.jsonl.margins.jsonl");
+    let lines = std::fs::read_to_string(&kept).expect("kept");
+    let told = format!("{}", scores[0].margins[0].golden);
+    assert!(lines.contains(&told), "{lines}");
+    let lines = lines.replacen(&told, "-1.5", 1);
+    std::fs::write(&kept, &lines[..lines.len() - 9]).expect("written");
+    let (_, again) = run();
+    assert_eq!(again[0].margins[0].golden, -1.5);
+    let margins = |scores: &[crate::rows::Score]| {
+        let margins = scores.iter().flat_map(|score| score.margins.clone());
+        margins.skip(1).collect::<Vec<_>>()
+    };
+    assert_eq!(margins(&again), margins(&scores));
 }

@@ -120,6 +120,26 @@ impl TrainingSet {
 }
 
 impl SetCounts {
+    /// What became of the rows, and what FGit marks in another way.
+    pub fn sentence(&self) -> String {
+        let Cases {
+            one_line,
+            addition,
+            identical,
+        } = self.cases;
+        let mut text = format!("{} of {} rows are trained on", self.kept, self.read);
+        if self.kept < self.read {
+            text += &format!("; of the others {}", self.left_out());
+        }
+        if one_line + addition + identical > 0 {
+            text += &format!(
+                "; of the pairs {one_line} have a golden completion of one line, {addition} only add \
+                 to it, {identical} are identical"
+            );
+        }
+        text
+    }
+
     fn left_out(&self) -> String {
         let skipped = |skip| self.skipped.get(&skip).copied().unwrap_or_default();
         format!(

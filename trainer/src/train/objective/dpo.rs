@@ -62,5 +62,6 @@ impl Dpo {
             .figures
             .reward(self.beta * chosen, self.beta * rejected);
         graded.figures.chosen_drift = chosen;
+        graded.figures.references = 1;
     }
 }

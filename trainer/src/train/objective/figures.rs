@@ -31,6 +31,8 @@ pub struct Figures {
     /// How far the chosen log-probability has moved from the reference's, summed over the pairs with
     /// a reference.
     pub chosen_drift: f64,
+    /// Pairs with a reference.
+    pub references: u64,
     /// FGit's weights, summed over the rows with a mask.
     pub weight: f64,
     /// Rows with a mask.
@@ -84,10 +86,16 @@ impl Figures {
         self.margin += other.margin;
         self.wins += other.wins;
         self.chosen_drift += other.chosen_drift;
+        self.references += other.references;
         self.weight += other.weight;
         self.weighted += other.weighted;
         self.degenerate.clamped += other.degenerate.clamped;
         self.degenerate.unmarked += other.degenerate.unmarked;
+    }
+
+    /// What a token of the chosen completions costs in nats, on average.
+    pub fn token_nats(&self) -> f64 {
+        -self.chosen_log / (self.chosen_tokens.max(1) as f64)
     }
 
     /// Averages by their names in the log, those alone that there are rows for.
@@ -104,6 +112,7 @@ impl Figures {
             ("rejected_log_prob", over(self.rejected_log, self.pairs)),
             ("margin", over(self.margin, self.pairs)),
             ("reward_accuracy", over(self.wins as f64, self.pairs)),
+            ("chosen_drift", over(self.chosen_drift, self.references)),
             ("weight", over(self.weight, self.weighted)),
         ];
         let averages = named.into_iter();

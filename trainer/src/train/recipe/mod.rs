@@ -67,6 +67,9 @@ pub struct TrainRecipe {
     pub lr: Option<f64>,
     /// Gradients of a larger norm are scaled down to it; 0 leaves them.
     pub clip: f64,
+    /// Nats that a golden token may cost more than at best, smoothed over about 20 steps, before the run
+    /// is said to diverge; 0 watches nothing.
+    pub max_rise: f64,
     /// Times that every row is seen.
     pub epochs: u64,
     /// Steps in all, in place of `epochs`.
@@ -160,6 +163,7 @@ impl Default for TrainRecipe {
             device: "auto".into(),
             lr: None,
             clip: 1.0,
+            max_rise: 2.0,
             epochs: 1,
             steps: None,
             rows_per_step: 32,
@@ -240,6 +244,7 @@ impl TrainRecipe {
             ),
             ("lora.rank", self.lora.rank == 0),
             ("eval.every", self.eval.every == 0),
+            ("eval.patience", self.eval.patience == Some(0)),
             ("save.every", self.save.every == 0),
             ("save.keep", self.save.keep == 0),
         ] {
@@ -261,6 +266,7 @@ impl TrainRecipe {
             ("resplit", self.resplit, 0.0..=1.0),
             ("lr", self.learning_rate(), f64::MIN_POSITIVE..=1.0),
             ("clip", self.clip, 0.0..=1e6),
+            ("max_rise", self.max_rise, 0.0..=1e6),
             ("orpo.lambda", self.orpo.lambda, 0.0..=1e6),
             ("dpo.beta", self.dpo.beta, above_zero.clone()),
             ("dpo.dpop", self.dpo.dpop, 0.0..=1e6),

@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +13,7 @@ use serde_json::json;
 use truefill_model::store::Installed;
 
 use super::deliver;
+use super::folder::Start;
 use super::job::{Ended, Job, Outcome, sentence};
 use crate::checkpoint;
 use crate::progress::Progress;
@@ -30,12 +32,12 @@ use crate::usage::Usage;
 /// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into
 /// its folder; the best weights become a checkpoint of the store. Ctrl-C, SIGTERM, a kill or a power
 /// failure end it; the same command goes on from the last state, to the same weights. A second Ctrl-C
-/// ends it at once.
+/// ends it at once. A run that was stopped exits with 130 (Ctrl-C) or 143 (SIGTERM).
 ///
 /// Examples:
 ///   truefill-trainer train --recipe recipe.toml
 ///   truefill-trainer train --recipe recipe.toml --output runs/try --steps 50
-///   truefill-trainer train --recipe recipe.toml --fresh
+///   truefill-trainer train --recipe recipe.toml --with-changes
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct TrainArgs {
@@ -66,8 +68,11 @@ pub struct TrainArgs {
     /// Leave the finished weights in the run's folder
     #[arg(long)]
     pub no_install: bool,
-    /// Throw away what an earlier run left in the folder
+    /// Go on from the folder's last state though rate, clipping, schedule, optimiser or length changed
     #[arg(long)]
+    pub with_changes: bool,
+    /// Throw away what an earlier run left in the folder
+    #[arg(long, conflicts_with = "with_changes")]
     pub fresh: bool,
     /// Print figures as JSON
     #[arg(long)]
@@ -85,20 +90,28 @@ impl TrainArgs {
         recipe.check()?;
         Ok(recipe)
     }
+
+    /// The checkpoint: the flag's is relative to where the command is given, the recipe's to the recipe.
+    fn wanted(&self, recipe: &TrainRecipe) -> String {
+        match &self.checkpoint {
+            Some(given) => given.clone(),
+            None => beside(&recipe.checkpoint, &self.recipe),
+        }
+    }
 }
 
 /// Runs the step.
 ///
 /// # Errors
 /// What [`Job::run`] says.
-pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
+pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe = args.recipe()?;
     let Some(output) = &recipe.output else {
         let expected = "expected a folder for the run, in `--output` or in `output` of `[train]`";
         return Err(Usage::error(expected));
     };
     let store = stored::store(args.store.as_deref())?;
-    let origin = Opened::open(&store, &beside(&recipe.checkpoint, &args.recipe))?;
+    let origin = Opened::open(&store, &args.wanted(&recipe))?;
     if origin.adapter.is_some() {
         anyhow::bail!(
             "`{}` is an adapter: merge it first, `truefill-trainer import … --merge`, and train that",
@@ -123,10 +136,10 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         false => Colour::Never,
     };
     let mut show = |sample: &str| -> Result<()> {
-        if !args.json {
-            writeln!(out, "{sample}").and_then(|()| out.flush())?;
-        }
-        Ok(())
+        Ok(match args.json {
+            true => writeln!(std::io::stderr(), "{sample}")?,
+            false => writeln!(out, "{sample}").and_then(|()| out.flush())?,
+        })
     };
     let job = Job {
         checkpoint_sha256: checkpoint::sha256(&path)?,
@@ -134,11 +147,15 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         checkpoint: &path,
         format: &format,
         output,
-        fresh: args.fresh,
+        start: match (args.fresh, args.with_changes) {
+            (true, _) => Start::Fresh,
+            (_, true) => Start::WithChanges,
+            _ => Start::GoOn,
+        },
         show: &mut show,
         colour,
         progress: &progress,
-        stop: &|| stop.load(Ordering::Relaxed),
+        stop: &|| stop.load(Ordering::Relaxed) != 0,
         clock: &SystemTime::now,
     };
     if let Some(threads) = args.threads {
@@ -148,8 +165,10 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
             .context("threads cannot be started")?;
     }
     let mut outcome = job.run()?;
+    // What is no better than what was there is no new checkpoint.
+    let helped = outcome.measured.is_none_or(|measured| measured.step > 0);
     let installed = match outcome.weights.take() {
-        Some(mut weights) if !args.no_install => Some(deliver::install(
+        Some(mut weights) if helped && !args.no_install => Some(deliver::install(
             &store,
             &origin,
             &format,
@@ -160,7 +179,11 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         )?),
         _ => None,
     };
-    print(&outcome, installed.as_ref(), output, args.json, out)
+    print(&outcome, installed.as_ref(), output, args.json, out)?;
+    Ok(match outcome.ended {
+        Ended::Stopped => ExitCode::from(stop.load(Ordering::Relaxed)),
+        Ended::Done | Ended::Early => ExitCode::SUCCESS,
+    })
 }
 
 /// A path in a recipe is relative to it; an id or an alias stays as it is.
@@ -172,9 +195,10 @@ fn beside(wanted: &str, recipe: &Path) -> String {
     }
 }
 
-/// Set by the first SIGINT or SIGTERM; the second ends the program as if there were no handler.
-fn on_signals() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; the second ends the program
+/// as if there were no handler.
+fn on_signals() -> Result<Arc<AtomicU8>> {
+    let stop = Arc::new(AtomicU8::new(0));
     let told = Arc::clone(&stop);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -183,35 +207,36 @@ fn on_signals() -> Result<Arc<AtomicBool>> {
         .name("signals".into())
         .spawn(move || {
             runtime.block_on(async {
-                if signal().await.is_err() {
+                let Ok(code) = signal().await else {
                     return;
-                }
-                told.store(true, Ordering::Relaxed);
+                };
+                told.store(code, Ordering::Relaxed);
                 let _ = writeln!(
                     std::io::stderr(),
                     "stopping after this step; once more ends it at once"
                 );
-                let _ = signal().await;
+                let code = signal().await.unwrap_or(code);
                 #[expect(clippy::exit, reason = "the user will not wait for the step's end")]
-                std::process::exit(130);
+                std::process::exit(i32::from(code));
             });
         })?;
     Ok(stop)
 }
 
+/// Waits for a signal; the exit status of who ends by it.
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
+async fn signal() -> std::io::Result<u8> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminated.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| 130),
+        _ = terminated.recv() => Ok(143),
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+async fn signal() -> std::io::Result<u8> {
+    tokio::signal::ctrl_c().await.map(|()| 130)
 }
 
 fn print(
@@ -256,6 +281,12 @@ fn print(
     }
     if let Some(best) = &place.best {
         writeln!(out, "best: {}", sentence(best))?;
+    }
+    if outcome.measured.is_some_and(|measured| measured.step == 0) {
+        writeln!(
+            out,
+            "no measurement was better than the one before step 1: nothing is put into the store"
+        )?;
     }
     if let Some(installed) = installed {
         writeln!(out, "checkpoint {} is in the store", installed.id)?;

@@ -1,7 +1,7 @@
 //! The end of a run: its weights as a checkpoint of the store.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -16,7 +16,7 @@ use truefill_model::write::Model;
 use super::engine;
 use super::job::{Outcome, sentence};
 use crate::deliver::{About, Card, format_name, install_adapter, install_full};
-use crate::rows::{Input, RowReader};
+use crate::rows::RowReader;
 use crate::stored::Opened;
 use crate::train::recipe::{Parameters, SavedDtype, TrainRecipe};
 
@@ -24,6 +24,52 @@ use crate::train::recipe::{Parameters, SavedDtype, TrainRecipe};
 #[derive(serde::Deserialize)]
 struct Licensed {
     license: Option<String>,
+}
+
+/// A file of rows as it was when the run began.
+#[derive(Clone, Debug)]
+pub struct DataFile {
+    /// Its path from the folder that all of them lie in.
+    name: String,
+    sha256: String,
+    rows: u64,
+    /// Rows by their licence.
+    licences: BTreeMap<String, u64>,
+}
+
+/// The files of rows with their hashes.
+///
+/// # Errors
+/// Where one cannot be read.
+pub fn provenance(files: &[PathBuf], sha256: &[String]) -> Result<Vec<DataFile>> {
+    let common = common_folder(files);
+    let mut found = Vec::new();
+    for (file, sha256) in files.iter().zip(sha256) {
+        let (mut rows, mut licences) = (0, BTreeMap::new());
+        for row in RowReader::<Licensed>::open(file, "rows")? {
+            rows += 1;
+            if let Some(license) = row?.license.filter(|license| !license.is_empty()) {
+                *licences.entry(license).or_default() += 1;
+            }
+        }
+        let name = file.strip_prefix(&common).unwrap_or(file);
+        found.push(DataFile {
+            name: name.display().to_string(),
+            sha256: sha256.clone(),
+            rows,
+            licences,
+        });
+    }
+    Ok(found)
+}
+
+fn common_folder(files: &[PathBuf]) -> PathBuf {
+    let mut folders = files.iter().filter_map(|file| file.parent());
+    let mut common = folders.next().unwrap_or(Path::new("")).to_owned();
+    for folder in folders {
+        while !folder.starts_with(&common) && common.pop() {}
+    }
+    common
 }
 
 /// Installs trained weights: an adapter on a base that the store has as an adapter, all others whole,
@@ -85,24 +131,18 @@ fn about(
     };
     let mut data_sha256 = BTreeMap::new();
     let (mut data, mut licences) = (Vec::new(), BTreeMap::<String, u64>::new());
-    for file in &recipe.data {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        data_sha256.insert(name.clone().into_owned(), hex(Input::of(file)?.sha256)?);
-        let mut rows = 0;
-        for row in RowReader::<Licensed>::open(file, "rows")? {
-            rows += 1;
-            *licences
-                .entry(row?.license.unwrap_or_default())
-                .or_default() += 1;
+    for file in &outcome.data {
+        data_sha256.insert(file.name.clone(), hex(file.sha256.clone())?);
+        data.push((file.name.clone(), file.rows));
+        for (license, rows) in &file.licences {
+            *licences.entry(license.clone()).or_default() += rows;
         }
-        data.push((name.into_owned(), rows));
     }
-    licences.remove("");
     let objective = recipe.objective();
     let bytes = serde_json::to_vec(recipe)?;
     let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut figures = Vec::new();
-    if let Some(best) = &outcome.place.best {
+    if let Some(best) = &outcome.measured {
         figures.push(("held-out rows".to_owned(), sentence(best)));
     }
     Ok(About {
@@ -123,8 +163,7 @@ fn about(
                 objective.name(),
                 outcome.counts.kept,
                 outcome
-                    .place
-                    .best
+                    .measured
                     .map_or(outcome.place.step, |best| best.step),
             )],
             data,

@@ -31,16 +31,57 @@ const TARGETS: [(&str, LayerPart); 9] = [
     ("c_proj", LayerPart::Down),
 ];
 
+/// What `device` and `precision` of a recipe come to on this machine.
+pub struct Computing {
+    /// Where it is computed.
+    pub device: Device,
+    /// In what.
+    pub precision: Precision,
+}
+
+impl Computing {
+    /// Looks at the machine.
+    ///
+    /// # Errors
+    /// For a device that is not there.
+    pub fn of(recipe: &TrainRecipe) -> Result<Self> {
+        let device = match device::choose(&recipe.device)? {
+            Choice::Cpu => Device::Cpu,
+            Choice::Accelerator { device, .. } => device,
+        };
+        let precision = match (recipe.precision, &device) {
+            (Wanted::F32, _) => Precision::F32,
+            (Wanted::Auto, Device::Cpu) if !Precision::is_bf16_fast() => Precision::F32,
+            (Wanted::Auto | Wanted::Bf16, _) => Precision::Bf16,
+        };
+        Ok(Self { device, precision })
+    }
+
+    /// For the run's identity: another kind of device or precision gives other weights.
+    pub fn describe(&self) -> String {
+        let place = match self.device {
+            Device::Cpu => "cpu",
+            Device::Cuda(_) => "cuda",
+            Device::Metal(_) => "metal",
+        };
+        match self.precision {
+            Precision::F32 => format!("f32 on {place}"),
+            Precision::Bf16 => format!("bf16 on {place}"),
+        }
+    }
+}
+
 /// Loads the checkpoint's parameters to be trained as the recipe says.
 ///
 /// # Errors
-/// What is wrong with the checkpoint, targets that do not exist, and a device that is not there.
-pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Result<GradDecoder> {
+/// What is wrong with the checkpoint, and targets that do not exist.
+pub fn load(
+    recipe: &TrainRecipe,
+    computing: &Computing,
+    checkpoint: &Path,
+    renderer: &Renderer,
+) -> Result<GradDecoder> {
     let opened = Checkpoint::open(checkpoint)?;
-    let device = match device::choose(&recipe.device)? {
-        Choice::Cpu => Device::Cpu,
-        Choice::Accelerator { device, .. } => device,
-    };
     let trained = match recipe.parameters {
         Parameters::Full => Trained::All,
         Parameters::Lora => Trained::Adapter(AdapterOptions {
@@ -53,13 +94,9 @@ pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Res
     };
     let options = Options {
         trained,
-        precision: match (recipe.precision, &device) {
-            (Wanted::F32, _) => Precision::F32,
-            (Wanted::Auto, Device::Cpu) if !Precision::is_bf16_fast() => Precision::F32,
-            (Wanted::Auto | Wanted::Bf16, _) => Precision::Bf16,
-        },
+        precision: computing.precision,
         recompute: usize::from(recipe.recompute),
-        device,
+        device: computing.device.clone(),
     };
     GradDecoder::load(opened.config.clone(), &*opened.weights, &options)
         .with_context(|| format!("{}: cannot be trained", checkpoint.display()))

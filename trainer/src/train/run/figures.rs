@@ -42,8 +42,5 @@ pub fn row(stepped: &Stepped, around: &Around) -> Row {
     if degenerate.unmarked > 0 {
         row.insert("unmarked", degenerate.unmarked as f64);
     }
-    if figures.chosen_drift != 0.0 && figures.pairs > 0 {
-        row.insert("chosen_drift", figures.chosen_drift / figures.pairs as f64);
-    }
     row
 }

@@ -7,8 +7,10 @@ use anyhow::{Context as _, Result, bail};
 use truefill_model::fim::BoundFormat;
 use truefill_model::training::{AdamW, GradDecoder};
 
+use super::deliver::{DataFile, provenance};
+use super::engine::Computing;
 use super::figures::{Around, row};
-use super::folder::{Identity, RunFolder};
+use super::folder::{Identity, RunFolder, Start};
 use super::measure::{HeldOutRows, Measured};
 use super::metrics::{Metrics, Row};
 use super::state::{self, Place, States};
@@ -21,7 +23,7 @@ use crate::train::example::{Rendered, Renderer};
 use crate::train::recipe::TrainRecipe;
 use crate::train::sample::{self, Colour};
 use crate::train::schedule::Schedule;
-use crate::train::set::TrainingSet;
+use crate::train::set::{SetCounts, TrainingSet};
 
 /// What a run is given.
 pub struct Job<'a> {
@@ -35,8 +37,8 @@ pub struct Job<'a> {
     pub format: &'a BoundFormat,
     /// The folder of the run.
     pub output: &'a Path,
-    /// Throws away what an earlier run left in the folder.
-    pub fresh: bool,
+    /// What becomes of an earlier run in the folder.
+    pub start: Start,
     /// Prints the sample.
     pub show: &'a mut dyn FnMut(&str) -> Result<()>,
     /// The sample's colours.
@@ -83,7 +85,11 @@ pub struct Outcome {
     /// Numbers that were trained.
     pub trained_values: usize,
     /// The rows, by what became of them.
-    pub counts: crate::train::set::SetCounts,
+    pub counts: SetCounts,
+    /// The files that they are of, as they were when the run began.
+    pub data: Vec<DataFile>,
+    /// Of the weights, where they were measured.
+    pub measured: Option<Measured>,
 }
 
 /// A run under way.
@@ -100,8 +106,9 @@ struct Run<'a> {
     decoder: GradDecoder,
     adam: AdamW,
     place: Place,
-    /// The step of the last state on the disk.
-    saved: u64,
+    /// The last state on the disk.
+    saved: Option<Place>,
+    data: Vec<DataFile>,
     progress: &'a Progress,
     stop: &'a dyn Fn() -> bool,
     clock: &'a dyn Fn() -> SystemTime,
@@ -116,11 +123,16 @@ impl Job<'_> {
     pub fn run(self) -> Result<Outcome> {
         let renderer = self.recipe.renderer(self.format)?;
         let set = self.recipe.training_set(&renderer)?;
-        let identity = Identity::of(self.recipe, self.checkpoint_sha256.clone())?;
-        let folder = RunFolder::open(self.output, &identity, self.fresh)?;
+        self.progress.say(&set.counts.sentence());
+        let computing = Computing::of(self.recipe)?;
+        let held_out = HeldOutRows::open(self.recipe, self.format, &computing.device)?;
+        let hash = self.checkpoint_sha256.clone();
+        let identity = Identity::of(self.recipe, hash, computing.describe())?;
+        let data = provenance(&self.recipe.data, &identity.data)?;
+        let folder = RunFolder::open(self.output, &identity, self.start)?;
         let sample = self.sample(&set, &renderer)?;
         (self.show)(&sample)?;
-        let mut decoder = engine::load(self.recipe, self.checkpoint, &renderer)?;
+        let mut decoder = engine::load(self.recipe, &computing, self.checkpoint, &renderer)?;
         let plan = self.recipe.batches();
         let objective = self.recipe.objective();
         let references = match objective.needs().reference {
@@ -132,14 +144,20 @@ impl Job<'_> {
                     reference::of_rows(&decoder, &set, &renderer, &plan, &file, progress, stop)?;
                 match found {
                     Some(found) => found,
-                    None => return Ok(self.stopped_before(&set, &decoder)),
+                    None => return Ok(self.stopped_before(&set, &decoder, data)),
                 }
             }
         };
         let states = States::open(folder.join("states"))?;
+        for left in ["best.tmp", "best.old"].map(|name| folder.join(name)) {
+            if left.exists() {
+                state::tidy(&left)?;
+            }
+        }
         let settings = engine::adam(self.recipe);
         let say = |sentence: &str| self.progress.say(sentence);
         let resumed = states.resume(&mut decoder, settings, &say)?;
+        let saved = resumed.as_ref().map(|(place, _)| place.clone());
         let (place, adam) = resumed.unwrap_or_else(|| (Place::default(), AdamW::new(settings)));
         let run = Run {
             recipe: self.recipe,
@@ -153,13 +171,14 @@ impl Job<'_> {
             renderer: &renderer,
             schedule: self.recipe.schedule(steps(self.recipe, &plan, &set)),
             plan,
-            held_out: HeldOutRows::open(self.recipe, self.format)?,
+            held_out,
             metrics: Metrics::open(&folder, place.step, place.measured)?,
             folder,
             states,
             decoder,
             adam,
-            saved: place.step,
+            saved,
+            data,
             place,
             progress: self.progress,
             stop: self.stop,
@@ -179,7 +198,12 @@ impl Job<'_> {
         }
     }
 
-    fn stopped_before(&self, set: &TrainingSet, decoder: &GradDecoder) -> Outcome {
+    fn stopped_before(
+        &self,
+        set: &TrainingSet,
+        decoder: &GradDecoder,
+        data: Vec<DataFile>,
+    ) -> Outcome {
         Outcome {
             weights: None,
             ended: Ended::Stopped,
@@ -187,6 +211,8 @@ impl Job<'_> {
             steps: steps(self.recipe, &self.recipe.batches(), set),
             trained_values: decoder.trained_values(),
             counts: set.counts.clone(),
+            data,
+            measured: None,
         }
     }
 }
@@ -204,8 +230,8 @@ fn steps(recipe: &TrainRecipe, plan: &BatchPlan, set: &TrainingSet) -> u64 {
 impl Run<'_> {
     fn run(mut self) -> Result<Outcome> {
         let total = self.schedule.steps();
-        self.progress.begin("training", Some(total));
-        self.progress.at(self.place.step, "");
+        self.progress
+            .begin_at("training", Some(total), self.place.step);
         let mut planned: Option<(u64, Vec<Vec<MicroBatch>>)> = None;
         loop {
             if self.is_due() && !self.measure()? {
@@ -215,9 +241,8 @@ impl Run<'_> {
             if patience.is_some_and(|patience| self.place.stale >= patience) {
                 return self.end(Ended::Early);
             }
-            if self.place.step.is_multiple_of(self.recipe.save.every)
-                && self.saved != self.place.step
-            {
+            let due = self.place.step.is_multiple_of(self.recipe.save.every);
+            if due && self.place.step > 0 && self.saved_step() != Some(self.place.step) {
                 self.save_or_go_on();
             }
             if self.place.step >= total {
@@ -252,19 +277,40 @@ impl Run<'_> {
         let rate = self.recipe.learning_rate() * self.schedule.factor(number);
         let began = Instant::now();
         let batches = &plan[self.place.cursor.step];
-        let stepped = self
-            .stepper
-            .step(&mut self.decoder, &mut self.adam, batches, epoch, rate)
-            .map_err(|error| self.explain(error))?;
+        let stepped =
+            match self
+                .stepper
+                .step(&mut self.decoder, &mut self.adam, batches, epoch, rate)
+            {
+                Ok(stepped) => stepped,
+                Err(error) => return Err(self.explain(error)),
+            };
         let took = began.elapsed();
+        if self.saved_step() == Some(number) {
+            self.states.prune(self.recipe.save.keep);
+        }
         self.place.step += 1;
         self.place.cursor = self.place.cursor.after(plan.len());
         self.place.tokens += stepped.tokens;
-        if let Some(diverges) = self.place.watch.see(stepped.figures.loss) {
-            return Err(self.explain(anyhow::anyhow!("{diverges}")));
-        }
         self.tell(&stepped, took);
-        self.metrics.write(self.row(&stepped, epoch, rate, took))
+        self.log(self.row(&stepped, epoch, rate, took));
+        let nats = stepped.figures.token_nats();
+        match self.place.watch.see(nats, self.recipe.max_rise) {
+            Some(diverges) => Err(self.explain(anyhow::anyhow!("{diverges}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Figures that cannot be written now are written with the next.
+    fn log(&mut self, row: Row) {
+        if let Err(error) = self.metrics.write(row) {
+            self.progress
+                .say(&format!("warning: {error:#}; training goes on"));
+        }
+    }
+
+    fn saved_step(&self) -> Option<u64> {
+        self.saved.as_ref().map(|place| place.step)
     }
 
     fn row(&self, stepped: &Stepped, epoch: u64, rate: f64, took: Duration) -> Row {
@@ -303,113 +349,149 @@ impl Run<'_> {
             .unwrap_or_default();
         let mut row = Row::from([("step", step as f64), ("seconds", now.as_secs_f64())]);
         row.extend(measured.columns());
-        self.metrics.write(row)?;
+        self.log(row);
         self.progress.say(&sentence(&measured));
         self.place.measured = Some(step);
         let best = self.place.best;
-        if best.is_some_and(|best| !measured.is_better(&best)) {
-            self.place.stale += 1;
-            return Ok(true);
-        }
-        self.place.best = Some(measured);
-        self.place.stale = 0;
-        let target = self.folder.join("best");
-        if let Err(error) = state::write(&target, &self.place, &self.decoder, None) {
-            self.progress
-                .say(&format!("warning: {error:#}; training goes on"));
+        let rises = best.is_none_or(|best| measured.exact_match > best.exact_match);
+        self.place.stale = if rises { 0 } else { self.place.stale + 1 };
+        if best.is_none_or(|best| measured.is_better(&best)) {
+            self.keep_best(measured);
         }
         Ok(true)
+    }
+
+    /// Keeps the weights as the best; where they cannot be written, those before stay the best.
+    fn keep_best(&mut self, measured: Measured) {
+        let mut place = self.place.clone();
+        place.best = Some(measured);
+        match state::write(&self.folder.join("best"), &place, &self.decoder, None) {
+            Ok(()) => self.place = place,
+            Err(error) => self
+                .progress
+                .say(&format!("warning: {error:#}; training goes on")),
+        }
     }
 
     /// Saves; a disk that is full now may have room at the next state.
     fn save_or_go_on(&mut self) {
         if let Err(error) = self.save() {
-            let saved = self.saved;
-            self.progress.say(&format!(
-                "warning: {error:#}; training goes on, the state of step {saved} is kept"
-            ));
+            let kept = match self.saved_step() {
+                Some(step) => format!("the state of step {step} is kept"),
+                None => "there is no state yet".into(),
+            };
+            self.progress
+                .say(&format!("warning: {error:#}; training goes on, {kept}"));
         }
     }
 
     fn save(&mut self) -> Result<()> {
-        let keep = self.recipe.save.keep;
-        self.states
-            .save(&self.place, &self.decoder, &self.adam, keep)?;
-        self.saved = self.place.step;
+        self.states.save(&self.place, &self.decoder, &self.adam)?;
+        self.saved = Some(self.place.clone());
         Ok(())
     }
 
-    /// What went wrong, and where the run can go on from.
-    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+    /// What went wrong, and where the run can go on from. A state whose weights give no finite loss is
+    /// none to go on from.
+    fn explain(&mut self, error: anyhow::Error) -> anyhow::Error {
         let step = self.place.step;
-        let kept = match self.saved {
-            0 => "no state was saved yet".to_owned(),
-            saved => format!(
-                "the last good state is that of step {saved} in {}",
+        let spoilt = error.is::<NotFinite>();
+        if spoilt && step > 0 && self.saved_step() == Some(step) {
+            let removed = self.states.remove(step);
+            let how = removed.map_or_else(|error| format!("{error:#}"), |()| "removed".into());
+            self.progress
+                .say(&format!("the state of step {step} has such weights: {how}"));
+        }
+        let kept = match self.states.last() {
+            None => "there is no good state yet".to_owned(),
+            Some(last) => format!(
+                "the last good state is that of step {last} in {}",
                 self.folder.join("states").display()
             ),
         };
-        match error.is::<NotFinite>() {
-            true => error.context(format!("step {}: the loss is no number; {kept}", step + 1)),
+        self.report("broken off");
+        match spoilt {
+            true => error.context(format!(
+                "step {}: the loss is no number; {kept}; lower `lr` or lengthen the warm-up, and go \
+                 on with `--with-changes`",
+                step + 1
+            )),
             false => error.context(format!("step {step}: {kept}")),
         }
     }
 
     fn end(mut self, ended: Ended) -> Result<Outcome> {
-        self.save()?;
-        let page = self.page(ended);
-        let path = self.folder.join("report.html");
-        write_whole(&path, page.as_bytes()).with_context(|| path.display().to_string())?;
-        self.progress.finish();
-        let (steps, best) = (self.schedule.steps(), self.folder.join("best"));
-        let Self {
-            mut decoder,
-            place,
-            stepper,
-            ..
-        } = self;
-        if place.best.is_some_and(|best| best.step != place.step) && ended != Ended::Stopped {
-            state::restore_parameters(&best, &mut decoder)?;
+        if self.saved.as_ref() != Some(&self.place) {
+            self.save()?;
         }
+        self.report(match ended {
+            Ended::Done => "done",
+            Ended::Early => "ended early",
+            Ended::Stopped => "stopped",
+        });
+        self.progress.finish();
+        let measured = match ended {
+            Ended::Stopped => None,
+            Ended::Done | Ended::Early => self.take_best(),
+        };
+        let decoder = self.decoder;
         Ok(Outcome {
             ended,
-            steps,
+            steps: self.schedule.steps(),
             trained_values: decoder.trained_values(),
             weights: (ended != Ended::Stopped).then_some(TrainedWeights(decoder)),
-            counts: stepper.set.counts.clone(),
-            place,
+            counts: self.stepper.set.counts.clone(),
+            place: self.place,
+            data: self.data,
+            measured,
         })
     }
 
-    fn page(&self, ended: Ended) -> String {
+    /// Goes back to the best weights, and says how good they are.
+    fn take_best(&mut self) -> Option<Measured> {
+        let best = self.place.best?;
+        if best.step == self.place.step {
+            return Some(best);
+        }
+        let folder = self.folder.join("best");
+        match state::restore_parameters(&folder, best.step, &mut self.decoder) {
+            Ok(()) => Some(best),
+            Err(error) => {
+                self.progress.say(&format!(
+                    "warning: the best weights, those of step {}, are lost, and the last ones are \
+                     taken: {error:#}",
+                    best.step
+                ));
+                None
+            }
+        }
+    }
+
+    /// The page with the plots. The figures themselves lie elsewhere.
+    fn report(&self, how: &str) {
+        let path = self.folder.join("report.html");
+        if let Err(error) = write_whole(&path, self.page(how).as_bytes()) {
+            let shown = path.display();
+            self.progress
+                .say(&format!("warning: {shown}: not written: {error}"));
+        }
+    }
+
+    fn page(&self, how: &str) -> String {
         let name = self.stepper.objective.name();
+        let counts = &self.stepper.set.counts;
         let best = self.place.best.as_ref().map_or("none".to_owned(), sentence);
+        let (step, steps) = (self.place.step, self.schedule.steps());
         let facts = [
             ("Objective", name.to_owned()),
             ("Started from", self.recipe.checkpoint.clone()),
             ("Format", self.renderer.format().name().to_owned()),
-            ("Rows", self.stepper.set.counts.kept.to_string()),
-            (
-                "Steps",
-                format!(
-                    "{} of {}, {}",
-                    self.place.step,
-                    self.schedule.steps(),
-                    how(ended)
-                ),
-            ),
+            ("Rows", counts.sentence()),
+            ("Steps", format!("{step} of {steps}, {how}")),
             ("Trained numbers", self.decoder.trained_values().to_string()),
             ("Best on held-out rows", best),
         ];
         plot::page(&format!("Training: {name}"), &facts, self.metrics.rows())
-    }
-}
-
-fn how(ended: Ended) -> &'static str {
-    match ended {
-        Ended::Done => "done",
-        Ended::Early => "ended early",
-        Ended::Stopped => "stopped",
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::fim::BoundFormat;
@@ -12,7 +13,7 @@ use truefill_model::tokens::TokenId;
 use truefill_model::training::GradDecoder;
 use truefill_model::weights::{MemoryWeights, Naming, WeightDtype};
 
-use super::step::batch;
+use super::step::{batch, sums};
 use crate::corpus::stable_hash;
 use crate::train::data::{TrainRow, read};
 use crate::train::example::{Example, Rendered};
@@ -39,8 +40,10 @@ pub struct Measured {
     pub over_generation: f64,
     /// The golden completion's log-probability in nats, its end included; the average.
     pub chosen_log_prob: f64,
-    /// The same of a rejected completion; 0 without pairs.
+    /// The same of a rejected completion, the average over pairs; 0 without pairs.
     pub rejected_log_prob: f64,
+    /// By how much a pair's golden completion is likelier, in nats; the average over pairs.
+    pub margin: f64,
     /// Share of the pairs whose golden completion is likelier.
     pub preference_accuracy: f64,
     /// Rows with a rejected completion.
@@ -55,19 +58,24 @@ impl Measured {
         key(self) > key(other)
     }
 
-    /// The columns of the figures' file.
-    pub fn columns(&self) -> [(&'static str, f64); 9] {
-        [
+    /// The columns of the figures' file, those alone that there are rows for.
+    pub fn columns(&self) -> Vec<(&'static str, f64)> {
+        let mut columns = vec![
             ("eval_rows", self.rows as f64),
             ("eval_exact_match", self.exact_match),
             ("eval_edit_similarity", self.edit_similarity),
             ("eval_end_rate", self.end_rate),
             ("eval_over_generation", self.over_generation),
             ("eval_chosen_log_prob", self.chosen_log_prob),
-            ("eval_rejected_log_prob", self.rejected_log_prob),
-            ("eval_margin", self.chosen_log_prob - self.rejected_log_prob),
-            ("eval_preference_accuracy", self.preference_accuracy),
-        ]
+        ];
+        if self.pairs > 0 {
+            columns.extend([
+                ("eval_rejected_log_prob", self.rejected_log_prob),
+                ("eval_margin", self.margin),
+                ("eval_preference_accuracy", self.preference_accuracy),
+            ]);
+        }
+        columns
     }
 }
 
@@ -77,15 +85,16 @@ pub struct HeldOutRows {
     tokenizer: Tokenizer,
     stop: Vec<TokenId>,
     max_tokens: usize,
+    device: Device,
 }
 
 impl HeldOutRows {
     /// Reads the rows of `[train.eval]`, and renders those that the seed draws: without variation, both
-    /// completions where there are two.
+    /// completions where there are two. They are measured on `device`.
     ///
     /// # Errors
-    /// Where a file cannot be read.
-    pub fn open(recipe: &TrainRecipe, format: &BoundFormat) -> Result<Self> {
+    /// Where a file cannot be read, or training is to end early by rows that there are none of.
+    pub fn open(recipe: &TrainRecipe, format: &BoundFormat, device: &Device) -> Result<Self> {
         let alone = recipe.held_out_renderer(format, false)?;
         let both = recipe.held_out_renderer(format, true)?;
         let mut rows: Vec<TrainRow> = Vec::new();
@@ -106,6 +115,10 @@ impl HeldOutRows {
                 examples.push((*example, row.chosen));
             }
         }
+        ensure!(
+            recipe.eval.patience.is_none() || !examples.is_empty(),
+            "`patience` ends training by held-out rows, and `[train.eval]` has none that fit"
+        );
         let mut stop = alone.format().stop_tokens().to_vec();
         stop.push(alone.end());
         Ok(Self {
@@ -113,6 +126,7 @@ impl HeldOutRows {
             tokenizer: alone.tokenizer().clone(),
             stop,
             max_tokens: recipe.eval.max_tokens,
+            device: device.clone(),
         })
     }
 
@@ -137,7 +151,7 @@ impl HeldOutRows {
             rows: self.examples.len() as u64,
             ..Measured::default()
         };
-        let served = served(decoder, self.positions())?;
+        let served = served(decoder, &self.device, self.positions())?;
         let mut cache = served.cache(self.positions())?;
         for (example, golden) in &self.examples {
             if stop() {
@@ -199,14 +213,12 @@ impl Measured {
 
     fn score(&mut self, decoder: &GradDecoder, examples: &[Example]) -> Result<()> {
         let scores = decoder.score(&batch(decoder, examples, false)?)?;
-        let mut logs = scores.log_probabilities.into_iter().map(f64::from);
-        for example in examples {
-            let mut sum = |count: usize| logs.by_ref().take(count).sum::<f64>();
-            let chosen = sum(example.chosen.len());
+        let sums = sums(examples, &scores.log_probabilities);
+        for (example, (chosen, rejected)) in examples.iter().zip(sums) {
             self.chosen_log_prob += chosen;
             if !example.rejected.is_empty() {
-                let rejected = sum(example.rejected.len());
                 self.rejected_log_prob += rejected;
+                self.margin += chosen - rejected;
                 self.preference_accuracy += f64::from(u8::from(chosen > rejected));
                 self.pairs += 1;
             }
@@ -222,19 +234,20 @@ impl Measured {
         self.over_generation /= rows;
         self.chosen_log_prob /= rows;
         self.rejected_log_prob /= pairs;
+        self.margin /= pairs;
         self.preference_accuracy /= pairs;
     }
 }
 
 /// The weights as serving would hold them.
-fn served(decoder: &mut GradDecoder, positions: usize) -> Result<Decoder> {
+fn served(decoder: &mut GradDecoder, device: &Device, positions: usize) -> Result<Decoder> {
     decoder.merge()?;
-    let built = build(decoder, positions);
+    let built = build(decoder, device, positions);
     decoder.unmerge()?;
     built
 }
 
-fn build(decoder: &GradDecoder, positions: usize) -> Result<Decoder> {
+fn build(decoder: &GradDecoder, device: &Device, positions: usize) -> Result<Decoder> {
     let names = decoder.parameters().iter().map(|p| p.name.as_str());
     let naming = match names.clone().any(|name| name.starts_with("blk.")) {
         true => Naming::Gguf,
@@ -251,10 +264,9 @@ fn build(decoder: &GradDecoder, positions: usize) -> Result<Decoder> {
         )?;
     }
     let config = decoder.config().clone();
-    Ok(Decoder::on_cpu(
-        config,
-        &weights,
-        Precision::Serving,
-        positions,
-    )?)
+    let precision = Precision::Serving;
+    Ok(match device {
+        Device::Cpu => Decoder::on_cpu(config, &weights, precision, positions)?,
+        device => Decoder::on_device(config, &weights, device, precision, positions)?,
+    })
 }

@@ -49,10 +49,50 @@ pub type Row = BTreeMap<&'static str, f64>;
 
 /// Writes the figures.
 pub struct Metrics {
-    csv: PathBuf,
-    out: File,
-    events: File,
+    csv: Tail,
+    events: Tail,
     rows: Vec<Row>,
+}
+
+/// A file that grows row by row, and never by half a one.
+struct Tail {
+    path: PathBuf,
+    file: File,
+    /// Its bytes as far as they are whole rows.
+    whole: u64,
+    /// The rows in it.
+    rows: usize,
+}
+
+impl Tail {
+    fn begin(path: PathBuf, text: &[u8], rows: usize) -> Result<Self> {
+        let shown = || path.display().to_string();
+        write_whole(&path, text).with_context(shown)?;
+        let file = File::options()
+            .append(true)
+            .open(&path)
+            .with_context(shown)?;
+        Ok(Self {
+            whole: text.len() as u64,
+            path,
+            file,
+            rows,
+        })
+    }
+
+    /// Appends the rows that it lacks. What a full disk let through of one is taken back.
+    fn catch_up(&mut self, rows: &[Row], bytes: impl Fn(&Row) -> Vec<u8>) -> Result<()> {
+        for row in &rows[self.rows..] {
+            let bytes = bytes(row);
+            if let Err(error) = self.file.write_all(&bytes) {
+                let _ = self.file.set_len(self.whole);
+                return Err(error).with_context(|| self.path.display().to_string());
+            }
+            self.whole += bytes.len() as u64;
+            self.rows += 1;
+        }
+        Ok(())
+    }
 }
 
 impl Metrics {
@@ -69,37 +109,26 @@ impl Metrics {
         };
         let mut text = COLUMNS.join(",") + "\n";
         rows.iter().for_each(|row| text += &line(row));
-        write_whole(&csv, text.as_bytes()).with_context(|| csv.display().to_string())?;
-        let out = File::options().append(true).open(&csv)?;
         let mut events = Vec::new();
         events.extend(event::record(&event::header()));
         rows.iter().for_each(|row| events.extend(event::of(row)));
         let path = folder.join("events.out.tfevents.0.truefill");
-        write_whole(&path, &events).with_context(|| path.display().to_string())?;
-        let events = File::options().append(true).open(&path)?;
         Ok(Self {
-            csv,
-            out,
-            events,
+            csv: Tail::begin(csv, text.as_bytes(), rows.len())?,
+            events: Tail::begin(path, &events, rows.len())?,
             rows,
         })
     }
 
-    /// Appends a step's figures.
+    /// Appends a step's figures. Where a file takes none, they are kept, and written with the next.
     ///
     /// # Errors
     /// What the file system says.
     pub fn write(&mut self, row: Row) -> Result<()> {
         debug_assert!(row.keys().all(|name| COLUMNS.contains(name)));
-        let shown = || self.csv.display().to_string();
-        self.out
-            .write_all(line(&row).as_bytes())
-            .with_context(shown)?;
-        self.events
-            .write_all(&event::of(&row))
-            .with_context(shown)?;
         self.rows.push(row);
-        Ok(())
+        let csv = self.csv.catch_up(&self.rows, |row| line(row).into_bytes());
+        csv.and(self.events.catch_up(&self.rows, event::of))
     }
 
     /// All rows so far.
@@ -241,6 +270,25 @@ mod tests {
             "2100000000000000017becf609000000000000f83f10ac022a130a110a0a747261696e2f6c6f7373150000803e\
              6557981f"
         );
+    }
+
+    /// What could not be written is not lost, and leaves no half of a row.
+    #[test]
+    fn a_file_that_refuses_a_row_has_it_later() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("metrics.csv");
+        let rows = [1.0, 2.0, 3.0].map(|step| Row::from([("step", step)]));
+        let bytes = |row: &Row| line(row).into_bytes();
+        let mut tail = Tail::begin(path.clone(), b"head\n", 0).expect("begins");
+        tail.catch_up(&rows[..1], bytes).expect("written");
+        let writable = std::mem::replace(&mut tail.file, File::open(&path).expect("to read"));
+        let error = tail.catch_up(&rows[..2], bytes).expect_err("refused");
+        assert!(format!("{error:#}").contains("metrics.csv"), "{error:#}");
+        tail.file = writable;
+        tail.catch_up(&rows, bytes).expect("written");
+        let text = std::fs::read_to_string(&path).expect("reads");
+        let expected: String = rows.iter().map(line).collect();
+        assert_eq!(text, format!("head\n{expected}"));
     }
 
     #[test]

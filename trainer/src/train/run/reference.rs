@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use truefill_model::training::GradDecoder;
 
-use super::step::batch;
+use super::step::{batch, sums};
 use crate::progress::Progress;
 use crate::train::batches::BatchPlan;
 use crate::train::example::{Example, Rendered, Renderer};
@@ -99,18 +99,10 @@ fn score(decoder: &GradDecoder, examples: &[Example]) -> Result<Vec<(String, Ref
         return Ok(Vec::new());
     }
     let scores = decoder.score(&batch(decoder, examples, false)?)?;
-    let mut logs = &scores.log_probabilities[..];
-    let mut sum = |count: usize| -> f64 {
-        let (taken, rest) = logs.split_at(count);
-        logs = rest;
-        taken.iter().copied().map(f64::from).sum()
-    };
+    let sums = sums(examples, &scores.log_probabilities);
     let mut found = Vec::with_capacity(examples.len());
-    for example in examples {
-        let reference = Reference {
-            chosen: sum(example.chosen.len()),
-            rejected: sum(example.rejected.len()),
-        };
+    for (example, (chosen, rejected)) in examples.iter().zip(sums) {
+        let reference = Reference { chosen, rejected };
         ensure!(
             reference.chosen.is_finite() && reference.rejected.is_finite(),
             "the checkpoint gives no finite probabilities: {reference:?}"

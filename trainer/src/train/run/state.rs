@@ -20,6 +20,10 @@ const STATE: &str = "state.json";
 const PARAMETERS: &str = "parameters.safetensors";
 const OPTIMISER: &str = "optimiser.safetensors";
 
+/// Extensions of a folder that is being written, and of the one that it will replace.
+const TEMPORARY: &str = "tmp";
+const OLD: &str = "old";
+
 /// Where a run stands, apart from its weights.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +59,8 @@ pub struct States {
 }
 
 impl States {
-    /// Opens the folder; what a killed run left half-written is removed.
+    /// Opens the folder; what a killed run left half-written is removed, and what it had put aside is
+    /// put back.
     ///
     /// # Errors
     /// What the file system says.
@@ -63,37 +68,50 @@ impl States {
         let shown = || folder.display().to_string();
         std::fs::create_dir_all(&folder).with_context(shown)?;
         for entry in std::fs::read_dir(&folder).with_context(shown)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "tmp") {
-                std::fs::remove_dir_all(&path).with_context(|| path.display().to_string())?;
-            }
+            tidy(&entry?.path())?;
         }
         Ok(Self { folder })
     }
 
-    /// Saves a state under its step, and removes states beyond the last `keep`.
+    fn path(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:08}"))
+    }
+
+    /// Saves a state under its step.
     ///
     /// # Errors
     /// What the file system says; older states are then still whole.
-    pub fn save(
-        &self,
-        place: &Place,
-        decoder: &GradDecoder,
-        adam: &AdamW,
-        keep: usize,
-    ) -> Result<PathBuf> {
-        let target = self.folder.join(format!("step-{:08}", place.step));
-        write(&target, place, decoder, Some(adam))?;
-        let mut kept = self.steps()?;
-        kept.truncate(kept.len().saturating_sub(keep));
-        for (_, path) in kept {
+    pub fn save(&self, place: &Place, decoder: &GradDecoder, adam: &AdamW) -> Result<()> {
+        write(&self.path(place.step), place, decoder, Some(adam))
+    }
+
+    /// Removes all states but the last `keep`. Not before the first step after the last state has shown
+    /// that its weights are sound.
+    pub fn prune(&self, keep: usize) {
+        let mut old = self.steps().unwrap_or_default();
+        old.truncate(old.len().saturating_sub(keep));
+        for (_, path) in old {
             // A state too many does no harm.
             let _ = std::fs::remove_dir_all(path);
         }
-        Ok(target)
     }
 
-    /// Whole states by their step, the oldest first.
+    /// Removes a state whose weights are not sound, so that the one before it is the last.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove(&self, step: u64) -> Result<()> {
+        let path = self.path(step);
+        std::fs::remove_dir_all(&path).with_context(|| format!("{}: not removed", path.display()))
+    }
+
+    /// The last state's step.
+    pub fn last(&self) -> Option<u64> {
+        let steps = self.steps().ok()?;
+        steps.last().map(|(step, _)| *step)
+    }
+
+    /// States by their step, the oldest first.
     fn steps(&self) -> Result<Vec<(u64, PathBuf)>> {
         let mut steps = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -101,6 +119,7 @@ impl States {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let step = name
                 .strip_prefix("step-")
+                .filter(|_| path.is_dir())
                 .and_then(|step| step.parse().ok());
             steps.extend(step.map(|step| (step, path.clone())));
         }
@@ -108,7 +127,7 @@ impl States {
         Ok(steps)
     }
 
-    /// Takes over the last state that is whole; `say` hears of those that are not.
+    /// Takes over the last state that is whole; `say` hears of those that are not, which are put aside.
     ///
     /// # Errors
     /// What the file system says.
@@ -121,9 +140,14 @@ impl States {
         for (step, path) in self.steps()?.into_iter().rev() {
             match read(&path, decoder, settings) {
                 Ok(found) => return Ok(Some(found)),
-                Err(error) => say(&format!(
-                    "warning: the state of step {step} is damaged and is passed over: {error:#}"
-                )),
+                Err(error) => {
+                    say(&format!(
+                        "warning: the state of step {step} is damaged and is passed over: {error:#}"
+                    ));
+                    let aside = self.folder.join(format!("damaged-{step:08}"));
+                    let _ = std::fs::remove_dir_all(&aside);
+                    std::fs::rename(&path, &aside).with_context(|| path.display().to_string())?;
+                }
             }
         }
         Ok(None)
@@ -140,7 +164,7 @@ pub fn write(
     decoder: &GradDecoder,
     adam: Option<&AdamW>,
 ) -> Result<()> {
-    let temporary = target.with_extension("tmp");
+    let temporary = target.with_extension(TEMPORARY);
     let fill = || -> Result<()> {
         std::fs::create_dir_all(&temporary)?;
         let mut sha256 = BTreeMap::new();
@@ -162,12 +186,7 @@ pub fn write(
         std::fs::write(&path, serde_json::to_vec_pretty(&sealed)?)?;
         File::open(&path)?.sync_all()?;
         File::open(&temporary)?.sync_all()?;
-        if target.exists() {
-            std::fs::remove_dir_all(target)?;
-        }
-        std::fs::rename(&temporary, target)?;
-        let folder = target.parent().unwrap_or(Path::new("."));
-        Ok(File::open(folder)?.sync_all()?)
+        replace(&temporary, target)
     };
     let _ = std::fs::remove_dir_all(&temporary);
     fill()
@@ -176,6 +195,38 @@ pub fn write(
             let _ = std::fs::remove_dir_all(&temporary);
         })
         .with_context(|| format!("{}: not saved", target.display()))
+}
+
+/// Gives what was written its name. What had it before is put aside until then: at no moment is neither
+/// there.
+fn replace(temporary: &Path, target: &Path) -> Result<()> {
+    let old = target.with_extension(OLD);
+    if target.exists() {
+        std::fs::rename(target, &old)?;
+    }
+    std::fs::rename(temporary, target)?;
+    let folder = target.parent().unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()?;
+    if old.exists() {
+        std::fs::remove_dir_all(&old)?;
+    }
+    Ok(())
+}
+
+/// Brings what a kill left of writing a folder into order.
+///
+/// # Errors
+/// What the file system says.
+pub fn tidy(path: &Path) -> Result<()> {
+    let named = |extension: &str| path.extension().is_some_and(|found| found == extension);
+    let target = path.with_extension("");
+    let done = match (named(TEMPORARY), named(OLD)) {
+        (true, _) => std::fs::remove_dir_all(path),
+        (_, true) if target.exists() => std::fs::remove_dir_all(path),
+        (_, true) => std::fs::rename(path, &target),
+        _ => Ok(()),
+    };
+    done.with_context(|| path.display().to_string())
 }
 
 fn tensors(
@@ -198,17 +249,12 @@ fn tensors(
     Ok(())
 }
 
-/// Reads a state into a decoder that was loaded from the run's checkpoint. Nothing is taken over from
-/// a state that is not whole.
-fn read(
-    folder: &Path,
-    decoder: &mut GradDecoder,
-    settings: AdamSettings,
-) -> Result<(Place, AdamW)> {
+/// What a state says of itself, its files compared with their hashes.
+fn unseal(folder: &Path) -> Result<Place> {
     let path = folder.join(STATE);
-    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    let sealed: Sealed =
-        serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
+    let shown = || path.display().to_string();
+    let bytes = std::fs::read(&path).with_context(shown)?;
+    let sealed: Sealed = serde_json::from_slice(&bytes).with_context(shown)?;
     for (name, expected) in &sealed.sha256 {
         let path = folder.join(name);
         let found = Input::of(&path)?.sha256;
@@ -218,22 +264,39 @@ fn read(
             path.display()
         );
     }
+    Ok(sealed.place)
+}
+
+/// Reads a state into a decoder that was loaded from the run's checkpoint. Nothing is taken over from
+/// a state that is not whole.
+fn read(
+    folder: &Path,
+    decoder: &mut GradDecoder,
+    settings: AdamSettings,
+) -> Result<(Place, AdamW)> {
+    let place = unseal(folder)?;
     let states = loaded(&folder.join(OPTIMISER))?;
     let states = states.into_iter().map(|(name, shape, values)| AdamState {
         name,
         shape,
         values,
     });
-    let adam = AdamW::import(settings, decoder, sealed.place.step, states.collect())?;
+    let adam = AdamW::import(settings, decoder, place.step, states.collect())?;
     restore(&folder.join(PARAMETERS), decoder)?;
-    Ok((sealed.place, adam))
+    Ok((place, adam))
 }
 
-/// Replaces the trained parameters by those of a state.
+/// Replaces the trained parameters by those of the state of `step`.
 ///
 /// # Errors
-/// Where the files do not hold just these.
-pub fn restore_parameters(state: &Path, decoder: &mut GradDecoder) -> Result<()> {
+/// Where the folder has another step's state, a damaged one, or none; nothing is replaced then.
+pub fn restore_parameters(state: &Path, step: u64, decoder: &mut GradDecoder) -> Result<()> {
+    let found = unseal(state)?.step;
+    ensure!(
+        found == step,
+        "{}: expected the weights of step {step}, found those of step {found}",
+        state.display()
+    );
     restore(&state.join(PARAMETERS), decoder)
 }
 

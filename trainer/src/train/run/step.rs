@@ -199,6 +199,17 @@ pub fn batch(decoder: &GradDecoder, examples: &[Example], prompt: bool) -> Resul
     )?)
 }
 
+/// The summed log-probabilities of both completions of each example, by a batch's numbers; 0 for one
+/// that is not there.
+pub fn sums(examples: &[Example], logs: &[f32]) -> Vec<(f64, f64)> {
+    let mut logs = logs.iter().copied().map(f64::from);
+    let mut sum = |count: usize| logs.by_ref().take(count).sum::<f64>();
+    let sides = examples.iter();
+    sides
+        .map(|example| (sum(example.chosen.len()), sum(example.rejected.len())))
+        .collect()
+}
+
 /// Appends a row's derivatives, in the order of its log-probabilities; an empty list is zeros.
 fn push(coefficients: &mut Vec<f32>, example: &Example, graded: &Graded, prompt: bool) {
     let prompt = if prompt { example.prompt.len() - 1 } else { 0 };

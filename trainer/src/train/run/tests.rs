@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::folder::Start;
 use super::job::{Ended, Job, Outcome};
 use super::measure::{HeldOutRows, Measured};
 use super::state::restore_parameters;
 use super::{engine, step};
 use crate::checkpoint;
 use crate::progress::Progress;
+use crate::train::example::Renderer;
 use crate::train::recipe::TrainRecipe;
 use crate::train::sample::Colour;
+use candle_core::Device;
 use truefill_model::fim::BoundFormat;
 use truefill_model::tokenizer::Tokenizer;
+use truefill_model::training::GradDecoder;
 
 const WORDS: [&str; 8] = [
     "alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta",
@@ -58,13 +62,17 @@ fn recipe(folder: &Path, keys: &str) -> TrainRecipe {
 }
 
 fn try_run(recipe: &TrainRecipe, output: &Path) -> anyhow::Result<Outcome> {
+    try_start(recipe, output, Start::GoOn)
+}
+
+fn try_start(recipe: &TrainRecipe, output: &Path, start: Start) -> anyhow::Result<Outcome> {
     let job = Job {
         recipe,
         checkpoint: &model(),
         checkpoint_sha256: "tiny".into(),
         format: &format(),
         output,
-        fresh: false,
+        start,
         show: &mut |sample| {
             anyhow::ensure!(sample.contains("to learn"), "{sample}");
             Ok(())
@@ -77,16 +85,21 @@ fn try_run(recipe: &TrainRecipe, output: &Path) -> anyhow::Result<Outcome> {
     job.run()
 }
 
+fn load(recipe: &TrainRecipe, renderer: &Renderer) -> GradDecoder {
+    let computing = engine::Computing::of(recipe).expect("a processor");
+    engine::load(recipe, &computing, &model(), renderer).expect("loads")
+}
+
 /// The figures of the last state on the rows that it was trained on.
 fn remembered(recipe: &TrainRecipe, output: &Path, step: u64) -> Measured {
     let renderer = recipe.renderer(&format()).expect("renders");
-    let mut decoder = engine::load(recipe, &model(), &renderer).expect("loads");
+    let mut decoder = load(recipe, &renderer);
     let state = output.join(format!("states/step-{step:08}"));
-    restore_parameters(&state, &mut decoder).expect("restores");
+    restore_parameters(&state, step, &mut decoder).expect("restores");
     let mut asked = recipe.clone();
     asked.eval.data = recipe.data.clone();
     asked.eval.max_tokens = 40;
-    let rows = HeldOutRows::open(&asked, &format()).expect("opens");
+    let rows = HeldOutRows::open(&asked, &format(), &Device::Cpu).expect("opens");
     let measured = rows.measure(&mut decoder, step, &|| false);
     measured.expect("measures").expect("was not stopped")
 }
@@ -130,23 +143,7 @@ fn dpo_moves_pairs_apart_from_the_reference() {
     let measured = remembered(&recipe, &output, 120);
     assert_eq!(measured.pairs, 32);
     assert_eq!(measured.preference_accuracy, 1.0, "{measured:?}");
-    let csv = std::fs::read_to_string(output.join("metrics.csv")).expect("there");
-    let column = csv.lines().next().expect("a head").split(',');
-    let at = column
-        .into_iter()
-        .position(|name| name == "loss")
-        .expect("there");
-    let losses: Vec<f64> = csv
-        .lines()
-        .skip(1)
-        .map(|line| {
-            line.split(',')
-                .nth(at)
-                .expect("a cell")
-                .parse()
-                .expect("a number")
-        })
-        .collect();
+    let losses = column(&output, "loss");
     // Before the first step policy and reference agree: −ln σ(0).
     assert!(
         (losses[0] - std::f64::consts::LN_2).abs() < 1e-6,
@@ -154,6 +151,16 @@ fn dpo_moves_pairs_apart_from_the_reference() {
         losses[0]
     );
     assert!(losses[119] < 0.05, "{}", losses[119]);
+}
+
+/// A figure of every step.
+fn column(output: &Path, name: &str) -> Vec<f64> {
+    let csv = std::fs::read_to_string(output.join("metrics.csv")).expect("there");
+    let mut lines = csv.lines();
+    let mut head = lines.next().expect("a head").split(',');
+    let at = head.position(|found| found == name).expect("there");
+    let cells = lines.filter_map(|line| line.split(',').nth(at));
+    cells.filter_map(|cell| cell.parse().ok()).collect()
 }
 
 fn parameters(output: &Path, step: u64) -> Vec<u8> {
@@ -180,21 +187,138 @@ fn micro_batches_and_recomputing_change_no_weight() {
     assert!(weights.windows(2).all(|two| two[0] == two[1]));
 }
 
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("there");
+    let names = entries.map(|entry| {
+        entry
+            .expect("one")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// A state of weights that give no finite loss is not kept, though it was saved before that was known;
+/// with a lower rate the run goes on from the one before it.
 #[test]
 fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut recipe = recipe(folder.path(), "clip = 0.0\n[train.save]\nevery = 2\n");
-    recipe.steps = Some(40);
-    recipe.schedule.warmup_steps = Some(4);
-    recipe.lr = Some(1e30);
+    let mut recipe = recipe(
+        folder.path(),
+        "clip = 0.0\n[train.save]\nevery = 2\nkeep = 1\n",
+    );
+    recipe.steps = Some(8);
+    recipe.schedule.warmup_steps = Some(0);
+    recipe.lr = Some(1e-3);
     let output = folder.path().join("run");
-    let error = try_run(&recipe, &output).expect_err("diverges");
+    let mut short = recipe.clone();
+    short.steps = Some(4);
+    try_run(&short, &output).expect("runs");
+    let good = parameters(&output, 4);
+    recipe.lr = Some(1e30);
+    let error = try_start(&recipe, &output, Start::WithChanges).expect_err("diverges");
     let told = format!("{error:#}");
-    assert!(told.contains("the loss is no number"), "{told}");
+    let states = output.join("states");
     assert!(
-        told.contains("states") || told.contains("no state was saved yet"),
+        told.contains("the loss is no number") && told.contains("state is that of step 4"),
         "{told}"
     );
+    assert_eq!(names(&states), ["step-00000004"]);
+    assert_eq!(parameters(&output, 4), good);
+    assert!(output.join("report.html").exists());
+    // The same again comes to the same end, and loses nothing more.
+    let error = try_run(&recipe, &output).expect_err("diverges");
+    assert!(format!("{error:#}").contains("state is that of step 4"));
+    recipe.lr = Some(1e-4);
+    let error = try_run(&recipe, &output).expect_err("refused").to_string();
+    assert!(error.contains("--with-changes"), "{error}");
+    let outcome = try_start(&recipe, &output, Start::WithChanges).expect("goes on");
+    assert_eq!((outcome.ended, outcome.place.step), (Ended::Done, 8));
+    recipe.seed = 2;
+    let error = try_start(&recipe, &output, Start::WithChanges).expect_err("refused");
+    assert!(error.to_string().contains("another one"), "{error}");
+}
+
+/// FGit's loss is a sum over a row's tokens, so it follows the length of a step's rows.
+#[test]
+fn rows_of_many_lengths_are_no_divergence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut recipe = recipe(folder.path(), "objective = \"fgit\"\nlength_pool = 16\n");
+    let text: String = (0..64)
+        .map(|row: usize| {
+            let call = "call(alpha, beta) ".repeat(1 + row % 16 / 4);
+            let line = serde_json::json!({
+                "context_id": format!("c{row}"), "repo": format!("o/r{row}"), "path": "a.py",
+                "prefix": format!("x{row} = "), "golden": format!("{call}end"), "suffix": "\n",
+                "rejected": format!("{call}rend"),
+            });
+            format!("{line}\n")
+        })
+        .collect();
+    std::fs::write(&recipe.data[0], text).expect("written");
+    recipe.lr = Some(1e-12);
+    recipe.rows_per_step = 4;
+    recipe.max_rise = 0.5;
+    recipe.steps = Some(160);
+    let output = folder.path().join("run");
+    let outcome = try_run(&recipe, &output).expect("does not diverge");
+    assert_eq!(outcome.place.step, 160);
+    let losses = column(&output, "loss");
+    let least = losses.iter().copied().fold(f64::MAX, f64::min);
+    let most = losses.iter().copied().fold(0.0, f64::max);
+    assert!(most > 2.0 * least, "{least} to {most}");
+}
+
+/// The weights that a run ends with are those of its best measurement, if they can be read.
+#[test]
+fn a_run_ends_early_with_its_best_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = serde_json::json!({
+        "context_id": "other", "repo": "p/other", "path": "b.py", "prefix": "seen = ",
+        "golden": "nothing.of(this)", "suffix": "\n", "rejected": "nothing.by(that)",
+    });
+    let held_out = folder.path().join("held-out.jsonl");
+    std::fs::write(&held_out, format!("{line}\n")).expect("written");
+    let eval =
+        format!("[train.eval]\ndata = [{held_out:?}]\nevery = 1\nmax_tokens = 8\npatience = 2\n");
+    // A rate at which every step makes the model worse.
+    let mut recipe = recipe(
+        folder.path(),
+        &format!("clip = 0.0\nmax_rise = 0.0\n{eval}"),
+    );
+    recipe.lr = Some(1.0);
+    recipe.schedule.warmup_steps = Some(0);
+    let output = folder.path().join("run");
+    let outcome = try_run(&recipe, &output).expect("runs");
+    assert_eq!((outcome.ended, outcome.place.step), (Ended::Early, 2));
+    let best = outcome.measured.expect("measured");
+    assert_eq!((best.pairs, Some(best)), (1, outcome.place.best));
+    assert!(best.step < 2, "{best:?}");
+    let renderer = recipe.renderer(&format()).expect("renders");
+    let values = |decoder: &GradDecoder| {
+        let name = decoder.parameters()[1].name.clone();
+        decoder.values(&name).expect("there")
+    };
+    let mut kept = load(&recipe, &renderer);
+    restore_parameters(&output.join("best"), best.step, &mut kept).expect("restores");
+    let made = values(&outcome.weights.expect("made").0);
+    assert!(made == values(&kept));
+
+    let path = output.join("best/parameters.safetensors");
+    let mut bytes = std::fs::read(&path).expect("there");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let again = try_run(&recipe, &output).expect("runs");
+    assert_eq!((again.ended, again.measured), (Ended::Early, None));
+    assert!(values(&again.weights.expect("made").0) != made);
+
+    std::fs::write(&held_out, "").expect("written");
+    let error = try_run(&recipe, &folder.path().join("none")).expect_err("refused");
+    assert!(error.to_string().contains("`patience`"), "{error}");
 }
 
 #[test]
@@ -242,9 +366,19 @@ fn another_recipe_does_not_go_on_with_this_run() {
     recipe.lr = Some(1e-4);
     let error = try_run(&recipe, &output).expect_err("refused").to_string();
     assert!(
-        error.contains("--fresh") && error.contains("another one"),
+        error.contains("--fresh") && error.contains("another rate"),
         "{error}"
     );
+    // A folder may be moved, and one that a run is at work in is left to it.
+    recipe.lr = Some(5e-3);
+    let moved = folder.path().join("moved");
+    std::fs::rename(&output, &moved).expect("moved");
+    recipe.data = vec![pairs(&moved, 32)];
+    try_run(&recipe, &moved).expect("is the same run");
+    let lock = std::fs::File::open(moved.join(".lock")).expect("there");
+    lock.lock().expect("locks");
+    let error = try_run(&recipe, &moved).expect_err("refused").to_string();
+    assert!(error.contains("another run is at work in it"), "{error}");
     let foreign = folder.path().join("foreign");
     std::fs::create_dir_all(&foreign).expect("made");
     std::fs::write(foreign.join("precious"), "x").expect("written");
@@ -259,7 +393,7 @@ fn sequences_of_a_batch_ask_for_just_the_completions() {
     let recipe = recipe(folder.path(), "objective = \"orpo\"\n");
     let renderer = recipe.renderer(&format()).expect("renders");
     let set = recipe.training_set(&renderer).expect("reads");
-    let decoder = engine::load(&recipe, &model(), &renderer).expect("loads");
+    let decoder = load(&recipe, &renderer);
     let example = match renderer.render(&set.rows[0], 0).expect("renders") {
         crate::train::example::Rendered::Whole(example) => *example,
         other => panic!("{other:?}"),

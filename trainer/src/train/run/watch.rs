@@ -2,42 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Weight of the past in the smoothed loss.
+/// Weight of the past in the smoothed figure.
 const MEMORY: f64 = 0.95;
+
+/// Steps whose average says too little to be a least.
+const YOUNG: u64 = 20;
 
 /// Steps before which nothing is called divergence.
 const FIRST: u64 = 50;
 
-/// What the smoothed loss may rise above its least, in nats, and as a share of it.
-const RISE: (f64, f64) = (2.0, 1.0);
-
-/// The loss over the steps.
+/// What a token of the golden completions costs, over the steps. The loss itself would not do: where it
+/// is a sum over a row's tokens, it follows the length of a step's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Watch {
     steps: u64,
-    smooth: f64,
+    /// The smoothed figure, times what all steps so far weigh in it.
+    sum: f64,
     least: Option<f64>,
 }
 
 impl Watch {
-    /// Takes a step's loss; a sentence where it diverges.
-    pub fn see(&mut self, loss: f64) -> Option<String> {
+    /// Takes what a token cost in a step, in nats; a sentence where it diverges: where the smoothed
+    /// figure is more than `most` above its least. `most` of 0 watches nothing.
+    pub fn see(&mut self, nats: f64, most: f64) -> Option<String> {
         self.steps += 1;
-        self.smooth = match self.steps {
-            1 => loss,
-            _ => MEMORY * self.smooth + (1.0 - MEMORY) * loss,
-        };
-        let least = self
-            .least
-            .map_or(self.smooth, |least| least.min(self.smooth));
+        self.sum = MEMORY * self.sum + (1.0 - MEMORY) * nats;
+        let counted = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let smooth = self.sum / (1.0 - MEMORY.powi(counted));
+        if self.steps < YOUNG {
+            return None;
+        }
+        let least = self.least.map_or(smooth, |least| least.min(smooth));
         self.least = Some(least);
-        let limit = least + RISE.0.max(RISE.1 * least.abs());
-        (self.steps > FIRST && self.smooth > limit).then(|| {
+        let diverges = most > 0.0 && self.steps > FIRST && smooth > least + most;
+        diverges.then(|| {
             format!(
-                "the loss diverges: smoothed over about 20 steps it is {:.3}, after {least:.3}; lower \
-                 `lr`, or lengthen the warm-up",
-                self.smooth
+                "training diverges: smoothed over about 20 steps, a token of the golden completions \
+                 costs {smooth:.3} nats, after {least:.3}; lower `lr` or lengthen the warm-up, and go \
+                 on with `--with-changes`; `max_rise` is what it may rise"
             )
         })
     }
@@ -52,16 +55,26 @@ mod tests {
         let mut watch = Watch::default();
         for step in 0..500 {
             let trembling = f64::from(step % 7) * 0.5;
-            assert_eq!(watch.see(3.0 - f64::from(step) * 0.004 + trembling), None);
+            let nats = 3.0 - f64::from(step) * 0.004 + trembling;
+            assert_eq!(watch.see(nats, 2.0), None);
         }
-        let mut told = None;
+        let (mut unwatched, mut told) = (watch, None);
         for step in 0..200 {
-            told = told.or(watch.see(3.0 + f64::from(step)));
+            told = told.or(watch.see(3.0 + f64::from(step), 2.0));
+            assert_eq!(unwatched.see(3.0 + f64::from(step), 0.0), None);
         }
         let told = told.expect("diverges");
         assert!(told.contains("lower `lr`"), "{told}");
         // The first steps of a model that knows nothing may do as they like.
         let mut young = Watch::default();
-        assert!((0..FIRST).all(|step| young.see(step as f64).is_none()));
+        assert!((0..FIRST).all(|step| young.see(step as f64, 2.0).is_none()));
+    }
+
+    /// A lucky first step is no least that all others are held to.
+    #[test]
+    fn the_first_steps_set_no_mark() {
+        let mut watch = Watch::default();
+        let nats = |step: u64| if step < 3 { 0.1 } else { 3.0 };
+        assert!((0..400).all(|step| watch.see(nats(step), 2.0).is_none()));
     }
 }

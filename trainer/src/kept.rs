@@ -1,33 +1,46 @@
-//! Samples that were drawn, on the disk as soon as they are there: a run that was killed does not
-//! draw them again.
+//! What took long to compute, on the disk as soon as it is there: a run that was killed does not
+//! compute it again.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-/// What a hole's samples depend on, hashed: the model, how it is sampled, the hole and the seed.
+use crate::corpus::stable_digest;
+
+/// What a value depends on, hashed.
 pub type Key = [u8; 16];
+
+/// The key of what depends on a number and on texts; where one ends and the next begins counts.
+pub fn key(number: u64, parts: &[&str]) -> Key {
+    let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+    let mut key = Key::default();
+    key.copy_from_slice(&stable_digest(number, &parts)[..16]);
+    key
+}
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct Line<V> {
     key: String,
-    samples: Vec<String>,
+    value: V,
 }
 
-/// The file of samples. A hole costs 40 bytes of memory.
-pub struct Samples {
+/// A file of values by their keys. A value costs 40 bytes of memory.
+pub struct Kept<V> {
     path: PathBuf,
     file: File,
     places: HashMap<Key, u64>,
     end: u64,
+    value: PhantomData<V>,
 }
 
-impl Samples {
+impl<V: Serialize + DeserializeOwned> Kept<V> {
     /// Opens the file, or begins it. A line that a killed run left half is cut off.
     ///
     /// # Errors
@@ -49,7 +62,7 @@ impl Samples {
                     break;
                 }
                 let found = serde_json::from_slice(&line).ok();
-                if let Some(key) = found.and_then(|line: Line| key_of(&line.key)) {
+                if let Some(key) = found.and_then(|line: Line<IgnoredAny>| key_of(&line.key)) {
                     places.insert(key, end);
                 }
                 end += read;
@@ -60,42 +73,47 @@ impl Samples {
                 file,
                 places,
                 end,
+                value: PhantomData,
             })
         };
-        open().with_context(|| format!("{}: the samples cannot be kept there", path.display()))
+        open().with_context(|| format!("{}: results cannot be kept there", path.display()))
     }
 
-    /// The samples of a hole, if they were drawn.
+    /// The value of a key, if it was computed.
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn get(&mut self, key: &Key) -> Result<Option<Vec<String>>> {
+    pub fn get(&mut self, key: &Key) -> Result<Option<V>> {
         let Some(place) = self.places.get(key).copied() else {
             return Ok(None);
         };
-        let mut read = || -> std::io::Result<Line> {
+        let mut read = || -> std::io::Result<Line<V>> {
             self.file.seek(SeekFrom::Start(place))?;
             let mut line = Vec::new();
             BufReader::new(&self.file).read_until(b'\n', &mut line)?;
             Ok(serde_json::from_slice(&line)?)
         };
-        let line = read().with_context(|| format!("{}: a sample", self.path.display()))?;
-        Ok(Some(line.samples))
+        let line = read().with_context(|| format!("{}: a line of it", self.path.display()))?;
+        Ok(Some(line.value))
     }
 
-    /// Keeps a hole's samples.
+    /// Keeps a value.
     ///
     /// # Errors
     /// As where the disk is full.
-    pub fn put(&mut self, key: Key, samples: &[String]) -> Result<()> {
+    pub fn put(&mut self, key: Key, value: &V) -> Result<()> {
         let line = Line {
             key: hex::encode(key),
-            samples: samples.to_vec(),
+            value,
         };
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
-        let written = self.file.write_all(&text);
-        written.with_context(|| format!("{}: cannot be written", self.path.display()))?;
+        if let Err(error) = self.file.write_all(&text) {
+            // Half a line in the middle would hide the next one.
+            let _ = self.file.set_len(self.end);
+            return Err(error)
+                .with_context(|| format!("{}: cannot be written", self.path.display()));
+        }
         self.places.insert(key, self.end);
         self.end += text.len() as u64;
         Ok(())
@@ -113,11 +131,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_survive_a_kill_in_the_middle_of_a_line() {
+    fn values_survive_a_kill_in_the_middle_of_a_line() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x/samples.jsonl");
         let text = |name: &str| vec![name.to_owned(), "two\nlines".to_owned()];
-        let mut samples = Samples::open(&path).expect("begun");
+        let mut samples = Kept::open(&path).expect("begun");
         samples.put([1; 16], &text("a")).expect("room");
         samples.put([2; 16], &text("b")).expect("room");
         assert_eq!(samples.get(&[1; 16]).expect("read"), Some(text("a")));
@@ -125,12 +143,12 @@ mod tests {
         drop(samples);
         let whole = std::fs::read(&path).expect("there");
         std::fs::write(&path, &whole[..whole.len() - 5]).expect("torn");
-        let mut samples = Samples::open(&path).expect("opened");
+        let mut samples = Kept::open(&path).expect("opened");
         assert_eq!(samples.get(&[2; 16]).expect("read"), Some(text("b")));
         assert_eq!(samples.get(&[3; 16]).expect("read"), None);
         samples.put([3; 16], &text("d")).expect("room");
         assert_eq!(samples.get(&[3; 16]).expect("read"), Some(text("d")));
-        let mut again = Samples::open(&path).expect("opened");
+        let mut again = Kept::open(&path).expect("opened");
         assert_eq!(again.get(&[3; 16]).expect("read"), Some(text("d")));
     }
 }
