@@ -83,8 +83,7 @@ impl Project {
         }
     }
 
-    /// Keeps the dependencies that the recipe counts: a package under its least version is not
-    /// declared, and with `packages` only those are.
+    /// Keeps the dependencies that the recipe counts: a package under its least version is not declared.
     pub fn restrict(&mut self, recipe: &Recipe) {
         for declared in self.declared.values_mut() {
             declared.retain(|name, version| {
