@@ -60,6 +60,7 @@ pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Res
         },
         recompute: usize::from(recipe.recompute),
         device,
+        ..Options::default()
     };
     GradDecoder::load(opened.config.clone(), &*opened.weights, &options)
         .with_context(|| format!("{}: cannot be trained", checkpoint.display()))
