@@ -222,11 +222,13 @@ pub fn chat_template(checkpoint: &Checkpoint) -> Result<Option<String>> {
     }
     if let Some(bytes) = optional(path, TEMPLATE_FILE)? {
         let text = String::from_utf8(bytes);
-        let text = text.with_context(|| format!("{}: not UTF-8", path.join(TEMPLATE_FILE).display()));
+        let text =
+            text.with_context(|| format!("{}: not UTF-8", path.join(TEMPLATE_FILE).display()));
         return text.map(Some);
     }
     let config = tokenizer_config(path)?.unwrap_or_default();
-    let named = |template: &Value| (template["name"] == "default").then(|| template["template"].clone());
+    let named =
+        |template: &Value| (template["name"] == "default").then(|| template["template"].clone());
     let found = match &config["chat_template"] {
         Value::Array(several) => several.iter().find_map(named),
         one => Some(one.clone()),

@@ -96,12 +96,7 @@ impl<'a> Reader<'a> {
 
     /// A weight and, where the configuration says so, the bias of its output features. A bias that
     /// is there against the configuration is refused: one of the two is not this model's.
-    fn named(
-        &self,
-        weight: TensorName,
-        bias: TensorName,
-        biased: bool,
-    ) -> Result<NamedWeight<'a>> {
+    fn named(&self, weight: TensorName, bias: TensorName, biased: bool) -> Result<NamedWeight<'a>> {
         let mut named = self.plain(weight)?;
         let name = self.spell(bias)?;
         if biased {

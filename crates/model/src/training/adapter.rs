@@ -33,11 +33,16 @@ impl GradDecoder {
             };
             let adapter = self.model.adapters[index];
             let rank = self.model.parameters[adapter.a].shape[0];
-            let (a, b) = (self.decoder_values(adapter.a)?, self.decoder_values(adapter.b)?);
+            let (a, b) = (
+                self.decoder_values(adapter.a)?,
+                self.decoder_values(adapter.b)?,
+            );
             let old = self.decoder_values(linear.weight)?;
             let mut merged = old.clone();
             add_low_rank(&mut merged, &a, &b, rank, adapter.scale);
-            self.unmerged.get_or_insert_default().push((linear.weight, old));
+            self.unmerged
+                .get_or_insert_default()
+                .push((linear.weight, old));
             self.set_decoder_values(linear.weight, merged)?;
             self.model.adapters[index].merged = true;
         }

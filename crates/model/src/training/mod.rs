@@ -128,7 +128,9 @@ impl GradDecoder {
     pub fn load(config: ModelConfig, source: &dyn WeightSource, options: &Options) -> Result<Self> {
         let mut model = Model::load(&config, source, &options.trained)?;
         let engine = match options.device {
-            Device::Cpu if !options.tensors => Engine::Cpu(Box::new(cpu::Engine::new(&config, options, &model))),
+            Device::Cpu if !options.tensors => {
+                Engine::Cpu(Box::new(cpu::Engine::new(&config, options, &model)))
+            }
             _ => Engine::Device(Box::new(device::Engine::new(options, &mut model)?)),
         };
         Ok(Self {

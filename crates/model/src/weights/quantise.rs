@@ -53,7 +53,8 @@ pub fn quantise(dtype: WeightDtype, values: &[f32]) -> Result<Vec<u8>, WeightErr
 /// Values that a thread encodes at a time: a multiple of every block.
 const PIECE: usize = 1 << 16;
 
-/// Blocks as the tensor library makes them: its search for scales is llama.cpp's.
+/// Blocks as the tensor library makes them. Its search for the scales of Q4_K and Q5_K is llama.cpp's of
+/// 2023, which is coarser than its present one.
 fn library(dtype: GgmlDType, values: &[f32]) -> Result<Vec<u8>, &'static str> {
     let encode = |piece: &[f32]| -> candle_core::Result<Vec<u8>> {
         let piece = Tensor::from_slice(piece, piece.len(), &Device::Cpu)?;

@@ -1,5 +1,7 @@
 //! The training engine on the tensor library's devices.
 
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 use std::collections::BTreeMap;
