@@ -54,8 +54,11 @@ impl GradDecoder {
     /// # Errors
     /// What the device reports.
     pub fn unmerge(&mut self) -> Result<()> {
-        while let Some((id, values)) = self.unmerged.as_mut().and_then(Vec::pop) {
+        // What cannot be set now stays for another try.
+        while let Some((id, values)) = self.unmerged.as_ref().and_then(|kept| kept.last().cloned())
+        {
             self.set_decoder_values(id, values)?;
+            self.unmerged.as_mut().and_then(Vec::pop);
         }
         for adapter in &mut self.model.adapters {
             adapter.merged = false;
