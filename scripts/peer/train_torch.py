@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Full fine-tuning steps with PyTorch and `transformers`, for comparison with `train_bench`.
 
-    python scripts/peer/train_torch.py MODEL_FOLDER ROWS.json [--steps 2] [--threads 2]
+    python scripts/peer/train_torch.py MODEL_FOLDER ROWS.json [--steps 2] [--threads 2] [--device cuda:0]
 
 ROWS.json holds one step's rows, an array of arrays of token ids; every step trains on all of them.
 Prints tokens a second (the median of the steps after the first), processor seconds a step, the
-largest resident memory of the process and the loss of each step.
+largest resident memory of the process (on a GPU that is the host's part) and the loss of each step.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", choices=["bf16", "f32"], default="bf16", help="bf16: autocast over F32 weights")
     parser.add_argument("--recompute", action="store_true", help="gradient checkpointing")
+    parser.add_argument("--device", type=torch.device, default="cpu", help="as torch names it")
     parser.add_argument("--learning-rate", type=float, default=1e-5)
     return parser.parse_args()
 
@@ -53,7 +54,7 @@ def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32).to(arguments.device)
     model.train()
     model.config.use_cache = False
     if arguments.recompute:
@@ -61,11 +62,11 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.learning_rate, weight_decay=0.01, fused=True)
     rows = json.loads(arguments.rows.read_text())
     tokens = sum(map(len, rows))
-    batch = batch_of(rows)
+    batch = {name: values.to(arguments.device) for name, values in batch_of(rows).items()}
     walls, cpus, losses = [], [], []
     for _ in range(arguments.steps + 1):
         wall, cpu = time.perf_counter(), time.process_time()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.precision == "bf16"):
+        with torch.autocast(arguments.device.type, dtype=torch.bfloat16, enabled=arguments.precision == "bf16"):
             loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -115,6 +115,7 @@ pub fn install_full(
         dtype,
         shard_bytes: HubFolder::SHARD_BYTES,
         config: beside.config,
+        tokenizer_config: beside.tokenizer_config,
         tokenizer,
         tokenizer_json: &beside.tokenizer_json,
         others: beside.others,

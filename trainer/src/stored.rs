@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::{Manifest, Paths, Resolved, Store};
@@ -16,13 +17,16 @@ use crate::usage::Usage;
 
 /// Files of a tokenizer that are copied as they are. `tokenizer.json` decides; these are what other
 /// programs look at.
-const TOKENIZER_FILES: [&str; 5] = [
-    "special_tokens_map.json",
+const TOKENIZER_FILES: [&str; 4] = [
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
-    "chat_template.jinja",
+    TEMPLATE_FILE,
 ];
+/// Where newer versions of transformers keep a chat template.
+const TEMPLATE_FILE: &str = "chat_template.jinja";
+/// Where a GGUF file keeps it.
+const TEMPLATE_KEY: &str = "tokenizer.chat_template";
 /// Largest of them.
 const FILE_LIMIT: u64 = 64 << 20;
 
@@ -131,7 +135,10 @@ impl Opened {
 #[derive(Clone, Debug, Default)]
 pub struct Sidecars {
     /// `config.json`.
-    pub config: Option<serde_json::Value>,
+    pub config: Option<Value>,
+    /// `tokenizer_config.json`, with what only `special_tokens_map.json` says; of a GGUF file, its chat
+    /// template.
+    pub tokenizer_config: Option<Value>,
     /// `tokenizer.json`, made from the vocabulary of a GGUF file.
     pub tokenizer_json: Vec<u8>,
     /// Other files of the tokenizer.
@@ -145,28 +152,88 @@ pub struct Sidecars {
 pub fn sidecars(checkpoint: &Checkpoint) -> Result<Sidecars> {
     let path = &checkpoint.path;
     if path.is_file() {
-        let json = json_from_gguf(GgufFile::open(path)?.vocabulary()?);
+        let file = GgufFile::open(path)?;
+        let definition = json_from_gguf(file.vocabulary()?);
+        let template = file.string(TEMPLATE_KEY)?;
         return Ok(Sidecars {
-            tokenizer_json: json.with_context(|| path.display().to_string())?,
+            tokenizer_json: definition.with_context(|| path.display().to_string())?,
+            tokenizer_config: template.map(|text| json!({ "chat_template": text })),
             ..Sidecars::default()
         });
     }
-    let read = |name: &str| {
-        let file = path.join(name);
-        std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))
-    };
     let mut others = BTreeMap::new();
     for name in TOKENIZER_FILES {
-        let metadata = std::fs::metadata(path.join(name));
-        if metadata.is_ok_and(|found| found.is_file() && found.len() <= FILE_LIMIT) {
-            others.insert(name.to_owned(), read(name)?);
+        if let Some(bytes) = optional(path, name)? {
+            others.insert(name.to_owned(), bytes);
         }
     }
     Ok(Sidecars {
-        config: Some(serde_json::from_slice(&read("config.json")?)?),
-        tokenizer_json: read("tokenizer.json")?,
+        config: Some(parsed(path, "config.json", &read(path, "config.json")?)?),
+        tokenizer_config: tokenizer_config(path)?,
+        tokenizer_json: read(path, "tokenizer.json")?,
         others,
     })
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let file = folder.join(name);
+    std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))
+}
+
+fn optional(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    let metadata = std::fs::metadata(folder.join(name));
+    let wanted = metadata.is_ok_and(|found| found.is_file() && found.len() <= FILE_LIMIT);
+    wanted.then(|| read(folder, name)).transpose()
+}
+
+fn parsed(folder: &Path, name: &str, bytes: &[u8]) -> Result<Value> {
+    let found = serde_json::from_slice(bytes);
+    found.with_context(|| format!("{}: expected JSON", folder.join(name).display()))
+}
+
+/// `special_tokens_map.json` names tokens again, and some versions of transformers let it win: it
+/// becomes part of `tokenizer_config.json`, so that there is one end token.
+fn tokenizer_config(folder: &Path) -> Result<Option<Value>> {
+    let mut whole = None;
+    for name in ["tokenizer_config.json", "special_tokens_map.json"] {
+        let Some(bytes) = optional(folder, name)? else {
+            continue;
+        };
+        let Value::Object(found) = parsed(folder, name, &bytes)? else {
+            bail!("{}: expected an object", folder.join(name).display());
+        };
+        let whole = whole.get_or_insert_with(serde_json::Map::new);
+        for (key, value) in found {
+            whole.entry(key).or_insert(value);
+        }
+    }
+    Ok(whole.map(Value::Object))
+}
+
+/// The checkpoint's chat template; of several, the default.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn chat_template(checkpoint: &Checkpoint) -> Result<Option<String>> {
+    let path = &checkpoint.path;
+    if path.is_file() {
+        let file = GgufFile::open(path)?;
+        return Ok(file.string(TEMPLATE_KEY)?.map(str::to_owned));
+    }
+    if let Some(bytes) = optional(path, TEMPLATE_FILE)? {
+        let text = String::from_utf8(bytes);
+        let text =
+            text.with_context(|| format!("{}: not UTF-8", path.join(TEMPLATE_FILE).display()));
+        return text.map(Some);
+    }
+    let config = tokenizer_config(path)?.unwrap_or_default();
+    let named =
+        |template: &Value| (template["name"] == "default").then(|| template["template"].clone());
+    let found = match &config["chat_template"] {
+        Value::Array(several) => several.iter().find_map(named),
+        one => Some(one.clone()),
+    };
+    Ok(found.and_then(|template| template.as_str().map(str::to_owned)))
 }
 
 /// The vocabulary that a GGUF file of the checkpoint has.

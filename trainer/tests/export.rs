@@ -14,7 +14,7 @@ use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::{Kind, Store};
 use truefill_model::tokenizer::json_from_gguf;
 use truefill_model::tokens::TokenId;
-use truefill_model::weights::WeightDtype;
+use truefill_model::weights::{GgufFile, WeightDtype};
 use truefill_model::write::{HubFolder, Model, write_hub};
 
 const SPECIALS: [&str; 7] = [
@@ -26,6 +26,8 @@ const SPECIALS: [&str; 7] = [
     "<|repo_name|>",
     "<|file_sep|>",
 ];
+
+const TEMPLATE: &str = "{% for m in messages %}{{ m.content }}{% endfor %}";
 
 /// A tiny Qwen2 in the hub's layout, its embedding large enough for a real tokenizer's bytes.
 fn model(folder: &Path, scale: f32) {
@@ -56,6 +58,9 @@ fn model(folder: &Path, scale: f32) {
         dtype: WeightDtype::F32,
         shard_bytes: HubFolder::SHARD_BYTES,
         config: Some(config),
+        tokenizer_config: Some(json!({
+            "chat_template": TEMPLATE, "pad_token": "<|fim_pad|>", "eos_token": "<|file_sep|>",
+        })),
         tokenizer: &tokenizer,
         tokenizer_json: &json,
         others: BTreeMap::new(),
@@ -106,6 +111,11 @@ impl Place {
             .display()
             .to_string();
         String::from_utf8_lossy(&ran.stderr).replace(&folder, "FOLDER")
+    }
+
+    fn tokenizer_config(&self, folder: &str) -> Value {
+        let text = std::fs::read(self.path(folder).join("tokenizer_config.json"));
+        serde_json::from_slice(&text.unwrap()).unwrap()
     }
 
     fn import(&self, args: &[&str]) -> String {
@@ -198,6 +208,9 @@ fn a_folder_goes_into_the_store_and_out_again() {
         let _ = writeln!(told, "{kind}: {tensors}, {fallbacks} of another type");
     }
     insta::assert_snapshot!("types_of_tensors", told);
+    let file = GgufFile::open(place.path("m.gguf")).unwrap();
+    let template = file.string("tokenizer.chat_template").unwrap();
+    assert_eq!(template, Some(TEMPLATE));
     place.out(&[
         "export", "m.gguf", "--to", "hub", "--type", "f32", "--out", "again",
     ]);
@@ -207,6 +220,27 @@ fn a_folder_goes_into_the_store_and_out_again() {
         again.tokenizer().unwrap().sha256(),
         base.tokenizer().unwrap().sha256()
     );
+    assert_eq!(place.tokenizer_config("again")["chat_template"], TEMPLATE);
+}
+
+/// What only the original's files say about special tokens and chats stays, and there is one end
+/// token, the format's.
+#[test]
+fn a_folder_keeps_what_its_tokenizer_says_of_chats() {
+    let place = Place::new();
+    let map = json!({ "eos_token": "<|file_sep|>", "sep_token": "<|file_sep|>" });
+    std::fs::write(place.path("base/special_tokens_map.json"), map.to_string()).unwrap();
+    place.out(&["export", "./base", "--to", "hub", "--out", "again"]);
+    let found = place.tokenizer_config("again");
+    for (key, expected) in [
+        ("chat_template", TEMPLATE),
+        ("pad_token", "<|fim_pad|>"),
+        ("sep_token", "<|file_sep|>"),
+        ("eos_token", "<|endoftext|>"),
+    ] {
+        assert_eq!(found[key], expected, "{key}");
+    }
+    assert!(!place.path("again/special_tokens_map.json").exists());
 }
 
 #[test]

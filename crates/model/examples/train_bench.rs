@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! train_bench MODEL ROWS.json [--steps N] [--threads N] [--precision bf16|f32] [--recompute N]
-//!     [--batch ROWS] [--wanted FROM] [--learning-rate RATE]
+//!     [--batch ROWS] [--wanted FROM] [--learning-rate RATE] [--device cpu|cuda:N]
 //! ```
 //!
 //! ROWS.json holds one step's rows, an array of arrays of token ids; every step trains on all of
 //! them, `--batch` at a time. Prints tokens a second (the median of the steps after the first),
-//! processor seconds a step, the largest resident memory of the process and the loss of each step.
+//! processor seconds a step, the largest resident memory of the process (on a GPU
+//! that is the host's part) and the loss of each step.
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::device::{Choice, choose};
 use truefill_model::threads;
 use truefill_model::tokens::TokenId;
 use truefill_model::training::{
@@ -25,7 +27,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const USAGE: &str = "usage: train_bench MODEL ROWS.json [--steps N] [--threads N] \
                      [--precision bf16|f32] [--recompute N] [--batch ROWS] [--wanted FROM] \
-                     [--learning-rate RATE]";
+                     [--learning-rate RATE] [--device cpu|cuda:N]";
 
 fn main() -> ExitCode {
     match report(std::env::args().skip(1).collect()) {
@@ -70,6 +72,11 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
             "--batch" => arguments.batch = value.parse()?,
             "--wanted" => arguments.wanted = value.parse()?,
             "--learning-rate" => arguments.rate = value.parse()?,
+            "--device" => {
+                if let Choice::Accelerator { device, .. } = choose(&value)? {
+                    arguments.options.device = device;
+                }
+            }
             "--precision" => {
                 arguments.options.precision = match value.as_str() {
                     "bf16" => Precision::Bf16,

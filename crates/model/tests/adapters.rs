@@ -218,15 +218,18 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
     let checkpoint = open("llama-tied");
     let adapter = gather(&checkpoint, &[LayerPart::Q, LayerPart::Down]);
     let folder = tempfile::tempdir().expect("a folder");
-    let error = |config: &str, value: serde_json::Value| {
+    let write = |key: &str, value: serde_json::Value| {
         adapter
             .write(folder.path(), &checkpoint.config)
             .expect("written");
         let path = folder.path().join(CONFIG);
         let text = std::fs::read_to_string(&path).expect("there");
         let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        json[config] = value;
+        json[key] = value;
         std::fs::write(&path, json.to_string()).expect("written");
+    };
+    let error = |key: &str, value: serde_json::Value| {
+        write(key, value);
         let error = Adapter::read(folder.path(), &checkpoint.config).expect_err("refused");
         let folder = folder.path().display().to_string();
         error.to_string().replace(&folder, "FOLDER")
@@ -235,6 +238,8 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
     for (key, value) in [
         ("peft_type", "IA3".into()),
         ("use_dora", true.into()),
+        ("init_lora_weights", "pissa_niter_16".into()),
+        ("layer_replication", serde_json::json!([[0, 2], [1, 3]])),
         ("bias", "all".into()),
         ("modules_to_save", serde_json::json!(["lm_head"])),
         ("r", 4.into()),
@@ -244,6 +249,10 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
         ("lora_alpha", "x".into()),
     ] {
         told += &format!("{key}: {}\n", error(key, value));
+    }
+    for harmless in [serde_json::json!(true), "gaussian".into(), "eva".into()] {
+        write("init_lora_weights", harmless);
+        Adapter::read(folder.path(), &checkpoint.config).expect("a plain adapter");
     }
     let other = open("starcoder2");
     adapter

@@ -2,7 +2,6 @@
 
 mod parity_support;
 
-use candle_core::Device;
 use parity_support::{Reference, data, distance, open};
 use truefill_model::training::{
     AdamSettings, AdamW, Batch, GradDecoder, Options, Precision, Sequence, clip_factor,
@@ -12,15 +11,10 @@ fn load(on_tensors: bool, precision: Precision) -> GradDecoder {
     let (config, weights) = open(&data().join("llama-untied"));
     let options = Options {
         precision,
-        device: Device::Cpu,
+        tensors: on_tensors,
         ..Options::default()
     };
-    let decoder = if on_tensors {
-        GradDecoder::load_on_tensors(config, &weights, &options)
-    } else {
-        GradDecoder::load(config, &weights, &options)
-    };
-    decoder.expect("loads")
+    GradDecoder::load(config, &weights, &options).expect("loads")
 }
 
 /// The settings of `scripts/reference/dump_adamw.py`.
@@ -96,6 +90,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         (false, Precision::F32),
         (false, Precision::Bf16),
         (true, Precision::F32),
+        (true, Precision::Bf16),
     ] {
         let mut whole = load(on_tensors, precision);
         let mut optimizer = AdamW::new(SETTINGS);
@@ -143,6 +138,10 @@ fn a_state_that_does_not_fit_is_refused() {
         Err(error) => error.to_string(),
     };
     let error = refused(states[1..].to_vec());
+    assert!(error.contains("found none"), "{error}");
+    let fewer = states[..states.len() - 2].to_vec();
+    let error = AdamW::import(SETTINGS, &decoder, 0, fewer);
+    let error = error.err().expect("refused").to_string();
     assert!(error.contains("found none"), "{error}");
     let mut other = states.clone();
     other[0].shape.push(1);

@@ -82,21 +82,26 @@ fn what_cannot_be_encoded_is_refused() {
     insta::assert_snapshot!(refusal, @"cannot encode 48 values as Q8_0: they do not fill whole blocks of the type");
 }
 
+fn decoded(dtype: WeightDtype, values: &[f32]) -> Vec<f32> {
+    let mut decoded = vec![0.0; values.len()];
+    let bytes = quantise(dtype, values).expect("encodes");
+    dequantise(dtype, &bytes, &mut decoded);
+    decoded
+}
+
 #[test]
 fn every_type_keeps_values_within_its_steps() {
-    let values: Vec<f32> = (0..1024)
-        .map(|i| ((i * 37 % 211) as f32 - 105.0) / 105.0)
-        .collect();
-    let largest_error = |dtype| {
-        let mut decoded = vec![0.0; values.len()];
-        dequantise(
-            dtype,
-            &quantise(dtype, &values).expect("encodes"),
-            &mut decoded,
-        );
-        let gaps = decoded.iter().zip(&values).map(|(a, b)| (a - b).abs());
-        gaps.fold(0.0f32, f32::max)
-    };
+    let ramp = |i: usize| ((i * 37 % 211) as f32 - 105.0) / 105.0;
+    let ramp: Vec<f32> = (0..1024).map(ramp).collect();
+    let mut sparse = vec![0.0; 1024];
+    sparse[300] = -1.0;
+    let all = [
+        ramp,
+        sparse,
+        vec![0.0; 1024],
+        vec![0.5; 1024],
+        vec![-0.5; 1024],
+    ];
     for (dtype, most) in [
         (WeightDtype::Q5_0, 0.08),
         (WeightDtype::Q5_1, 0.08),
@@ -104,8 +109,36 @@ fn every_type_keeps_values_within_its_steps() {
         (WeightDtype::Q5K, 0.08),
         (WeightDtype::Q6K, 0.05),
     ] {
-        let found = largest_error(dtype);
-        assert!(found > 0.0 && found <= most, "{dtype}: {found}");
+        for (nth, values) in all.iter().enumerate() {
+            let decoded = decoded(dtype, values);
+            let gaps = decoded.iter().zip(values).map(|(a, b)| (a - b).abs());
+            let found = gaps.fold(0.0f32, |most, gap| if gap <= most { most } else { gap });
+            assert!(found <= most, "{dtype} {nth}: {found}");
+            assert!(found > 0.0 || nth > 0, "{dtype}: nothing was rounded");
+        }
+    }
+}
+
+/// The finer of the tensor library's two searches for scales; the other one's errors are 0.073, 0.036
+/// and 0.0179.
+#[test]
+fn blocks_of_256_are_rounded_finely() {
+    use rand::{RngExt, SeedableRng};
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+    let mut draw = || random.random_range(-1.0f32..1.0);
+    let values: Vec<f32> = (0..1 << 18).map(|_| (0..6).map(|_| draw()).sum()).collect();
+    let square = |terms: &mut dyn Iterator<Item = f32>| -> f64 {
+        terms.map(|term| f64::from(term).powi(2)).sum()
+    };
+    for (dtype, most) in [
+        (WeightDtype::Q4K, 0.070),
+        (WeightDtype::Q5K, 0.035),
+        (WeightDtype::Q6K, 0.0177),
+    ] {
+        let decoded = decoded(dtype, &values);
+        let error = square(&mut decoded.iter().zip(&values).map(|(a, b)| a - b));
+        let found = (error / square(&mut values.iter().copied())).sqrt();
+        assert!(found <= most, "{dtype}: {found}");
     }
 }
 

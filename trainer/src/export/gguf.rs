@@ -12,7 +12,7 @@ use truefill_model::write::{GgufReport, Labels, write_gguf};
 
 use super::{Args, file_type};
 use crate::score::{Divergence, divergence};
-use crate::stored::{Opened, vocabulary};
+use crate::stored::{Opened, chat_template, vocabulary};
 
 /// Tokens of a text that are compared at a time.
 const SEQUENCE: usize = 512;
@@ -27,6 +27,7 @@ pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<(
         name: opened.title(),
         license: None,
         end: format.end_token(),
+        chat_template: chat_template(&opened.checkpoint)?,
     };
     let words = vocabulary(&opened.checkpoint)?;
     let report = write_gguf(&args.out, &opened.model(), tokenizer, words, kind, &labels)?;

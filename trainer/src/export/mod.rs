@@ -122,6 +122,7 @@ fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
         dtype,
         shard_bytes: HubFolder::SHARD_BYTES,
         config: beside.config,
+        tokenizer_config: beside.tokenizer_config,
         tokenizer,
         tokenizer_json: &beside.tokenizer_json,
         others: beside.others,

@@ -6,8 +6,9 @@
 //! little is padded; the steps are shuffled again. The plan of an epoch depends on lengths, seed and
 //! epoch alone: a [`Cursor`] is all that resuming needs.
 //!
-//! Sequences are not packed one behind the other: attention would have to be cut at each border, and
-//! with rows of like length few positions are padding.
+//! On the CPU sequences stand one behind the other and none is padded; on a device they are padded to
+//! the longest. Micro-batches are counted with padding everywhere, so that they do not depend on the
+//! device.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub enum StepSize {
 pub struct BatchPlan {
     /// The size of a step.
     pub step: StepSize,
-    /// Positions of a micro-batch at most, padding counted; a row that is longer goes alone.
+    /// Positions of a micro-batch at most, a device's padding counted; a row that is longer goes alone.
     pub tokens_at_once: usize,
     /// Rows of a micro-batch at most.
     pub rows_at_once: usize,

@@ -125,7 +125,8 @@ pub const PATTERNS: &[(SecretKind, &str)] = &[
     ),
 ];
 
-/// Room for the states that the search has met, in bytes for each thread. With the library's own
+/// Room for the states that the search has met, in bytes for each automaton in each thread; a
+/// pattern that is searched for has two, forward and back, and the set has one. With the library's own
 /// limit (2 MB) they are thrown away again and again, and the search takes three times as long.
 const STATES: usize = 16 << 20;
 

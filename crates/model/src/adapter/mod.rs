@@ -6,9 +6,10 @@ use rayon::prelude::*;
 
 use crate::config::{ModelConfig, RopeLayout};
 use crate::error::{ModelError, Result};
+use crate::ops::rows_from_file;
 use crate::tokens::TokenId;
 use crate::weights::{LayerPart, Naming, TensorName};
-use crate::write::{interleaved, reorder, shape, spell};
+use crate::write::spell;
 
 pub use peft::{CONFIG, WEIGHTS};
 
@@ -48,7 +49,8 @@ pub struct Rows {
     pub tokens: Vec<TokenId>,
     /// `[tokens, hidden]`.
     pub embedding: Vec<f32>,
-    /// The same of the head; nothing where the embedding serves as one.
+    /// The same of the head; nothing where it is tied, or where only the embedding's rows
+    /// are replaced.
     pub head: Option<Vec<f32>>,
 }
 
@@ -104,7 +106,7 @@ impl Adapter {
                 let b = get(format!("{module}.lora_B.weight"), [outputs, spec.rank])?;
                 let turned = matches!(part, LayerPart::Q | LayerPart::K);
                 let b = match turned && config.rope_layout == RopeLayout::Interleaved {
-                    true => reorder(&b, outputs, |row| (row, interleaved(config, row))),
+                    true => rows_from_file(&b, config.head_dim, outputs),
                     false => b,
                 };
                 let part = *part;
@@ -146,7 +148,7 @@ impl Adapter {
                     .iter()
                     .find(|low| (low.layer, low.part) == (index, part));
                 if let Some(low) = found.filter(|_| !bias) {
-                    low.add_to(values, self.rank, self.scale());
+                    add_low_rank(values, &low.a, &low.b, self.rank, self.scale());
                 }
             }
             (TensorName::Embedding, Some(rows)) => rows.place(&rows.embedding, values),
@@ -178,22 +180,22 @@ impl Adapter {
     }
 }
 
-impl LowRank {
-    fn add_to(&self, values: &mut [f32], rank: usize, scale: f32) {
-        let inputs = self.a.len() / rank;
-        let rows = values.par_chunks_mut(inputs).zip(self.b.par_chunks(rank));
-        rows.for_each(|(row, weights)| {
-            let mut sum = vec![0.0f32; inputs];
-            for (weight, a) in weights.iter().zip(self.a.chunks_exact(inputs)) {
-                for (sum, a) in sum.iter_mut().zip(a) {
-                    *sum += weight * a;
-                }
+/// Adds `scale * b a` to a matrix: `a` is `[rank, in]`, `b` is `[out, rank]`. What a trainer merges for
+/// a measurement and what an export merges are the same bytes.
+pub(crate) fn add_low_rank(matrix: &mut [f32], a: &[f32], b: &[f32], rank: usize, scale: f32) {
+    let inputs = a.len() / rank;
+    let rows = matrix.par_chunks_mut(inputs).zip(b.par_chunks(rank));
+    rows.for_each(|(row, weights)| {
+        let mut sum = vec![0.0f32; inputs];
+        for (weight, a) in weights.iter().zip(a.chunks_exact(inputs)) {
+            for (sum, a) in sum.iter_mut().zip(a) {
+                *sum += weight * a;
             }
-            for (value, sum) in row.iter_mut().zip(sum) {
-                *value += scale * sum;
-            }
-        });
-    }
+        }
+        for (value, sum) in row.iter_mut().zip(sum) {
+            *value += scale * sum;
+        }
+    });
 }
 
 impl Rows {
@@ -207,7 +209,7 @@ impl Rows {
 
 /// The shape of a layer's matrix; a norm has no columns.
 fn matrix(name: TensorName, config: &ModelConfig) -> [usize; 2] {
-    match shape(name, config).as_slice() {
+    match name.shape(config).as_slice() {
         [rows, columns] => [*rows, *columns],
         _ => [0, 0],
     }

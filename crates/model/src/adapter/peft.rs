@@ -40,6 +40,8 @@ struct Description {
     bias: Option<String>,
     modules_to_save: Option<Vec<String>>,
     trainable_token_indices: Option<Value>,
+    init_lora_weights: Option<Value>,
+    layer_replication: Option<Value>,
     #[serde(default)]
     fan_in_fan_out: bool,
     #[serde(default)]
@@ -50,6 +52,15 @@ struct Description {
     rank_pattern: HashMap<String, usize>,
     #[serde(default)]
     alpha_pattern: HashMap<String, f64>,
+}
+
+impl Description {
+    /// Whether training began by taking something out of the base, as PiSSA, OLoRA, CorDA and LoftQ do:
+    /// such an adapter belongs to what was left of it. Saved for the plain base, it says `true`.
+    fn changes_its_base(&self) -> bool {
+        let name = self.init_lora_weights.as_ref().and_then(Value::as_str);
+        name.is_some_and(|name| !matches!(name, "gaussian" | "eva"))
+    }
 }
 
 fn problem(path: &Path, problem: impl Into<String>) -> ModelError {
@@ -207,6 +218,11 @@ fn read_description(path: &Path) -> Result<Description> {
     let unsupported = [
         (found.peft_type != "LORA", "`peft_type` other than LORA"),
         (found.use_dora, "`use_dora`"),
+        (
+            found.changes_its_base(),
+            "an `init_lora_weights` by which PEFT has changed the base's matrices",
+        ),
+        (found.layer_replication.is_some(), "a `layer_replication`"),
         (found.fan_in_fan_out, "`fan_in_fan_out`"),
         (!found.rank_pattern.is_empty(), "a `rank_pattern`"),
         (!found.alpha_pattern.is_empty(), "an `alpha_pattern`"),

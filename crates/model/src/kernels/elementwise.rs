@@ -34,7 +34,7 @@ pub fn exp(x: f32) -> f32 {
 
 /// `x / (1 + exp(-x))`.
 #[inline(always)]
-fn silu(x: f32) -> f32 {
+pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
@@ -49,13 +49,34 @@ pub fn gated_silu(joint: &[f32], width: usize, out: &mut [f32]) {
     });
 }
 
-/// GELU in its tanh form, in place: `x/2 * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+const ROOT_2_OVER_PI: f32 = 0.797_884_6;
+const CUBIC: f32 = 0.044_715;
+
+/// `(1 - tanh(y)) / 2 = 1 / (exp(2y) + 1)` of GELU's `y = sqrt(2/pi) (x + 0.044715 x^3)`.
+#[inline(always)]
+fn gelu_rest(x: f32) -> f32 {
+    let inner = ROOT_2_OVER_PI * (x + CUBIC * x * x * x);
+    1.0 / (exp(2.0 * inner) + 1.0)
+}
+
+/// GELU in its tanh form: `x/2 * (1 + tanh(y))`.
+#[inline(always)]
+pub(crate) fn gelu(x: f32) -> f32 {
+    x * (1.0 - gelu_rest(x))
+}
+
+/// The slope of [`gelu`]: `(1 + tanh(y)) / 2 + x/2 * (1 - tanh(y)^2) * y'`.
+#[inline(always)]
+pub(crate) fn gelu_slope(x: f32) -> f32 {
+    let rest = gelu_rest(x);
+    let inner_slope = ROOT_2_OVER_PI * (1.0 + 3.0 * CUBIC * x * x);
+    (1.0 - rest) * (1.0 + 2.0 * x * rest * inner_slope)
+}
+
+/// [`gelu`] of every value, in place.
 pub fn gelu_tanh(values: &mut [f32]) {
-    const ROOT_2_OVER_PI: f32 = 0.797_884_6;
     for x in values {
-        let inner = ROOT_2_OVER_PI * (*x + 0.044_715 * *x * *x * *x);
-        // tanh(y) = 1 - 2 / (exp(2y) + 1)
-        *x *= 1.0 - 1.0 / (exp(2.0 * inner) + 1.0);
+        *x = gelu(*x);
     }
 }
 

@@ -136,20 +136,36 @@ impl NamedWeight<'_> {
     /// All values as `f32`, rows in the decoder's order.
     pub fn to_f32(&self) -> Vec<f32> {
         let values = self.weight.to_f32();
-        if self.interleaved.is_none() {
-            return values;
+        match self.interleaved {
+            Some(head_dim) => rows_from_file(&values, head_dim, self.weight.shape[0]),
+            None => values,
         }
-        let cols = self.weight.shape[1];
-        let mut ordered = Vec::with_capacity(values.len());
-        for row in 0..self.weight.shape[0] {
-            ordered.extend_from_slice(&values[self.source_row(row) * cols..][..cols]);
-        }
-        ordered
     }
 }
 
+/// The rows of an interleaved file's matrix, or its bias, in the decoder's order.
+pub(crate) fn rows_from_file(values: &[f32], head_dim: usize, rows: usize) -> Vec<f32> {
+    moved(values, rows, |row| (row, interleaved_row(head_dim, row)))
+}
+
+/// The decoder's rows in the order of an interleaved file.
+pub(crate) fn rows_to_file(values: &[f32], head_dim: usize, rows: usize) -> Vec<f32> {
+    moved(values, rows, |row| (interleaved_row(head_dim, row), row))
+}
+
+/// Moves rows: `places` tells of each where it goes and where it is from.
+fn moved(values: &[f32], rows: usize, places: impl Fn(usize) -> (usize, usize)) -> Vec<f32> {
+    let columns = values.len() / rows.max(1);
+    let mut ordered = vec![0.0; values.len()];
+    for row in 0..rows {
+        let (to, from) = places(row);
+        ordered[to * columns..][..columns].copy_from_slice(&values[from * columns..][..columns]);
+    }
+    ordered
+}
+
 /// The row of an interleaved matrix that is row `row` of the decoder.
-pub(crate) fn interleaved_row(head_dim: usize, row: usize) -> usize {
+fn interleaved_row(head_dim: usize, row: usize) -> usize {
     let (head, i) = (row / head_dim, row % head_dim);
     let half = head_dim / 2;
     head * head_dim + if i < half { 2 * i } else { 2 * (i - half) + 1 }

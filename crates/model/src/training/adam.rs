@@ -17,7 +17,8 @@ pub struct AdamSettings {
     pub beta2: f64,
     /// Added to the root of the second mean.
     pub epsilon: f64,
-    /// Times the learning rate, taken off the matrices; norms and biases do not decay.
+    /// Times the learning rate, taken off matrices, adapters and trained rows; norms and biases do not
+    /// decay.
     pub weight_decay: f64,
 }
 
@@ -174,13 +175,16 @@ impl AdamW {
         steps: u64,
         states: Vec<AdamState>,
     ) -> Result<Self> {
+        if states.is_empty() && steps == 0 {
+            return Ok(Self::new(settings));
+        }
         let mut by_name: BTreeMap<String, AdamState> = states
             .into_iter()
             .map(|state| (state.name.clone(), state))
             .collect();
         let mut moments = BTreeMap::new();
         for (id, parameter) in decoder.model.parameters.iter().enumerate() {
-            if !parameter.trained || by_name.is_empty() && steps == 0 {
+            if !parameter.trained {
                 continue;
             }
             let mut take = |kind: &str| -> Result<Vec<f32>> {

@@ -2,6 +2,7 @@
 
 use super::GradDecoder;
 use super::model::Model;
+use crate::adapter::add_low_rank;
 use crate::decoder::network::FeedForward;
 use crate::error::Result;
 use crate::ops::grad::GradLinear;
@@ -16,22 +17,35 @@ impl GradDecoder {
         if self.unmerged.is_some() {
             return Ok(());
         }
-        let mut before = Vec::new();
+        self.unmerged = Some(Vec::new());
+        let merged = self.merge_each();
+        if merged.is_err() {
+            // Half a merge is neither of the two models.
+            self.unmerge()?;
+        }
+        merged
+    }
+
+    fn merge_each(&mut self) -> Result<()> {
         for linear in linears(&self.model) {
             let Some(index) = linear.adapter else {
                 continue;
             };
             let adapter = self.model.adapters[index];
-            let [old, a, b] =
-                [linear.weight, adapter.a, adapter.b].map(|id| self.decoder_values(id));
-            let (old, a, b) = (old?, a?, b?);
             let rank = self.model.parameters[adapter.a].shape[0];
-            let merged = merged(&old, &a, &b, rank, adapter.scale);
+            let (a, b) = (
+                self.decoder_values(adapter.a)?,
+                self.decoder_values(adapter.b)?,
+            );
+            let old = self.decoder_values(linear.weight)?;
+            let mut merged = old.clone();
+            add_low_rank(&mut merged, &a, &b, rank, adapter.scale);
+            self.unmerged
+                .get_or_insert_default()
+                .push((linear.weight, old));
             self.set_decoder_values(linear.weight, merged)?;
-            before.push((linear.weight, old));
             self.model.adapters[index].merged = true;
         }
-        self.unmerged = Some(before);
         Ok(())
     }
 
@@ -40,32 +54,18 @@ impl GradDecoder {
     /// # Errors
     /// What the device reports.
     pub fn unmerge(&mut self) -> Result<()> {
-        for (id, values) in self.unmerged.take().unwrap_or_default() {
+        // What cannot be set now stays for another try.
+        while let Some((id, values)) = self.unmerged.as_ref().and_then(|kept| kept.last().cloned())
+        {
             self.set_decoder_values(id, values)?;
+            self.unmerged.as_mut().and_then(Vec::pop);
         }
         for adapter in &mut self.model.adapters {
             adapter.merged = false;
         }
+        self.unmerged = None;
         Ok(())
     }
-}
-
-/// `matrix + scale * b a`, summed in `f64`.
-fn merged(matrix: &[f32], a: &[f32], b: &[f32], rank: usize, scale: f32) -> Vec<f32> {
-    let columns = a.len() / rank;
-    let mut merged = Vec::with_capacity(matrix.len());
-    let mut sums = vec![0.0f64; columns];
-    for (row, b) in matrix.chunks_exact(columns).zip(b.chunks_exact(rank)) {
-        sums.fill(0.0);
-        for (b, a) in b.iter().zip(a.chunks_exact(columns)) {
-            for (sum, a) in sums.iter_mut().zip(a) {
-                *sum += f64::from(*b) * f64::from(*a);
-            }
-        }
-        let added = row.iter().zip(&sums);
-        merged.extend(added.map(|(w, sum)| (f64::from(*w) + f64::from(scale) * sum) as f32));
-    }
-    merged
 }
 
 /// Every matrix of the layers.

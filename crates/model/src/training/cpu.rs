@@ -126,12 +126,6 @@ impl Engine {
         let wanted = self.wanted(&mut pass(false), model, batch, full(&x)?)?;
         let scores = Scores {
             log_probabilities: wanted.found.iter().map(Row::log_probability).collect(),
-            correct: wanted
-                .found
-                .iter()
-                .zip(&wanted.targets)
-                .map(|(row, target)| row.best() == *target)
-                .collect(),
         };
         let saved = Saved {
             batch: layout,

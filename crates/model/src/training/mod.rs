@@ -40,6 +40,8 @@ pub struct Options {
     pub recompute: usize,
     /// Where to compute.
     pub device: Device,
+    /// Compute with the tensor library on the CPU too: a second opinion on its kernels.
+    pub tensors: bool,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             precision: Precision::F32,
             recompute: 0,
             device: Device::Cpu,
+            tensors: false,
         }
     }
 }
@@ -78,12 +81,10 @@ pub struct AdapterOptions {
 }
 
 /// What a forward pass finds, in the order of the batch's wanted positions.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
     /// Natural logarithm of the probability of the token that follows.
     pub log_probabilities: Vec<f32>,
-    /// Whether that token is the likeliest.
-    pub correct: Vec<bool>,
 }
 
 /// A forward pass that waits for its backward pass.
@@ -127,29 +128,11 @@ impl GradDecoder {
     pub fn load(config: ModelConfig, source: &dyn WeightSource, options: &Options) -> Result<Self> {
         let mut model = Model::load(&config, source, &options.trained)?;
         let engine = match options.device {
-            Device::Cpu => Engine::Cpu(Box::new(cpu::Engine::new(&config, options, &model))),
+            Device::Cpu if !options.tensors => {
+                Engine::Cpu(Box::new(cpu::Engine::new(&config, options, &model)))
+            }
             _ => Engine::Device(Box::new(device::Engine::new(options, &mut model)?)),
         };
-        Ok(Self {
-            config,
-            model,
-            engine,
-            unmerged: None,
-        })
-    }
-
-    /// As [`GradDecoder::load`], on the tensor library whatever the device is: a second opinion on
-    /// the CPU's kernels.
-    ///
-    /// # Errors
-    /// As [`GradDecoder::load`].
-    pub fn load_on_tensors(
-        config: ModelConfig,
-        source: &dyn WeightSource,
-        options: &Options,
-    ) -> Result<Self> {
-        let mut model = Model::load(&config, source, &options.trained)?;
-        let engine = Engine::Device(Box::new(device::Engine::new(options, &mut model)?));
         Ok(Self {
             config,
             model,

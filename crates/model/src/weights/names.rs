@@ -1,6 +1,6 @@
 //! One name for a tensor, whatever the file calls it.
 
-use crate::config::Family;
+use crate::config::{Family, ModelConfig, NormKind};
 
 /// How a file spells the names of tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,16 @@ impl LayerPart {
         Self::Up,
         Self::Down,
     ];
+
+    /// Whether the configuration names a bias for this part.
+    pub(crate) fn biased(self, config: &ModelConfig) -> bool {
+        match self {
+            Self::AttnNorm | Self::FfnNorm => config.norm == NormKind::Layer,
+            Self::Q | Self::K | Self::V => config.attention_bias,
+            Self::O => config.output_bias,
+            Self::Gate | Self::Up | Self::Down => config.mlp_bias,
+        }
+    }
 }
 
 impl TensorName {
@@ -88,6 +98,33 @@ impl TensorName {
             index,
             part,
             bias: true,
+        }
+    }
+
+    /// The shape that it has in files.
+    pub(crate) fn shape(self, config: &ModelConfig) -> Vec<usize> {
+        let (hidden, ffn) = (config.hidden, config.ffn);
+        let (queries, keys) = (
+            config.heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+        );
+        match self {
+            Self::Embedding | Self::Head => vec![config.vocabulary, hidden],
+            Self::OutputNorm { .. } => vec![hidden],
+            Self::Layer { part, bias, .. } => {
+                let shape = match part {
+                    LayerPart::AttnNorm | LayerPart::FfnNorm => vec![hidden],
+                    LayerPart::Q => vec![queries, hidden],
+                    LayerPart::K | LayerPart::V => vec![keys, hidden],
+                    LayerPart::O => vec![hidden, queries],
+                    LayerPart::Gate | LayerPart::Up => vec![ffn, hidden],
+                    LayerPart::Down => vec![hidden, ffn],
+                };
+                match bias {
+                    true => shape[..1].to_vec(),
+                    false => shape,
+                }
+            }
         }
     }
 

@@ -53,11 +53,20 @@ pub fn quantise(dtype: WeightDtype, values: &[f32]) -> Result<Vec<u8>, WeightErr
 /// Values that a thread encodes at a time: a multiple of every block.
 const PIECE: usize = 1 << 16;
 
-/// Blocks as the tensor library makes them: its search for scales is llama.cpp's.
+/// Blocks as the tensor library makes them. For blocks of 256 it has two searches for scales: this one
+/// is llama.cpp's for files with an importance matrix, here one of equals. The other is llama.cpp's of
+/// 2023, whose error is larger by 5 % in Q4_K and Q5_K and by 1 % in Q6_K.
 fn library(dtype: GgmlDType, values: &[f32]) -> Result<Vec<u8>, &'static str> {
     let encode = |piece: &[f32]| -> candle_core::Result<Vec<u8>> {
-        let piece = Tensor::from_slice(piece, piece.len(), &Device::Cpu)?;
-        Ok(QTensor::quantize(&piece, dtype)?.data()?.into_owned())
+        let block = dtype.block_size();
+        let piece = Tensor::from_slice(piece, (piece.len() / block, block), &Device::Cpu)?;
+        let stored = match dtype {
+            GgmlDType::Q4K | GgmlDType::Q5K | GgmlDType::Q6K => {
+                QTensor::quantize_imatrix(&piece, &vec![1.0; block], dtype)?
+            }
+            _ => QTensor::quantize(&piece, dtype)?,
+        };
+        Ok(stored.data()?.into_owned())
     };
     let pieces: candle_core::Result<Vec<Vec<u8>>> = values.par_chunks(PIECE).map(encode).collect();
     let pieces = pieces.map_err(|_| "the tensor library cannot encode them")?;

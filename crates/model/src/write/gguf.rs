@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Error;
 use std::path::Path;
 
-use super::{Model, shape, spell, tensors};
+use super::{Model, spell, tensors};
 use crate::config::{Family, ModelConfig, RopeScaling};
 use crate::error::{ModelError, Result};
 use crate::rope;
@@ -67,7 +67,7 @@ impl FileType {
     /// The type of a tensor, and whether it is another one than the file's because its rows do not
     /// fill blocks. As in llama.cpp, the head keeps six bits in files of four.
     fn of(self, name: TensorName, config: &ModelConfig) -> (WeightDtype, bool) {
-        let shape = shape(name, config);
+        let shape = name.shape(config);
         let [_, columns] = shape.as_slice() else {
             return (WeightDtype::F32, false);
         };
@@ -111,6 +111,8 @@ pub struct Labels {
     pub license: Option<String>,
     /// The token that ends a completion, where it is another one than the tokenizer's end token.
     pub end: Option<TokenId>,
+    /// The Jinja template by which a chat becomes a prompt.
+    pub chat_template: Option<String>,
 }
 
 /// What was written.
@@ -268,6 +270,10 @@ fn put_vocabulary(
         "add_space_prefix",
         MetadataValue::Bool(tokenizer.lead_space()),
     );
+    if let Some(template) = &labels.chat_template {
+        let template = MetadataValue::String(template.clone());
+        file.metadata("tokenizer.chat_template", template);
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub struct HubFolder<'a> {
     pub shard_bytes: usize,
     /// The original's `config.json`, where it had one: what this crate does not read is kept.
     pub config: Option<Value>,
+    /// The original's `tokenizer_config.json`, where it had one: its chat template, its special tokens.
+    pub tokenizer_config: Option<Value>,
     /// The tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// Its `tokenizer.json`.
@@ -54,7 +56,7 @@ pub fn write_hub(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
         ),
         (
             "tokenizer_config.json".to_owned(),
-            pretty(&tokenizer(about)),
+            pretty(&tokenizer_config(about)),
         ),
         ("tokenizer.json".to_owned(), about.tokenizer_json.to_vec()),
     ]);
@@ -84,20 +86,22 @@ type Named = (TensorName, String, Vec<usize>);
 fn write_weights(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Result<Vec<PathBuf>> {
     let config = model.config();
     let mut shards: Vec<Vec<Named>> = Vec::new();
-    let (mut total, mut filled) = (0, usize::MAX);
+    let (mut total, mut filled) = (0, 0);
     for (name, shape) in tensors(&config) {
         let spelled = spell(name, &config, Naming::Hub)?;
         let bytes = about.dtype.bytes_of(shape.iter().product());
         let bytes = bytes.ok_or(ModelError::internal("a plain type has no blocks"))?;
-        if filled.saturating_add(bytes) > about.shard_bytes {
-            shards.push(Vec::new());
-            filled = 0;
+        match shards.last_mut() {
+            Some(shard) if filled + bytes <= about.shard_bytes => {
+                shard.push((name, spelled, shape));
+            }
+            _ => {
+                shards.push(vec![(name, spelled, shape)]);
+                filled = 0;
+            }
         }
         filled += bytes;
         total += bytes;
-        if let Some(shard) = shards.last_mut() {
-            shard.push((name, spelled, shape));
-        }
     }
     let count = shards.len();
     let (mut files, mut map) = (Vec::new(), Map::new());
@@ -264,14 +268,24 @@ fn generation(about: &HubFolder<'_>) -> Value {
     Value::Object(out)
 }
 
-fn tokenizer(about: &HubFolder<'_>) -> Value {
+/// `tokenizer_config.json`: the original's, but for what `tokenizer.json` and the format decide.
+fn tokenizer_config(about: &HubFolder<'_>) -> Value {
     let tokenizer = about.tokenizer;
     let text = |id: Option<TokenId>| id.map(|id| tokenizer.decode(&[id]));
-    json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": text(tokenizer.bos()),
-        "eos_token": text(about.end.or(tokenizer.eos())),
-        "add_bos_token": tokenizer.add_bos(),
-        "clean_up_tokenization_spaces": false,
-    })
+    let mut out = match &about.tokenizer_config {
+        Some(Value::Object(original)) => original.clone(),
+        _ => Map::new(),
+    };
+    // It names code that is not in the folder.
+    out.remove("auto_map");
+    for (key, value) in [
+        ("tokenizer_class", json!("PreTrainedTokenizerFast")),
+        ("bos_token", json!(text(tokenizer.bos()))),
+        ("eos_token", json!(text(about.end.or(tokenizer.eos())))),
+        ("add_bos_token", json!(tokenizer.add_bos())),
+        ("clean_up_tokenization_spaces", json!(false)),
+    ] {
+        out.insert(key.to_owned(), value);
+    }
+    Value::Object(out)
 }

@@ -10,7 +10,7 @@ mod hub;
 use crate::adapter::Adapter;
 use crate::config::{ModelConfig, NormKind, RopeLayout};
 use crate::error::{ModelError, Result};
-use crate::ops::interleaved_row;
+use crate::ops::{rows_from_file, rows_to_file};
 use crate::weights::{LayerPart, MemoryWeights, Naming, TensorName, WeightDtype, WeightSource};
 
 pub use gguf::{FileType, GgufReport, Labels, write_gguf};
@@ -72,7 +72,7 @@ impl<'a> Model<'a> {
     pub fn values(&self, name: TensorName) -> Result<Vec<f32>> {
         let config = self.config;
         let spelled = spell(name, config, self.naming)?;
-        let shape = shape(name, config);
+        let shape = name.shape(config);
         let values = (self.values)(&spelled)?;
         if values.len() != shape.iter().product::<usize>() {
             return Err(ModelError::Shape {
@@ -82,7 +82,7 @@ impl<'a> Model<'a> {
             });
         }
         let mut values = match turned(name) && config.rope_layout == RopeLayout::Interleaved {
-            true => reorder(&values, shape[0], |row| (row, interleaved(config, row))),
+            true => rows_from_file(&values, config.head_dim, shape[0]),
             false => values,
         };
         if let Some(adapter) = self.adapter {
@@ -100,10 +100,7 @@ impl<'a> Model<'a> {
         let config = self.config;
         let llama = config.family == crate::config::Family::Llama;
         Ok(match llama && turned(name) {
-            true => {
-                let rows = shape(name, config)[0];
-                reorder(&values, rows, |row| (interleaved(config, row), row))
-            }
+            true => rows_to_file(&values, config.head_dim, name.shape(config)[0]),
             false => values,
         })
     }
@@ -133,7 +130,7 @@ pub fn tensors(config: &ModelConfig) -> Vec<(TensorName, Vec<usize>)> {
                 continue;
             }
             names.push(name);
-            if biased(config, part) {
+            if part.biased(config) {
                 names.push(TensorName::bias(layer, part));
             }
         }
@@ -145,45 +142,8 @@ pub fn tensors(config: &ModelConfig) -> Vec<(TensorName, Vec<usize>)> {
     if !config.tied_head {
         names.push(TensorName::Head);
     }
-    let shaped = names.into_iter().map(|name| (name, shape(name, config)));
+    let shaped = names.into_iter().map(|name| (name, name.shape(config)));
     shaped.collect()
-}
-
-/// Whether the configuration names a bias for this part.
-pub(crate) fn biased(config: &ModelConfig, part: LayerPart) -> bool {
-    match part {
-        LayerPart::AttnNorm | LayerPart::FfnNorm => config.norm == NormKind::Layer,
-        LayerPart::Q | LayerPart::K | LayerPart::V => config.attention_bias,
-        LayerPart::O => config.output_bias,
-        LayerPart::Gate | LayerPart::Up | LayerPart::Down => config.mlp_bias,
-    }
-}
-
-/// The shape that a tensor has in files.
-pub(crate) fn shape(name: TensorName, config: &ModelConfig) -> Vec<usize> {
-    let (hidden, ffn) = (config.hidden, config.ffn);
-    let (queries, keys) = (
-        config.heads * config.head_dim,
-        config.kv_heads * config.head_dim,
-    );
-    match name {
-        TensorName::Embedding | TensorName::Head => vec![config.vocabulary, hidden],
-        TensorName::OutputNorm { .. } => vec![hidden],
-        TensorName::Layer { part, bias, .. } => {
-            let shape = match part {
-                LayerPart::AttnNorm | LayerPart::FfnNorm => vec![hidden],
-                LayerPart::Q => vec![queries, hidden],
-                LayerPart::K | LayerPart::V => vec![keys, hidden],
-                LayerPart::O => vec![hidden, queries],
-                LayerPart::Gate | LayerPart::Up => vec![ffn, hidden],
-                LayerPart::Down => vec![hidden, ffn],
-            };
-            match bias {
-                true => shape[..1].to_vec(),
-                false => shape,
-            }
-        }
-    }
 }
 
 pub(crate) fn spell(name: TensorName, config: &ModelConfig, naming: Naming) -> Result<String> {
@@ -200,24 +160,4 @@ fn turned(name: TensorName) -> bool {
             ..
         }
     )
-}
-
-/// The row of a Llama's GGUF file that is row `row` of the decoder.
-pub(crate) fn interleaved(config: &ModelConfig, row: usize) -> usize {
-    interleaved_row(config.head_dim, row)
-}
-
-/// Moves rows: `places` tells of each where it goes and where it is from.
-pub(crate) fn reorder(
-    values: &[f32],
-    rows: usize,
-    places: impl Fn(usize) -> (usize, usize),
-) -> Vec<f32> {
-    let columns = values.len() / rows.max(1);
-    let mut ordered = vec![0.0; values.len()];
-    for row in 0..rows {
-        let (to, from) = places(row);
-        ordered[to * columns..][..columns].copy_from_slice(&values[from * columns..][..columns]);
-    }
-    ordered
 }

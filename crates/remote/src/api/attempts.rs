@@ -223,7 +223,11 @@ impl Inner {
     }
 
     fn reached(&self, failure: Option<&Failure>) {
-        if !matches!(failure, Some(Failure::Unreachable(_))) {
+        let silent = matches!(
+            failure,
+            Some(Failure::Unreachable(_) | Failure::TimedOut(_))
+        );
+        if !silent {
             self.reached.store(true, Ordering::Relaxed);
         }
     }

@@ -178,9 +178,7 @@ impl Client {
         };
         match self.inner.answer(&call, &parse).await? {
             Some(json) => self.read(&json),
-            None => Err(self
-                .inner
-                .failed(1, Failure::Malformed("nothing".to_owned()))),
+            None => Err(self.inner.failed(1, Failure::Filtered)),
         }
     }
 

@@ -98,6 +98,9 @@ pub enum Failure {
     /// Too much.
     #[error("a reply of more than {0} bytes")]
     TooLarge(usize),
+    /// The question is refused for what it says.
+    #[error("a content filter refused it")]
+    Filtered,
     /// A reply that is not what the protocol says.
     #[error("a reply that is not understood: {0}")]
     Malformed(String),

@@ -14,11 +14,12 @@ use crate::Secret;
 use crate::endpoint::Endpoint;
 use crate::{message, retry};
 
-/// Time for making a connection.
+/// Time for making a connection, at most.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Most bytes of a refusal's body that are looked at.
-const REFUSAL_LIMIT: usize = 8 << 10;
+/// Most bytes of a refusal's body that are looked at: its code may stand behind the question, which
+/// some servers send back.
+const REFUSAL_LIMIT: usize = 64 << 10;
 
 /// Bytes a second that an upload makes at least; a slower one is given up.
 const SLOWEST: u64 = 64 << 10;
@@ -116,11 +117,14 @@ impl Transport {
         config: &EndpointConfig,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ApiError> {
-        let endpoint = Endpoint::new(&config.url, config.api_key_env.as_deref(), CONNECT, lookup)?;
+        let timeout = Duration::from_secs(config.timeout_s);
+        // Ends before the attempt does: to a host that answers nothing, nothing was sent.
+        let connect = CONNECT.min(timeout / 2);
+        let endpoint = Endpoint::new(&config.url, config.api_key_env.as_deref(), connect, lookup)?;
         Ok(Self {
             endpoint,
             protocol: config.protocol,
-            timeout: Duration::from_secs(config.timeout_s),
+            timeout,
             reply_bytes: config.reply_bytes,
         })
     }

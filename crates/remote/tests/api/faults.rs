@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use truefill_remote::api::{ApiError, EmbedRequest, Failure, Finish, Ledger, Protocol};
 
 use crate::shared::{answer, chat_body, client, config, ledger, question};
@@ -138,9 +139,12 @@ async fn a_filter_is_no_failure_and_no_answer() {
         "message": "Output blocked by content filtering policy"}}"#;
     // What quotes the question is not told by what it quotes.
     let quotes = r#"{"error": {"code": 400, "message": "bad input: `if content_filter:`"}}"#;
+    let echo = "x = 1\n".repeat(5000);
+    let echoes = json!({"error": {"a": echo, "code": "content_filter"}}).to_string();
     for (body, blocked) in [
         (azure.as_str(), true),
         (openai, true),
+        (&echoes, true),
         (anthropic, true),
         (quotes, false),
     ] {
@@ -160,6 +164,15 @@ async fn a_filter_is_no_failure_and_no_answer() {
             false => assert!(found.is_err(), "{body}"),
         }
     }
+    let server = Server::start(move |_, _| reply("400 Bad Request", &[], openai.as_bytes())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (client, _) = client(&config(&server.url), &ledger(folder.path()));
+    let request = EmbedRequest {
+        subject: "c1".into(),
+        texts: vec!["a".into()],
+    };
+    let error = client.embed(&request).await.unwrap_err().to_string();
+    assert!(error.contains("a content filter refused it"), "{error}");
 }
 
 #[tokio::test]

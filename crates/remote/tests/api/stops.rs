@@ -120,3 +120,47 @@ async fn a_server_that_went_away_is_asked_again() {
         assert!(matches!(error, ApiError::Failed { .. }), "{error}");
     }
 }
+
+/// A server that took the question and said nothing, and then is gone, never answered.
+#[tokio::test]
+async fn a_server_that_only_kept_silent_was_never_reached() {
+    use tokio::io::AsyncReadExt;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {}
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let mut config = config(&url);
+    config.retries = 1;
+    let (client, _) = client(&config, &ledger);
+    let error = client.chat(&question(0)).await.unwrap_err();
+    assert!(matches!(error, ApiError::Unreachable { .. }), "{error}");
+    silent.await.unwrap();
+}
+
+/// A host that drops every packet: nothing was sent, so nothing is paid.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_host_that_is_silent_costs_nothing() {
+    use std::net::TcpStream;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Where nobody accepts and the queue is full, Linux answers no further connection.
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300));
+    let queue: Vec<_> = (0..16).map(connect).take_while(Result::is_ok).collect();
+    assert!(queue.len() < 16, "the queue has no end");
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let mut config = config(&format!("http://{address}"));
+    config.retries = 1;
+    let (client, _) = client(&config, &ledger);
+    let error = client.chat(&question(0)).await.unwrap_err();
+    assert!(matches!(error, ApiError::Unreachable { .. }), "{error}");
+    assert_eq!(ledger.totals().await.unwrap().spent, 0);
+}

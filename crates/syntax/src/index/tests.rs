@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
@@ -60,10 +61,23 @@ fn a_file_that_cannot_be_parsed_is_one_that_is_not_read() {
 fn readers_and_a_writer_share_the_index() {
     let index = Index::new();
     let mut seen = std::collections::BTreeSet::new();
+    let read = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Goes on until it was read half-way, however late the reader is scheduled.
         let writer = scope.spawn(|| {
-            for number in 0..200 {
+            for number in 0..100_000 {
+                if read.load(Ordering::Relaxed) {
+                    break;
+                }
                 let path = format!("f{}.py", number % 20);
+                if number % 40 < 20 {
+                    index.add_file(Path::new(&path), Language::Python, CART);
+                } else {
+                    index.remove_file(Path::new(&path), Language::Python);
+                }
+            }
+            for number in 0..20 {
+                let path = format!("f{number}.py");
                 index.add_file(Path::new(&path), Language::Python, CART);
             }
         });
@@ -72,6 +86,7 @@ fn readers_and_a_writer_share_the_index() {
             let files = table.files_with("Cart");
             assert_eq!(table.definitions_of("Cart"), files, "a file is there whole");
             seen.insert(files);
+            read.store(seen.len() > 1, Ordering::Relaxed);
         }
     });
     assert!(seen.len() > 1, "read before the writer was done: {seen:?}");

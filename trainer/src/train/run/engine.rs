@@ -97,6 +97,7 @@ pub fn load(
         precision: computing.precision,
         recompute: usize::from(recipe.recompute),
         device: computing.device.clone(),
+        ..Options::default()
     };
     GradDecoder::load(opened.config.clone(), &*opened.weights, &options)
         .with_context(|| format!("{}: cannot be trained", checkpoint.display()))

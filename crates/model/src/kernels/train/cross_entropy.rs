@@ -42,19 +42,12 @@ pub struct Row {
     sum: f32,
     /// The target's logit.
     target: f32,
-    /// The token of the largest logit; the first of equals.
-    best: u32,
 }
 
 impl Row {
     /// The logarithm of the target's probability.
     pub fn log_probability(&self) -> f32 {
         self.target - self.largest - self.sum.ln()
-    }
-
-    /// The token of the largest logit.
-    pub fn best(&self) -> u32 {
-        self.best
     }
 
     fn log_sum(&self) -> f32 {
@@ -75,8 +68,6 @@ impl Row {
         if largest > self.largest {
             self.sum *= exp(self.largest - largest);
             self.largest = largest;
-            let place = logits.iter().position(|logit| *logit == largest);
-            self.best = (first + place.unwrap_or_default()) as u32;
         }
         let mut sums = [0.0f32; 16];
         for chunk in logits.chunks(16) {
@@ -351,8 +342,6 @@ mod tests {
             let exact = chances[case.targets[row] as usize].ln();
             let found = f64::from(rows[row].log_probability());
             assert!((found - exact).abs() < 1e-5, "{row}: {found} {exact}");
-            let best = (0..VOCABULARY).max_by(|a, b| chances[*a].total_cmp(&chances[*b]));
-            assert_eq!(Some(rows[row].best() as usize), best, "{row}");
         }
     }
 

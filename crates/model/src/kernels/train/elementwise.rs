@@ -7,7 +7,7 @@ use half::bf16;
 
 use super::buffer::{Buffer, Element, Kept, Pool, Values, narrow, widen};
 use super::panels::Precision;
-use crate::kernels::elementwise::{exp, rotate};
+use crate::kernels::elementwise::{exp, gelu_slope, rotate, silu};
 use crate::kernels::layer_kv::HeadShape;
 use crate::kernels::parallel::{self, SharedSlice};
 use crate::rope::RopeTables;
@@ -157,7 +157,7 @@ fn gated_silu_as<T: Stored>(pool: &Arc<Pool>, joint: &[f32], width: usize) -> Ke
             let out = unsafe { shared.slice(row * width..(row + 1) * width) };
             let (gate, up) = joint[row * 2 * width..][..2 * width].split_at(width);
             for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-                *out = T::put(gate / (1.0 + exp(-gate)) * up);
+                *out = T::put(silu(*gate) * up);
             }
         }
     });
@@ -199,15 +199,6 @@ fn gated_silu_backward_as<T: Stored>(
     T::keep(out)
 }
 
-const ROOT_2_OVER_PI: f32 = 0.797_884_6;
-
-/// `tanh(sqrt(2/pi) (x + 0.044715 x^3))`.
-#[inline(always)]
-fn gelu_inner(x: f32) -> f32 {
-    let inner = ROOT_2_OVER_PI * (x + 0.044_715 * x * x * x);
-    1.0 - 2.0 / (exp(2.0 * inner) + 1.0)
-}
-
 /// GELU in its tanh form.
 pub fn gelu(pool: &Arc<Pool>, precision: Precision, x: &[f32]) -> Kept {
     match precision {
@@ -220,7 +211,7 @@ fn gelu_as<T: Stored>(pool: &Arc<Pool>, x: &[f32]) -> Kept {
     let mut out = pool.take::<T>(x.len());
     each_element(&mut out, |range, out| {
         for (out, x) in out.iter_mut().zip(&x[range]) {
-            *out = T::put(0.5 * x * (1.0 + gelu_inner(*x)));
+            *out = T::put(crate::kernels::elementwise::gelu(*x));
         }
     });
     T::keep(out)
@@ -232,9 +223,7 @@ pub fn gelu_backward(x: Values<'_>, dy: &mut [f32]) {
         let mut wide = vec![0.0; range.len()];
         x.widen(range.start, &mut wide);
         for (dy, x) in dy.iter_mut().zip(wide) {
-            let tanh = gelu_inner(x);
-            let slope = ROOT_2_OVER_PI * (1.0 + 3.0 * 0.044_715 * x * x);
-            *dy *= 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * slope;
+            *dy *= gelu_slope(x);
         }
     });
 }

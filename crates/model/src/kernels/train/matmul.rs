@@ -205,9 +205,9 @@ unsafe fn region(
             left.min(kernel.panels)
         };
         let columns = (b.lines.end - first).min(panels * PANEL);
-        let right = &b.panels.panel(first / PANEL)[b.step];
+        let right = b.panels.from(first / PANEL, b.step);
         for row in a.lines.clone().step_by(kernel.rows) {
-            let left = &a.panels.panel(row / PANEL)[a.step].0[row % PANEL];
+            let left = a.panels.from(row / PANEL, a.step).cast::<u32>();
             // SAFETY: the caller's promise; `steps` lines lie behind both in each panel.
             unsafe {
                 let tile = Tile {
@@ -217,6 +217,7 @@ unsafe fn region(
                     columns,
                     add,
                 };
+                let left = left.add(row % PANEL);
                 (kernel.run)(left, right, b.panels.steps(), steps, tile);
             }
         }
@@ -373,15 +374,15 @@ mod tests {
         for row in (0..40).step_by(4) {
             for column in (0..33).step_by(PANEL) {
                 let tile = Tile {
-                    out: &mut out[row * 33 + column],
+                    out: out[row * 33 + column..].as_mut_ptr(),
                     stride: 33,
                     rows: 4,
                     columns: PANEL.min(33 - column),
                     add: false,
                 };
-                let a = &left.panel(row / PANEL)[0].0[row % PANEL];
+                let (a, b) = (left.from(row / PANEL, 0), right.from(column / PANEL, 0));
                 // SAFETY: every row and column lies inside.
-                unsafe { portable(a, &right.panel(column / PANEL)[0], 90, 90, tile) };
+                unsafe { portable(a.cast::<u32>().add(row % PANEL), b, 90, 90, tile) };
             }
         }
         for (out, exact) in out.iter().zip(exact(&a, &b, 90)) {

@@ -273,9 +273,10 @@ impl Panels {
         &self.blocks
     }
 
-    /// The first step of a panel.
-    pub(super) fn panel(&self, panel: usize) -> &[Line] {
-        &self.words[panel * self.steps..][..self.steps]
+    /// A step of a panel, and behind it everything up to the operand's end: kernels read on from
+    /// there, also into the following panels.
+    pub(super) fn from(&self, panel: usize, step: usize) -> *const Line {
+        self.words[panel * self.steps + step..].as_ptr()
     }
 }
 

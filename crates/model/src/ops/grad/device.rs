@@ -17,7 +17,7 @@ pub struct DevicePass<'a> {
     /// The parameters.
     pub tensors: &'a [Tensor],
     /// What is added to matrices.
-    pub adapters: Vec<Adapter>,
+    pub adapters: &'a [Adapter],
     /// What products are computed in.
     pub dtype: DType,
     /// Head counts.

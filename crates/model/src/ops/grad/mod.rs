@@ -1,5 +1,6 @@
 //! Differentiable operations, for training: [`cpu`] with our kernels and backward passes of our own,
-//! [`device`] with the tensor library's. Both work on the same parameters.
+//! [`device`] with the tensor library's. Both are loaded from the same
+//! parameters; a device keeps their values itself.
 
 mod backward;
 pub mod cpu;
@@ -7,7 +8,7 @@ pub mod device;
 
 use std::collections::BTreeMap;
 
-use super::{Loader, NamedWeight, WeightSet};
+use super::{Loader, NamedWeight, WeightSet, rows_from_file, rows_to_file};
 use crate::error::Result;
 
 /// A parameter's place among all.
@@ -22,43 +23,31 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// Whether it gets a gradient; else it is frozen.
     pub trained: bool,
-    /// Whether weight decay applies: to matrices, not to norms and biases.
+    /// Whether weight decay applies: to matrices and rows of tables, not to norms and biases.
     pub decayed: bool,
     /// The head size whose rows the source stores interleaved; see [`NamedWeight::source_row`].
     pub interleaved: Option<usize>,
     /// The rows of another parameter that these are: those are trained, the rest is frozen.
     pub rows_of: Option<(Id, Vec<u32>)>,
-    /// Row-major, rows in the decoder's order.
+    /// Row-major, rows in the decoder's order; empty where a device holds them.
     pub values: Vec<f32>,
 }
 
 impl Parameter {
     /// The values with rows in the source's order.
     pub fn source_values(&self) -> Vec<f32> {
-        let Some(head_dim) = self.interleaved else {
-            return self.values.clone();
-        };
-        let rows = self.shape[0];
-        let columns = self.values.len() / rows;
-        let mut out = vec![0.0; self.values.len()];
-        for row in 0..rows {
-            let at = super::interleaved_row(head_dim, row) * columns;
-            out[at..at + columns].copy_from_slice(&self.values[row * columns..][..columns]);
+        match self.interleaved {
+            Some(head_dim) => rows_to_file(&self.values, head_dim, self.shape[0]),
+            None => self.values.clone(),
         }
-        out
     }
 
     /// Replaces the values by ones with rows in the source's order.
     pub(crate) fn set_source_values(&mut self, values: &[f32]) {
-        let rows = self.shape[0];
-        let columns = self.values.len() / rows;
-        for row in 0..rows {
-            let from = self
-                .interleaved
-                .map_or(row, |head_dim| super::interleaved_row(head_dim, row));
-            self.values[row * columns..][..columns]
-                .copy_from_slice(&values[from * columns..][..columns]);
-        }
+        self.values = match self.interleaved {
+            Some(head_dim) => rows_from_file(values, head_dim, self.shape[0]),
+            None => values.to_vec(),
+        };
     }
 }
 

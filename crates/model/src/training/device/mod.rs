@@ -1,10 +1,13 @@
 //! The training engine on the tensor library's devices.
 
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 
 use super::adam::Moments;
@@ -36,10 +39,18 @@ pub struct Engine {
 pub struct Saved {
     ids: Tensor,
     tokens: Vec<u32>,
-    length: usize,
+    positions: Positions,
     segments: Vec<Segment>,
     last: Tensor,
     wanted: Wanted,
+}
+
+/// What a pass knows of places in a sequence; cheap to copy.
+#[derive(Clone)]
+struct Positions {
+    length: usize,
+    angles: (Tensor, Tensor),
+    mask: Tensor,
 }
 
 /// Some layers: their input, and their output with its graph unless it will be made again.
@@ -112,37 +123,29 @@ impl Engine {
             Some(variable) => variable.set(&tensor)?,
             None => self.tensors[id] = tensor,
         }
-        self.place_rows(model)
+        for rows in places(model).filter(|rows| rows.id == id || rows.table == id) {
+            self.place(&rows)?;
+        }
+        Ok(())
     }
 
     /// Replaces a parameter's values, rows in the source's order.
     pub fn set_values(&mut self, model: &mut Model, id: Id, values: &[f32]) -> Result<()> {
         let mut parameter = Parameter {
-            values: vec![0.0; values.len()],
+            values: Vec::new(),
             ..model.parameters[id].clone()
         };
         parameter.set_source_values(values);
         self.set_decoder_values(model, id, parameter.values)
     }
 
-    /// Puts trained rows into their tables.
-    fn place_rows(&mut self, model: &Model) -> Result<()> {
-        for (id, parameter) in model.parameters.iter().enumerate() {
-            let Some((table, rows)) = &parameter.rows_of else {
-                continue;
-            };
-            let index = Tensor::new(rows.as_slice(), &self.device)?;
-            let old = self.tensors[*table].index_select(&index, 0)?;
-            let change = (self.tensors[id].detach() - old)?;
-            self.tensors[*table] = self.tensors[*table].index_add(&index, &change, 0)?.detach();
-            // A sum of differences may round; the row itself is what was trained.
-            let columns = parameter.shape[1];
-            for (place, row) in rows.iter().enumerate() {
-                let row = *row as usize;
-                let exact = self.tensors[id].detach().narrow(0, place, 1)?;
-                self.tensors[*table] =
-                    self.tensors[*table].slice_assign(&[row..row + 1, 0..columns], &exact)?;
-            }
+    /// Puts trained rows into their table, in place: it may be gigabytes. No graph goes back through
+    /// a table whose rows are trained.
+    fn place(&self, rows: &Rows<'_>) -> Result<()> {
+        let values = self.tensors[rows.id].detach();
+        for (place, row) in rows.tokens.iter().enumerate() {
+            let row = *row as usize;
+            self.tensors[rows.table].slice_set(&values.narrow(0, place, 1)?, 0, row)?;
         }
         Ok(())
     }
@@ -166,6 +169,16 @@ impl Engine {
     pub fn clear(&mut self) -> Result<()> {
         for gradient in self.gradients.iter_mut().flatten() {
             *gradient = gradient.zeros_like()?;
+        }
+        Ok(())
+    }
+
+    /// Adds what a backward pass found.
+    fn gather(&mut self, found: &GradStore) -> Result<()> {
+        for (tensor, gradient) in self.tensors.iter().zip(&mut self.gradients) {
+            if let (Some(sum), Some(found)) = (gradient.as_mut(), found.get(tensor)) {
+                *sum = (&*sum + found.detach())?;
+            }
         }
         Ok(())
     }
@@ -199,23 +212,36 @@ impl Engine {
             variable.set(&(kept - (change * f64::from(step.rate))?)?)?;
             moments.insert(id, Moments::Device { first, second });
         }
-        self.place_rows(model)
+        places(model).try_for_each(|rows| self.place(&rows))
     }
 
-    fn pass(
-        &self,
-        config: &ModelConfig,
-        model: &'_ Model,
-        length: usize,
-    ) -> Result<DevicePass<'_>> {
+    fn positions(&self, config: &ModelConfig, length: usize) -> Result<Positions> {
         let rope = RopeTables::new(config, length);
         let (cos, sin) = rope.rows(0..length);
         let angles = |values: &[f32]| {
             Tensor::from_slice(values, (length, config.head_dim / 2), &self.device)
         };
-        Ok(DevicePass {
+        Ok(Positions {
+            length,
+            angles: (angles(cos)?, angles(sin)?),
+            mask: causal_mask(length, 0, config.sliding_window, &self.device)?,
+        })
+    }
+
+    fn pass<'a>(
+        &'a self,
+        config: &ModelConfig,
+        model: &'a Model,
+        positions: &Positions,
+    ) -> DevicePass<'a> {
+        let Positions {
+            length,
+            angles,
+            mask,
+        } = positions.clone();
+        DevicePass {
             tensors: &self.tensors,
-            adapters: model.adapters.clone(),
+            adapters: &model.adapters,
             dtype: self.dtype,
             shape: HeadShape {
                 heads: config.heads,
@@ -224,9 +250,9 @@ impl Engine {
             },
             epsilon: f64::from(config.norm_epsilon),
             length,
-            angles: (angles(cos)?, angles(sin)?),
-            mask: causal_mask(length, 0, config.sliding_window, &self.device)?,
-        })
+            angles,
+            mask,
+        }
     }
 
     /// Log-probabilities of the wanted tokens; with `keep`, also what the backward pass needs.
@@ -250,7 +276,8 @@ impl Engine {
                 targets.push(sequence.tokens[position + 1].0);
             }
         }
-        let mut pass = self.pass(config, model, length)?;
+        let positions = self.positions(config, length)?;
+        let mut pass = self.pass(config, model, &positions);
         let mut x = pass.embed(&model.weights.embedding, &tokens)?.detach();
         let mut segments = Vec::new();
         let step = self.recompute.max(1);
@@ -273,7 +300,7 @@ impl Engine {
         let saved = Saved {
             ids: Tensor::new(tokens.as_slice(), &self.device)?,
             tokens,
-            length,
+            positions,
             segments,
             last: x,
             wanted: Wanted {
@@ -299,7 +326,7 @@ impl Engine {
             let output = match segment.output {
                 Some(output) => output,
                 None => {
-                    let mut pass = self.pass(config, model, saved.length)?;
+                    let mut pass = self.pass(config, model, &saved.positions);
                     layers_of(&mut pass, model, segment.layers, &segment.input)?
                 }
             };
@@ -308,14 +335,26 @@ impl Engine {
                 .get(segment.input.as_tensor())
                 .ok_or(ModelError::internal("a block passes gradients on"))?
                 .detach();
-            for (tensor, gradient) in self.tensors.iter().zip(&mut self.gradients) {
-                if let (Some(sum), Some(found)) = (gradient.as_mut(), found.get(tensor)) {
-                    *sum = (&*sum + found.detach())?;
-                }
-            }
+            self.gather(&found)?;
         }
         self.embed_backward(model, &saved.ids, &saved.tokens, &d_x)
     }
+}
+
+/// Trained rows, and the table that they are of.
+struct Rows<'a> {
+    id: Id,
+    table: Id,
+    tokens: &'a [u32],
+}
+
+fn places(model: &Model) -> impl Iterator<Item = Rows<'_>> {
+    let parameters = model.parameters.iter().enumerate();
+    parameters.filter_map(|(id, parameter)| {
+        let (table, tokens) = parameter.rows_of.as_ref()?;
+        let table = *table;
+        Some(Rows { id, table, tokens })
+    })
 }
 
 fn layers_of(

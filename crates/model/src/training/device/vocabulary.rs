@@ -31,11 +31,7 @@ impl Engine {
     ) -> Result<(Scores, Tensor)> {
         let count = rows.dims()[0];
         if count == 0 {
-            let scores = Scores {
-                log_probabilities: Vec::new(),
-                correct: Vec::new(),
-            };
-            return Ok((scores, rows.to_dtype(DType::F32)?));
+            return Ok((Scores::default(), rows.to_dtype(DType::F32)?));
         }
         let hidden = pass
             .norm(&x.index_select(rows, 0)?, &model.weights.output_norm)?
@@ -74,10 +70,8 @@ impl Engine {
         let picked = picked.ok_or_else(empty)?;
         let sums = (&largest + totals.log()?)?;
         let found = (&picked - &sums)?.flatten_all()?;
-        let correct = picked.ge(&largest)?.flatten_all()?.to_vec1::<u8>()?;
         let scores = Scores {
             log_probabilities: found.to_vec1()?,
-            correct: correct.into_iter().map(|yes| yes != 0).collect(),
         };
         Ok((scores, sums))
     }
@@ -94,7 +88,7 @@ impl Engine {
             return Ok(d_last);
         }
         let input = Var::from_tensor(&saved.last.index_select(&saved.wanted.rows, 0)?)?;
-        let mut pass = self.pass(config, model, saved.length)?;
+        let mut pass = self.pass(config, model, &saved.positions);
         let normed = pass.norm(input.as_tensor(), &model.weights.output_norm)?;
         let count = coefficients.len();
         let coefficients = Tensor::from_slice(coefficients, (count, 1), &self.device)?;
@@ -124,11 +118,7 @@ impl Engine {
             .get(input.as_tensor())
             .ok_or(ModelError::internal("a norm passes gradients on"))?
             .detach();
-        for (tensor, gradient) in self.tensors.iter().zip(&mut self.gradients) {
-            if let (Some(sum), Some(found)) = (gradient.as_mut(), found.get(tensor)) {
-                *sum = (&*sum + found.detach())?;
-            }
-        }
+        self.gather(&found)?;
         if whole {
             self.add_rows(model, id, &Tensor::cat(&d_head, 0)?)?;
         }
