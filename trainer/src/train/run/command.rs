@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::stored::{self, Opened};
 use crate::train::recipe::TrainRecipe;
 use crate::train::sample::Colour;
-use crate::train::set::{Claims, check_checkpoint};
+use crate::train::set::check_checkpoint;
 use crate::usage::Usage;
 
 /// Fine-tune a checkpoint: SFT, ORPO, DPO, FGit
@@ -98,7 +98,8 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         return Err(Usage::error(expected));
     };
     let store = stored::store(args.store.as_deref())?;
-    let origin = Opened::open(&store, &beside(&recipe.checkpoint, &args.recipe))?;
+    let flag = args.checkpoint.as_deref();
+    let origin = Opened::of_recipe(&store, &args.recipe, &recipe.checkpoint, flag)?;
     if origin.adapter.is_some() {
         anyhow::bail!(
             "`{}` is an adapter: merge it first, `truefill-trainer import … --merge`, and train that",
@@ -107,15 +108,9 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
     }
     let path = origin.checkpoint.path.clone();
     let tokenizer = origin.tokenizer()?.clone();
-    let about = origin.manifest.as_ref().map(|manifest| manifest.about());
-    let claims = Claims {
-        tokenizer_sha256: about.map(|about| about.tokenizer_sha256.to_string()),
-        format: about.map(|about| about.format.clone()),
-        vocabulary: origin.checkpoint.config.vocabulary,
-    };
     let named = origin.format_name(recipe.format.as_deref());
     let format = checkpoint::format(named, &tokenizer)?;
-    check_checkpoint(&claims, &tokenizer, &format, recipe.teach_format)?;
+    check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)?;
     let stop = on_signals()?;
     let progress = Progress::new("train");
     let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
@@ -161,15 +156,6 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<()> {
         _ => None,
     };
     print(&outcome, installed.as_ref(), output, args.json, out)
-}
-
-/// A path in a recipe is relative to it; an id or an alias stays as it is.
-fn beside(wanted: &str, recipe: &Path) -> String {
-    let path = recipe.parent().unwrap_or(Path::new("")).join(wanted);
-    match path.exists() {
-        true => path.to_string_lossy().into_owned(),
-        false => wanted.to_owned(),
-    }
 }
 
 /// Set by the first SIGINT or SIGTERM; the second ends the program as if there were no handler.

@@ -46,7 +46,7 @@ pub fn load(recipe: &TrainRecipe, checkpoint: &Path, renderer: &Renderer) -> Res
         Parameters::Lora => Trained::Adapter(AdapterOptions {
             rank: recipe.lora.rank,
             alpha: recipe.lora.alpha as f32,
-            targets: targets(&recipe.lora.targets)?,
+            targets: targets(&recipe.lora.matrices(opened.config.family))?,
             rows: rows(recipe, renderer.format()),
             seed: recipe.seed,
         }),
