@@ -42,7 +42,10 @@ for ((run = 1; run <= RUNS; run++)); do
     sed 's/^/ours   /' | tee -a "$WORK/log"
   # shellcheck disable=SC2086
   "$PYTHON" "$ROOT/scripts/peer/train_torch.py" "$MODEL" "$WORK/rows.json" --steps "$STEPS" \
-    --threads "$THREADS" ${THEIRS:-} 2>/dev/null | sed 's/^/torch  /' | tee -a "$WORK/log"
+    --threads "$THREADS" ${THEIRS:-} 2>"$WORK/errors" | sed 's/^/torch  /' | tee -a "$WORK/log" || {
+    cat "$WORK/errors" >&2 # its warnings are shown only where it fails
+    exit 1
+  }
 done
 
 "$PYTHON" - "$WORK/log" <<'PY'

@@ -1,45 +1,55 @@
 #!/usr/bin/env python3
 """Lets TRL read a job that `truefill-trainer export --to trl` wrote, and checks what it makes of it.
 
-    .venv-reference/bin/python scripts/reference/check_trl_job.py JOB MODEL [ROWS]
+    .venv-reference/bin/python scripts/reference/check_trl_job.py JOB [MODEL [ROWS]]
 
-JOB is the exported folder (`sft`), MODEL a folder in the hub's layout (`export --to hub`). TRL's own
-SFTTrainer prepares the first ROWS rows (10); of each, the tokens to learn must end with the end token
-and have it once, and the prompt must have every sentinel that its text spells.
+JOB is the exported folder. Its `train.py` is run up to the trainer, for the CPU: its configuration must be one that
+this TRL takes. With MODEL, a folder in the hub's layout (`export --to hub`), and a job of `sft`, TRL's own SFTTrainer
+prepares the first ROWS rows (10) by that configuration; of each, the tokens to learn must end with the end token and
+have it once, and the prompt must have every sentinel that its text spells.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-import tempfile
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from datasets import load_dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import SFTConfig, SFTTrainer
+from transformers import AutoModelForCausalLM
+from trl import SFTTrainer
 
 
-def main() -> None:
-    job, model = Path(sys.argv[1]), sys.argv[2]
-    rows = int(sys.argv[3]) if len(sys.argv) > 3 else 10
+def configuration(job: Path, model: str | None) -> dict:
+    """What `train.py` has defined when it would make its trainer: `config`, `tokenizer`, `rows`."""
     program = (job / "train.py").read_text()
-    end = re.search(r'tokenizer\.eos_token = "(.+)"', program).group(1)
-    longest = int(re.search(r"max_length=(\d+)", program).group(1))
-    data = load_dataset("json", data_files=str(job / "train.jsonl"), split="train")
+    program = program.split("\ntrainer = ")[0]
+    replaced = {"    bf16=True,\n": "    bf16=False,\n    use_cpu=True,\n"}
+    if model is None:
+        replaced["tokenizer = AutoTokenizer.from_pretrained(MODEL)"] = "tokenizer = type('', (), {})()"
+    for old, new in replaced.items():
+        assert program.count(old) == 1, old
+        program = program.replace(old, new)
+    first, rest = program.split("\nMODEL = ", 1)
+    program = f"{first}\nMODEL = {model!r}\n{rest.split(chr(10), 1)[1]}"
+    defined: dict = {}
+    os.chdir(job)
+    exec(compile(program, "train.py", "exec"), defined)  # noqa: S102
+    return defined
+
+
+def check_rows(defined: dict, model: str, rows: int) -> None:
+    tokenizer, data = defined["tokenizer"], defined["rows"]["train"]
     data = data.select(range(min(rows, len(data))))
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    tokenizer.eos_token = end
-    with tempfile.TemporaryDirectory() as out:
-        config = SFTConfig(output_dir=out, max_length=longest, eos_token=end, report_to="none", use_cpu=True, bf16=False)
-        trainer = SFTTrainer(
-            model=AutoModelForCausalLM.from_pretrained(model), args=config, train_dataset=data, processing_class=tokenizer
-        )
-        prepared = trainer.train_dataset
-        batch = trainer.data_collator([prepared[at] for at in range(len(prepared))])
+    trainer = SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(model),
+        args=defined["config"],
+        train_dataset=data,
+        processing_class=tokenizer,
+    )
+    prepared = trainer.train_dataset
+    batch = trainer.data_collator([prepared[at] for at in range(len(prepared))])
     special = set(tokenizer.all_special_ids) | {
         id for id, token in tokenizer.added_tokens_decoder.items() if token.special
     }
@@ -52,7 +62,18 @@ def main() -> None:
         found = [id for id in prompt if id in special][: len(expected)]
         assert found == expected and expected, (found, expected)
         assert tokenizer.decode(learned) == row["completion"], row
-    print(f"{len(data)} rows: every completion ends with {end}, no sentinel is lost")
+    print(f"{len(data)} rows: every completion ends with {tokenizer.eos_token}, no sentinel is lost")
+
+
+def main() -> None:
+    job = Path(sys.argv[1]).resolve()
+    model = str(Path(sys.argv[2]).resolve()) if len(sys.argv) > 2 else None
+    defined = configuration(job, model)
+    config = defined["config"]
+    name = type(config).__name__
+    print(f"{name}: {config.warmup_steps} steps of warm-up, {config.lr_scheduler_type}, {config.save_total_limit} states")
+    if model is not None and name == "SFTConfig":
+        check_rows(defined, model, int(sys.argv[3]) if len(sys.argv) > 3 else 10)
 
 
 if __name__ == "__main__":

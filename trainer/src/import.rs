@@ -9,12 +9,13 @@ use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::BoundFormat;
 use truefill_model::store::{CheckpointId, FileName, Installed, Kind, Store, Stored};
-use truefill_model::weights::{Naming, TensorName, WeightDtype};
+use truefill_model::weights::{Naming, TensorName};
 use truefill_model::write::{Model, tensors};
 
 use crate::checkpoint;
 use crate::deliver::{self, About, Card, format_name};
 use crate::stored;
+use crate::train::recipe::SavedDtype;
 use crate::train::set::{Claims, check_checkpoint};
 use crate::usage::Usage;
 
@@ -58,8 +59,14 @@ pub struct Args {
     #[arg(long, requires = "adapter")]
     pub merge: bool,
     /// How a merged model is stored: f32, f16 or bf16
-    #[arg(long = "type", value_name = "TYPE", default_value = "f32")]
-    pub kind: String,
+    #[arg(
+        long = "type",
+        value_enum,
+        value_name = "TYPE",
+        hide_possible_values = true,
+        default_value = "f32"
+    )]
+    pub kind: SavedDtype,
     /// The FIM format that it was trained with [default: the base's, or the tokenizer's]
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
@@ -193,20 +200,10 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
         );
         return deliver::install_adapter(store, &found, id, &origin, about);
     }
-    let dtype = match args.kind.as_str() {
-        "f32" => WeightDtype::F32,
-        "f16" => WeightDtype::F16,
-        "bf16" => WeightDtype::BF16,
-        other => {
-            return Err(Usage::error(format!(
-                "`--type`: expected f32, f16 or bf16, found `{other}`"
-            )));
-        }
-    };
     let model = Model::of_source(&origin.config, &*origin.weights).merged(&found);
     let story = "An adapter that was trained elsewhere, merged into its base.";
     let about = about(args, Some(base), &format, created, story);
-    deliver::install_full(store, &model, &origin, &format, dtype, about)
+    deliver::install_full(store, &model, &origin, &format, args.kind.weights(), about)
 }
 
 /// The checks that training makes of what it starts from.

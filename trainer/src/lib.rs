@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod cli;
 pub mod contract;
+pub mod controls;
 pub mod corpus;
 pub mod curate;
 pub mod dedup;

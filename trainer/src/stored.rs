@@ -13,6 +13,7 @@ use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_
 use truefill_model::weights::GgufFile;
 use truefill_model::write::Model;
 
+use crate::train::set::Claims;
 use crate::usage::Usage;
 
 /// Files of a tokenizer that are copied as they are. `tokenizer.json` decides; these are what other
@@ -57,16 +58,41 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens what `wanted` names.
+    /// Opens what `wanted` names, a path relative to the current folder.
     ///
     /// # Errors
     /// Where nothing answers to it, and what is wrong with its files.
     pub fn open(store: &Store, wanted: &str) -> Result<Self> {
-        let path = Path::new(wanted);
-        // A folder of the same name as an alias is meant only as a path.
+        Self::open_in(store, wanted, Path::new(""))
+    }
+
+    /// Opens what a recipe names, a path relative to the recipe, or what a flag names in its place.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_recipe(
+        store: &Store,
+        recipe: &Path,
+        named: &str,
+        flag: Option<&str>,
+    ) -> Result<Self> {
+        match flag {
+            Some(flag) => Self::open(store, flag),
+            None => Self::open_in(store, named, recipe.parent().unwrap_or(Path::new(""))),
+        }
+    }
+
+    fn open_in(store: &Store, wanted: &str, folder: &Path) -> Result<Self> {
+        let path = folder.join(wanted);
+        // A folder of the same name as an alias is meant only where it is written as a path: `./name`.
         let resolved = match store.resolve(wanted) {
-            Err(_) if path.exists() => Resolved::Path(path.to_owned()),
-            resolved => resolved?,
+            Ok(Resolved::Stored(stored)) => Resolved::Stored(stored),
+            _ if path.exists() => Resolved::Path(path),
+            Ok(Resolved::Path(_)) => bail!(
+                "{}: no such file or folder; a path in a recipe is relative to it",
+                path.display()
+            ),
+            Err(problem) => return Err(problem.into()),
         };
         let (folder, manifest) = match resolved {
             Resolved::Path(path) => (path, None),
@@ -101,6 +127,16 @@ impl Opened {
     /// Where there is none.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
         Ok(self.checkpoint.tokenizer()?)
+    }
+
+    /// What the store says of how it is prompted.
+    pub fn claims(&self) -> Claims {
+        let about = self.manifest.as_ref().map(|manifest| manifest.about());
+        Claims {
+            tokenizer_sha256: about.map(|about| about.tokenizer_sha256.to_string()),
+            format: about.map(|about| about.format.clone()),
+            vocabulary: self.checkpoint.config.vocabulary,
+        }
     }
 
     /// The model as it is written, an adapter merged into it.

@@ -14,10 +14,17 @@ use super::{Args, file_type};
 use crate::score::{Divergence, divergence};
 use crate::stored::{Opened, chat_template, vocabulary};
 
-/// Tokens of a text that are compared at a time.
+/// Tokens of a text that are compared at a time, each piece without those before it.
 const SEQUENCE: usize = 512;
 /// Tokens of a text at most.
 const LONGEST: usize = 4096;
+
+/// What the file was compared on.
+struct Compared {
+    found: Divergence,
+    /// Tokens of the texts beyond [`LONGEST`].
+    left_out: usize,
+}
 
 pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
     let kind = file_type(&args.kind)?;
@@ -38,12 +45,14 @@ pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<(
     tell(args, &report, found.as_ref(), out)
 }
 
-fn compare(args: &Args, opened: &Opened, tokenizer: &Tokenizer) -> Result<Divergence> {
+fn compare(args: &Args, opened: &Opened, tokenizer: &Tokenizer) -> Result<Compared> {
     let mut sequences: Vec<Vec<TokenId>> = Vec::new();
+    let mut left_out = 0;
     for path in &args.texts {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("{}: cannot be read as text", path.display()))?;
         let mut tokens = tokenizer.encode_lossy(&text)?;
+        left_out += tokens.len().saturating_sub(LONGEST);
         tokens.truncate(LONGEST);
         sequences.extend(tokens.chunks(SEQUENCE).map(<[TokenId]>::to_vec));
     }
@@ -54,21 +63,23 @@ fn compare(args: &Args, opened: &Opened, tokenizer: &Tokenizer) -> Result<Diverg
     let written = Checkpoint::open(&args.out)?;
     let config = written.config.clone();
     let rounded = Decoder::on_cpu(config, &*written.weights, Precision::Exact, SEQUENCE)?;
-    divergence(&reference, &rounded, &sequences)
+    let found = divergence(&reference, &rounded, &sequences)?;
+    Ok(Compared { found, left_out })
 }
 
 fn tell(
     args: &Args,
     report: &GgufReport,
-    found: Option<&Divergence>,
+    compared: Option<&Compared>,
     out: &mut dyn Write,
 ) -> Result<()> {
     let bytes = std::fs::metadata(&args.out).map_or(0, |file| file.len());
     if args.json {
-        let compared = found.map(|found| {
+        let compared = compared.map(|Compared { found, left_out }| {
             json!({
                 "positions": found.positions, "mean_nats": found.mean(),
                 "largest_nats": found.largest, "same_likeliest": found.agreement(),
+                "left_out_tokens": left_out,
             })
         });
         let figures = json!({
@@ -95,7 +106,14 @@ fn tell(
             report.fallbacks
         )?;
     }
-    if let Some((found, mean)) = found.and_then(|found| Some((found, found.mean()?))) {
+    let Some(Compared { found, left_out }) = compared else {
+        writeln!(
+            out,
+            "what rounding costs was not measured: name code with `--text`"
+        )?;
+        return Ok(());
+    };
+    if let Some(mean) = found.mean() {
         writeln!(
             out,
             "divergence from the unrounded model: {mean:.6} nats on average over {} positions, {:.4} \
@@ -103,6 +121,12 @@ fn tell(
             found.positions,
             found.largest,
             found.agreement().unwrap_or_default() * 100.0
+        )?;
+    }
+    if *left_out > 0 {
+        writeln!(
+            out,
+            "tokens that were not compared, because a text is cut to its first {LONGEST}: {left_out}"
         )?;
     }
     Ok(())

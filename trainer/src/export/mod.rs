@@ -8,13 +8,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use truefill_model::weights::WeightDtype;
+use clap::ValueEnum as _;
 use truefill_model::write::{FileType, HubFolder, write_hub};
 
 use crate::stored::{self, Opened, sidecars};
+use crate::train::recipe::SavedDtype;
 use crate::usage::Usage;
 
-pub use stacks::{Job, StackReport, write_job};
+pub use stacks::{FileReport, Job, StackReport, write_job};
 
 /// Write a checkpoint for other programs, or its training as a job for many GPUs
 ///
@@ -44,7 +45,8 @@ pub struct Args {
     /// How values are stored: f32, f16, q8_0, q4_0 or q4_k in a GGUF file; f32, f16 or bf16 in a folder
     #[arg(long = "type", value_name = "TYPE", default_value = "f16")]
     pub kind: String,
-    /// Compare the file with the unrounded model on this text (may be given several times)
+    /// Compare the file with the unrounded model on this text: on its first 4096 tokens, in pieces of
+    /// 512 (may be given several times)
     #[arg(long = "text", value_name = "FILE")]
     pub texts: Vec<PathBuf>,
     /// The recipe whose `[train]` becomes a job
@@ -103,23 +105,19 @@ fn file_type(text: &str) -> Result<FileType> {
 }
 
 fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
-    let dtype = match args.kind.as_str() {
-        "f32" => WeightDtype::F32,
-        "f16" => WeightDtype::F16,
-        "bf16" => WeightDtype::BF16,
-        other => {
-            return Err(Usage::error(format!(
-                "`--type`: expected f32, f16 or bf16 for a folder, found `{other}`"
-            )));
-        }
-    };
+    let kind = &args.kind;
+    let dtype = SavedDtype::from_str(kind, false).map_err(|_| {
+        Usage::error(format!(
+            "`--type`: expected f32, f16 or bf16 for a folder, found `{kind}`"
+        ))
+    })?;
     let tokenizer = opened.tokenizer()?;
     let format = crate::checkpoint::format(opened.format_name(args.format.as_deref()), tokenizer)?;
     let beside = sidecars(&opened.checkpoint)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{}: cannot be made", args.out.display()))?;
     let about = HubFolder {
-        dtype,
+        dtype: dtype.weights(),
         shard_bytes: HubFolder::SHARD_BYTES,
         config: beside.config,
         tokenizer_config: beside.tokenizer_config,

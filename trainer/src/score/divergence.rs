@@ -34,8 +34,8 @@ impl Divergence {
     fn add(&mut self, reference: &[f32], other: &[f32]) {
         let (p, q) = (log_softmax(reference), log_softmax(other));
         let nats: f64 = p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum();
-        // Rounding can bring equal distributions a hair below 0.
-        let nats = nats.max(0.0);
+        // Rounding can bring equal distributions a hair below 0; `max` would make 0 of NaN, too.
+        let nats = if nats < 0.0 { 0.0 } else { nats };
         self.positions += 1;
         self.sum += nats;
         self.largest = self.largest.max(nats);
@@ -103,5 +103,7 @@ mod tests {
         assert_eq!((found.positions, found.same), (2, 1));
         assert!((found.largest - expected).abs() < 1e-6);
         assert_eq!(Divergence::default().mean(), None);
+        found.add(&[0.0, ln3], &[0.0, f32::NAN]);
+        assert!(found.mean().expect("three").is_nan());
     }
 }

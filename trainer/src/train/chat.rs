@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use truefill_model::tokenizer::{Tokenizer, TokenizerError};
 use truefill_model::tokens::TokenId;
 
+use crate::controls::{Controls, Piece};
+
 /// A template in a recipe, with the places `{{system}}` and `{{instruction}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,11 +61,8 @@ impl Chat {
         let end = tokenizer.id(&recipe.end);
         let end = end.filter(|id| tokenizer.is_special(*id));
         let end = end.ok_or_else(|| ChatError::End(recipe.end.clone()))?;
-        let controls = controls(tokenizer);
+        let controls = Controls::of(tokenizer);
         let mut parts = Vec::new();
-        if tokenizer.add_bos() {
-            parts.extend(tokenizer.bos().map(Part::Control));
-        }
         let mut rest = recipe.template.as_str();
         while let Some((before, after)) = rest.split_once("{{") {
             literal(before, &controls, &mut parts);
@@ -78,6 +77,13 @@ impl Chat {
             rest = after;
         }
         literal(rest, &controls, &mut parts);
+        // A template that spells the begin token has it already.
+        let begin = tokenizer.bos().filter(|_| tokenizer.add_bos());
+        if let Some(begin) = begin
+            && !matches!(parts.first(), Some(Part::Control(id)) if *id == begin)
+        {
+            parts.insert(0, Part::Control(begin));
+        }
         let shown = |part: &&Part| matches!(part, Part::Instruction);
         match parts.iter().filter(shown).count() {
             1 => Ok(Self { parts, end }),
@@ -127,40 +133,9 @@ impl Chat {
     }
 }
 
-/// Control tokens with their spelling, the longest first.
-fn controls(tokenizer: &Tokenizer) -> Vec<(String, TokenId)> {
-    let spelled = |id| {
-        Some((
-            String::from_utf8(tokenizer.token_bytes(id)?.to_vec()).ok()?,
-            id,
-        ))
-    };
-    let mut controls: Vec<_> = tokenizer.specials().filter_map(spelled).collect();
-    controls.retain(|(spelling, _)| !spelling.is_empty());
-    controls.sort_by_key(|(spelling, _)| std::cmp::Reverse(spelling.len()));
-    controls
-}
-
-fn literal(text: &str, controls: &[(String, TokenId)], parts: &mut Vec<Part>) {
-    let mut start = 0;
-    let mut at = 0;
-    while at < text.len() {
-        let found = controls
-            .iter()
-            .find(|(spelling, _)| text[at..].starts_with(spelling.as_str()));
-        match found {
-            Some((spelling, id)) => {
-                if start < at {
-                    parts.push(Part::Text(text[start..at].to_owned()));
-                }
-                parts.push(Part::Control(*id));
-                at += spelling.len();
-                start = at;
-            }
-            None => at += text[at..].chars().next().map_or(1, char::len_utf8),
-        }
-    }
-    if start < text.len() {
-        parts.push(Part::Text(text[start..].to_owned()));
-    }
+fn literal(text: &str, controls: &Controls, parts: &mut Vec<Part>) {
+    parts.extend(controls.pieces(text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => Part::Text(text.to_owned()),
+        Piece::Control(id) => Part::Control(id),
+    }));
 }

@@ -84,19 +84,96 @@ struct FimLine {
     rejected: Option<String>,
 }
 
-/// A row of an instruction data set; columns that are not named here are not read.
+/// A row of an instruction data set, whose columns have many names; those that are not named here are
+/// not read.
 #[derive(Deserialize)]
-struct InstructLine {
-    #[serde(alias = "task_id")]
-    id: Option<String>,
-    repo: Option<String>,
-    #[serde(default)]
-    system: String,
-    #[serde(alias = "prompt", alias = "problem")]
-    instruction: String,
-    #[serde(alias = "chosen", alias = "output", alias = "solution")]
-    response: String,
+pub(super) struct InstructLine {
+    id: Option<Id>,
+    task_id: Option<Id>,
+    pub(super) repo: Option<String>,
+    system: Option<String>,
+    instruction: Option<String>,
+    prompt: Option<String>,
+    problem: Option<String>,
+    input: Option<String>,
+    response: Option<String>,
+    chosen: Option<String>,
+    output: Option<String>,
+    solution: Option<String>,
     rejected: Option<String>,
+}
+
+/// Data sets count their rows, or name them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Text(String),
+    Number(u64),
+}
+
+impl InstructLine {
+    pub(super) fn id(&self) -> Option<String> {
+        let id = self.id.as_ref().or(self.task_id.as_ref())?;
+        Some(match id {
+            Id::Text(text) => text.clone(),
+            Id::Number(number) => number.to_string(),
+        })
+    }
+
+    /// What is asked. Alpaca's `input` is what the instruction is about, on a line of its own, as
+    /// LLaMA-Factory puts it.
+    pub(super) fn task(&self) -> Result<Option<String>, String> {
+        let instruction = only([
+            ("instruction", &self.instruction),
+            ("prompt", &self.prompt),
+            ("problem", &self.problem),
+        ])?;
+        let input = self.input.as_deref().filter(|input| !input.is_empty());
+        Ok(instruction.map(|instruction| match input {
+            Some(input) => format!("{instruction}\n{input}"),
+            None => instruction.to_owned(),
+        }))
+    }
+
+    fn answer(&self) -> Result<Option<&str>, String> {
+        only([
+            ("response", &self.response),
+            ("chosen", &self.chosen),
+            ("output", &self.output),
+            ("solution", &self.solution),
+        ])
+    }
+
+    fn parts(self) -> Result<Parts, String> {
+        let task = self.task()?;
+        let instruction = task.ok_or("no `instruction`, `prompt` or `problem`")?;
+        let answer = self.answer()?.map(str::to_owned);
+        let answer = answer.ok_or("no `response`, `chosen`, `output` or `solution`")?;
+        let id = self.id().unwrap_or_default();
+        let question = Question::Instruct {
+            system: self.system.unwrap_or_default(),
+            instruction,
+        };
+        Ok((id, self.repo, question, answer, self.rejected))
+    }
+}
+
+/// The text of columns that mean the same: of more than one, all must say it.
+fn only<'l, const N: usize>(
+    columns: [(&'static str, &'l Option<String>); N],
+) -> Result<Option<&'l str>, String> {
+    let mut given = columns
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text.as_deref()?)));
+    let Some((first, text)) = given.next() else {
+        return Ok(None);
+    };
+    match given.find(|(_, other)| *other != text) {
+        None => Ok(Some(text)),
+        Some((other, _)) => Err(format!(
+            "`{first}` and `{other}`, which mean the same and differ; keep one of them"
+        )),
+    }
 }
 
 /// Reads the rows of a file, packed where its name ends in `.zst`.
@@ -112,16 +189,9 @@ pub fn read(path: &Path, kind: RowKind) -> Result<Vec<TrainRow>, RowError> {
                 suffix: row.suffix,
             };
             let (id, repo) = (row.context_id, Some(row.repo));
-            (id, repo, question, row.golden, row.rejected)
+            Ok((id, repo, question, row.golden, row.rejected))
         }),
-        RowKind::Instruct => rows(path, "instructions", |line: InstructLine| {
-            let question = Question::Instruct {
-                system: line.system,
-                instruction: line.instruction,
-            };
-            let id = line.id.unwrap_or_default();
-            (id, line.repo, question, line.response, line.rejected)
-        }),
+        RowKind::Instruct => rows(path, "instructions", InstructLine::parts),
     }
 }
 
@@ -130,13 +200,14 @@ type Parts = (String, Option<String>, Question, String, Option<String>);
 fn rows<T: serde::de::DeserializeOwned>(
     path: &Path,
     expected: &'static str,
-    parts: impl Fn(T) -> Parts,
+    parts: impl Fn(T) -> Result<Parts, String>,
 ) -> Result<Vec<TrainRow>, RowError> {
     let file = Arc::new(path.to_owned());
     let mut reader = RowReader::open(path, expected)?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next() {
-        let (id, repo, question, chosen, rejected) = parts(row?);
+        let parts = parts(row?).map_err(|found| reader.wrong(found));
+        let (id, repo, question, chosen, rejected) = parts?;
         let place = Place {
             file: Arc::clone(&file),
             line: reader.line(),

@@ -29,19 +29,6 @@ pub enum DataError {
         /// The format's name.
         format: String,
     },
-    /// A rendered row does not teach its end.
-    #[error(
-        "{place}: expected the end token {expected} as the last token to learn, found {found}: the \
-         model would never learn to stop"
-    )]
-    EndUnlabelled {
-        /// The row.
-        place: Place,
-        /// The end token.
-        expected: u32,
-        /// What stands last.
-        found: String,
-    },
     /// Rows were tokenised for another model.
     #[error(
         "expected the tokenizer {expected} that the checkpoint's manifest names, found {found}: the \

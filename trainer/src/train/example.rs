@@ -203,7 +203,8 @@ impl Renderer {
     /// Renders a row as `epoch` has it. Where the objective needs a reference, every epoch has the
     /// same tokens, because the reference's numbers are computed once.
     ///
-    /// A row that is rendered in one epoch is rendered in all.
+    /// A row that is rendered in one epoch is rendered in all: one that does not fit as it stands in its
+    /// file is left out, though it might fit where its hole begins later.
     ///
     /// # Errors
     /// [`DataError`], which names the row.
@@ -230,9 +231,13 @@ impl Renderer {
             Question::Fim { .. } => resplit(&draw, self.settings.resplit, &row.chosen, rejected),
             Question::Instruct { .. } => 0,
         };
+        let still = self.attempt(row, rejected, &draw, 0)?;
+        if moved == 0 || matches!(still, Rendered::Skipped(_)) {
+            return Ok(still);
+        }
         match self.attempt(row, rejected, &draw, moved)? {
             // The rest of a word may have more tokens than the word.
-            Rendered::Skipped(_) if moved > 0 => self.attempt(row, rejected, &draw, 0),
+            Rendered::Skipped(_) => Ok(still),
             rendered => Ok(rendered),
         }
     }
@@ -272,11 +277,11 @@ impl Renderer {
             ..Example::default()
         };
         self.mark(&mut example, chosen, rejected);
-        self.check_end(row, &example)?;
         Ok(Rendered::Whole(Box::new(example)))
     }
 
-    /// A completion's tokens; nothing where the vocabulary cannot express it.
+    /// A completion's tokens, the end token last on every side; nothing where the vocabulary cannot
+    /// express it.
     fn completion(&self, row: &TrainRow, text: &str) -> Result<Option<Vec<TokenId>>, DataError> {
         match self.tokenizer.encode(text) {
             Ok(mut tokens) => {
@@ -380,20 +385,5 @@ impl Renderer {
             example.rejected.clear();
             example.rejected_marks.clear();
         }
-    }
-
-    fn check_end(&self, row: &TrainRow, example: &Example) -> Result<(), DataError> {
-        let sides = [Some(&example.chosen), Some(&example.rejected)];
-        let taught = |tokens: &&Vec<TokenId>| !tokens.is_empty();
-        for tokens in sides.into_iter().flatten().filter(taught) {
-            if tokens.last() != Some(&self.end) {
-                return Err(DataError::EndUnlabelled {
-                    place: row.place.clone(),
-                    expected: self.end.0,
-                    found: format!("{:?}", tokens.last()),
-                });
-            }
-        }
-        Ok(())
     }
 }

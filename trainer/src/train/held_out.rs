@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::data::{TrainRow, content};
+use super::data::{InstructLine, Question, TrainRow, content};
 use crate::mine::repository_name;
 use crate::rows::{RowError, RowReader};
 
@@ -16,6 +16,8 @@ pub enum Overlap {
     Id,
     /// A held-out row has its prefix, golden completion and suffix.
     Content,
+    /// A held-out row has its instruction.
+    Instruction,
     /// A held-out row is from its repository.
     Repository,
 }
@@ -25,6 +27,7 @@ impl std::fmt::Display for Overlap {
         f.write_str(match self {
             Self::Id => "id",
             Self::Content => "prefix, golden completion and suffix",
+            Self::Instruction => "instruction",
             Self::Repository => "repository",
         })
     }
@@ -35,25 +38,19 @@ impl std::fmt::Display for Overlap {
 pub struct HeldOut {
     ids: HashSet<String>,
     contents: HashSet<[u8; 32]>,
+    instructions: HashSet<[u8; 32]>,
     repositories: HashSet<String>,
 }
 
 /// A row of `contexts`, of `sft.jsonl` or `pairs.jsonl`, or of instructions.
 #[derive(Deserialize)]
 struct Line {
-    #[serde(alias = "id", alias = "task_id")]
     context_id: Option<String>,
-    repo: Option<String>,
-    #[serde(alias = "instruction", alias = "prompt", alias = "problem")]
     prefix: Option<String>,
-    #[serde(
-        alias = "response",
-        alias = "chosen",
-        alias = "output",
-        alias = "solution"
-    )]
     golden: Option<String>,
     suffix: Option<String>,
+    #[serde(flatten)]
+    instruct: InstructLine,
 }
 
 impl HeldOut {
@@ -65,8 +62,12 @@ impl HeldOut {
         let mut reader = RowReader::<Line>::open(path, "held-out rows")?;
         while let Some(line) = reader.next() {
             let line = line?;
+            let task = line.instruct.task();
+            let task = task.map_err(|found| reader.wrong(found))?;
+            let id = line.context_id.or_else(|| line.instruct.id());
+            let repo = line.instruct.repo;
             let whole = line.prefix.as_deref().zip(line.golden.as_deref());
-            if line.context_id.is_none() && line.repo.is_none() && whole.is_none() {
+            if id.is_none() && repo.is_none() && whole.is_none() && task.is_none() {
                 return Err(
                     reader.wrong("no id, no repository and no text: it would keep out nothing")
                 );
@@ -75,9 +76,14 @@ impl HeldOut {
                 let suffix = line.suffix.as_deref().unwrap_or_default();
                 self.contents.insert(content([prefix, golden, suffix]));
             }
-            self.repositories
-                .extend(line.repo.as_deref().map(repository));
-            self.ids.extend(line.context_id);
+            self.repositories.extend(repo.as_deref().map(repository));
+            match task {
+                Some(task) => {
+                    self.instructions.insert(asked(&task));
+                }
+                // Sets of instructions count their rows each from 1: such an id says nothing.
+                None => self.ids.extend(id),
+            }
         }
         Ok(())
     }
@@ -86,16 +92,28 @@ impl HeldOut {
     pub fn overlap(&self, row: &TrainRow) -> Option<Overlap> {
         let known = |repo: &String| self.repositories.contains(&repository(repo));
         if self.ids.contains(&row.place.id) {
-            Some(Overlap::Id)
-        } else if self.contents.contains(&row.content()) {
-            Some(Overlap::Content)
-        } else {
-            row.repo
-                .as_ref()
-                .is_some_and(known)
-                .then_some(Overlap::Repository)
+            return Some(Overlap::Id);
+        }
+        match &row.question {
+            Question::Fim { .. } if self.contents.contains(&row.content()) => {
+                Some(Overlap::Content)
+            }
+            Question::Instruct { instruction, .. }
+                if self.instructions.contains(&asked(instruction)) =>
+            {
+                Some(Overlap::Instruction)
+            }
+            _ => {
+                let known = row.repo.as_ref().is_some_and(known);
+                known.then_some(Overlap::Repository)
+            }
         }
     }
+}
+
+/// A hash of a task, whatever is answered to it.
+fn asked(instruction: &str) -> [u8; 32] {
+    content([instruction, "", ""])
 }
 
 /// Hosts, schemes and letters' case differ between lists of the same repositories.

@@ -65,6 +65,11 @@ impl Schedule {
         left * (1.0 - self.min_ratio) + self.min_ratio
     }
 
+    /// Steps of warm-up.
+    pub fn warmup(&self) -> u64 {
+        self.warmup
+    }
+
     /// All steps.
     pub fn steps(&self) -> u64 {
         self.steps

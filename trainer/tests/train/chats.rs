@@ -113,6 +113,10 @@ fn a_begin_token_stands_first_where_the_model_expects_one() {
     let tokens = chat.prompt(&tokenizer, "", "x").unwrap();
     assert_eq!(tokens.first().copied(), tokenizer.bos());
     assert!(tokens[1..].iter().all(|id| !tokenizer.is_special(*id)));
+    // A template that spells it has no second one.
+    let spelled = recipe("<s>[INST] {{instruction}} [/INST]", "</s>");
+    let chat = Chat::bind(&spelled, &tokenizer).unwrap();
+    assert_eq!(chat.prompt(&tokenizer, "", "x").unwrap(), tokens);
 }
 
 #[test]
@@ -123,6 +127,8 @@ fn the_common_columns_of_instruction_data_are_read() {
         r#"{"instruction": "Add.", "response": "a + b", "source": "x"}"#,
         r#"{"prompt": "Add.", "chosen": "a + b", "rejected": "a - b", "id": "7"}"#,
         r#"{"problem": "Add.", "solution": "a + b"}"#,
+        r#"{"task_id": 11, "instruction": "Sort.", "input": "3 1 2", "output": "1 2 3"}"#,
+        r#"{"instruction": "Name.", "prompt": "Name.", "input": "", "output": "Ada"}"#,
     ];
     std::fs::write(&file, lines.join("\n")).unwrap();
     let rows = read(&file, RowKind::Instruct).unwrap();
@@ -142,15 +148,80 @@ fn the_common_columns_of_instruction_data_are_read() {
         &held_out,
         Sentinels::Refuse,
     );
-    assert_eq!(set.unwrap().rows.len(), 3);
-    let mut evaluation = HeldOut::default();
-    evaluation.read(&file).unwrap();
-    let set = TrainingSet::load(
-        &files,
-        RowKind::Instruct,
-        &renderer,
-        &evaluation,
-        Sentinels::Refuse,
+    assert_eq!(set.unwrap().rows.len(), 5);
+    let asked = |row: usize| match &rows[row].question {
+        Question::Instruct { instruction, .. } => instruction.as_str(),
+        other @ Question::Fim { .. } => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (rows[3].place.id.as_str(), asked(3)),
+        ("11", "Sort.\n3 1 2")
     );
-    assert!(matches!(set, Err(DataError::HeldOut { .. })));
+    assert_eq!(asked(4), "Name.");
+}
+
+#[test]
+fn instructions_are_held_out_by_what_they_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, line: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, line).unwrap();
+        file
+    };
+    let train = write(
+        "train.jsonl",
+        r#"{"id": 1, "instruction": "Sort.", "input": "3 1 2", "output": "1 2 3"}"#,
+    );
+    let cases = [
+        // Its number is another set's number.
+        (r#"{"id": 1, "prompt": "Add.", "solution": "a + b"}"#, None),
+        (r#"{"id": "1"}"#, Some("by its id")),
+        (
+            r#"{"id": 9, "problem": "Sort.\n3 1 2", "response": "[1, 2, 3]"}"#,
+            Some("by its instruction"),
+        ),
+    ];
+    for (line, expected) in cases {
+        let mut held_out = HeldOut::default();
+        held_out.read(&write("held_out.jsonl", line)).unwrap();
+        let renderer = renderer(settings(
+            truefill_trainer::train::objective::Needs::default(),
+        ));
+        let set = TrainingSet::load(
+            std::slice::from_ref(&train),
+            RowKind::Instruct,
+            &renderer,
+            &held_out,
+            Sentinels::Refuse,
+        );
+        match expected {
+            None => assert_eq!(set.unwrap().rows.len(), 1),
+            Some(expected) => {
+                let error = set.unwrap_err();
+                assert!(matches!(error, DataError::HeldOut { .. }), "{error}");
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn columns_that_contradict_each_other_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("i.jsonl");
+    for (line, expected) in [
+        (
+            r#"{"prompt": "Add.", "response": "a", "output": "b"}"#,
+            "`response` and `output`",
+        ),
+        (r#"{"prompt": "Add."}"#, "no `response`, `chosen`"),
+        (r#"{"output": "a"}"#, "no `instruction`, `prompt`"),
+    ] {
+        std::fs::write(&file, line).unwrap();
+        let error = read(&file, RowKind::Instruct).unwrap_err().to_string();
+        assert!(
+            error.contains("i.jsonl:1") && error.contains(expected),
+            "{error}"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::Layout;
 use truefill_trainer::train::objective::{
     Fgit, Needs, Nll, Normalise, Objective, Weight, WeightForm,
@@ -70,6 +71,30 @@ fn each_objective_has_its_own_rate_and_keys() {
     assert!(orpo.settings().needs.prompt);
     let steps = of("[train.schedule]\nwarmup_steps = 20");
     assert_eq!(steps.schedule.warmup(), Warmup::Steps(20));
+}
+
+#[test]
+fn by_default_an_adapter_changes_all_matrices_that_the_family_has() {
+    let recipe = read(&format!("{LEAST}parameters = \"lora\"\n")).unwrap();
+    for name in ["llama-tied", "qwen2-tied", "starcoder2"] {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/model/tests/data/parity");
+        let found = Checkpoint::open(&data.join(name)).unwrap();
+        let mut matrices = recipe.lora.matrices(found.config.family);
+        matrices.sort();
+        let names = found.weights.names();
+        let of_layer = names.iter().filter_map(|name| {
+            let name = name.strip_prefix("model.layers.0.")?;
+            let name = name.strip_suffix(".weight")?;
+            let (block, matrix) = name.split_once('.')?;
+            ["self_attn", "mlp"].contains(&block).then_some(matrix)
+        });
+        let mut of_layer: Vec<&str> = of_layer.collect();
+        of_layer.sort_unstable();
+        assert_eq!(matrices, of_layer, "{name}");
+    }
+    let named = read(&format!("{LEAST}lora.targets = [\"q_proj\"]\n")).unwrap();
+    let found = named.lora.matrices(truefill_model::config::Family::Qwen2);
+    assert_eq!(found, ["q_proj"]);
 }
 
 #[test]

@@ -7,12 +7,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::super::Target;
-use super::{Job, StackReport};
+use super::{Job, trl};
 use crate::train::recipe::{ObjectiveName, Parameters};
 use crate::train::schedule::Decay;
-
-/// GPUs of the paper's machine (B.2); the batch of a step is shared among them.
-const GPUS: usize = 8;
 
 pub(super) fn files(job: &Job<'_>, evaluation: bool) -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
@@ -20,8 +17,8 @@ pub(super) fn files(job: &Job<'_>, evaluation: bool) -> Result<BTreeMap<String, 
     files.insert("ds_z3_config.json".to_owned(), pretty(&deepspeed()));
     match job.target {
         Target::Trl => {
-            files.insert("accelerate.yaml".into(), accelerate());
-            files.insert("train.py".into(), trl(job, evaluation));
+            files.insert("accelerate.yaml".into(), trl::accelerate());
+            files.insert("train.py".into(), trl::program(job, evaluation));
         }
         Target::Axolotl => {
             files.insert("axolotl.yaml".into(), axolotl(job, evaluation));
@@ -79,53 +76,66 @@ fn deepspeed() -> Value {
     })
 }
 
-/// Rows that a GPU takes at a time and steps that are summed, for the recipe's rows of a step.
-fn batch(job: &Job<'_>) -> (usize, usize) {
-    let each = (job.recipe.rows_per_step / GPUS).max(1);
-    let at_once = (1..=each.min(4))
-        .rev()
-        .find(|rows| each.is_multiple_of(*rows));
-    let at_once = at_once.unwrap_or(1);
-    (at_once, each / at_once)
-}
-
-fn schedule(job: &Job<'_>) -> &'static str {
+/// The schedule by transformers' name, and the keys that it needs.
+pub(super) fn schedule(job: &Job<'_>) -> (&'static str, Option<Value>) {
+    let least = job.recipe.schedule.min_ratio;
     match job.recipe.schedule.decay {
-        Decay::Cosine => "cosine",
-        Decay::Linear => "linear",
-        Decay::Constant => "constant_with_warmup",
+        Decay::Constant => ("constant_with_warmup", None),
+        _ if least == 1.0 => ("constant_with_warmup", None),
+        Decay::Cosine if least == 0.0 => ("cosine", None),
+        Decay::Linear if least == 0.0 => ("linear", None),
+        Decay::Cosine => ("cosine_with_min_lr", Some(json!({"min_lr_rate": least}))),
+        Decay::Linear => {
+            let lr_end = least * job.recipe.learning_rate();
+            ("polynomial", Some(json!({"lr_end": lr_end, "power": 1.0})))
+        }
     }
 }
 
-/// YAML of plain keys; texts are quoted as JSON, which YAML reads.
-struct Yaml(String);
-
-/// The optimiser and its warm-up, by the names that all three programs have.
-fn optimiser(job: &Job<'_>) -> [(&'static str, Value); 6] {
-    let (schedule, adam) = (&job.recipe.schedule, &job.recipe.adam);
-    let warmup = match schedule.warmup_steps {
-        Some(steps) => ("warmup_steps", steps.into()),
-        None => ("warmup_ratio", schedule.warmup_ratio.into()),
-    };
-    [
-        warmup,
-        ("max_grad_norm", job.recipe.clip.into()),
+/// Warm-up, optimiser and states, by the names that all three programs have.
+pub(super) fn common(job: &Job<'_>) -> Vec<(&'static str, Value)> {
+    let (recipe, adam) = (job.recipe, &job.recipe.adam);
+    let mut keys: Vec<(&str, Value)> = vec![
+        ("warmup_steps", job.warmup().into()),
+        ("max_grad_norm", recipe.clip.into()),
         ("weight_decay", adam.weight_decay.into()),
         ("adam_beta1", adam.beta1.into()),
         ("adam_beta2", adam.beta2.into()),
         ("adam_epsilon", adam.epsilon.into()),
-    ]
+        ("save_steps", recipe.save.every.into()),
+        ("save_total_limit", recipe.save.keep.into()),
+    ];
+    keys.extend(schedule(job).1.map(|keys| ("lr_scheduler_kwargs", keys)));
+    keys
 }
 
+/// YAML of plain keys; texts are quoted as JSON, which YAML reads.
+#[derive(Default)]
+pub(super) struct Yaml(pub(super) String);
+
 impl Yaml {
-    fn put(&mut self, key: &str, value: impl Into<Value>) {
-        let value = value.into();
-        let mut text = value.to_string();
+    pub(super) fn put(&mut self, key: &str, value: impl Into<Value>) {
+        let _ = writeln!(self.0, "{key}: {}", yaml(&value.into()));
+    }
+}
+
+fn yaml(value: &Value) -> String {
+    let text = value.to_string();
+    match value {
         // Without a point, `1e-5` is a text for Python's reader of YAML.
-        if value.is_f64() && !text.contains('.') {
-            text = text.replace('e', ".0e");
+        Value::Number(_) if !text.contains('.') => text.replace('e', ".0e"),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(yaml).collect();
+            format!("[{}]", items.join(","))
         }
-        let _ = writeln!(self.0, "{key}: {text}");
+        Value::Object(keys) => {
+            let keys = keys.iter();
+            let keys: Vec<String> = keys
+                .map(|(key, value)| format!("{}:{}", json!(key), yaml(value)))
+                .collect();
+            format!("{{{}}}", keys.join(","))
+        }
+        _ => text,
     }
 }
 
@@ -139,8 +149,8 @@ fn length(job: &Job<'_>, yaml: &mut Yaml, epochs: &str) {
 
 fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
     let recipe = job.recipe;
-    let (at_once, accumulated) = batch(job);
-    let mut yaml = Yaml(String::new());
+    let (at_once, accumulated) = job.batch();
+    let mut yaml = Yaml::default();
     yaml.put("model_name_or_path", job.model.as_str());
     yaml.put("stage", if job.pairs() { "dpo" } else { "sft" });
     yaml.put("do_train", true);
@@ -151,7 +161,7 @@ fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
             yaml.put("lora_rank", recipe.lora.rank);
             yaml.put("lora_alpha", recipe.lora.alpha as i64);
             yaml.put("lora_dropout", 0.0);
-            yaml.put("lora_target", recipe.lora.targets.join(","));
+            yaml.put("lora_target", job.matrices.join(","));
         }
     }
     match recipe.objective {
@@ -176,14 +186,13 @@ fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
     yaml.put("gradient_accumulation_steps", accumulated);
     yaml.put("learning_rate", recipe.learning_rate());
     length(job, &mut yaml, "num_train_epochs");
-    yaml.put("lr_scheduler_type", schedule(job));
-    for (key, value) in optimiser(job) {
+    yaml.put("lr_scheduler_type", schedule(job).0);
+    for (key, value) in common(job) {
         yaml.put(key, value);
     }
     yaml.put("bf16", true);
     yaml.put("seed", recipe.seed);
     yaml.put("output_dir", "out");
-    yaml.put("save_steps", recipe.save.every);
     yaml.put("logging_steps", 10);
     yaml.put("report_to", "none");
     if evaluation {
@@ -196,8 +205,8 @@ fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
 
 fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
     let recipe = job.recipe;
-    let (at_once, accumulated) = batch(job);
-    let mut yaml = Yaml(String::new());
+    let (at_once, accumulated) = job.batch();
+    let mut yaml = Yaml::default();
     yaml.put("base_model", job.model.as_str());
     let kind = match job.pairs() {
         true => json!({
@@ -229,7 +238,10 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
         ObjectiveName::Dpo => {
             yaml.put("rl", "dpo");
             yaml.put("rl_beta", recipe.dpo.beta);
-            yaml.put("dpo_rpo_alpha", recipe.dpo.pref_ftx);
+            if recipe.dpo.pref_ftx > 0.0 {
+                yaml.put("dpo_loss_type", json!(["sigmoid", "sft"]));
+                yaml.put("dpo_loss_weights", json!([1.0, recipe.dpo.pref_ftx]));
+            }
         }
         _ => yaml.put("train_on_inputs", false),
     }
@@ -238,7 +250,7 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
         yaml.put("lora_r", recipe.lora.rank);
         yaml.put("lora_alpha", recipe.lora.alpha as i64);
         yaml.put("lora_dropout", 0.0);
-        yaml.put("lora_target_modules", json!(recipe.lora.targets));
+        yaml.put("lora_target_modules", json!(job.matrices));
     }
     yaml.put("special_tokens", json!({"eos_token": job.end}));
     yaml.put("sequence_len", job.cutoff);
@@ -247,8 +259,8 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
     yaml.put("gradient_accumulation_steps", accumulated);
     length(job, &mut yaml, "num_epochs");
     yaml.put("learning_rate", recipe.learning_rate());
-    yaml.put("lr_scheduler", schedule(job));
-    for (key, value) in optimiser(job) {
+    yaml.put("lr_scheduler", schedule(job).0);
+    for (key, value) in common(job) {
         yaml.put(key, value);
     }
     yaml.put("optimizer", "adamw_torch");
@@ -256,152 +268,6 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
     yaml.put("gradient_checkpointing", recipe.recompute);
     yaml.put("deepspeed", "ds_z3_config.json");
     yaml.put("seed", recipe.seed);
-    yaml.put("save_steps", recipe.save.every);
     yaml.put("output_dir", "out");
     yaml.0
-}
-
-fn accelerate() -> String {
-    let mut yaml = Yaml(String::new());
-    yaml.put("compute_environment", "LOCAL_MACHINE");
-    yaml.put("distributed_type", "DEEPSPEED");
-    yaml.put(
-        "deepspeed_config",
-        json!({"deepspeed_config_file": "ds_z3_config.json", "zero3_init_flag": true}),
-    );
-    yaml.put("num_machines", 1);
-    yaml.put("num_processes", GPUS);
-    yaml.put("machine_rank", 0);
-    yaml.0
-}
-
-fn trl(job: &Job<'_>, evaluation: bool) -> String {
-    let recipe = job.recipe;
-    let (at_once, accumulated) = batch(job);
-    let (module, name) = match recipe.objective {
-        ObjectiveName::Orpo => ("trl.experimental.orpo", "ORPO"),
-        ObjectiveName::Dpo => ("trl", "DPO"),
-        _ => ("trl", "SFT"),
-    };
-    let mut settings: Vec<(&str, Value)> = vec![
-        ("output_dir", "out".into()),
-        ("max_length", job.cutoff.into()),
-        ("per_device_train_batch_size", at_once.into()),
-        ("gradient_accumulation_steps", accumulated.into()),
-        ("learning_rate", recipe.learning_rate().into()),
-        ("lr_scheduler_type", schedule(job).into()),
-        ("seed", recipe.seed.into()),
-        ("save_steps", recipe.save.every.into()),
-        ("logging_steps", 10.into()),
-        ("report_to", "none".into()),
-    ];
-    settings.extend(optimiser(job));
-    match recipe.steps {
-        Some(steps) => settings.push(("max_steps", steps.into())),
-        None => settings.push(("num_train_epochs", recipe.epochs.into())),
-    }
-    match recipe.objective {
-        ObjectiveName::Orpo => settings.push(("beta", recipe.orpo.lambda.into())),
-        ObjectiveName::Dpo => settings.push(("beta", recipe.dpo.beta.into())),
-        _ => settings.push(("eos_token", job.end.as_str().into())),
-    }
-    if recipe.objective == ObjectiveName::Dpo && recipe.dpo.pref_ftx > 0.0 {
-        settings.push(("loss_type", json!(["sigmoid", "sft"])));
-        settings.push(("loss_weights", json!([1.0, recipe.dpo.pref_ftx])));
-    }
-    if evaluation {
-        settings.push(("eval_strategy", "steps".into()));
-        settings.push(("eval_steps", recipe.eval.every.into()));
-    }
-    let keys = settings
-        .iter()
-        .fold(String::new(), |mut out, (key, value)| {
-            let _ = writeln!(out, "    {key}={value},");
-            out
-        });
-    let (peft_import, peft) = match recipe.parameters {
-        Parameters::Full => (String::new(), "None".to_owned()),
-        Parameters::Lora => (
-            "from peft import LoraConfig\n".to_owned(),
-            format!(
-                "LoraConfig(r={}, lora_alpha={}, lora_dropout=0.0, target_modules={}, \
-                 task_type=\"CAUSAL_LM\")",
-                recipe.lora.rank,
-                recipe.lora.alpha as i64,
-                json!(recipe.lora.targets)
-            ),
-        ),
-    };
-    let data = match evaluation {
-        true => "{\"train\": \"train.jsonl\", \"eval\": \"eval.jsonl\"}",
-        false => "{\"train\": \"train.jsonl\"}",
-    };
-    format!(
-        "from datasets import load_dataset\n{peft_import}from transformers import \
-         AutoModelForCausalLM, AutoTokenizer\nfrom {module} import {name}Config, {name}Trainer\n\n\
-         MODEL = {model}\n\n\
-         tokenizer = AutoTokenizer.from_pretrained(MODEL)\n\
-         # Completions end with it already; TRL adds it where it is missing.\n\
-         tokenizer.eos_token = {end}\n\
-         rows = load_dataset(\"json\", data_files={data})\n\
-         config = {name}Config(\n{keys}    bf16=True,\n)\n\
-         trainer = {name}Trainer(\n    model=AutoModelForCausalLM.from_pretrained(MODEL, \
-         dtype=\"bfloat16\"),\n    args=config,\n    train_dataset=rows[\"train\"],\n    \
-         eval_dataset=rows.get(\"eval\"),\n    processing_class=tokenizer,\n    \
-         peft_config={peft},\n)\ntrainer.train()\ntrainer.save_model(\"out\")\n",
-        model = json!(job.model),
-        end = json!(job.end),
-    )
-}
-
-pub(super) fn readme(job: &Job<'_>, report: &StackReport) -> String {
-    let (program, command) = match job.target {
-        Target::Trl => (
-            "TRL",
-            "accelerate launch --config_file accelerate.yaml train.py",
-        ),
-        Target::Axolotl => ("Axolotl", "axolotl train axolotl.yaml"),
-        _ => (
-            "LLaMA-Factory",
-            "FORCE_TORCHRUN=1 llamafactory-cli train train.yaml",
-        ),
-    };
-    let (at_once, accumulated) = batch(job);
-    let mut out = format!("# A job for {program}\n\n```sh\n");
-    if job.model == "model" {
-        let _ = writeln!(
-            out,
-            "truefill-trainer export {} --to hub --type bf16 --out model",
-            job.recipe.checkpoint
-        );
-    }
-    let back = match job.recipe.parameters {
-        Parameters::Full => "truefill-trainer import out",
-        Parameters::Lora => "truefill-trainer import out --adapter",
-    };
-    let _ = writeln!(
-        out,
-        "{command}\n{back} --base {}\n```\n\nRun it in this folder, on a machine with {GPUS} GPUs: a \
-         step has {GPUS} × {at_once} × {accumulated} rows. With another number of GPUs, change \
-         `gradient_accumulation_steps` so that the product stays.\n",
-        job.recipe.checkpoint
-    );
-    let _ = writeln!(
-        out,
-        "`train.jsonl` has {} rows, the longest of {} tokens of at most {}. They are cut to that \
-         already, the prefix from its beginning and the suffix from its end, so nothing is cut there \
-         and no sentinel is lost. Every completion ends with `{}`; no template is to add another.",
-        report.rows, report.longest, job.cutoff, job.end
-    );
-    if report.other_tokens > 0 {
-        let _ = writeln!(
-            out,
-            "\n{} rows are cut into other tokens there than here, though the text is the same.",
-            report.other_tokens
-        );
-    }
-    for (reason, rows) in &report.left_out {
-        let _ = writeln!(out, "\nRows that are left out, because {reason}: {rows}.");
-    }
-    out
 }

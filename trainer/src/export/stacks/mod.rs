@@ -5,7 +5,10 @@
 //! and a row that would lose a sentinel or outgrow the limit is left out and counted.
 
 mod config;
+mod limits;
+mod readme;
 mod rows;
+mod trl;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,12 +16,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use truefill_model::fim::BoundFormat;
 
 use super::{Args, Target};
 use crate::stored::{self, Opened};
+use crate::train::example::Renderer;
 use crate::train::recipe::{ObjectiveName, TrainRecipe};
-use crate::train::set::{Claims, check_checkpoint};
+use crate::train::set::check_checkpoint;
 use crate::usage::Usage;
+use readme::Commands;
+use rows::TextRow;
+
+/// GPUs of the paper's machine (B.2); the batch of a step is shared among them.
+const GPUS: usize = 8;
 
 /// Everything that a job is made from.
 #[derive(Clone, Debug)]
@@ -29,32 +39,47 @@ pub struct Job<'a> {
     pub recipe: &'a TrainRecipe,
     /// The model, as the program is told it.
     pub model: String,
+    /// Matrices that an adapter changes.
+    pub matrices: Vec<String>,
     /// The token that ends a completion, as it is written.
     pub end: String,
     /// Tokens of a row at most.
     pub cutoff: usize,
+    /// Rows of the training file.
+    pub rows: usize,
 }
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StackReport {
-    /// Rows of the training file.
+    /// The rows that are trained on.
+    pub training: FileReport,
+    /// The rows for evaluation.
+    pub evaluation: FileReport,
+    /// What the program does in another way than the recipe says.
+    pub differences: Vec<String>,
+    /// The files.
+    pub files: Vec<PathBuf>,
+}
+
+/// What became of the rows of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileReport {
+    /// Rows of it.
     pub rows: u64,
-    /// Rows of the file for evaluation.
-    pub evaluation: u64,
     /// Tokens of the longest row, as the other program counts them.
     pub longest: usize,
     /// Rows that it makes other tokens of than this trainer does, though it reads the same text.
     pub other_tokens: u64,
     /// Rows that are left out, by reason.
     pub left_out: BTreeMap<String, u64>,
-    /// The files.
-    pub files: Vec<PathBuf>,
 }
 
-impl StackReport {
+impl FileReport {
     fn leave_out(&mut self, reason: &str, rows: u64) {
-        *self.left_out.entry(reason.to_owned()).or_default() += rows;
+        if rows > 0 {
+            *self.left_out.entry(reason.to_owned()).or_default() += rows;
+        }
     }
 }
 
@@ -67,133 +92,162 @@ impl Job<'_> {
         )
     }
 
-    /// Refuses what the other program does not compute.
-    ///
-    /// # Errors
-    /// [`Usage`], which names the key.
-    pub fn check(&self) -> Result<()> {
-        let recipe = self.recipe;
-        let refuse = |what: &str, advice: &str| {
-            Err(Usage::error(format!(
-                "section `[train]`: {what}, which no other program has; {advice}"
-            )))
-        };
-        if matches!(
-            recipe.objective,
-            ObjectiveName::Fgit | ObjectiveName::FgitOrpo
-        ) {
-            return refuse(
-                "`objective` is FGit",
-                "train here, or export `sft`, `orpo` or `dpo`",
-            );
-        }
-        if recipe.objective == ObjectiveName::Dpo && recipe.dpo.dpop != 0.0 {
-            return refuse("`dpo.dpop` is not 0", "set it to 0 or train here");
-        }
-        if recipe.lora.new_rows && recipe.parameters == crate::train::recipe::Parameters::Lora {
-            return refuse(
-                "`lora.new_rows` is set",
-                "use `parameters = \"full\"` or train here",
-            );
-        }
-        Ok(())
+    /// Rows that a GPU takes at a time and steps that are summed, for the recipe's rows of a step.
+    fn batch(&self) -> (usize, usize) {
+        let each = (self.recipe.rows_per_step / GPUS).max(1);
+        let at_once = (1..=each.min(4))
+            .rev()
+            .find(|rows| each.is_multiple_of(*rows));
+        let at_once = at_once.unwrap_or(1);
+        (at_once, each / at_once)
+    }
+
+    /// Rows of a step there.
+    fn rows_per_step(&self) -> usize {
+        let (at_once, accumulated) = self.batch();
+        GPUS * at_once * accumulated
+    }
+
+    /// Steps of the run there.
+    fn steps(&self) -> u64 {
+        let of_epoch = self.rows.div_ceil(self.rows_per_step()) as u64;
+        let steps = self.recipe.steps;
+        steps.unwrap_or(self.recipe.epochs.saturating_mul(of_epoch))
+    }
+
+    /// Steps of warm-up. A share of all steps has another name in each version of transformers; a
+    /// number of steps has the same in all.
+    fn warmup(&self) -> u64 {
+        self.recipe.schedule(self.steps()).warmup()
     }
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let path = args.recipe.as_deref();
     let path = path.ok_or_else(|| Usage::error("a job needs `--recipe`, found none"))?;
-    let mut recipe = TrainRecipe::read(path)?;
-    if let Some(checkpoint) = &args.checkpoint {
-        recipe.checkpoint.clone_from(checkpoint);
-    }
-    let opened = Opened::open(&stored::store(args.store.as_deref())?, &recipe.checkpoint)?;
-    let report = write_job(&recipe, &opened, args.format.as_deref(), args.to, &args.out)?;
+    let recipe = TrainRecipe::read(path)?;
+    let store = stored::store(args.store.as_deref())?;
+    let flag = args.checkpoint.as_deref();
+    let opened = Opened::of_recipe(&store, path, &recipe.checkpoint, flag)?;
+    let report = write_job(args, &recipe, &opened)?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
         return Ok(());
     }
+    let (training, evaluation) = (&report.training, &report.evaluation);
     writeln!(
         out,
         "{}: {} rows, {} for evaluation, the longest of {} tokens; the command is in README.md",
         args.out.display(),
-        report.rows,
-        report.evaluation,
-        report.longest
+        training.rows,
+        evaluation.rows,
+        training.longest.max(evaluation.longest)
     )?;
-    for (reason, rows) in &report.left_out {
-        writeln!(out, "rows that are left out, because {reason}: {rows}")?;
+    for (file, found) in [("training", training), ("evaluation", evaluation)] {
+        for (reason, rows) in &found.left_out {
+            writeln!(
+                out,
+                "rows for {file} that are left out, because {reason}: {rows}"
+            )?;
+        }
+    }
+    for difference in &report.differences {
+        writeln!(out, "other than in the recipe: {difference}")?;
     }
     Ok(())
 }
 
-/// Writes a job into `folder`.
+/// Writes a job into the folder that `args` name.
 ///
 /// # Errors
 /// What training would refuse; [`Usage`] for what the other program does not compute.
-pub fn write_job(
-    recipe: &TrainRecipe,
-    opened: &Opened,
-    format: Option<&str>,
-    target: Target,
-    folder: &Path,
-) -> Result<StackReport> {
+pub fn write_job(args: &Args, recipe: &TrainRecipe, opened: &Opened) -> Result<StackReport> {
     let tokenizer = opened.tokenizer()?;
-    let named = format.or(recipe.format.as_deref());
+    let named = args.format.as_deref().or(recipe.format.as_deref());
     let format = crate::checkpoint::format(opened.format_name(named), tokenizer)?;
-    let stored = opened.manifest.as_ref().map(|manifest| manifest.about());
-    let claims = Claims {
-        tokenizer_sha256: stored.map(|about| about.tokenizer_sha256.to_string()),
-        format: stored.map(|about| about.format.clone()),
-        vocabulary: opened.checkpoint.config.vocabulary,
-    };
-    check_checkpoint(&claims, tokenizer, &format, recipe.teach_format)?;
+    check_checkpoint(&opened.claims(), tokenizer, &format, recipe.teach_format)?;
     let renderer = recipe.renderer(&format)?;
-    let job = Job {
-        target,
+    let mut job = Job {
+        target: args.to,
         recipe,
-        model: model_name(opened),
+        model: model_name(opened)?,
+        matrices: recipe.lora.matrices(opened.checkpoint.config.family),
         end: tokenizer.decode(&[renderer.end()]),
         cutoff: recipe.max_tokens,
+        rows: 0,
     };
-    job.check()?;
-    let set = recipe.training_set(&renderer)?;
+    limits::check(&job)?;
+    let commands = Commands::new(args, opened, named, &job)?;
     let mut report = StackReport::default();
-    for (skip, rows) in &set.counts.skipped {
-        report.leave_out(rows::reason(*skip), *rows);
-    }
-    let train = rows::rows(&job, &renderer, &set.rows, &mut report)?;
-    report.rows = train.len() as u64;
-    let mut held_out = Vec::new();
-    for file in &recipe.eval.data {
-        held_out.extend(crate::train::data::read(file, recipe.rows)?);
-    }
-    // A row for evaluation may have no wrong completion; the other program needs one.
-    held_out.retain(|row| !job.pairs() || row.rejected.is_some());
-    let evaluation = rows::rows(&job, &renderer, &held_out, &mut report)?;
-    report.evaluation = evaluation.len() as u64;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    let train = training(&job, &renderer, &mut report.training)?;
+    let evaluation = evaluation(&job, &format, &mut report.evaluation)?;
+    job.rows = train.len();
+    report.differences = limits::differences(&job);
     let mut files = config::files(&job, !evaluation.is_empty())?;
     files.insert("train.jsonl".into(), rows::jsonl(&job, &train)?);
     if !evaluation.is_empty() {
         files.insert("eval.jsonl".into(), rows::jsonl(&job, &evaluation)?);
     }
-    files.insert("README.md".into(), config::readme(&job, &report));
+    files.insert("README.md".into(), readme::text(&job, &commands, &report));
+    write(&args.out, files, &mut report)?;
+    Ok(report)
+}
+
+fn training(job: &Job<'_>, renderer: &Renderer, report: &mut FileReport) -> Result<Vec<TextRow>> {
+    let set = job.recipe.training_set(renderer)?;
+    report.leave_out("their text spells a control token", set.counts.sentinel);
+    for (skip, rows) in &set.counts.skipped {
+        report.leave_out(rows::reason(*skip), *rows);
+    }
+    rows::rows(job, renderer, &set.rows, report)
+}
+
+fn evaluation(
+    job: &Job<'_>,
+    format: &BoundFormat,
+    report: &mut FileReport,
+) -> Result<Vec<TextRow>> {
+    let recipe = job.recipe;
+    let renderer = recipe.held_out_renderer(format, job.pairs())?;
+    let mut held_out = Vec::new();
+    for file in &recipe.eval.data {
+        held_out.extend(crate::train::data::read(file, recipe.rows)?);
+    }
+    let read = held_out.len();
+    held_out.retain(|row| !job.pairs() || row.rejected.is_some());
+    let single = (read - held_out.len()) as u64;
+    report.leave_out(
+        "they have no wrong completion, which the program needs",
+        single,
+    );
+    rows::rows(job, &renderer, &held_out, report)
+}
+
+fn write(folder: &Path, files: BTreeMap<String, String>, report: &mut StackReport) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{}: cannot be made", folder.display()))?;
     for (name, text) in files {
         let path = folder.join(&name);
         crate::rows::write_whole(&path, text.as_bytes())
             .with_context(|| format!("{}: cannot be written", path.display()))?;
         report.files.push(name.into());
     }
-    Ok(report)
+    Ok(())
 }
 
 /// A folder of the hub's layout is named as it is; all else is written out first.
-fn model_name(opened: &Opened) -> String {
+fn model_name(opened: &Opened) -> Result<String> {
     let path = &opened.checkpoint.path;
     match path.is_dir() && opened.adapter.is_none() {
-        true => path.display().to_string(),
-        false => "model".to_owned(),
+        true => absolute(path),
+        false => Ok("model".to_owned()),
     }
+}
+
+/// A path that means the same in the job's folder.
+fn absolute(path: &Path) -> Result<String> {
+    let whole = path
+        .canonicalize()
+        .with_context(|| format!("{}: cannot be found", path.display()))?;
+    Ok(whole.display().to_string())
 }

@@ -6,7 +6,8 @@ use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 
 use super::super::Target;
-use super::{Job, StackReport};
+use super::{FileReport, Job};
+use crate::controls::{Controls, Piece};
 use crate::train::data::TrainRow;
 use crate::train::example::{Example, Rendered, Renderer, Skip};
 
@@ -41,7 +42,7 @@ pub(super) fn rows(
     job: &Job<'_>,
     renderer: &Renderer,
     rows: &[TrainRow],
-    report: &mut StackReport,
+    report: &mut FileReport,
 ) -> Result<Vec<TextRow>> {
     let reader = Reader::new(renderer.tokenizer());
     let mut kept = Vec::new();
@@ -62,6 +63,7 @@ pub(super) fn rows(
             Kept::LeftOut(reason) => report.leave_out(reason, 1),
         }
     }
+    report.rows = kept.len() as u64;
     Ok(kept)
 }
 
@@ -69,43 +71,27 @@ pub(super) fn rows(
 /// that token wherever it stands.
 struct Reader<'a> {
     tokenizer: &'a Tokenizer,
-    controls: Vec<(String, TokenId)>,
+    controls: Controls,
 }
 
 impl<'a> Reader<'a> {
     fn new(tokenizer: &'a Tokenizer) -> Self {
-        let spelled = |id| (tokenizer.decode(&[id]), id);
-        let mut controls: Vec<_> = tokenizer.specials().map(spelled).collect();
-        controls.retain(|(text, _)| !text.is_empty());
-        controls.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         Self {
             tokenizer,
-            controls,
+            controls: Controls::of(tokenizer),
         }
     }
 
     fn tokens(&self, text: &str) -> Vec<TokenId> {
         let mut tokens = Vec::new();
-        let (mut start, mut at) = (0, 0);
-        let plain = |text: &str, tokens: &mut Vec<TokenId>| {
-            tokens.extend(self.tokenizer.encode_lossy(text).unwrap_or_default());
-        };
-        while at < text.len() {
-            let found = self
-                .controls
-                .iter()
-                .find(|(spelled, _)| text[at..].starts_with(spelled.as_str()));
-            match found {
-                Some((spelled, id)) => {
-                    plain(&text[start..at], &mut tokens);
-                    tokens.push(*id);
-                    at += spelled.len();
-                    start = at;
+        for piece in self.controls.pieces(text) {
+            match piece {
+                Piece::Control(id) => tokens.push(id),
+                Piece::Text(text) => {
+                    tokens.extend(self.tokenizer.encode_lossy(text).unwrap_or_default());
                 }
-                None => at += text[at..].chars().next().map_or(1, char::len_utf8),
             }
         }
-        plain(&text[start..], &mut tokens);
         tokens
     }
 

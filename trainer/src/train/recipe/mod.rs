@@ -385,8 +385,8 @@ impl TrainRecipe {
         Renderer::new(format, &layouts, chat.transpose()?, settings)
     }
 
-    /// What turns held-out rows into tokens: without variation, with the rejected completion or
-    /// without.
+    /// What turns held-out rows into tokens: in the layouts that are trained, their holes where they are
+    /// in the file, with the rejected completion or without.
     ///
     /// # Errors
     /// As [`Self::renderer`].

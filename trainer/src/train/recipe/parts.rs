@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use truefill_model::config::Family;
+use truefill_model::weights::WeightDtype;
 
 use crate::train::mask::{Granularity, OneLine};
 use crate::train::objective::{Fgit, Normalise, Weight, WeightForm};
@@ -89,7 +91,7 @@ pub struct LoraRecipe {
     pub rank: usize,
     /// Its product is multiplied by `alpha / rank`.
     pub alpha: f64,
-    /// Matrices of every layer that it changes, by their names in PEFT.
+    /// Matrices of every layer that it changes, by their names in PEFT; without any, all.
     pub targets: Vec<String>,
     /// Train the embedding's rows of the format's sentinels and of the end token beside it. A format
     /// that is taught needs it: no other weight gives a token a meaning.
@@ -98,21 +100,28 @@ pub struct LoraRecipe {
 
 impl Default for LoraRecipe {
     fn default() -> Self {
-        let targets = [
-            "q_proj",
-            "k_proj",
-            "v_proj",
-            "o_proj",
-            "gate_proj",
-            "up_proj",
-            "down_proj",
-        ];
         Self {
             rank: 16,
             alpha: 32.0,
-            targets: targets.map(str::to_owned).to_vec(),
+            targets: Vec::new(),
             new_rows: false,
         }
+    }
+}
+
+impl LoraRecipe {
+    /// The matrices that it changes in a model of this family.
+    pub fn matrices(&self, family: Family) -> Vec<String> {
+        if !self.targets.is_empty() {
+            return self.targets.clone();
+        }
+        let feed_forward: &[&str] = match family {
+            Family::Llama | Family::Qwen2 => &["gate_proj", "up_proj", "down_proj"],
+            Family::StarCoder2 => &["c_fc", "c_proj"],
+        };
+        let attention = ["q_proj", "k_proj", "v_proj", "o_proj"].iter();
+        let all = attention.chain(feed_forward);
+        all.map(|name| (*name).to_owned()).collect()
     }
 }
 
@@ -215,7 +224,7 @@ pub struct SaveRecipe {
 }
 
 /// Types of a checkpoint's weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum SavedDtype {
     /// As the hub's models are.
@@ -225,6 +234,17 @@ pub enum SavedDtype {
     F16,
     /// Every digit that was trained.
     F32,
+}
+
+impl SavedDtype {
+    /// The type by the writer's name.
+    pub const fn weights(self) -> WeightDtype {
+        match self {
+            Self::Bf16 => WeightDtype::BF16,
+            Self::F16 => WeightDtype::F16,
+            Self::F32 => WeightDtype::F32,
+        }
+    }
 }
 
 impl Default for SaveRecipe {

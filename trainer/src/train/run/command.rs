@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::stored::{self, Opened};
 use crate::train::recipe::TrainRecipe;
 use crate::train::sample::Colour;
-use crate::train::set::{Claims, check_checkpoint};
+use crate::train::set::check_checkpoint;
 use crate::usage::Usage;
 
 /// Fine-tune a checkpoint: SFT, ORPO, DPO, FGit
@@ -90,14 +90,6 @@ impl TrainArgs {
         recipe.check()?;
         Ok(recipe)
     }
-
-    /// The checkpoint: the flag's is relative to where the command is given, the recipe's to the recipe.
-    fn wanted(&self, recipe: &TrainRecipe) -> String {
-        match &self.checkpoint {
-            Some(given) => given.clone(),
-            None => beside(&recipe.checkpoint, &self.recipe),
-        }
-    }
 }
 
 /// Runs the step.
@@ -111,7 +103,8 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         return Err(Usage::error(expected));
     };
     let store = stored::store(args.store.as_deref())?;
-    let origin = Opened::open(&store, &args.wanted(&recipe))?;
+    let flag = args.checkpoint.as_deref();
+    let origin = Opened::of_recipe(&store, &args.recipe, &recipe.checkpoint, flag)?;
     if origin.adapter.is_some() {
         anyhow::bail!(
             "`{}` is an adapter: merge it first, `truefill-trainer import … --merge`, and train that",
@@ -120,15 +113,9 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     }
     let path = origin.checkpoint.path.clone();
     let tokenizer = origin.tokenizer()?.clone();
-    let about = origin.manifest.as_ref().map(|manifest| manifest.about());
-    let claims = Claims {
-        tokenizer_sha256: about.map(|about| about.tokenizer_sha256.to_string()),
-        format: about.map(|about| about.format.clone()),
-        vocabulary: origin.checkpoint.config.vocabulary,
-    };
     let named = origin.format_name(recipe.format.as_deref());
     let format = checkpoint::format(named, &tokenizer)?;
-    check_checkpoint(&claims, &tokenizer, &format, recipe.teach_format)?;
+    check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)?;
     let stop = on_signals()?;
     let progress = Progress::new("train");
     let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
@@ -136,10 +123,11 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         false => Colour::Never,
     };
     let mut show = |sample: &str| -> Result<()> {
-        Ok(match args.json {
+        match args.json {
             true => writeln!(std::io::stderr(), "{sample}")?,
             false => writeln!(out, "{sample}").and_then(|()| out.flush())?,
-        })
+        }
+        Ok(())
     };
     let job = Job {
         checkpoint_sha256: checkpoint::sha256(&path)?,
@@ -184,15 +172,6 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         Ended::Stopped => ExitCode::from(stop.load(Ordering::Relaxed)),
         Ended::Done | Ended::Early => ExitCode::SUCCESS,
     })
-}
-
-/// A path in a recipe is relative to it; an id or an alias stays as it is.
-fn beside(wanted: &str, recipe: &Path) -> String {
-    let path = recipe.parent().unwrap_or(Path::new("")).join(wanted);
-    match path.exists() {
-        true => path.to_string_lossy().into_owned(),
-        false => wanted.to_owned(),
-    }
 }
 
 /// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; the second ends the program

@@ -10,7 +10,6 @@ use truefill_model::adapter::{Adapter, AdapterSpec};
 use truefill_model::fim::BoundFormat;
 use truefill_model::store::{Installed, Sha256Hex, Store};
 use truefill_model::training::GradDecoder;
-use truefill_model::weights::WeightDtype;
 use truefill_model::write::Model;
 
 use super::engine;
@@ -18,7 +17,7 @@ use super::job::{Outcome, sentence};
 use crate::deliver::{About, Card, format_name, install_adapter, install_full};
 use crate::rows::RowReader;
 use crate::stored::Opened;
-use crate::train::recipe::{Parameters, SavedDtype, TrainRecipe};
+use crate::train::recipe::{Parameters, TrainRecipe};
 
 /// What the rows of a file say of their licences.
 #[derive(serde::Deserialize)]
@@ -97,7 +96,7 @@ pub fn install(
             rank: recipe.lora.rank,
             alpha: recipe.lora.alpha,
             base: origin.title(),
-            targets: engine::targets(&recipe.lora.targets)?,
+            targets: engine::targets(&recipe.lora.matrices(origin.checkpoint.config.family))?,
             tokens: engine::rows(recipe, format),
         };
         let values = |name: &str| decoder.values(name);
@@ -105,11 +104,7 @@ pub fn install(
         return install_adapter(store, &adapter, base, &origin.checkpoint, about);
     }
     decoder.merge()?;
-    let dtype = match recipe.save.dtype {
-        SavedDtype::Bf16 => WeightDtype::BF16,
-        SavedDtype::F16 => WeightDtype::F16,
-        SavedDtype::F32 => WeightDtype::F32,
-    };
+    let dtype = recipe.save.dtype.weights();
     let values = |name: &str| decoder.values(name);
     let model = Model::of_values(&origin.checkpoint.config, naming, values);
     let installed = install_full(store, &model, &origin.checkpoint, format, dtype, about);

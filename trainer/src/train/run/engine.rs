@@ -87,7 +87,7 @@ pub fn load(
         Parameters::Lora => Trained::Adapter(AdapterOptions {
             rank: recipe.lora.rank,
             alpha: recipe.lora.alpha as f32,
-            targets: targets(&recipe.lora.targets)?,
+            targets: targets(&recipe.lora.matrices(opened.config.family))?,
             rows: rows(recipe, renderer.format()),
             seed: recipe.seed,
         }),

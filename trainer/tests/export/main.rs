@@ -1,8 +1,9 @@
 //! `export` and `import`: through the store and back, and jobs for other programs.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../crates/model/tests/fim_support/mod.rs"]
+#[path = "../../../crates/model/tests/fim_support/mod.rs"]
 mod fim_support;
+mod jobs;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -205,6 +206,7 @@ fn a_folder_goes_into_the_store_and_out_again() {
         let (tensors, fallbacks) = (&figures["tensors"], &figures["fallbacks"]);
         assert!(nats < 0.02, "{kind}: {nats}");
         assert!(kind == "f32" || nats > 0.0, "{kind}: {nats}");
+        assert_eq!(figures["divergence"]["left_out_tokens"], 0);
         let _ = writeln!(told, "{kind}: {tensors}, {fallbacks} of another type");
     }
     insta::assert_snapshot!("types_of_tensors", told);
@@ -329,121 +331,4 @@ fn what_is_wrong_is_refused_by_file() {
         let _ = writeln!(told, "{}\n  {error}", args.join(" ").replace(&base, "BASE"));
     }
     insta::assert_snapshot!("refusals", told);
-}
-
-fn rows(place: &Place) {
-    let row = |nth: usize, prefix: &str, golden: &str| {
-        json!({
-            "context_id": format!("c{nth}"), "language": "python", "type": "method",
-            "repo": format!("r{nth}"), "license": "MIT", "path": "src/a.py", "prefix": prefix,
-            "golden": golden, "suffix": "\n    return total\n", "rejected": "total = items.count_all()",
-        })
-        .to_string()
-    };
-    let long = "x = 1\n".repeat(400);
-    let train = [
-        row(1, "def add(items):\n    ", "total = sum(items)"),
-        row(
-            2,
-            &format!("{long}def add(items):\n    "),
-            "total = len(items)",
-        ),
-        row(3, "def é(items):\n    ", &"y".repeat(900)),
-    ];
-    std::fs::write(place.path("pairs.jsonl"), train.join("\n")).unwrap();
-    std::fs::write(
-        place.path("valid.jsonl"),
-        row(9, "def f(items):\n    ", "total = 1"),
-    )
-    .unwrap();
-}
-
-#[test]
-fn jobs_are_whole_and_lose_no_sentinel() {
-    let place = Place::new();
-    rows(&place);
-    for (to, objective) in [
-        ("llama-factory", "sft"),
-        ("llama-factory", "orpo"),
-        ("trl", "sft"),
-        ("trl", "dpo"),
-        ("axolotl", "sft"),
-        ("axolotl", "orpo"),
-    ] {
-        let more = match objective {
-            "sft" => "parameters = \"lora\"\n",
-            _ => "",
-        };
-        let recipe = format!(
-            "[train]\nobjective = \"{objective}\"\ndata = [\"pairs.jsonl\"]\ncheckpoint = \"base\"\n\
-             context_tokens = 200\nmax_tokens = 260\n{more}\n[train.eval]\ndata = [\"valid.jsonl\"]\n"
-        );
-        std::fs::write(place.path("recipe.toml"), recipe).unwrap();
-        let out = format!("{to}-{objective}");
-        let base = place.path("base").display().to_string();
-        let args = [
-            "export",
-            &base,
-            "--to",
-            to,
-            "--recipe",
-            "recipe.toml",
-            "--out",
-            &out,
-            "--json",
-        ];
-        let report: Value = serde_json::from_str(&place.out(&args)).unwrap();
-        assert_eq!(
-            (report["rows"].as_u64(), report["evaluation"].as_u64()),
-            (Some(2), Some(1))
-        );
-        assert!(report["longest"].as_u64().unwrap() <= 260);
-        let mut shown = String::new();
-        for file in report["files"].as_array().unwrap() {
-            let name = file.as_str().unwrap();
-            let text = std::fs::read_to_string(place.path(&out).join(name)).unwrap();
-            if name == "train.jsonl" {
-                for line in text.lines() {
-                    for sentinel in ["fim_prefix", "fim_suffix", "fim_middle"] {
-                        assert_eq!(line.matches(sentinel).count(), 1, "{line}");
-                    }
-                }
-            }
-            if name == "ds_z3_config.json" && to != "llama-factory" {
-                continue;
-            }
-            let text = match name.ends_with(".jsonl") {
-                true => text.lines().next().unwrap_or_default().to_owned() + "\n",
-                false => text,
-            };
-            let _ = writeln!(shown, "== {name}\n{}", text.replace(&base, "BASE"));
-        }
-        insta::assert_snapshot!(out, shown);
-    }
-}
-
-#[test]
-fn objectives_that_no_other_program_has_are_refused() {
-    let place = Place::new();
-    rows(&place);
-    for more in [
-        "objective = \"fgit\"\n",
-        "objective = \"dpo\"\n[train.dpo]\ndpop = 50.0\n",
-    ] {
-        let recipe = format!("[train]\ndata = [\"pairs.jsonl\"]\ncheckpoint = \"base\"\n{more}");
-        std::fs::write(place.path("recipe.toml"), recipe).unwrap();
-        let args = [
-            "export",
-            "./base",
-            "--to",
-            "trl",
-            "--recipe",
-            "recipe.toml",
-            "--out",
-            "x",
-        ];
-        let error = place.refused(&args, 2);
-        assert!(error.contains("which no other program has"), "{error}");
-        assert!(!place.path("x").exists());
-    }
 }

@@ -1,0 +1,264 @@
+//! Jobs for other programs.
+
+use std::fmt::Write as _;
+use std::path::Path;
+#[cfg(unix)]
+use std::process::Command;
+
+use serde_json::{Value, json};
+#[cfg(unix)]
+use truefill_model::store::Kind;
+
+use crate::Place;
+#[cfg(unix)]
+use crate::adapter;
+
+fn rows(place: &Place) {
+    let row = |nth: usize, prefix: &str, golden: &str| {
+        json!({
+            "context_id": format!("c{nth}"), "language": "python", "type": "method",
+            "repo": format!("r{nth}"), "license": "MIT", "path": "src/a.py", "prefix": prefix,
+            "golden": golden, "suffix": "\n    return total\n", "rejected": "total = items.count_all()",
+        })
+        .to_string()
+    };
+    let long = "x = 1\n".repeat(400);
+    let train = [
+        row(1, "def add(items):\n    ", "total = sum(items)"),
+        row(
+            2,
+            &format!("{long}def add(items):\n    "),
+            "total = len(items)",
+        ),
+        row(3, "def é(items):\n    ", &"y".repeat(900)),
+        row(4, "a = '<|fim_middle|>'\n", "total = 3"),
+    ];
+    std::fs::write(place.path("pairs.jsonl"), train.join("\n")).unwrap();
+    let held_out = [
+        row(9, "def f(items):\n    ", "total = 1"),
+        row(8, "def g(items):\n    ", "total = 2").replace("\"rejected\"", "\"unused\""),
+        row(7, "def h(items):\n    ", &"z".repeat(900)),
+    ];
+    std::fs::write(place.path("valid.jsonl"), held_out.join("\n")).unwrap();
+}
+
+/// Writes a recipe into a folder of its own, with paths that mean something only from there.
+fn recipe(place: &Place, keys: &str) {
+    let text = format!(
+        "[train]\ndata = [\"../pairs.jsonl\"]\ncheckpoint = \"../base\"\nsentinels = \"drop\"\n\
+         context_tokens = 200\nmax_tokens = 260\n{keys}\n[train.eval]\n\
+         data = [\"../valid.jsonl\"]\n"
+    );
+    std::fs::create_dir_all(place.path("recipes")).unwrap();
+    std::fs::write(place.path("recipes/recipe.toml"), text).unwrap();
+}
+
+const RECIPE: [&str; 2] = ["--recipe", "recipes/recipe.toml"];
+
+#[test]
+fn jobs_are_whole_and_lose_no_sentinel() {
+    let place = Place::new();
+    rows(&place);
+    for (to, objective) in [
+        ("llama-factory", "sft"),
+        ("llama-factory", "orpo"),
+        ("trl", "sft"),
+        ("trl", "dpo"),
+        ("axolotl", "sft"),
+        ("axolotl", "orpo"),
+    ] {
+        let more = match (to, objective) {
+            (_, "sft") => "parameters = \"lora\"\n",
+            ("axolotl", "orpo") => "orpo.nll = \"prompt_response\"\n",
+            _ => "",
+        };
+        recipe(&place, &format!("objective = \"{objective}\"\n{more}"));
+        let out = format!("{to}-{objective}");
+        let base = place.path("base").canonicalize().unwrap();
+        let base = base.display().to_string();
+        let mut args = vec!["export", "--to", to, "--out", &out, "--json"];
+        args.extend(RECIPE);
+        let report: Value = serde_json::from_str(&place.out(&args)).unwrap();
+        let (training, evaluation) = (&report["training"], &report["evaluation"]);
+        let evaluated = if objective == "sft" { 2 } else { 1 };
+        assert_eq!(
+            (training["rows"].as_u64(), evaluation["rows"].as_u64()),
+            (Some(2), Some(evaluated))
+        );
+        assert!(training["longest"].as_u64().unwrap() <= 260);
+        let mut shown = String::new();
+        for file in report["files"].as_array().unwrap() {
+            let name = file.as_str().unwrap();
+            let text = std::fs::read_to_string(place.path(&out).join(name)).unwrap();
+            if name == "train.jsonl" {
+                for line in text.lines() {
+                    for sentinel in ["fim_prefix", "fim_suffix", "fim_middle"] {
+                        assert_eq!(line.matches(sentinel).count(), 1, "{line}");
+                    }
+                }
+            }
+            if name == "ds_z3_config.json" && to != "llama-factory" {
+                continue;
+            }
+            let text = match name.ends_with(".jsonl") {
+                true => text.lines().next().unwrap_or_default().to_owned() + "\n",
+                false => text,
+            };
+            let _ = writeln!(shown, "== {name}\n{}", text.replace(&base, "BASE"));
+        }
+        insta::assert_snapshot!(out, shown);
+    }
+}
+
+#[test]
+fn what_no_other_program_has_is_refused() {
+    let place = Place::new();
+    rows(&place);
+    for (to, more, expected) in [
+        (
+            "trl",
+            "objective = \"fgit\"\n",
+            "which no other program has",
+        ),
+        (
+            "trl",
+            "objective = \"dpo\"\ndpo.dpop = 50.0\n",
+            "which no other program has",
+        ),
+        ("axolotl", "tokens_per_step = 900\n", "`rows_per_step`"),
+        (
+            "llama-factory",
+            "parameters = \"lora\"\nlora.alpha = 0.5\n",
+            "whole number in `lora.alpha`",
+        ),
+        ("trl", "objective = \"orpo\"\n", "\"prompt_response\""),
+        ("axolotl", "objective = \"orpo\"\n", "\"prompt_response\""),
+        (
+            "llama-factory",
+            "objective = \"orpo\"\norpo.nll = \"prompt_response\"\n",
+            "`orpo.nll = \"response\"`",
+        ),
+    ] {
+        recipe(&place, more);
+        let mut args = vec!["export", "--to", to, "--out", "x"];
+        args.extend(RECIPE);
+        let error = place.refused(&args, 2);
+        assert!(error.contains(expected), "{more}: {error}");
+        assert!(!place.path("x").exists());
+    }
+}
+
+#[test]
+fn keys_are_carried_over_or_named() {
+    let place = Place::new();
+    rows(&place);
+    let keys = "objective = \"dpo\"\nrows_per_step = 20\nepochs = 9\nprecision = \"f32\"\n\
+                dpo.pref_ftx = 0.5\nsave.keep = 3\nschedule.min_ratio = 0.1\n\
+                schedule.decay = \"linear\"\nschedule.warmup_ratio = 0.25\n";
+    recipe(&place, keys);
+    for (to, file, expected) in [
+        (
+            "axolotl",
+            "axolotl.yaml",
+            &[
+                "dpo_loss_weights: [1.0,0.5]",
+                "lr_scheduler: \"polynomial\"",
+                "lr_scheduler_kwargs: {\"lr_end\":1.0e-7,\"power\":1.0}",
+                "warmup_steps: 3\n",
+                "save_total_limit: 3\n",
+            ][..],
+        ),
+        (
+            "trl",
+            "train.py",
+            &[
+                "loss_weights=[1.0,0.5],",
+                "warmup_steps=3,",
+                "save_total_limit=3,",
+            ],
+        ),
+        (
+            "llama-factory",
+            "train.yaml",
+            &["pref_ftx: 0.5\n", "warmup_steps: 3\n"],
+        ),
+    ] {
+        let mut args = vec!["export", "--to", to, "--out", to];
+        args.extend(RECIPE);
+        let told = place.out(&args);
+        let read = |name: &str| std::fs::read_to_string(place.path(to).join(name)).unwrap();
+        for key in expected {
+            assert!(read(file).contains(key), "{key}: {}", read(file));
+        }
+        let readme = read("README.md");
+        for difference in ["a step has 16 rows and not 20", "in bf16, and not in f32"] {
+            assert!(readme.contains(difference), "{readme}");
+            assert!(told.contains(difference), "{told}");
+        }
+        let other_mean = readme.contains("`dpo.pref_ftx` weighs");
+        assert_eq!(other_mean, to != "llama-factory", "{readme}");
+    }
+}
+
+/// Runs the README's commands, with `out` in the place of what the other program would write.
+#[cfg(unix)]
+fn by_readme(place: &Place, job: &str, out: &Path) -> String {
+    let folder = place.path(job);
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let commands = readme.split("```").nth(1).unwrap();
+    let own = commands.lines().filter(|line| !line.contains("train.yaml"));
+    let own: Vec<&str> = own.filter(|line| *line != "sh").collect();
+    std::fs::create_dir_all(folder.join("out")).unwrap();
+    for file in std::fs::read_dir(out).unwrap() {
+        let file = file.unwrap().path();
+        let name = file.file_name().unwrap().to_owned();
+        std::fs::copy(&file, folder.join("out").join(name)).unwrap();
+    }
+    let script = format!("set -e\n{}", own.join("\n"));
+    let program = Path::new(env!("CARGO_BIN_EXE_truefill-trainer"));
+    let mut folders = vec![program.parent().unwrap().to_owned()];
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+    let ran = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(&folder)
+        .env("TRUEFILL_HOME", place.path("home"))
+        .env("PATH", std::env::join_paths(folders).unwrap())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.success(), "{script}\n{told}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn the_commands_of_a_readme_work_in_the_jobs_folder() {
+    let place = Place::new();
+    rows(&place);
+    adapter(&place.path("lora"), None);
+    let gguf = ["--to", "gguf", "--type", "f32", "--out", "it's.gguf"];
+    place.out(&[&["export", "base"], &gguf[..]].concat());
+    let stored = place.import(&["base", "--name", "stored"]);
+    for checkpoint in ["base", "it's.gguf", &stored] {
+        for parameters in ["full", "lora"] {
+            recipe(&place, &format!("parameters = \"{parameters}\"\n"));
+            let job = format!("{checkpoint}-{parameters}");
+            let mut args = vec!["export", checkpoint, "--to", "llama-factory", "--out", &job];
+            args.extend(RECIPE);
+            place.out(&args);
+            let out = match parameters {
+                "full" => place.path("base"),
+                _ => place.path("lora"),
+            };
+            let told = by_readme(&place, &job, &out);
+            let last = told.lines().last().unwrap();
+            let id = last.split(' ').next().unwrap();
+            let found = place.store().get(&id.parse().unwrap()).unwrap();
+            let kind = match parameters {
+                "full" => Kind::Full,
+                _ => Kind::Adapter,
+            };
+            assert_eq!(found.manifest.about().kind, kind, "{job}");
+        }
+    }
+}
