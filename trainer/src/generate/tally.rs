@@ -12,6 +12,9 @@ use crate::table::{Cell as Shown, Table};
 /// Stands for the type where a text fulfils the contract of none.
 pub(super) const NO_TYPE: &str = "any";
 
+/// Stands for all types, or all languages.
+const ALL: &str = "all";
+
 /// The fate of candidates of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
@@ -152,9 +155,10 @@ impl Tally {
 
     /// By generator and one more part of the key.
     fn by(&self, column: &'static str, at: usize) -> Table {
-        let mut cells: BTreeMap<[&str; 2], Cell> = BTreeMap::new();
+        let mut generators: BTreeMap<&str, BTreeMap<&str, Cell>> = BTreeMap::new();
         for (key, cell) in &self.cells {
-            cells.entry([&key[0], &key[at]]).or_default().add(cell);
+            let cells = generators.entry(&key[0]).or_default();
+            cells.entry(&key[at]).or_default().add(cell);
         }
         let columns = [
             "generator",
@@ -165,19 +169,26 @@ impl Tally {
             "rejected",
         ];
         let mut table = Table::new(format!("Candidates by generator and {column}"), &columns);
-        for ([generator, name], cell) in cells {
-            let kept = Share {
-                part: cell.kept,
-                of: cell.replies,
-            };
-            table.row([
-                generator.into(),
-                name.into(),
-                cell.candidates().into(),
-                cell.replies.into(),
-                Shown::Part(kept),
-                cell.reasons().into(),
-            ]);
+        for (generator, cells) in generators {
+            // A sample that is kept has a type, and one that is not may have none: only the sum says
+            // how many of them are kept.
+            let mut all = Cell::default();
+            cells.values().for_each(|cell| all.add(cell));
+            let sum = (cells.len() > 1).then_some((ALL, all));
+            for (name, cell) in cells.into_iter().chain(sum) {
+                let kept = Share {
+                    part: cell.kept,
+                    of: cell.replies,
+                };
+                table.row([
+                    generator.into(),
+                    name.into(),
+                    cell.candidates().into(),
+                    cell.replies.into(),
+                    Shown::Part(kept),
+                    cell.reasons().into(),
+                ]);
+            }
         }
         table
     }
@@ -194,5 +205,37 @@ impl Tally {
             }
         }
         table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_says_how_many_samples_are_kept() {
+        let mut tally = Tally::default();
+        tally.count(["local", NO_TYPE, "rust"], true, Some("lines"));
+        tally.count(["local", NO_TYPE, "go"], true, Some("lines"));
+        tally.count(["local", "import", "rust"], true, None);
+        tally.count(["mutate", "import", "rust"], false, Some("no_site"));
+        let text = tally.show();
+        let shares: Vec<[&str; 5]> = text
+            .lines()
+            .filter_map(|line| {
+                line.split_whitespace()
+                    .collect::<Vec<_>>()
+                    .first_chunk()
+                    .copied()
+            })
+            .collect();
+        assert!(
+            shares.contains(&["local", "all", "3", "3", "33.3"]),
+            "{text}"
+        );
+        assert!(
+            !shares.iter().any(|row| row[..2] == ["mutate", "all"]),
+            "{text}"
+        );
     }
 }
