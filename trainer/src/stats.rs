@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How tables name their intervals. Rows of one repository are alike, so for code of other repositories
+/// the true ones are wider.
+pub const INTERVALS: &str = "95 % Wilson intervals, as if all rows were independent";
+
 /// The normal distribution's 97.5 % point: intervals are 95 % wide.
 const Z: f64 = 1.959_963_984_540_054;
 

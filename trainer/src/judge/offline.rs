@@ -17,7 +17,7 @@ use crate::rows::{
     Score, Written,
 };
 use crate::score::{Scorer, Thresholds, difficulty};
-use crate::stats::Share;
+use crate::stats::{INTERVALS, Share};
 use crate::table::{Cell, Table, Tables};
 
 /// Writes scores: a first time without difficulty, which needs everyone's margins, to a temporary
@@ -120,9 +120,11 @@ impl Likelihood {
 struct Found {
     caught: BTreeMap<(HallucinationType, String), Caught>,
     golden: BTreeMap<(Language, HoleKind), Share>,
-    /// Repositories and negatives by how much of the repository the resolver sees, and negatives in
-    /// files of which only a window is known.
-    seen: BTreeMap<Seen, [u64; 3]>,
+    /// Repositories and negatives by how much of the repository the resolver sees; negatives in files
+    /// of which only a window is known; negatives in a language with a file that could not be read.
+    seen: BTreeMap<Seen, [u64; 4]>,
+    /// What is caught in a language, and what where all of the repository's files in it are known.
+    by_language: BTreeMap<Language, [Share; 2]>,
     difficulty: BTreeMap<(HallucinationType, Difficulty), u64>,
     unscored: u64,
 }
@@ -156,6 +158,8 @@ impl Caught {
 /// What the resolver says of a repository's holes, in their order.
 struct Resolved {
     seen: Seen,
+    /// Languages of which every file is known.
+    covered: Vec<Language>,
     holes: Vec<Option<Vec<Resolution>>>,
 }
 
@@ -275,8 +279,12 @@ fn resolve_repository(sources: &Sources, items: &[&Item], holes: &[Vec<Hole<'_>>
         }
         repository.restore(&item.context);
     }
+    let covered = Language::ALL.into_iter();
     Resolved {
         seen: repository.seen(),
+        covered: covered
+            .filter(|language| repository.covers(*language))
+            .collect(),
         holes: found,
     }
 }
@@ -308,10 +316,21 @@ impl Found {
         let mut known = HashSet::new();
         for ((context, negatives), found) in holes.iter().zip(&resolved.holes) {
             counts[1] += negatives.len() as u64;
-            let Some(found) = found.as_ref().and_then(|found| found.first()) else {
+            let covered = resolved.covered.contains(&context.language);
+            counts[3] += if covered { 0 } else { negatives.len() as u64 };
+            let Some((found, first)) = found.as_ref().and_then(|all| Some((all, all.first()?)))
+            else {
                 counts[2] += negatives.len() as u64;
                 continue;
             };
+            let [all, known_whole] = self.by_language.entry(context.language).or_default();
+            for resolution in found {
+                all.add(resolution.caught);
+                if covered {
+                    known_whole.add(resolution.caught);
+                }
+            }
+            let found = first;
             if known.insert(&context.id) {
                 let golden = self.golden.entry((context.language, context.hole_kind));
                 golden.or_default().add(found.golden_caught);
@@ -339,6 +358,7 @@ impl Found {
         }
         if !self.caught.is_empty() {
             tables.push(("caught_by_the_resolver".to_owned(), self.caught()));
+            tables.push(("caught_by_language".to_owned(), self.caught_by_language()));
             tables.push(("golden_caught_by_the_resolver".to_owned(), self.golden()));
         }
         if !self.difficulty.is_empty() || self.unscored > 0 {
@@ -355,7 +375,7 @@ impl Found {
             "caught",
             "caught and the golden completion not",
         ];
-        let title = "Negatives caught by the resolver, which is no judge (95 % Wilson intervals)";
+        let title = format!("Negatives caught by the resolver, which is no judge ({INTERVALS})");
         let mut table = Table::new(title, &columns);
         let mut all = Caught::default();
         for ((kind, generator), found) in &self.caught {
@@ -374,10 +394,30 @@ impl Found {
         table
     }
 
+    fn caught_by_language(&self) -> Table {
+        let columns = [
+            "language",
+            "negatives",
+            "caught",
+            "where every file of the language is known",
+        ];
+        let title = format!("Negatives caught by the resolver, by language ({INTERVALS})");
+        let mut table = Table::new(title, &columns);
+        for (language, [all, known]) in &self.by_language {
+            table.row([
+                language.name().into(),
+                all.of.into(),
+                (*all).into(),
+                (*known).into(),
+            ]);
+        }
+        table
+    }
+
     fn golden(&self) -> Table {
         let columns = ["language", "hole", "golden completions", "caught"];
         let title =
-            "Golden completions caught by the resolver: false alarms (95 % Wilson intervals)";
+            format!("Golden completions caught by the resolver: false alarms ({INTERVALS})");
         let mut table = Table::new(title, &columns);
         for ((language, hole), share) in &self.golden {
             table.row([
@@ -396,14 +436,16 @@ impl Found {
             "repositories",
             "negatives",
             "not judged: only a window of the file is known",
+            "names are not judged: a file of the language could not be read",
         ];
         let mut table = Table::new("Repositories by what the resolver sees of them", &columns);
-        for (seen, [repositories, negatives, windows]) in &self.seen {
+        for (seen, [repositories, negatives, windows, unread]) in &self.seen {
             table.row([
                 seen.name().into(),
                 (*repositories).into(),
                 (*negatives).into(),
                 (*windows).into(),
+                (*unread).into(),
             ]);
         }
         table

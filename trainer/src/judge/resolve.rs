@@ -12,15 +12,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use truefill_syntax::{Index, Judge, Judgement, Language, parse_within, symbols_of};
+use truefill_syntax::{
+    Index, Judge, Judgement, Language, MAX_PARSE_BYTES, parse_within, symbols_of,
+};
 
 use super::sources::Sources;
 use crate::corpus::Item;
 use crate::mine::{Limits, Source};
 use crate::rows::{Context, Resolution};
 
-/// Larger files say little about names, in bytes.
-const LARGEST_FILE: u64 = 512 << 10;
+/// Larger files are not parsed, in bytes.
+const LARGEST_FILE: u64 = MAX_PARSE_BYTES as u64;
 
 /// Time for one parse: far more than any takes.
 const PARSE_LIMIT: Duration = Duration::from_secs(30);
@@ -101,6 +103,11 @@ impl Repository {
         self.seen
     }
 
+    /// Every file of the language is known, so that a name that stands nowhere says something.
+    pub fn covers(&self, language: Language) -> bool {
+        self.index.covers(language)
+    }
+
     /// Takes in the files of a source; whether it could be read to its end.
     fn add_source(&mut self, number: usize, path: &Path, wanted: &HashSet<&str>) -> bool {
         let visited = Source::at(path).visit(&Limits::default(), &mut |entry| {
@@ -111,9 +118,13 @@ impl Repository {
             let mut bytes = Vec::new();
             let read = entry.reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes);
             let small = read.is_ok_and(|read| read as u64 <= LARGEST_FILE);
-            match String::from_utf8(bytes).ok().filter(|_| small) {
-                Some(text) => self.add_file(path, language, text, wanted),
-                None => self.index.skip_file(&path, language),
+            match small {
+                // Names are spelled the same in all encodings that code is written in but UTF-16.
+                true if !bytes.contains(&0) => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    self.add_file(path, language, text, wanted);
+                }
+                _ => self.index.skip_file(&path, language),
             }
             Ok(())
         });
@@ -249,8 +260,14 @@ mod tests {
         assert_eq!(known.seen(), Seen::All);
         assert!(known.index.covers(Language::Python));
         assert_eq!(caught(&known, &row), Some([false, true]));
+        // A comment in another encoding hides no name.
+        std::fs::write(place.join("old.py"), b"# caf\xe9\ndef brew():\n    pass\n")
+            .expect("written");
+        let known = Repository::new(&sources, &[&row]);
+        assert!(known.covers(Language::Python));
+        assert_eq!(caught(&known, &row), Some([false, true]));
         // A file that is too large to be read: nobody knows what it defines.
-        let large = "x = 1\n".repeat(LARGEST_FILE as usize / 4);
+        let large = "x = 1\n".repeat(MAX_PARSE_BYTES / 4);
         std::fs::write(place.join("c.py"), large).expect("written");
         let known = Repository::new(&sources, &[&row]);
         assert!(!known.index.covers(Language::Python));

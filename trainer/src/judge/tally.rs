@@ -6,7 +6,7 @@ use truefill_syntax::Language;
 
 use super::ask::About;
 use crate::rows::{HallucinationType, Subject, Verdict, VerdictKind};
-use crate::stats::Share;
+use crate::stats::{INTERVALS, Share};
 use crate::table::{Cell, Table, Tables};
 
 /// The paper's column "3/3": rows with a verdict missing say nothing about it.
@@ -146,8 +146,10 @@ impl Tally {
             "false rejects",
         ];
         let mut table = Table::new(
-            "Judges: negatives accepted and golden completions refused, of those with a verdict \
-             (95 % Wilson intervals)",
+            format!(
+                "Judges: negatives accepted and golden completions refused, of those with a verdict \
+                 ({INTERVALS})"
+            ),
             &columns,
         );
         for ((kind, name), judge) in &self.judges {
@@ -243,10 +245,7 @@ impl Rates {
     /// Table 12 of paper "hard negatives", its left half.
     fn by_type(&self, title: &str) -> Table {
         let columns = ["type", "rows", "mean", FOOLED_ALL];
-        let mut table = Table::new(
-            format!("{title}, by type (95 % Wilson intervals)"),
-            &columns,
-        );
+        let mut table = Table::new(format!("{title}, by type ({INTERVALS})"), &columns);
         for (kind, group) in &self.types {
             let mean = Cell::number(group.mean(), 2);
             let rows = group.rows.into();
@@ -258,10 +257,7 @@ impl Rates {
     /// Table 12, its right half.
     fn by_language(&self, title: &str) -> Table {
         let columns = ["language", "rows", "mean", FOOLED_ALL];
-        let mut table = Table::new(
-            format!("{title}, by language (95 % Wilson intervals)"),
-            &columns,
-        );
+        let mut table = Table::new(format!("{title}, by language ({INTERVALS})"), &columns);
         for (language, group) in &self.languages {
             let mean = Cell::number(group.mean(), 2);
             let rows = group.rows.into();

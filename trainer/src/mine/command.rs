@@ -164,7 +164,7 @@ fn page(outcome: &Outcome) -> String {
     let counts = &outcome.manifest.counts;
     let of = |name: &str| counts.get(name).copied().unwrap_or(0);
     let mut page = format!(
-        "{} rows from {} of {} files in {} sources ({} broken)\n\n",
+        "{} rows; {} of {} files kept, in {} sources ({} broken)\n\n",
         of("rows"),
         of("files.kept"),
         of("files.seen"),

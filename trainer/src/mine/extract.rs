@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tree_sitter::{Node, Tree};
 use truefill_syntax::{Hole, HoleKind, Language, holes_and_symbols, parse_within};
 
-use super::packages::{Origin, Project};
+use super::packages::{Origin, Project, is_listed};
 use super::reason::{HoleReason, Reason};
 use super::recipe::Recipe;
 use super::resolve::{Bindings, Scene};
@@ -225,6 +225,7 @@ impl Extractor<'_> {
         let scene = Scene::new(language, symbols, bindings, self.project, self.recipe);
         let judge = Judge {
             recipe: self.recipe,
+            language,
             text,
             tree,
             page,
@@ -233,12 +234,19 @@ impl Extractor<'_> {
         let mut kept: Vec<Candidate> = Vec::new();
         for (kind, holes) in by_kind {
             let mut good = Vec::new();
-            for (order, range) in holes.into_iter().take(JUDGED * self.recipe.per_file) {
-                match judge.judge(kind, range, order) {
+            let mut left = JUDGED * self.recipe.per_file;
+            let mut holes = holes.into_iter();
+            while left > 0
+                && let Some((order, range)) = holes.next()
+            {
+                let judged = judge.judge(kind, range, order);
+                left -= usize::from(!self.passes_over(&judged));
+                match judged {
                     Ok(candidate) => good.push(candidate),
                     Err(reason) => tally.reject(kind, reason, 1),
                 }
             }
+            tally.reject(kind, HoleReason::NotDrawn, holes.len() as u64);
             good.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.order.cmp(&b.order)));
             let over = good.len().saturating_sub(self.recipe.per_file);
             tally.reject(kind, HoleReason::PerFile, over as u64);
@@ -249,8 +257,13 @@ impl Extractor<'_> {
         kept
     }
 
-    /// The file's holes by kind, in an order that the seed decides; those that are not judged are
-    /// counted.
+    /// Where calls of some packages are wanted, others are passed over until enough of those were seen.
+    fn passes_over(&self, judged: &Result<Candidate, HoleReason>) -> bool {
+        let other = [HoleReason::OtherPackage, HoleReason::Unresolved];
+        !self.recipe.packages.is_empty() && judged.as_ref().is_err_and(|why| other.contains(why))
+    }
+
+    /// The file's holes by kind, in an order that the seed decides.
     fn drawn(
         &self,
         text: &str,
@@ -271,10 +284,8 @@ impl Extractor<'_> {
             let drawn = by_kind.entry(hole.kind).or_default();
             drawn.push((mix(salt ^ place), hole.range));
         }
-        for (kind, drawn) in &mut by_kind {
+        for drawn in by_kind.values_mut() {
             drawn.sort_unstable_by_key(|(order, range)| (*order, range.start));
-            let more = drawn.len().saturating_sub(JUDGED * self.recipe.per_file);
-            tally.reject(*kind, HoleReason::PerFile, more as u64);
         }
         by_kind
     }
@@ -291,6 +302,7 @@ fn trim(text: &str, range: &mut Range<usize>) {
 /// Judges a file's holes.
 struct Judge<'a> {
     recipe: &'a Recipe,
+    language: Language,
     text: &'a str,
     tree: &'a Tree,
     page: Page<'a>,
@@ -343,7 +355,7 @@ impl Judge<'_> {
         if origin == Origin::Own && is_result(&self.text[callee]) {
             return Err(HoleReason::Unresolved);
         }
-        let listed = |name: &String| self.recipe.packages.contains(name);
+        let listed = |name: &str| is_listed(self.language, name, &self.recipe.packages);
         match &origin {
             _ if self.recipe.packages.is_empty() => Ok(origin),
             Origin::Package(name) if listed(name) => Ok(origin),

@@ -136,6 +136,8 @@ pub enum HoleReason {
     LowScore,
     /// Better holes of its kind fill the file's share.
     PerFile,
+    /// Nobody looked at it: enough holes of its kind were drawn from the file.
+    NotDrawn,
 }
 
 impl HoleReason {
@@ -149,6 +151,7 @@ impl HoleReason {
             Self::Trivial => "trivial",
             Self::LowScore => "low-score",
             Self::PerFile => "per-file",
+            Self::NotDrawn => "not-drawn",
         }
     }
 }

@@ -85,9 +85,11 @@ impl Project {
 
     /// Keeps the dependencies that the recipe counts: a package under its least version is not declared.
     pub fn restrict(&mut self, recipe: &Recipe) {
-        for declared in self.declared.values_mut() {
+        for (&language, declared) in &mut self.declared {
             declared.retain(|name, version| {
-                recipe.min_version.get(name).is_none_or(|least| {
+                let mut listed = recipe.min_version.iter();
+                let listed = listed.find(|(listed, _)| same_package(language, name, listed));
+                listed.is_none_or(|(_, least)| {
                     version
                         .as_ref()
                         .is_some_and(|version| at_least(version, least))
@@ -98,9 +100,26 @@ impl Project {
 
     /// The repository declares one of `packages`.
     pub fn declares(&self, packages: &[String]) -> bool {
-        self.declared
-            .values()
-            .any(|declared| packages.iter().any(|name| declared.contains_key(name)))
+        self.declared.iter().any(|(&language, declared)| {
+            let mut names = declared.keys();
+            names.any(|name| is_listed(language, name, packages))
+        })
+    }
+}
+
+/// A declared name is among the listed ones.
+pub fn is_listed(language: Language, declared: &str, listed: &[String]) -> bool {
+    let mut listed = listed.iter();
+    listed.any(|listed| same_package(language, declared, listed))
+}
+
+/// A declared name is the one that a recipe has: Python's and .NET's registries take several
+/// spellings for one name.
+fn same_package(language: Language, declared: &str, listed: &str) -> bool {
+    match family(language) {
+        Language::Python => declared == data::python_name(listed),
+        Language::CSharp => declared.eq_ignore_ascii_case(listed),
+        _ => declared == listed,
     }
 }
 

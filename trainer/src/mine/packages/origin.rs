@@ -1,10 +1,12 @@
 //! Where an imported module comes from: a declared dependency, the repository itself, or neither
 //! (the standard library, or a package that nobody declared).
 
+use std::cmp::Reverse;
+
 use truefill_syntax::Language;
 
 use super::own::{key, plain};
-use super::{Project, family};
+use super::{Project, family, is_listed};
 use crate::mine::recipe::Recipe;
 
 /// Where a module comes from.
@@ -78,8 +80,15 @@ impl Project {
             return Some(Origin::Own);
         }
         let declared = self.declared.get(&family(language));
-        let mut names = declared.into_iter().flatten().map(|(name, _)| name);
-        let found = names.find(|name| matches(language, module, name)).cloned();
+        let names = declared.into_iter().flatten().map(|(name, _)| name);
+        // Of a vendor's packages the one that is asked for, else the one that is most like the module.
+        let found = names
+            .filter(|name| matches(language, module, name))
+            .min_by_key(|name| {
+                let listed = is_listed(language, name, &recipe.packages);
+                Reverse((listed, shared_parts(module, name)))
+            })
+            .cloned();
         let found = found.or_else(|| included(language, module, recipe));
         found.map(Origin::Package)
     }
@@ -159,6 +168,19 @@ fn matches(language: Language, module: &str, name: &str) -> bool {
             stem == name || name.strip_prefix("lib").is_some_and(|rest| rest == stem)
         }
     }
+}
+
+/// How many of a package's parts the module has.
+fn shared_parts(module: &str, package: &str) -> usize {
+    let parts = |text: &str| -> Vec<String> {
+        let parts = text.split(|c: char| !c.is_alphanumeric());
+        let parts = parts.filter(|part| !part.is_empty());
+        parts.map(str::to_lowercase).collect()
+    };
+    let module = parts(module);
+    let mut package = parts(package);
+    package.dedup();
+    package.iter().filter(|part| module.contains(part)).count()
 }
 
 /// A C++ library by the include paths that the recipe gives it (paper "hard negatives", E.1).

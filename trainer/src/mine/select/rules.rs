@@ -175,7 +175,8 @@ fn is_trivial(kind: HoleKind, golden: &str) -> bool {
         .filter(|byte| byte.is_ascii_alphanumeric())
         .count();
     let quoted = golden.starts_with(['"', '\'', '`']) && golden.ends_with(['"', '\'', '`']);
-    // Text in quotes is prose or data; a call with a long message is one too.
+    // Text in quotes is prose or data; a call with a long message is one too. What an import has in
+    // quotes is its module.
     let prose = golden
         .split(['"', '\'', '`'])
         .skip(1)
@@ -188,12 +189,8 @@ fn is_trivial(kind: HoleKind, golden: &str) -> bool {
         HoleKind::Block => 2,
         _ => 1,
     };
-    short
-        || lone
-        || telling < least
-        || quoted
-        || letters * 10 < golden.len() * 4
-        || prose * 2 > golden.len()
+    let text = kind != HoleKind::Import && (quoted || prose * 2 > golden.len());
+    short || lone || text || telling < least || letters * 10 < golden.len() * 4
 }
 
 #[cfg(test)]
@@ -252,6 +249,17 @@ mod tests {
             (HoleKind::Arguments, "$stone", true),
             (HoleKind::Arguments, "stone, weight", false),
             (HoleKind::Arguments, "\"some text\"", true),
+            (HoleKind::Import, "\"encoding/json\"", false),
+            (
+                HoleKind::Import,
+                "#include \"codec/decoder_tables.h\"",
+                false,
+            ),
+            (
+                HoleKind::Import,
+                "require 'active_support/core_ext/object'",
+                false,
+            ),
             (HoleKind::Arguments, "0, 1", true),
             (
                 HoleKind::Statement,
