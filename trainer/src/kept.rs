@@ -2,8 +2,8 @@
 //! compute it again.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,13 @@ impl<V: Serialize + DeserializeOwned> Kept<V> {
             }
             let mut options = OpenOptions::new();
             let file = options.read(true).append(true).create(true).open(path)?;
+            // Two writers would take each other's lines for half ones.
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                return Err(Error::new(
+                    ErrorKind::WouldBlock,
+                    "another run is at work with it; wait until that ends, or stop it",
+                ));
+            }
             let (mut places, mut end) = (HashMap::new(), 0);
             let mut lines = BufReader::new(&file);
             let mut line = Vec::new();
@@ -79,7 +86,7 @@ impl<V: Serialize + DeserializeOwned> Kept<V> {
         open().with_context(|| format!("{}: results cannot be kept there", path.display()))
     }
 
-    /// The value of a key, if it was computed.
+    /// The value of a key, if it was computed and has the form that it has now.
     ///
     /// # Errors
     /// Where the file cannot be read.
@@ -87,14 +94,15 @@ impl<V: Serialize + DeserializeOwned> Kept<V> {
         let Some(place) = self.places.get(key).copied() else {
             return Ok(None);
         };
-        let mut read = || -> std::io::Result<Line<V>> {
+        let mut read = || -> std::io::Result<Vec<u8>> {
             self.file.seek(SeekFrom::Start(place))?;
             let mut line = Vec::new();
             BufReader::new(&self.file).read_until(b'\n', &mut line)?;
-            Ok(serde_json::from_slice(&line)?)
+            Ok(line)
         };
         let line = read().with_context(|| format!("{}: a line of it", self.path.display()))?;
-        Ok(Some(line.value))
+        let line: Option<Line<V>> = serde_json::from_slice(&line).ok();
+        Ok(line.map(|line| line.value))
     }
 
     /// Keeps a value.
@@ -148,6 +156,9 @@ mod tests {
         assert_eq!(samples.get(&[3; 16]).expect("read"), None);
         samples.put([3; 16], &text("d")).expect("room");
         assert_eq!(samples.get(&[3; 16]).expect("read"), Some(text("d")));
+        let error = Kept::<Vec<String>>::open(&path).err().expect("refused");
+        assert!(format!("{error:#}").contains("another run"), "{error:#}");
+        drop(samples);
         let mut again = Kept::open(&path).expect("opened");
         assert_eq!(again.get(&[3; 16]).expect("read"), Some(text("d")));
     }

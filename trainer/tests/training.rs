@@ -153,7 +153,7 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
     // Pauses are drawn so that about each run gets somewhere and none gets far.
     let mut draw = truefill_syntax::Draw::new(7);
     let longest = (took.as_millis() as usize / 8).max(40);
-    let mut hits = 0;
+    let (mut hits, mut went_on) = (0, 0);
     for _ in 0..400 {
         if hits == kills {
             break;
@@ -165,12 +165,16 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
                 child.kill().expect("killed");
                 child.wait().expect("ends");
                 hits += 1;
+                let states = killed.join("states");
+                went_on += usize::from(states.exists() && !names(&states).is_empty());
             }
             // It came to its end: what is left of the kills begins anew.
             Some(_) => std::fs::remove_dir_all(&killed).expect("removed"),
         }
     }
     assert_eq!(hits, kills);
+    // Some runs were killed behind a state, so that there was something to go on from.
+    assert!(went_on > 0);
     let (code, _, err) = finish(start(recipe, &killed, &[]));
     assert_eq!(code, Some(0), "{err}");
     let (expected, found) = (result(&whole), result(&killed));
@@ -215,7 +219,7 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         Some(0)
     );
     let mut stops = 0;
-    for _ in 0..6 {
+    for (name, number) in [("TERM", 143), ("INT", 130)].repeat(3) {
         let mut child = start(&recipe, &stopped, &[]);
         // The sample is shown when the handlers stand.
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -225,11 +229,11 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         }
         std::thread::sleep(Duration::from_millis(60));
         let id = child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill runs").success());
         stdout.read_to_string(&mut said).expect("reads");
         let stopped = said.contains("the same command goes on");
-        let expected = if stopped { 143 } else { 0 };
+        let expected = if stopped { number } else { 0 };
         assert_eq!(child.wait().expect("ends").code(), Some(expected), "{said}");
         stops += usize::from(stopped);
     }
@@ -239,6 +243,53 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         result(&whole) == result(&stopped),
         "other weights or figures"
     );
+}
+
+/// Every write of a file beyond a size fails in its middle, as on a disk that is full: no state is saved,
+/// and the run comes to its end and delivers all the same.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_costs_states_and_not_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = recipe(folder.path());
+    let (whole, full) = (folder.path().join("whole"), folder.path().join("full"));
+    let (code, _, err) = finish(start(&recipe, &whole, &["--steps", "24"]));
+    assert_eq!(code, Some(0), "{err}");
+    let state = whole.join("states/step-00000024");
+    let size = |name: &str| state.join(name).metadata().expect("there").len();
+    let (parameters, optimiser) = (
+        size("parameters.safetensors"),
+        size("optimiser.safetensors"),
+    );
+    assert!(parameters + 8192 < optimiser, "{parameters} {optimiser}");
+    let child = Command::new("bash")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"",
+            "bash",
+        ])
+        .arg((parameters / 1024 + 4).to_string())
+        .arg(env!("CARGO_BIN_EXE_truefill-trainer"))
+        .args(["train", "--steps", "24", "--recipe"])
+        .arg(&recipe)
+        .arg("--output")
+        .arg(&full)
+        .arg("--store")
+        .arg(full.with_extension("store"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let (code, out, err) = finish(child);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("not saved") && err.contains("there is no state yet"),
+        "{err}"
+    );
+    assert!(out.contains("is in the store"), "{out}");
+    assert_eq!(names(&full.join("states")), [""; 0]);
+    let best = |run: &Path| std::fs::read(run.join("best/parameters.safetensors")).expect("kept");
+    assert!(best(&whole) == best(&full), "other weights");
 }
 
 #[test]

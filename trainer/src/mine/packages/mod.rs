@@ -127,3 +127,30 @@ fn same_package(language: Language, declared: &str, listed: &str) -> bool {
 pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_may_be_spelled_in_several_ways() {
+        let mut project = Project::default();
+        for (language, name) in [
+            (Language::Python, "scikit_learn"),
+            (Language::CSharp, "Newtonsoft.Json"),
+            (Language::JavaScript, "lodash"),
+        ] {
+            let declared = project.declared.entry(language).or_default();
+            declared.insert(name.into(), Some("1.2".into()));
+        }
+        let listed = |name: &str| project.declares(&[name.to_owned()]);
+        assert!(listed("scikit-learn") && listed("Scikit.Learn") && listed("newtonsoft.json"));
+        assert!(!listed("Lodash") && !listed("learn"));
+        let mut recipe = Recipe::default();
+        recipe
+            .min_version
+            .insert("scikit-learn".into(), "2.0".into());
+        project.restrict(&recipe);
+        assert!(!project.declares(&["scikit-learn".to_owned()]));
+    }
+}

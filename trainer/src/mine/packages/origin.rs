@@ -335,6 +335,36 @@ mod tests {
         }
     }
 
+    /// Of several packages that a module may be of, the one that is asked for counts, else the nearest.
+    #[test]
+    fn a_vendors_packages_are_told_apart() {
+        use Language::*;
+        let project = project(
+            &[],
+            &[
+                (Php, "psr/cache"),
+                (Php, "psr/log"),
+                (Java, "io.netty:netty-buffer"),
+                (Java, "io.netty:netty-handler"),
+            ],
+        );
+        let origin = |language, module, packages: &[&str]| {
+            let recipe = Recipe {
+                packages: packages.iter().map(|name| (*name).into()).collect(),
+                ..Recipe::default()
+            };
+            project.origin(language, module, &recipe)
+        };
+        let package = |name: &str| Some(Origin::Package(name.to_owned()));
+        assert_eq!(
+            origin(Php, "Psr\\Log\\LoggerInterface", &[]),
+            package("psr/log")
+        );
+        assert_eq!(origin(Php, "Psr\\Clock", &["psr/log"]), package("psr/log"));
+        let netty = package("io.netty:netty-handler");
+        assert_eq!(origin(Java, "io.netty.handler.ssl", &[]), netty);
+    }
+
     #[test]
     fn libraries_of_cpp_are_known_by_their_include_paths() {
         let mut recipe = Recipe::default();

@@ -68,7 +68,8 @@ pub struct TrainArgs {
     /// Leave the finished weights in the run's folder
     #[arg(long)]
     pub no_install: bool,
-    /// Go on from the folder's last state though rate, clipping, schedule, optimiser or length changed
+    /// Go on from the folder's last state though rate, clipping, `max_rise`, schedule, optimiser, length,
+    /// `eval.every` or `eval.patience` changed
     #[arg(long)]
     pub with_changes: bool,
     /// Throw away what an earlier run left in the folder
@@ -154,7 +155,8 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     }
     let mut outcome = job.run()?;
     // What is no better than what was there is no new checkpoint.
-    let helped = outcome.measured.is_none_or(|measured| measured.step > 0);
+    let best = outcome.measured.or(outcome.place.best);
+    let helped = best.is_none_or(|best| best.step > 0);
     let installed = match outcome.weights.take() {
         Some(mut weights) if helped && !args.no_install => Some(deliver::install(
             &store,
@@ -261,7 +263,7 @@ fn print(
     if let Some(best) = &place.best {
         writeln!(out, "best: {}", sentence(best))?;
     }
-    if outcome.measured.is_some_and(|measured| measured.step == 0) {
+    if place.best.is_some_and(|best| best.step == 0) && outcome.ended != Ended::Stopped {
         writeln!(
             out,
             "no measurement was better than the one before step 1: nothing is put into the store"

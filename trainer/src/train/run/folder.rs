@@ -139,7 +139,7 @@ impl RunFolder {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
-            let made = matches!(&*name, "states" | "best" | "checkpoint");
+            let made = matches!(&*name, "states" | "best" | "best.tmp" | "best.old");
             let file = matches!(&*name, "metrics.csv" | "reference.jsonl" | "report.html")
                 || name.starts_with("events.out.tfevents.");
             let removed = match (made, file) {

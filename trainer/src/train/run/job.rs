@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use truefill_model::error::ModelError;
 use truefill_model::fim::BoundFormat;
 use truefill_model::training::{AdamW, GradDecoder};
 
@@ -69,6 +70,13 @@ impl std::fmt::Debug for TrainedWeights {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("trained weights")
     }
+}
+
+/// What the watch says.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+struct Diverges {
+    sentence: String,
 }
 
 /// What a run came to.
@@ -234,8 +242,12 @@ impl Run<'_> {
             .begin_at("training", Some(total), self.place.step);
         let mut planned: Option<(u64, Vec<Vec<MicroBatch>>)> = None;
         loop {
-            if self.is_due() && !self.measure()? {
-                return self.end(Ended::Stopped);
+            if self.is_due() {
+                match self.measure() {
+                    Ok(true) => {}
+                    Ok(false) => return self.end(Ended::Stopped),
+                    Err(error) => return Err(self.explain(error)),
+                }
             }
             let patience = self.recipe.eval.patience;
             if patience.is_some_and(|patience| self.place.stale >= patience) {
@@ -286,19 +298,21 @@ impl Run<'_> {
                 Err(error) => return Err(self.explain(error)),
             };
         let took = began.elapsed();
-        if self.saved_step() == Some(number) {
-            self.states.prune(self.recipe.save.keep);
-        }
         self.place.step += 1;
         self.place.cursor = self.place.cursor.after(plan.len());
         self.place.tokens += stepped.tokens;
         self.tell(&stepped, took);
         self.log(self.row(&stepped, epoch, rate, took));
         let nats = stepped.figures.token_nats();
-        match self.place.watch.see(nats, self.recipe.max_rise) {
-            Some(diverges) => Err(self.explain(anyhow::anyhow!("{diverges}"))),
-            None => Ok(()),
+        if let Some(sentence) = self.place.watch.see(nats, self.recipe.max_rise) {
+            return Err(self.explain(Diverges { sentence }.into()));
         }
+        // A step was made from the last state, so its weights give numbers.
+        if self.saved_step() == Some(number) {
+            let sound = self.place.watch.sound();
+            self.states.prune(self.recipe.save.keep, sound);
+        }
+        Ok(())
     }
 
     /// Figures that cannot be written now are written with the next.
@@ -361,11 +375,18 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Keeps the weights as the best; where they cannot be written, those before stay the best.
+    /// Keeps the weights as the best; where they cannot be written, those before stay the best. What
+    /// lies there may be better: a run that went on from an earlier state, by another way, left it.
     fn keep_best(&mut self, measured: Measured) {
         let mut place = self.place.clone();
         place.best = Some(measured);
-        match state::write(&self.folder.join("best"), &place, &self.decoder, None) {
+        let folder = self.folder.join("best");
+        let there = state::unseal(&folder).ok().and_then(|place| place.best);
+        let written = match there {
+            Some(there) if there.is_better(&measured) => Ok(()),
+            _ => state::write(&folder, &place, &self.decoder, None),
+        };
+        match written {
             Ok(()) => self.place = place,
             Err(error) => self
                 .progress
@@ -391,16 +412,23 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What went wrong, and where the run can go on from. A state whose weights give no finite loss is
-    /// none to go on from.
+    /// What went wrong, and where the run can go on from. A state whose weights give no finite loss, or
+    /// that was saved while the loss climbed, is none to go on from.
     fn explain(&mut self, error: anyhow::Error) -> anyhow::Error {
         let step = self.place.step;
-        let spoilt = error.is::<NotFinite>();
-        if spoilt && step > 0 && self.saved_step() == Some(step) {
-            let removed = self.states.remove(step);
-            let how = removed.map_or_else(|error| format!("{error:#}"), |()| "removed".into());
-            self.progress
-                .say(&format!("the state of step {step} has such weights: {how}"));
+        let spoilt =
+            error.is::<NotFinite>() || matches!(error.downcast_ref(), Some(ModelError::NotFinite));
+        let sound = match (spoilt, error.is::<Diverges>()) {
+            (true, _) => step.saturating_sub(1),
+            (_, true) => self.place.watch.sound(),
+            _ => step,
+        };
+        match self.states.remove_after(sound) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => self.progress.say(&format!(
+                "removed the states of these steps, which are none to go on from: {removed:?}"
+            )),
+            Err(error) => self.progress.say(&format!("warning: {error:#}")),
         }
         let kept = match self.states.last() {
             None => "there is no good state yet".to_owned(),
@@ -422,7 +450,12 @@ impl Run<'_> {
 
     fn end(mut self, ended: Ended) -> Result<Outcome> {
         if self.saved.as_ref() != Some(&self.place) {
-            self.save()?;
+            match (self.save(), ended) {
+                (Err(error), Ended::Stopped) => return Err(error),
+                // What the run is for can still be delivered.
+                (Err(error), _) => self.progress.say(&format!("warning: {error:#}")),
+                (Ok(()), _) => {}
+            }
         }
         self.report(match ended {
             Ended::Done => "done",
@@ -450,12 +483,13 @@ impl Run<'_> {
     /// Goes back to the best weights, and says how good they are.
     fn take_best(&mut self) -> Option<Measured> {
         let best = self.place.best?;
-        if best.step == self.place.step {
+        let folder = self.folder.join("best");
+        let there = state::unseal(&folder).ok().and_then(|place| place.best);
+        if best.step == self.place.step && there.is_none_or(|there| !there.is_better(&best)) {
             return Some(best);
         }
-        let folder = self.folder.join("best");
-        match state::restore_parameters(&folder, best.step, &mut self.decoder) {
-            Ok(()) => Some(best),
+        match state::restore_parameters(&folder, &mut self.decoder) {
+            Ok(place) => place.best,
             Err(error) => {
                 self.progress.say(&format!(
                     "warning: the best weights, those of step {}, are lost, and the last ones are \

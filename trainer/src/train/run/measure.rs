@@ -19,7 +19,7 @@ use crate::train::data::{TrainRow, read};
 use crate::train::example::{Example, Rendered};
 use crate::train::recipe::TrainRecipe;
 
-/// Rows whose probabilities are computed at once.
+/// Rows whose probabilities are computed at once at most.
 const AT_ONCE: usize = 8;
 
 /// What was measured after a step. Shares are of `rows`.
@@ -85,6 +85,8 @@ pub struct HeldOutRows {
     tokenizer: Tokenizer,
     stop: Vec<TokenId>,
     max_tokens: usize,
+    /// Rows and positions of a training step that are computed at once.
+    at_once: (usize, usize),
     device: Device,
 }
 
@@ -126,6 +128,7 @@ impl HeldOutRows {
             tokenizer: alone.tokenizer().clone(),
             stop,
             max_tokens: recipe.eval.max_tokens,
+            at_once: (recipe.rows_at_once.min(AT_ONCE), recipe.tokens_at_once),
             device: device.clone(),
         })
     }
@@ -181,15 +184,29 @@ impl HeldOutRows {
             );
         }
         drop(served);
-        for part in self.examples.chunks(AT_ONCE) {
+        let mut rest = &self.examples[..];
+        while !rest.is_empty() {
             if stop() {
                 return Ok(None);
             }
+            let (part, others) = rest.split_at(self.fitting(rest));
             let examples: Vec<Example> = part.iter().map(|(example, _)| example.clone()).collect();
             measured.score(decoder, &examples)?;
+            rest = others;
         }
         measured.divide();
         Ok(Some(measured))
+    }
+
+    /// How many of the first rows fit into what a training step computes at once; at least one.
+    fn fitting(&self, rows: &[(Example, String)]) -> usize {
+        let (most, positions) = self.at_once;
+        let mut longest = 0;
+        let fits = rows.iter().take(most).enumerate().take_while(|(at, row)| {
+            longest = longest.max(row.0.positions());
+            longest * (at + 1) <= positions
+        });
+        fits.count().max(1)
     }
 
     fn positions(&self) -> usize {
@@ -269,4 +286,36 @@ fn build(decoder: &GradDecoder, device: &Device, positions: usize) -> Result<Dec
         Device::Cpu => Decoder::on_cpu(config, &weights, precision, positions)?,
         device => Decoder::on_device(config, &weights, device, precision, positions)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A right completion, a half-right one that never ends, and one that goes on too long.
+    #[test]
+    fn completions_are_compared_with_the_golden_ones() {
+        let mut measured = Measured {
+            rows: 3,
+            ..Measured::default()
+        };
+        measured.see("a(b,  c)", "a(b, c)", true);
+        measured.see("abcd", "abxy", false);
+        measured.see("one\ntwo\nthree\n", "one\ntwo\n", true);
+        measured.divide();
+        let near = |found: f64, expected: f64| (found - expected).abs() < 1e-12;
+        assert!(near(measured.exact_match, 1.0 / 3.0), "{measured:?}");
+        assert!(near(measured.end_rate, 2.0 / 3.0), "{measured:?}");
+        assert!(near(measured.over_generation, 1.0 / 3.0), "{measured:?}");
+        let similar = (7.0 / 8.0 + 0.5 + 8.0 / 14.0) / 3.0;
+        assert!(near(measured.edit_similarity, similar), "{measured:?}");
+        let columns = measured.columns();
+        assert!(columns.iter().all(|(name, _)| !name.contains("rejected")));
+        let pairs = Measured {
+            pairs: 2,
+            margin: 3.0,
+            ..measured
+        };
+        assert!(pairs.columns().contains(&("eval_margin", 3.0)));
+    }
 }

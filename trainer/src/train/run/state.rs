@@ -85,24 +85,33 @@ impl States {
         write(&self.path(place.step), place, decoder, Some(adam))
     }
 
-    /// Removes all states but the last `keep`. Not before the first step after the last state has shown
-    /// that its weights are sound.
-    pub fn prune(&self, keep: usize) {
+    /// Removes all states but the last `keep`, and the last one up to the step `sound`. Not before the
+    /// first step after the last state has shown that its weights are sound.
+    pub fn prune(&self, keep: usize, sound: u64) {
         let mut old = self.steps().unwrap_or_default();
-        old.truncate(old.len().saturating_sub(keep));
+        let last_sound = old.iter().rposition(|(step, _)| *step <= sound);
+        let count = old.len().saturating_sub(keep);
+        old.truncate(count.min(last_sound.unwrap_or(count)));
         for (_, path) in old {
             // A state too many does no harm.
             let _ = std::fs::remove_dir_all(path);
         }
     }
 
-    /// Removes a state whose weights are not sound, so that the one before it is the last.
+    /// Removes the states after the step `sound`, whose weights are none to go on from; their steps.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn remove(&self, step: u64) -> Result<()> {
-        let path = self.path(step);
-        std::fs::remove_dir_all(&path).with_context(|| format!("{}: not removed", path.display()))
+    pub fn remove_after(&self, sound: u64) -> Result<Vec<u64>> {
+        let mut removed = Vec::new();
+        for (step, path) in self.steps()? {
+            if step > sound {
+                std::fs::remove_dir_all(&path)
+                    .with_context(|| format!("{}: not removed", path.display()))?;
+                removed.push(step);
+            }
+        }
+        Ok(removed)
     }
 
     /// The last state's step.
@@ -130,29 +139,44 @@ impl States {
     /// Takes over the last state that is whole; `say` hears of those that are not, which are put aside.
     ///
     /// # Errors
-    /// What the file system says.
+    /// What the file system says, a state that does not fit the model, and that there are states and
+    /// none of them is whole.
     pub fn resume(
         &self,
         decoder: &mut GradDecoder,
         settings: AdamSettings,
         say: &dyn Fn(&str),
     ) -> Result<Option<(Place, AdamW)>> {
-        for (step, path) in self.steps()?.into_iter().rev() {
-            match read(&path, decoder, settings) {
+        let steps = self.steps()?;
+        for (step, path) in steps.iter().rev() {
+            match read(path, decoder, settings) {
                 Ok(found) => return Ok(Some(found)),
+                // Another error says nothing about the state.
+                Err(error) if !error.is::<Damaged>() => return Err(error),
                 Err(error) => {
                     say(&format!(
                         "warning: the state of step {step} is damaged and is passed over: {error:#}"
                     ));
                     let aside = self.folder.join(format!("damaged-{step:08}"));
                     let _ = std::fs::remove_dir_all(&aside);
-                    std::fs::rename(&path, &aside).with_context(|| path.display().to_string())?;
+                    std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
                 }
             }
         }
+        ensure!(
+            steps.is_empty(),
+            "{}: none of {} states is whole; `--fresh` begins anew",
+            self.folder.display(),
+            steps.len()
+        );
         Ok(None)
     }
 }
+
+/// A state's files are not those that were written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Damaged(String);
 
 /// Writes the trained parameters, and the optimiser's state where it is given.
 ///
@@ -207,9 +231,8 @@ fn replace(temporary: &Path, target: &Path) -> Result<()> {
     std::fs::rename(temporary, target)?;
     let folder = target.parent().unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()?;
-    if old.exists() {
-        std::fs::remove_dir_all(&old)?;
-    }
+    // The next run removes what is left.
+    let _ = std::fs::remove_dir_all(&old);
     Ok(())
 }
 
@@ -250,19 +273,29 @@ fn tensors(
 }
 
 /// What a state says of itself, its files compared with their hashes.
-fn unseal(folder: &Path) -> Result<Place> {
+///
+/// # Errors
+/// [`Damaged`]; what else the file system says.
+pub fn unseal(folder: &Path) -> Result<Place> {
     let path = folder.join(STATE);
-    let shown = || path.display().to_string();
-    let bytes = std::fs::read(&path).with_context(shown)?;
-    let sealed: Sealed = serde_json::from_slice(&bytes).with_context(shown)?;
+    let damaged = |path: &Path, how: String| Damaged(format!("{}: {how}", path.display()));
+    let there = |path: &Path| match path.try_exists() {
+        Ok(false) => Err(anyhow::Error::new(damaged(path, "is not there".into()))),
+        Ok(true) => Ok(()),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    };
+    there(&path)?;
+    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    let sealed: Sealed =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(&path, error.to_string()))?;
     for (name, expected) in &sealed.sha256 {
         let path = folder.join(name);
+        there(&path)?;
         let found = Input::of(&path)?.sha256;
-        ensure!(
-            found == *expected,
-            "{}: expected SHA-256 {expected}, found {found}",
-            path.display()
-        );
+        if found != *expected {
+            let how = format!("expected SHA-256 {expected}, found {found}");
+            return Err(damaged(&path, how).into());
+        }
     }
     Ok(sealed.place)
 }
@@ -286,18 +319,14 @@ fn read(
     Ok((place, adam))
 }
 
-/// Replaces the trained parameters by those of the state of `step`.
+/// Replaces the trained parameters by those of a state, and gives its place.
 ///
 /// # Errors
-/// Where the folder has another step's state, a damaged one, or none; nothing is replaced then.
-pub fn restore_parameters(state: &Path, step: u64, decoder: &mut GradDecoder) -> Result<()> {
-    let found = unseal(state)?.step;
-    ensure!(
-        found == step,
-        "{}: expected the weights of step {step}, found those of step {found}",
-        state.display()
-    );
-    restore(&state.join(PARAMETERS), decoder)
+/// Where the state is damaged or of another model; nothing is replaced then.
+pub fn restore_parameters(state: &Path, decoder: &mut GradDecoder) -> Result<Place> {
+    let place = unseal(state)?;
+    restore(&state.join(PARAMETERS), decoder)?;
+    Ok(place)
 }
 
 fn restore(file: &Path, decoder: &mut GradDecoder) -> Result<()> {

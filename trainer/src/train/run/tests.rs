@@ -95,7 +95,8 @@ fn remembered(recipe: &TrainRecipe, output: &Path, step: u64) -> Measured {
     let renderer = recipe.renderer(&format()).expect("renders");
     let mut decoder = load(recipe, &renderer);
     let state = output.join(format!("states/step-{step:08}"));
-    restore_parameters(&state, step, &mut decoder).expect("restores");
+    let place = restore_parameters(&state, &mut decoder).expect("restores");
+    assert_eq!(place.step, step);
     let mut asked = recipe.clone();
     asked.eval.data = recipe.data.clone();
     asked.eval.max_tokens = 40;
@@ -208,7 +209,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut recipe = recipe(
         folder.path(),
-        "clip = 0.0\n[train.save]\nevery = 2\nkeep = 1\n",
+        "clip = 0.0\n[train.save]\nevery = 1\nkeep = 1\n",
     );
     recipe.steps = Some(8);
     recipe.schedule.warmup_steps = Some(0);
@@ -240,6 +241,35 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state() {
     recipe.seed = 2;
     let error = try_start(&recipe, &output, Start::WithChanges).expect_err("refused");
     assert!(error.to_string().contains("another one"), "{error}");
+}
+
+/// States that were saved while the loss climbed are none to go on from; with a lower rate the run goes
+/// on from the last one before.
+#[test]
+fn a_run_that_diverges_goes_on_from_before_it_did() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = "max_rise = 0.5\n[train.save]\nevery = 5\nkeep = 1\n";
+    let mut recipe = recipe(folder.path(), keys);
+    let output = folder.path().join("run");
+    recipe.steps = Some(60);
+    try_run(&recipe, &output).expect("runs");
+    recipe.steps = Some(400);
+    recipe.lr = Some(0.3);
+    let error = try_start(&recipe, &output, Start::WithChanges).expect_err("diverges");
+    let told = format!("{error:#}");
+    assert!(told.contains("training diverges"), "{told}");
+    let states = names(&output.join("states"));
+    let [state] = &states[..] else {
+        panic!("{states:?}");
+    };
+    assert!(
+        ["step-00000060", "step-00000065"].contains(&&**state),
+        "{state}"
+    );
+    recipe.lr = Some(1e-4);
+    recipe.steps = Some(100);
+    let outcome = try_start(&recipe, &output, Start::WithChanges).expect("goes on");
+    assert_eq!((outcome.ended, outcome.place.step), (Ended::Done, 100));
 }
 
 /// FGit's loss is a sum over a row's tokens, so it follows the length of a step's rows.
@@ -303,7 +333,8 @@ fn a_run_ends_early_with_its_best_weights() {
         decoder.values(&name).expect("there")
     };
     let mut kept = load(&recipe, &renderer);
-    restore_parameters(&output.join("best"), best.step, &mut kept).expect("restores");
+    let place = restore_parameters(&output.join("best"), &mut kept).expect("restores");
+    assert_eq!(place.best, Some(best));
     let made = values(&outcome.weights.expect("made").0);
     assert!(made == values(&kept));
 
@@ -322,20 +353,12 @@ fn a_run_ends_early_with_its_best_weights() {
 }
 
 #[test]
-fn a_damaged_state_is_passed_over_and_a_disk_that_refuses_loses_nothing() {
+fn a_damaged_state_is_passed_over() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut recipe = recipe(folder.path(), "[train.save]\nevery = 3\nkeep = 3\n");
     recipe.steps = Some(9);
     let whole = folder.path().join("whole");
     try_run(&recipe, &whole).expect("runs");
-
-    // The state of step 6 cannot be written: a file stands where its folder should.
-    let refused = folder.path().join("refused");
-    std::fs::create_dir_all(refused.join("states")).expect("made");
-    std::fs::copy(whole.join("run.json"), refused.join("run.json")).expect("copied");
-    std::fs::write(refused.join("states/step-00000006"), "in the way").expect("written");
-    try_run(&recipe, &refused).expect("goes on");
-    assert_eq!(parameters(&refused, 9), parameters(&whole, 9));
 
     // The last state is damaged: the one before it is taken, and leads to the same weights.
     let state = whole.join("states/step-00000009/optimiser.safetensors");
@@ -351,6 +374,14 @@ fn a_damaged_state_is_passed_over_and_a_disk_that_refuses_loses_nothing() {
     .expect("written");
     try_run(&recipe, &whole).expect("goes on");
     assert_eq!(parameters(&whole, 9), before);
+
+    // Where none is whole, nothing begins anew by itself.
+    for state in names(&whole.join("states")) {
+        let file = whole.join("states").join(state).join("state.json");
+        std::fs::write(file, "{").expect("written");
+    }
+    let error = try_run(&recipe, &whole).expect_err("refused").to_string();
+    assert!(error.contains("--fresh"), "{error}");
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub struct Watch {
     /// The smoothed figure, times what all steps so far weigh in it.
     sum: f64,
     least: Option<f64>,
+    /// The last step at which the figure was nearer to its least than half of what it may rise: the
+    /// states up to it are sound.
+    sound: u64,
 }
 
 impl Watch {
@@ -31,10 +34,14 @@ impl Watch {
         let counted = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let smooth = self.sum / (1.0 - MEMORY.powi(counted));
         if self.steps < YOUNG {
+            self.sound = self.steps;
             return None;
         }
         let least = self.least.map_or(smooth, |least| least.min(smooth));
         self.least = Some(least);
+        if most == 0.0 || smooth <= least + most / 2.0 {
+            self.sound = self.steps;
+        }
         let diverges = most > 0.0 && self.steps > FIRST && smooth > least + most;
         diverges.then(|| {
             format!(
@@ -43,6 +50,11 @@ impl Watch {
                  on with `--with-changes`; `max_rise` is what it may rise"
             )
         })
+    }
+
+    /// The last step whose state is sound.
+    pub fn sound(&self) -> u64 {
+        self.sound
     }
 }
 
@@ -58,9 +70,11 @@ mod tests {
             let nats = 3.0 - f64::from(step) * 0.004 + trembling;
             assert_eq!(watch.see(nats, 2.0), None);
         }
+        assert_eq!(watch.sound(), 500);
         let (mut unwatched, mut told) = (watch, None);
         for step in 0..200 {
             told = told.or(watch.see(3.0 + f64::from(step), 2.0));
+            assert!(watch.sound() < 510);
             assert_eq!(unwatched.see(3.0 + f64::from(step), 0.0), None);
         }
         let told = told.expect("diverges");
