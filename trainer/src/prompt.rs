@@ -184,6 +184,26 @@ mod tests {
         assert_eq!(filled, "a {{y}} b 2");
     }
 
+    /// The snapshot holds each text to its version: a change to a text needs a new version.
+    #[test]
+    fn every_prompt_is_as_its_version_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prompts");
+        let mut lines = Vec::new();
+        for folder in ["generate", "judge", "select"] {
+            for entry in std::fs::read_dir(root.join(folder)).expect("there") {
+                let path = entry.expect("one").path();
+                let text = std::fs::read_to_string(&path).expect("reads");
+                let prompt: Prompt = toml::from_str(&text).expect("a prompt");
+                let digest = hex::encode(Sha256::digest(prompt.system + "\n" + &prompt.user));
+                let name = path.file_stem().expect("a name").to_string_lossy();
+                let (version, digest) = (prompt.version, &digest[..16]);
+                lines.push(format!("{folder}/{name} {version} {digest}"));
+            }
+        }
+        lines.sort();
+        insta::assert_snapshot!("prompts", lines.join("\n"));
+    }
+
     #[test]
     fn a_place_that_nobody_fills_is_refused() {
         let text = "version = \"a-1\"\nsystem = \"s\"\nuser = \"{{prefix}} {{wat}}\"\n";

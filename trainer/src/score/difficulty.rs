@@ -55,6 +55,7 @@ pub fn difficulty(mut votes: Vec<Difficulty>) -> Option<Difficulty> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::Margin;
     use Difficulty::{Easy, Hard, Medium};
 
     #[test]
@@ -70,6 +71,24 @@ mod tests {
             [Hard, Hard, Hard, Medium, Medium, Medium, Easy, Easy, Easy]
         );
         assert_eq!(Thresholds::of(&mut []), None);
+    }
+
+    /// What a scorer takes for far less likely than the golden completion is easy to tell.
+    #[test]
+    fn an_unlikely_negative_is_easy() {
+        let margin = |rejected: f64| {
+            let scorer = "a".to_owned();
+            Margin {
+                scorer,
+                golden: -2.0,
+                rejected,
+            }
+            .value() as f32
+        };
+        let mut margins = [-20.0, -1.0, -5.0].map(margin);
+        let thresholds = Thresholds::of(&mut margins).expect("some");
+        let votes = [-20.0, -5.0, -1.0].map(|rejected| thresholds.vote(margin(rejected)));
+        assert_eq!(votes, [Easy, Medium, Hard]);
     }
 
     #[test]

@@ -312,6 +312,28 @@ async fn rates_are_kept() {
     assert_eq!(server.requests().len(), 5);
 }
 
+/// A question of more tokens than a minute has takes the whole minute.
+#[tokio::test]
+async fn rates_of_tokens_are_kept() {
+    let server = Server::start(|_, _| answer("yes")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(folder.path());
+    let mut config = config(&server.url);
+    config.tokens_per_minute = std::num::NonZeroU32::new(1);
+    let (client, timing) = client(&config, &ledger);
+    client.chat(&question(0)).await.unwrap();
+    assert!(timing.waits().is_empty());
+    let second = question(1);
+    let late = tokio::time::timeout(Duration::from_millis(200), client.chat(&second));
+    assert!(late.await.is_err(), "the second request has to wait");
+    let wait = timing.waits()[0];
+    assert!(
+        wait > Duration::from_secs(50) && wait <= Duration::from_secs(60),
+        "{wait:?}"
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
 #[tokio::test]
 async fn other_dialects_and_embeddings_go_the_same_way() {
     let server = Server::start(|_, seen| {
