@@ -78,6 +78,13 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
             ),
         ),
     };
+    let begin = match job.unasked_begin() {
+        true => {
+            "# TRL would put it before every prompt; this model has none there.\n\
+             tokenizer.bos_token = None\n"
+        }
+        false => "",
+    };
     let data = match evaluation {
         true => "{\"train\": \"train.jsonl\", \"eval\": \"eval.jsonl\"}",
         false => "{\"train\": \"train.jsonl\"}",
@@ -88,7 +95,7 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
          MODEL = {model}\n\n\
          tokenizer = AutoTokenizer.from_pretrained(MODEL)\n\
          # Completions end with it already; TRL adds it where it is missing.\n\
-         tokenizer.eos_token = {end}\n\
+         tokenizer.eos_token = {end}\n{begin}\
          rows = load_dataset(\"json\", data_files={data})\n\
          config = {name}Config(\n{keys}    bf16=True,\n)\n\
          trainer = {name}Trainer(\n    model=AutoModelForCausalLM.from_pretrained(MODEL, \
