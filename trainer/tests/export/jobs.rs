@@ -153,7 +153,7 @@ fn keys_are_carried_over_or_named() {
     let place = Place::new();
     rows(&place);
     let keys = "objective = \"dpo\"\nrows_per_step = 20\nepochs = 9\nprecision = \"f32\"\n\
-                dpo.pref_ftx = 0.5\nsave.keep = 3\nschedule.min_ratio = 0.1\n\
+                recompute = false\ndpo.pref_ftx = 0.5\nsave.keep = 3\nschedule.min_ratio = 0.1\n\
                 schedule.decay = \"linear\"\nschedule.warmup_ratio = 0.25\n";
     recipe(&place, keys);
     for (to, file, expected) in [
@@ -166,6 +166,8 @@ fn keys_are_carried_over_or_named() {
                 "lr_scheduler_kwargs: {\"lr_end\":1.0e-7,\"power\":1.0}",
                 "warmup_steps: 3\n",
                 "save_total_limit: 3\n",
+                "gradient_checkpointing: false\n",
+                "\nflash_attention: true\n",
             ][..],
         ),
         (
@@ -175,12 +177,19 @@ fn keys_are_carried_over_or_named() {
                 "loss_weights=[1.0,0.5],",
                 "warmup_steps=3,",
                 "save_total_limit=3,",
+                "gradient_checkpointing=False,",
+                "attn_implementation=\"flash_attention_2\"",
             ],
         ),
         (
             "llama-factory",
             "train.yaml",
-            &["pref_ftx: 0.5\n", "warmup_steps: 3\n"],
+            &[
+                "pref_ftx: 0.5\n",
+                "warmup_steps: 3\n",
+                "disable_gradient_checkpointing: true\n",
+                "flash_attn: \"fa2\"\n",
+            ],
         ),
     ] {
         let mut args = vec!["export", "--to", to, "--out", to];

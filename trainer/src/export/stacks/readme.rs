@@ -90,6 +90,11 @@ pub(super) fn text(job: &Job<'_>, commands: &Commands, report: &StackReport) -> 
             "FORCE_TORCHRUN=1 llamafactory-cli train train.yaml",
         ),
     };
+    let attention = match job.target {
+        Target::Trl => ("attn_implementation", "train.py"),
+        Target::Axolotl => ("flash_attention", "axolotl.yaml"),
+        _ => ("flash_attn", "train.yaml"),
+    };
     let first = commands.first.iter().map(String::as_str);
     let back = commands.back.iter().map(String::as_str);
     let lines: Vec<&str> = first.chain([command]).chain(back).collect();
@@ -105,6 +110,12 @@ pub(super) fn text(job: &Job<'_>, commands: &Commands, report: &StackReport) -> 
          the product stays. Steps of the run: {}, of its warm-up: {}.",
         job.steps(),
         job.warmup()
+    );
+    let _ = writeln!(
+        out,
+        "\nAttention is FlashAttention-2, as in the paper: the package `flash-attn` is needed beside the \
+         program's own. Without it, leave `{}` out of `{}`.",
+        attention.0, attention.1
     );
     if !report.differences.is_empty() {
         let _ = writeln!(out, "\nOther than in the recipe:\n");

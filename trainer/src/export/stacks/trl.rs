@@ -97,11 +97,12 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
          # Completions end with it already; TRL adds it where it is missing.\n\
          tokenizer.eos_token = {end}\n{begin}\
          rows = load_dataset(\"json\", data_files={data})\n\
-         config = {name}Config(\n{keys}    bf16=True,\n)\n\
+         config = {name}Config(\n{keys}    gradient_checkpointing={recompute},\n    bf16=True,\n)\n\
          trainer = {name}Trainer(\n    model=AutoModelForCausalLM.from_pretrained(MODEL, \
-         dtype=\"bfloat16\"),\n    args=config,\n    train_dataset=rows[\"train\"],\n    \
+         dtype=\"bfloat16\",\n        attn_implementation=\"flash_attention_2\"),\n    args=config,\n    train_dataset=rows[\"train\"],\n    \
          eval_dataset=rows.get(\"eval\"),\n    processing_class=tokenizer,\n    \
          peft_config={peft},\n)\ntrainer.train()\ntrainer.save_model(\"out\")\n",
+        recompute = if recipe.recompute { "True" } else { "False" },
         model = json!(job.model),
         end = json!(job.end),
     )
