@@ -65,26 +65,8 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
             let _ = writeln!(out, "    {key}={value},");
             out
         });
-    let (peft_import, peft) = match recipe.parameters {
-        Parameters::Full => (String::new(), "None".to_owned()),
-        Parameters::Lora => (
-            "from peft import LoraConfig\n".to_owned(),
-            format!(
-                "LoraConfig(r={}, lora_alpha={}, lora_dropout=0.0, target_modules={}, \
-                 task_type=\"CAUSAL_LM\")",
-                recipe.lora.rank,
-                recipe.lora.alpha as i64,
-                json!(job.matrices)
-            ),
-        ),
-    };
-    let begin = match job.unasked_begin() {
-        true => {
-            "# TRL would put it before every prompt; this model has none there.\n\
-             tokenizer.bos_token = None\n"
-        }
-        false => "",
-    };
+    let (peft_import, peft) = adapter(job);
+    let begin = begin(job);
     let data = match evaluation {
         true => "{\"train\": \"train.jsonl\", \"eval\": \"eval.jsonl\"}",
         false => "{\"train\": \"train.jsonl\"}",
@@ -106,4 +88,33 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
         model = json!(job.model),
         end = json!(job.end),
     )
+}
+
+/// What the program imports for an adapter, and the adapter.
+fn adapter(job: &Job<'_>) -> (String, String) {
+    let recipe = job.recipe;
+    match recipe.parameters {
+        Parameters::Full => (String::new(), "None".to_owned()),
+        Parameters::Lora => (
+            "from peft import LoraConfig\n".to_owned(),
+            format!(
+                "LoraConfig(r={}, lora_alpha={}, lora_dropout=0.0, target_modules={}, \
+                 task_type=\"CAUSAL_LM\")",
+                recipe.lora.rank,
+                recipe.lora.alpha as i64,
+                json!(job.matrices)
+            ),
+        ),
+    }
+}
+
+/// Takes away a begin token that prompts are not to have.
+fn begin(job: &Job<'_>) -> &'static str {
+    match job.unasked_begin() {
+        true => {
+            "# TRL would put it before every prompt; this model has none there.\n\
+             tokenizer.bos_token = None\n"
+        }
+        false => "",
+    }
 }
