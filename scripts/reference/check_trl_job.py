@@ -61,7 +61,8 @@ def check_rows(defined: dict, model: str, rows: int) -> None:
         expected = [id for id in tokenizer(row["prompt"]).input_ids if id in special]
         found = [id for id in prompt if id in special][: len(expected)]
         assert found == expected and expected, (found, expected)
-        assert tokenizer.decode(learned) == row["completion"], row
+        # SentencePiece's decoding writes U+2581 as a space, also in a control token's name.
+        assert tokenizer.decode(learned) == row["completion"].replace("\u2581", " "), row
     print(f"{len(data)} rows: every completion ends with {tokenizer.eos_token}, no sentinel is lost")
 
 

@@ -273,7 +273,7 @@ fn no_space_stands_for_an_empty_prefix() {
                 ..PromptParts::default()
             };
             let prompt = bound.render(&parts, &BUDGET).unwrap();
-            let expected = "<s> <PRE> <SUF>value <MID>";
+            let expected = "<s>▁<PRE>▁<SUF>value▁<MID>";
             assert_eq!(bound.show(&prompt), expected, "{name} {layout}");
         }
     }

@@ -181,11 +181,14 @@ fn a_gguf_file_becomes_a_hub_folder_that_gives_the_same_logits() {
         let vocabulary = GgufFile::open(&from).and_then(|file| file.vocabulary());
         let json = json_from_gguf(vocabulary.expect("a vocabulary")).expect("converts");
         let tokenizer = original.tokenizer().expect("one");
+        // One folder: a later model replaces the former one, whatever files that had.
+        let folder = tempfile::tempdir().expect("a folder");
         for (dtype, shard_bytes, most) in [
             (WeightDtype::F32, usize::MAX, 1e-6),
             (WeightDtype::BF16, 20_000, 0.08),
+            (WeightDtype::F32, 60_000, 1e-6),
+            (WeightDtype::F32, usize::MAX, 1e-6),
         ] {
-            let folder = tempfile::tempdir().expect("a folder");
             let about = HubFolder {
                 dtype,
                 shard_bytes,
@@ -202,6 +205,9 @@ fn a_gguf_file_becomes_a_hub_folder_that_gives_the_same_logits() {
                 .iter()
                 .filter(|file| file.extension().is_some_and(|kind| kind == "safetensors"));
             assert_eq!(shards.count() > 1, shard_bytes < 100_000, "{files:?}");
+            let mut there = entries(folder.path(), |_| true);
+            there.sort();
+            assert_eq!(there, files);
             let written = Checkpoint::open(folder.path()).expect("opens");
             let found = gap(&logits(&written), &logits(&original));
             assert!(found <= most, "{from:?} {dtype}: {found}");

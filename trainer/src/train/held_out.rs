@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::data::{InstructLine, Question, TrainRow, content};
+use super::data::{InstructLine, Question, RowKind, TrainRow, content};
 use crate::mine::repository_name;
 use crate::rows::{RowError, RowReader};
 
@@ -33,6 +33,10 @@ impl std::fmt::Display for Overlap {
     }
 }
 
+const NOTHING: &str = "no id, no repository and no text: it would keep out nothing";
+const TASK_ALONE: &str = "a prompt alone, which is compared with instructions and would keep nothing out of \
+    rows of code; give the row's `prefix`, `golden` and `suffix`, or its `repo`";
+
 /// Ids, contents and repositories of held-out rows.
 #[derive(Clone, Debug, Default)]
 pub struct HeldOut {
@@ -54,36 +58,35 @@ struct Line {
 }
 
 impl HeldOut {
-    /// Adds the rows of a file.
+    /// Adds the rows of a file, which are to be kept out of rows of a kind.
     ///
     /// # Errors
     /// [`RowError`] where it cannot be read, or a row has nothing to know it by.
-    pub fn read(&mut self, path: &Path) -> Result<(), RowError> {
+    pub fn read(&mut self, path: &Path, kind: RowKind) -> Result<(), RowError> {
         let mut reader = RowReader::<Line>::open(path, "held-out rows")?;
         while let Some(line) = reader.next() {
             let line = line?;
             let task = line.instruct.task();
             let task = task.map_err(|found| reader.wrong(found))?;
-            let id = line.context_id.or_else(|| line.instruct.id());
+            // Sets of instructions count their rows each from 1: such an id says nothing.
+            let counted = || task.is_none().then(|| line.instruct.id()).flatten();
+            let id = line.context_id.or_else(counted);
             let repo = line.instruct.repo;
             let whole = line.prefix.as_deref().zip(line.golden.as_deref());
-            if id.is_none() && repo.is_none() && whole.is_none() && task.is_none() {
-                return Err(
-                    reader.wrong("no id, no repository and no text: it would keep out nothing")
-                );
+            if id.is_none() && repo.is_none() && whole.is_none() {
+                match (&task, kind) {
+                    (Some(_), RowKind::Instruct) => {}
+                    (Some(_), RowKind::Fim) => return Err(reader.wrong(TASK_ALONE)),
+                    (None, _) => return Err(reader.wrong(NOTHING)),
+                }
             }
             if let Some((prefix, golden)) = whole {
                 let suffix = line.suffix.as_deref().unwrap_or_default();
                 self.contents.insert(content([prefix, golden, suffix]));
             }
             self.repositories.extend(repo.as_deref().map(repository));
-            match task {
-                Some(task) => {
-                    self.instructions.insert(asked(&task));
-                }
-                // Sets of instructions count their rows each from 1: such an id says nothing.
-                None => self.ids.extend(id),
-            }
+            self.instructions.extend(task.as_deref().map(asked));
+            self.ids.extend(id);
         }
         Ok(())
     }

@@ -153,7 +153,7 @@ fn keys_are_carried_over_or_named() {
     let place = Place::new();
     rows(&place);
     let keys = "objective = \"dpo\"\nrows_per_step = 20\nepochs = 9\nprecision = \"f32\"\n\
-                dpo.pref_ftx = 0.5\nsave.keep = 3\nschedule.min_ratio = 0.1\n\
+                recompute = false\ndpo.pref_ftx = 0.5\nsave.keep = 3\nschedule.min_ratio = 0.1\n\
                 schedule.decay = \"linear\"\nschedule.warmup_ratio = 0.25\n";
     recipe(&place, keys);
     for (to, file, expected) in [
@@ -166,6 +166,8 @@ fn keys_are_carried_over_or_named() {
                 "lr_scheduler_kwargs: {\"lr_end\":1.0e-7,\"power\":1.0}",
                 "warmup_steps: 3\n",
                 "save_total_limit: 3\n",
+                "gradient_checkpointing: false\n",
+                "\nflash_attention: true\n",
             ][..],
         ),
         (
@@ -175,12 +177,19 @@ fn keys_are_carried_over_or_named() {
                 "loss_weights=[1.0,0.5],",
                 "warmup_steps=3,",
                 "save_total_limit=3,",
+                "gradient_checkpointing=False,",
+                "attn_implementation=\"flash_attention_2\"",
             ],
         ),
         (
             "llama-factory",
             "train.yaml",
-            &["pref_ftx: 0.5\n", "warmup_steps: 3\n"],
+            &[
+                "pref_ftx: 0.5\n",
+                "warmup_steps: 3\n",
+                "disable_gradient_checkpointing: true\n",
+                "flash_attn: \"fa2\"\n",
+            ],
         ),
     ] {
         let mut args = vec!["export", "--to", to, "--out", to];
@@ -198,6 +207,80 @@ fn keys_are_carried_over_or_named() {
         let other_mean = readme.contains("`dpo.pref_ftx` weighs");
         assert_eq!(other_mean, to != "llama-factory", "{readme}");
     }
+}
+
+/// Tokens are spelled as the vocabulary has them, not as text reads; a begin token is there once.
+#[test]
+fn a_vocabulary_of_marked_spaces_keeps_its_sentinels_and_its_begin_token() {
+    let place = Place::new();
+    rows(&place);
+    crate::code_llama(&place.path("base"));
+    for (to, objective, begins, column) in [
+        ("llama-factory", "sft", true, "output"),
+        ("llama-factory", "orpo", true, "chosen"),
+        ("trl", "sft", false, "completion"),
+        ("trl", "dpo", false, "chosen"),
+        ("axolotl", "sft", true, ""),
+        ("axolotl", "dpo", false, "chosen"),
+    ] {
+        recipe(&place, &format!("objective = \"{objective}\"\n"));
+        let out = format!("{to}-{objective}");
+        let mut args = vec!["export", "--to", to, "--out", &out, "--json"];
+        args.extend(RECIPE);
+        let report: Value = serde_json::from_str(&place.out(&args)).unwrap();
+        let training = &report["training"];
+        // A space goes before each text between two control tokens there.
+        assert!(training["rows"].as_u64() >= Some(1), "{out}");
+        assert_eq!(training["other_tokens"], training["rows"], "{out}");
+        let read = |name: &str| std::fs::read_to_string(place.path(&out).join(name)).unwrap();
+        let row: Value = serde_json::from_str(read("train.jsonl").lines().next().unwrap()).unwrap();
+        let (prompt, completion) = match row.get("segments") {
+            Some(segments) => (&segments[0]["text"], &segments[1]["text"]),
+            None => (
+                row.get("prompt").unwrap_or(&row["instruction"]),
+                &row[column],
+            ),
+        };
+        let (prompt, completion) = (prompt.as_str().unwrap(), completion.as_str().unwrap());
+        let begin = if begins { "<s>▁<PRE>" } else { "▁<PRE>" };
+        assert!(prompt.starts_with(begin), "{out}: {prompt}");
+        for sentinel in ["▁<PRE>", "▁<SUF>", "▁<MID>"] {
+            assert_eq!(prompt.matches(sentinel).count(), 1, "{out}: {prompt}");
+        }
+        assert!(completion.ends_with("▁<EOT>"), "{out}: {completion}");
+        if (to, objective) == ("trl", "sft") {
+            assert!(read("train.py").contains("eos_token=\"▁<EOT>\""));
+        }
+    }
+}
+
+/// TRL's ORPO puts a begin token wherever the tokenizer names one.
+#[test]
+fn a_begin_token_that_prompts_do_not_have_is_not_put_there() {
+    let place = Place::new();
+    rows(&place);
+    let file = place.path("base/config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    config["bos_token_id"] = 5.into();
+    std::fs::write(&file, config.to_string()).unwrap();
+    let mut longest = Vec::new();
+    for (to, objective) in [("trl", "orpo"), ("trl", "dpo"), ("axolotl", "orpo")] {
+        let keys = format!("objective = \"{objective}\"\norpo.nll = \"prompt_response\"\n");
+        recipe(&place, &keys);
+        let out = format!("{to}-{objective}");
+        let mut args = vec!["export", "--to", to, "--out", &out, "--json"];
+        args.extend(RECIPE);
+        let report: Value = serde_json::from_str(&place.out(&args)).unwrap();
+        longest.push(report["training"]["longest"].as_u64().unwrap());
+        let told = report["differences"].to_string().contains("`bos_token`");
+        assert_eq!(told, to == "axolotl", "{report}");
+        if to == "trl" {
+            let program = std::fs::read_to_string(place.path(&out).join("train.py")).unwrap();
+            let none = program.contains("\ntokenizer.bos_token = None\n");
+            assert_eq!(none, objective == "orpo", "{program}");
+        }
+    }
+    assert_eq!(longest, [longest[0], longest[0], longest[0] + 1]);
 }
 
 /// Runs the README's commands, with `out` in the place of what the other program would write.

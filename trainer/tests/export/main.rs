@@ -32,13 +32,46 @@ const TEMPLATE: &str = "{% for m in messages %}{{ m.content }}{% endfor %}";
 
 /// A tiny Qwen2 in the hub's layout, its embedding large enough for a real tokenizer's bytes.
 fn model(folder: &Path, scale: f32) {
-    let json = json_from_gguf(fim_support::byte_level("qwen2", &SPECIALS, 40)).unwrap();
+    let vocabulary = fim_support::byte_level("qwen2", &SPECIALS, 40);
     let config = json!({
         "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 32,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
         "intermediate_size": 64, "vocab_size": 320, "max_position_embeddings": 512,
         "rms_norm_eps": 1e-6, "tie_word_embeddings": true, "eos_token_id": 0,
     });
+    let said = json!({
+        "chat_template": TEMPLATE, "pad_token": "<|fim_pad|>", "eos_token": "<|file_sep|>",
+    });
+    write_model(folder, scale, vocabulary, (config, said), "<|endoftext|>");
+}
+
+/// A tiny CodeLlama: spaces are U+2581 in its vocabulary, also in its sentinels, and it begins
+/// prompts with a token.
+fn code_llama(folder: &Path) {
+    let sentinels = ["▁<PRE>", "▁<MID>", "▁<SUF>", "▁<EOT>"];
+    let vocabulary = truefill_model::tokenizer::GgufVocabulary {
+        add_bos: Some(true),
+        ..fim_support::sentencepiece(&sentinels)
+    };
+    let config = json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 32,
+        "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 64, "vocab_size": vocabulary.tokens.len(),
+        "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "tie_word_embeddings": false,
+        "bos_token_id": 1, "eos_token_id": 2,
+    });
+    write_model(folder, 1.0, vocabulary, (config, json!({})), "▁<EOT>");
+}
+
+/// Writes a model of made-up weights by its `config.json` and `tokenizer_config.json`.
+fn write_model(
+    folder: &Path,
+    scale: f32,
+    vocabulary: truefill_model::tokenizer::GgufVocabulary,
+    (config, said): (Value, Value),
+    end: &str,
+) {
+    let json = json_from_gguf(vocabulary).unwrap();
     let parsed = truefill_model::config::ModelConfig::from_hub_json(config.to_string().as_bytes());
     let parsed = parsed.unwrap();
     let shapes: BTreeMap<String, usize> = truefill_model::write::tensors(&parsed)
@@ -59,13 +92,11 @@ fn model(folder: &Path, scale: f32) {
         dtype: WeightDtype::F32,
         shard_bytes: HubFolder::SHARD_BYTES,
         config: Some(config),
-        tokenizer_config: Some(json!({
-            "chat_template": TEMPLATE, "pad_token": "<|fim_pad|>", "eos_token": "<|file_sep|>",
-        })),
+        tokenizer_config: Some(said),
         tokenizer: &tokenizer,
         tokenizer_json: &json,
         others: BTreeMap::new(),
-        end: Some(TokenId(0)),
+        end: tokenizer.id(end),
     };
     write_hub(folder, &model, &about).unwrap();
 }
@@ -243,6 +274,11 @@ fn a_folder_keeps_what_its_tokenizer_says_of_chats() {
         assert_eq!(found[key], expected, "{key}");
     }
     assert!(!place.path("again/special_tokens_map.json").exists());
+    code_llama(&place.path("llama"));
+    place.out(&["export", "./llama", "--to", "hub", "--out", "llama-again"]);
+    let found = place.tokenizer_config("llama-again");
+    assert_eq!(found["eos_token"], "▁<EOT>");
+    assert_eq!(found["bos_token"], "<s>");
 }
 
 #[test]

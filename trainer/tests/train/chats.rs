@@ -183,7 +183,8 @@ fn instructions_are_held_out_by_what_they_ask() {
     ];
     for (line, expected) in cases {
         let mut held_out = HeldOut::default();
-        held_out.read(&write("held_out.jsonl", line)).unwrap();
+        let file = write("held_out.jsonl", line);
+        held_out.read(&file, RowKind::Instruct).unwrap();
         let renderer = renderer(settings(
             truefill_trainer::train::objective::Needs::default(),
         ));

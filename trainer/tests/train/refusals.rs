@@ -100,7 +100,8 @@ fn held_out_rows_are_named_with_what_they_have_in_common() {
     );
     let held_out = |name: &str, rows: &[String]| {
         let mut held_out = HeldOut::default();
-        held_out.read(&write(folder.path(), name, rows)).unwrap();
+        let file = write(folder.path(), name, rows);
+        held_out.read(&file, RowKind::Fim).unwrap();
         held_out
     };
     let context = r#"{"id": "a", "hole_kind": "call_site", "golden": "other"}"#.to_owned();
@@ -145,12 +146,24 @@ fn held_out_rows_are_named_with_what_they_have_in_common() {
 #[test]
 fn a_held_out_file_that_keeps_out_nothing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let empty = write(folder.path(), "empty.jsonl", &["{\"x\": 1}".to_owned()]);
-    let error = HeldOut::default().read(&empty).unwrap_err().to_string();
-    assert!(
-        error.contains("empty.jsonl:1") && error.contains("keep out nothing"),
-        "{error}"
-    );
+    let read = |line: &str, kind| {
+        let file = write(folder.path(), "some.jsonl", &[line.to_owned()]);
+        let read = HeldOut::default().read(&file, kind);
+        read.map_err(|error| error.to_string())
+    };
+    let prompt = r#"{"task_id": "HumanEval/0", "prompt": "def f():\n"}"#;
+    for (line, kind, expected) in [
+        ("{\"x\": 1}", RowKind::Fim, "keep out nothing"),
+        ("{\"x\": 1}", RowKind::Instruct, "keep out nothing"),
+        (prompt, RowKind::Fim, "keep nothing out of rows of code"),
+    ] {
+        let error = read(line, kind).unwrap_err();
+        assert!(error.contains("some.jsonl:1"), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+    read(prompt, RowKind::Instruct).unwrap();
+    let with_repo = r#"{"prompt": "def f():\n", "repo": "o/a"}"#;
+    read(with_repo, RowKind::Fim).unwrap();
 }
 
 #[test]

@@ -245,6 +245,8 @@ fn row_bytes(row: &Row, scheme: &Scheme) -> Vec<u8> {
         (Kind::Text, Scheme::ByteLevel { .. }) => {
             bytes::parse_printable(&row.text).unwrap_or_else(|| row.text.clone().into_bytes())
         }
+        // The mark of a space is part of such a name: other programs know the token by it.
+        (Kind::Control | Kind::Unknown, _) => row.text.clone().into_bytes(),
         (_, Scheme::Sentence) => row.text.replace('\u{2581}', " ").into_bytes(),
         (_, Scheme::ByteLevel { .. }) => row.text.clone().into_bytes(),
     }

@@ -41,13 +41,15 @@ impl HubFolder<'_> {
     pub const SHARD_BYTES: usize = 5 << 30;
 }
 
-/// Writes a model into `folder`, which is there, and gives the files.
+/// Writes a model into `folder`, which is there, and gives the files. Weights of a model that was
+/// there before are removed.
 ///
 /// # Errors
-/// What cannot be written; rotary factors of a GGUF file, which `config.json` has no key for.
+/// What cannot be written or removed; rotary factors of a GGUF file, which `config.json` has no key for.
 pub fn write_hub(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Result<Vec<PathBuf>> {
     let config = config_json(&model.config(), about)?;
     let mut files = write_weights(folder, model, about)?;
+    remove_former(folder, &files)?;
     let mut texts = BTreeMap::from([
         ("config.json".to_owned(), pretty(&config)),
         (
@@ -126,6 +128,34 @@ fn write_weights(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
         files.push(path);
     }
     Ok(files)
+}
+
+/// Readers prefer a single file to shards, whichever is the newer.
+fn remove_former(folder: &Path, written: &[PathBuf]) -> Result<()> {
+    let failed = |path: &Path, error: &Error| ModelError::Checkpoint {
+        path: path.to_owned(),
+        problem: format!("cannot be removed, though it is of a model that is replaced: {error}"),
+    };
+    for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
+        let path = entry.map_err(|error| failed(folder, &error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(of_weights) && !written.contains(&path) {
+            std::fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether [`write_weights`] gives such a name.
+fn of_weights(name: &str) -> bool {
+    let shard = |name: &str| {
+        let numbers = name.strip_prefix("model-")?.strip_suffix(".safetensors")?;
+        let (nth, count) = numbers.split_once("-of-")?;
+        let number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        Some(number(nth) && number(count))
+    };
+    matches!(name, "model.safetensors" | "model.safetensors.index.json")
+        || shard(name) == Some(true)
 }
 
 fn write_shard(path: &Path, model: &Model<'_>, shard: &[Named], dtype: WeightDtype) -> Result<()> {

@@ -191,6 +191,8 @@ fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
         yaml.put(key, value);
     }
     yaml.put("bf16", true);
+    yaml.put("flash_attn", "fa2");
+    yaml.put("disable_gradient_checkpointing", !recipe.recompute);
     yaml.put("seed", recipe.seed);
     yaml.put("output_dir", "out");
     yaml.put("logging_steps", 10);
@@ -265,6 +267,7 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
     }
     yaml.put("optimizer", "adamw_torch");
     yaml.put("bf16", true);
+    yaml.put("flash_attention", true);
     yaml.put("gradient_checkpointing", recipe.recompute);
     yaml.put("deepspeed", "ds_z3_config.json");
     yaml.put("seed", recipe.seed);

@@ -103,6 +103,12 @@ pub(super) fn differences(job: &Job<'_>) -> Vec<String> {
     if recipe.precision == Precision::F32 {
         told.push("weights and activations are computed in bf16, and not in f32".into());
     }
+    if job.foreign_begin() {
+        told.push(
+            "every prompt begins with the `bos_token` that the model's tokenizer names, and not without"
+                .into(),
+        );
+    }
     if recipe.eval.patience.is_some() {
         told.push("`eval.patience` is not there: the run does all its steps".into());
     }

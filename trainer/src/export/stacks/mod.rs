@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use truefill_model::fim::BoundFormat;
+use truefill_model::tokenizer::Tokenizer;
 
 use super::{Args, Target};
 use crate::stored::{self, Opened};
@@ -37,6 +38,8 @@ pub struct Job<'a> {
     pub target: Target,
     /// The recipe.
     pub recipe: &'a TrainRecipe,
+    /// The model's tokenizer.
+    pub tokenizer: &'a Tokenizer,
     /// The model, as the program is told it.
     pub model: String,
     /// Matrices that an adapter changes.
@@ -90,6 +93,28 @@ impl Job<'_> {
             self.recipe.objective,
             ObjectiveName::Orpo | ObjectiveName::Dpo
         )
+    }
+
+    /// Whether the program puts the begin token before a prompt, where the tokenizer says so. TRL
+    /// does, and for pairs Axolotl, whose trainers are TRL's; to the others the rows spell it.
+    fn adds_begin(&self) -> bool {
+        match self.target {
+            Target::Trl => true,
+            Target::Axolotl => self.pairs(),
+            _ => false,
+        }
+    }
+
+    /// Whether TRL's ORPO would put a begin token before prompts that have none here: it does so
+    /// wherever the tokenizer names one.
+    fn unasked_begin(&self) -> bool {
+        let named = self.tokenizer.bos().is_some() && !self.tokenizer.add_bos();
+        named && self.recipe.objective == ObjectiveName::Orpo
+    }
+
+    /// Whether it does: a program of TRL's is told otherwise, Axolotl has no key for it.
+    fn foreign_begin(&self) -> bool {
+        self.unasked_begin() && self.target == Target::Axolotl
     }
 
     /// Rows that a GPU takes at a time and steps that are summed, for the recipe's rows of a step.
@@ -170,6 +195,7 @@ pub fn write_job(args: &Args, recipe: &TrainRecipe, opened: &Opened) -> Result<S
     let mut job = Job {
         target: args.to,
         recipe,
+        tokenizer,
         model: model_name(opened)?,
         matrices: recipe.lora.matrices(opened.checkpoint.config.family),
         end: tokenizer.decode(&[renderer.end()]),

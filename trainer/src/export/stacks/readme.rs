@@ -106,6 +106,7 @@ pub(super) fn text(job: &Job<'_>, commands: &Commands, report: &StackReport) -> 
         job.steps(),
         job.warmup()
     );
+    out += &attention(job);
     if !report.differences.is_empty() {
         let _ = writeln!(out, "\nOther than in the recipe:\n");
     }
@@ -126,6 +127,18 @@ pub(super) fn text(job: &Job<'_>, commands: &Commands, report: &StackReport) -> 
         of_file(&mut out, file, found);
     }
     out
+}
+
+fn attention(job: &Job<'_>) -> String {
+    let (key, file) = match job.target {
+        Target::Trl => ("attn_implementation", "train.py"),
+        Target::Axolotl => ("flash_attention", "axolotl.yaml"),
+        _ => ("flash_attn", "train.yaml"),
+    };
+    format!(
+        "\nAttention is FlashAttention-2, as in the paper: the package `flash-attn` is needed beside the \
+         program's own. Without it, leave `{key}` out of `{file}`.\n"
+    )
 }
 
 fn of_file(out: &mut String, file: &str, found: &FileReport) {

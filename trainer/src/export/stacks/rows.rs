@@ -82,29 +82,37 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What the vocabulary writes before a text that stands alone, it writes behind every control
+    /// token too.
     fn tokens(&self, text: &str) -> Vec<TokenId> {
+        let lead = if self.tokenizer.lead_space() { " " } else { "" };
         let mut tokens = Vec::new();
         for piece in self.controls.pieces(text) {
             match piece {
                 Piece::Control(id) => tokens.push(id),
                 Piece::Text(text) => {
-                    tokens.extend(self.tokenizer.encode_lossy(text).unwrap_or_default());
+                    let text = format!("{lead}{text}");
+                    tokens.extend(self.tokenizer.encode_lossy(&text).unwrap_or_default());
                 }
             }
         }
         tokens
     }
 
-    /// Its begin token is left to the program, which puts it there itself.
-    fn spoken<'e>(&self, example: &'e Example) -> &'e [TokenId] {
-        let begins =
-            self.tokenizer.add_bos() && example.prompt.first().copied() == self.tokenizer.bos();
-        &example.prompt[usize::from(begins)..]
+    /// Its begin token is left to a program that puts it there itself.
+    fn spoken<'e>(&self, example: &'e Example, job: &Job<'_>) -> &'e [TokenId] {
+        let added = job.adds_begin() && self.tokenizer.add_bos() && self.begins(example);
+        &example.prompt[usize::from(added)..]
+    }
+
+    fn begins(&self, example: &Example) -> bool {
+        let first = example.prompt.first().copied();
+        first.is_some() && first == self.tokenizer.bos()
     }
 
     fn text(&self, example: &Example, job: &Job<'_>) -> Kept {
         let decode = |tokens: &[TokenId]| self.tokenizer.decode(tokens);
-        let prompt = self.spoken(example);
+        let prompt = self.spoken(example, job);
         let text = TextRow {
             prompt: decode(prompt),
             chosen: decode(&example.chosen),
@@ -129,7 +137,8 @@ impl<'a> Reader<'a> {
             }
             longest = longest.max(found.len());
         }
-        let begin = example.prompt.len() - prompt.len();
+        let foreign = job.foreign_begin() && !self.begins(example);
+        let begin = example.prompt.len() - prompt.len() + usize::from(foreign);
         let total = begin + read.len() + longest;
         match total > job.cutoff {
             true => Kept::LeftOut("they are longer there than the limit"),
@@ -140,7 +149,7 @@ impl<'a> Reader<'a> {
     /// Whether the program makes the same tokens of it. TRL makes them of prompt and completion
     /// together, so that a word may begin in the one and end in the other.
     fn reads(&self, text: &TextRow, example: &Example, job: &Job<'_>) -> bool {
-        let prompt = self.spoken(example);
+        let prompt = self.spoken(example, job);
         match job.target {
             Target::Trl => {
                 let whole = self.tokens(&format!("{}{}", text.prompt, text.chosen));

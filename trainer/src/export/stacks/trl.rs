@@ -65,7 +65,35 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
             let _ = writeln!(out, "    {key}={value},");
             out
         });
-    let (peft_import, peft) = match recipe.parameters {
+    let (peft_import, peft) = adapter(job);
+    let begin = begin(job);
+    let data = match evaluation {
+        true => "{\"train\": \"train.jsonl\", \"eval\": \"eval.jsonl\"}",
+        false => "{\"train\": \"train.jsonl\"}",
+    };
+    format!(
+        "from datasets import load_dataset\n{peft_import}from transformers import \
+         AutoModelForCausalLM, AutoTokenizer\nfrom {module} import {name}Config, {name}Trainer\n\n\
+         MODEL = {model}\n\n\
+         tokenizer = AutoTokenizer.from_pretrained(MODEL)\n\
+         # Completions end with it already; TRL adds it where it is missing.\n\
+         tokenizer.eos_token = {end}\n{begin}\
+         rows = load_dataset(\"json\", data_files={data})\n\
+         config = {name}Config(\n{keys}    gradient_checkpointing={recompute},\n    bf16=True,\n)\n\
+         trainer = {name}Trainer(\n    model=AutoModelForCausalLM.from_pretrained(MODEL, \
+         dtype=\"bfloat16\",\n        attn_implementation=\"flash_attention_2\"),\n    args=config,\n    train_dataset=rows[\"train\"],\n    \
+         eval_dataset=rows.get(\"eval\"),\n    processing_class=tokenizer,\n    \
+         peft_config={peft},\n)\ntrainer.train()\ntrainer.save_model(\"out\")\n",
+        recompute = if recipe.recompute { "True" } else { "False" },
+        model = json!(job.model),
+        end = json!(job.end),
+    )
+}
+
+/// What the program imports for an adapter, and the adapter.
+fn adapter(job: &Job<'_>) -> (String, String) {
+    let recipe = job.recipe;
+    match recipe.parameters {
         Parameters::Full => (String::new(), "None".to_owned()),
         Parameters::Lora => (
             "from peft import LoraConfig\n".to_owned(),
@@ -77,25 +105,16 @@ pub(super) fn program(job: &Job<'_>, evaluation: bool) -> String {
                 json!(job.matrices)
             ),
         ),
-    };
-    let data = match evaluation {
-        true => "{\"train\": \"train.jsonl\", \"eval\": \"eval.jsonl\"}",
-        false => "{\"train\": \"train.jsonl\"}",
-    };
-    format!(
-        "from datasets import load_dataset\n{peft_import}from transformers import \
-         AutoModelForCausalLM, AutoTokenizer\nfrom {module} import {name}Config, {name}Trainer\n\n\
-         MODEL = {model}\n\n\
-         tokenizer = AutoTokenizer.from_pretrained(MODEL)\n\
-         # Completions end with it already; TRL adds it where it is missing.\n\
-         tokenizer.eos_token = {end}\n\
-         rows = load_dataset(\"json\", data_files={data})\n\
-         config = {name}Config(\n{keys}    bf16=True,\n)\n\
-         trainer = {name}Trainer(\n    model=AutoModelForCausalLM.from_pretrained(MODEL, \
-         dtype=\"bfloat16\"),\n    args=config,\n    train_dataset=rows[\"train\"],\n    \
-         eval_dataset=rows.get(\"eval\"),\n    processing_class=tokenizer,\n    \
-         peft_config={peft},\n)\ntrainer.train()\ntrainer.save_model(\"out\")\n",
-        model = json!(job.model),
-        end = json!(job.end),
-    )
+    }
+}
+
+/// Takes away a begin token that prompts are not to have.
+fn begin(job: &Job<'_>) -> &'static str {
+    match job.unasked_begin() {
+        true => {
+            "# TRL would put it before every prompt; this model has none there.\n\
+             tokenizer.bos_token = None\n"
+        }
+        false => "",
+    }
 }

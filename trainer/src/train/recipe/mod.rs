@@ -414,7 +414,7 @@ impl TrainRecipe {
     pub fn training_set(&self, renderer: &Renderer) -> Result<TrainingSet, DataError> {
         let mut held_out = HeldOut::default();
         for file in self.held_out_files() {
-            held_out.read(file)?;
+            held_out.read(file, self.rows)?;
         }
         TrainingSet::load(&self.data, self.rows, renderer, &held_out, self.sentinels)
     }

@@ -30,6 +30,8 @@ pub struct Engine {
     device: Device,
     dtype: DType,
     recompute: usize,
+    /// Bytes of logits that exist together, and tokens of a chunk of them at least.
+    chunks: (usize, usize),
     tensors: Vec<Tensor>,
     variables: Vec<Option<Var>>,
     gradients: Vec<Option<Tensor>>,
@@ -76,6 +78,7 @@ impl Engine {
                 Precision::Bf16 => DType::BF16,
             },
             recompute: options.recompute,
+            chunks: (vocabulary::LOGIT_BYTES, vocabulary::NARROWEST),
             tensors: Vec::new(),
             variables: Vec::new(),
             gradients: Vec::new(),

@@ -13,12 +13,15 @@ use crate::training::Scores;
 use crate::training::model::Model;
 
 /// Bytes of logits that exist together.
-const LOGIT_BYTES: usize = 256 << 20;
+pub(super) const LOGIT_BYTES: usize = 256 << 20;
+/// Tokens of a chunk at least: narrower products are slow.
+pub(super) const NARROWEST: usize = 256;
 
 impl Engine {
     /// Tokens of the vocabulary whose logits exist together for this many rows.
     fn chunk(&self, rows: usize, vocabulary: usize) -> usize {
-        (LOGIT_BYTES / 4 / rows.max(1)).clamp(256, vocabulary.max(256))
+        let (bytes, narrowest) = self.chunks;
+        (bytes / 4 / rows.max(1)).clamp(narrowest, vocabulary.max(narrowest))
     }
 
     pub(super) fn log_probabilities(
