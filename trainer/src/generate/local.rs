@@ -66,7 +66,20 @@ impl Default for LocalConfig {
 
 /// The generator that samples a checkpoint.
 pub struct Local {
-    jobs: mpsc::SyncSender<Job>,
+    /// Nothing while it is dropped.
+    jobs: Option<mpsc::SyncSender<Job>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The thread ends first: the file of samples is then free for another run.
+impl Drop for Local {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told when its answer did not come.
+            let _ = thread.join();
+        }
+    }
 }
 
 struct Job {
@@ -84,7 +97,7 @@ impl Local {
     pub fn open(config: &LocalConfig, sha256: &str, kept: &Path) -> Result<Self> {
         let model = Model::open(config, sha256, kept)?;
         let (jobs, waiting) = mpsc::sync_channel::<Job>(1);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("model".to_owned())
             .spawn(move || {
                 truefill_model::threads::claim(truefill_model::threads::available());
@@ -96,7 +109,10 @@ impl Local {
                 }
             })
             .context("the model's thread cannot be started")?;
-        Ok(Self { jobs })
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -119,8 +135,8 @@ impl Generator for Local {
         };
         let jobs = self.jobs.clone();
         Box::pin(async move {
-            let sent = tokio::task::spawn_blocking(move || jobs.send(job)).await;
-            if !matches!(sent, Ok(Ok(()))) {
+            let sent = tokio::task::spawn_blocking(move || jobs.map(|jobs| jobs.send(job))).await;
+            if !matches!(sent, Ok(Some(Ok(())))) {
                 bail!("the model's thread has ended");
             }
             answered.await.context("the model's thread has ended")?
