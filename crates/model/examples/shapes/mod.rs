@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use truefill_model::config::{Family, ModelConfig, RopeLayout, RopeScaling};
-use truefill_model::weights::{
-    LayerPart, Naming, RawTensor, TensorName, WeightDtype, WeightError, WeightSource,
-};
+use truefill_model::weights::{Naming, RawTensor, WeightDtype, WeightError, WeightSource};
 
 /// Values until they repeat: prime, so that the rows of a matrix differ.
 const PERIOD: usize = 65_521;
@@ -91,34 +89,8 @@ impl RandomWeights {
 
 /// Names and shapes of the tensors of a model, as the hub spells them.
 fn tensors(config: &ModelConfig) -> BTreeMap<String, Vec<usize>> {
-    let (hidden, ffn) = (config.hidden, config.ffn);
-    let queries = config.heads * config.head_dim;
-    let keys = config.kv_heads * config.head_dim;
-    let mut found = vec![
-        (TensorName::Embedding, vec![config.vocabulary, hidden]),
-        (TensorName::OutputNorm { bias: false }, vec![hidden]),
-    ];
-    if !config.tied_head {
-        found.push((TensorName::Head, vec![config.vocabulary, hidden]));
-    }
-    for layer in 0..config.layers {
-        for part in LayerPart::ALL {
-            let shape = match part {
-                LayerPart::AttnNorm | LayerPart::FfnNorm => vec![hidden],
-                LayerPart::Q => vec![queries, hidden],
-                LayerPart::K | LayerPart::V => vec![keys, hidden],
-                LayerPart::O => vec![hidden, queries],
-                LayerPart::Gate | LayerPart::Up => vec![ffn, hidden],
-                LayerPart::Down => vec![hidden, ffn],
-            };
-            if matches!(part, LayerPart::Q | LayerPart::K | LayerPart::V) && config.attention_bias {
-                found.push((TensorName::bias(layer, part), shape[..1].to_vec()));
-            }
-            found.push((TensorName::weight(layer, part), shape));
-        }
-    }
-    let spelt = found.into_iter();
-    spelt
+    let named = truefill_model::write::tensors(config).into_iter();
+    named
         .filter_map(|(name, shape)| Some((name.spell(config.family, Naming::Hub)?, shape)))
         .collect()
 }

@@ -14,7 +14,8 @@ use truefill_model::store::Installed;
 
 use super::deliver;
 use super::folder::Start;
-use super::job::{Ended, Job, Outcome, sentence};
+use super::job::{Ended, Job, Outcome};
+use super::keeping::sentence;
 use crate::checkpoint;
 use crate::progress::Progress;
 use crate::stored::{self, Opened};

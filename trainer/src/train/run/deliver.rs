@@ -13,7 +13,8 @@ use truefill_model::training::GradDecoder;
 use truefill_model::write::Model;
 
 use super::engine;
-use super::job::{Outcome, sentence};
+use super::job::Outcome;
+use super::keeping::sentence;
 use crate::deliver::{About, Card, format_name, install_adapter, install_full};
 use crate::rows::RowReader;
 use crate::stored::Opened;

@@ -7,11 +7,13 @@
 //! that was not: rows, their variation and their order depend on seed, epoch and step alone.
 
 pub mod command;
+mod course;
 mod deliver;
 mod engine;
 mod figures;
 mod folder;
 mod job;
+mod keeping;
 mod measure;
 mod metrics;
 mod plot;
