@@ -1,6 +1,7 @@
 //! The first reading of all sources, source by source, files in parallel.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -80,8 +81,8 @@ impl First<'_> {
             repositories.push(summary(finished.repository));
         }
         let earlier = census.files.len();
-        self.progress
-            .begin("reading", Some(self.sources.len() as u64));
+        // Nobody knows yet how many files the sources have, and sources are of all sizes.
+        self.progress.begin_at("reading", None, earlier as u64);
         let mut open = Open::default();
         let reading = Reading {
             sources: self.sources,
@@ -91,6 +92,7 @@ impl First<'_> {
             metas: true,
             opened: &|_| true,
             wanted: &|_, _| true,
+            gate: &Mutex::new(()),
         };
         reading.batches(|events| {
             let seen: Vec<Seen> = events
@@ -107,9 +109,9 @@ impl First<'_> {
                         self.store.write(source, &finished)?;
                         census.add(&finished.files);
                         repositories.push(summary(finished.repository));
-                        let files = census.files.len();
-                        self.progress
-                            .at(source as u64 + 1, &format!("{files} files"));
+                        let sources = self.sources.len();
+                        let figures = format!("files of {} of {sources} sources", source + 1);
+                        self.progress.at(census.files.len() as u64, &figures);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! The second reading: holes of the files that stay, one shard of rows for each source.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,6 +19,8 @@ use super::survey::{Repository, Store, text};
 use super::work::Work;
 use crate::progress::Progress;
 use crate::rows::{Context, Frame, RowWriter};
+
+const MEGABYTE: u64 = 1_000_000;
 
 /// Cuts holes into all files that stay.
 pub struct Second<'a> {
@@ -47,6 +50,8 @@ pub struct Done {
     pub sampler: Sampler,
     /// Bytes that this run parsed; an earlier run's are not in it.
     pub bytes: u64,
+    /// Megabytes that an earlier run parsed.
+    earlier: u64,
     /// Time of bare parsing, which is not this reading's own.
     pub bare: Duration,
 }
@@ -96,15 +101,19 @@ impl Second<'_> {
             tally: Tally::default(),
             sampler: Sampler::new(self.recipe),
             bytes: 0,
+            earlier: 0,
             bare: Duration::ZERO,
         };
         let from = self.restore(&mut done)?;
-        self.progress
-            .begin("mining", Some(self.sources.len() as u64));
+        // Sources are of all sizes: only their bytes say how long it will take.
+        let all = self.census.bytes_from(0) / MEGABYTE;
+        done.earlier = all.saturating_sub(self.census.bytes_from(from) / MEGABYTE);
+        self.progress.begin_at("mining", Some(all), done.earlier);
         let wanted = |source: usize, number: u32| {
             let file = self.census.file(source, number);
             file.is_some_and(|file| file.refused.is_none())
         };
+        let gate = Mutex::new(());
         let reading = Reading {
             sources: self.sources,
             from,
@@ -113,11 +122,13 @@ impl Second<'_> {
             metas: false,
             opened: &|source| self.census.has_files(source),
             wanted: &wanted,
+            gate: &gate,
         };
         let mut open = None;
         let mut current = None;
         reading.batches(|events| {
             if let Some(bare) = self.bare {
+                let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
                 done.bare += bare.parse(&events);
             }
             let seen = self.see_all(events, &mut current, &done.sampler)?;
@@ -262,9 +273,10 @@ impl Second<'_> {
                 }
                 self.work.finish(source, open.shard, &open.tally)?;
                 done.tally.add(open.tally);
-                let megabytes = done.bytes / 1_000_000;
-                self.progress
-                    .at(source as u64 + 1, &format!("{megabytes} MB parsed"));
+                let megabytes = done.earlier + done.bytes / MEGABYTE;
+                let sources = self.sources.len();
+                let figures = format!("in MB, {} of {sources} sources", source + 1);
+                self.progress.at(megabytes, &figures);
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Result;
@@ -68,6 +69,9 @@ pub struct Reading<'a> {
     pub opened: &'a (dyn Fn(usize) -> bool + Sync),
     /// Whether a file, by its source and number, is given at all.
     pub wanted: &'a (dyn Fn(usize, u32) -> bool + Sync),
+    /// While somebody holds it nothing is read ahead, so that what is measured meanwhile has the
+    /// machine, and takes nothing over from it.
+    pub gate: &'a Mutex<()>,
 }
 
 impl Reading<'_> {
@@ -110,6 +114,7 @@ impl Reading<'_> {
         codes: &mut u32,
         batch: &mut Batch,
     ) -> io::Result<()> {
+        drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
         let refused = paths::refusal(entry.path, entry.bytes);
         // What copied code declares is not this repository's.
         let meta = self.metas

@@ -87,6 +87,14 @@ impl Census {
         files.is_some_and(|files| files.iter().any(|file| file.refused.is_none()))
     }
 
+    /// Bytes of the files that stay, of the source `from` and those behind it.
+    pub fn bytes_from(&self, from: usize) -> u64 {
+        let start = self.starts.get(from).copied().unwrap_or(self.files.len());
+        let files = self.files.get(start..).unwrap_or_default().iter();
+        let stay = files.filter(|file| file.refused.is_none());
+        stay.map(|file| u64::from(file.bytes)).sum()
+    }
+
     /// Leaves out what lies outside of the percentiles, then duplicates, then near-duplicates; of
     /// these the first file stays. Gives the signatures' memory back.
     pub fn decide(&mut self, recipe: &Recipe) -> BTreeMap<Language, Percentiles> {
