@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -20,8 +21,9 @@ thread_local! {
 pub struct Bare;
 
 impl Bare {
-    /// Parses a batch's files on all threads; the time that it took.
-    pub fn parse(&self, events: &[Event]) -> Duration {
+    /// Parses a batch's files on all threads, while nobody passes `gate`; the time that it took.
+    pub fn alone(&self, events: &[Event], gate: &Mutex<()>) -> Duration {
+        let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
         events.par_iter().for_each(|event| {
             if let Event::Code(Code {
@@ -52,7 +54,7 @@ fn parse(language: Language, bytes: &[u8]) {
 /// How fast a run was. Not part of the manifest: the same inputs give the same manifest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Rates {
-    /// Seconds of the first reading.
+    /// Seconds of the first reading, without bare parsing.
     pub first_seconds: f64,
     /// Bytes that were surveyed.
     pub first_bytes: u64,
@@ -62,29 +64,40 @@ pub struct Rates {
     pub second_bytes: u64,
     /// Seconds of sampling and writing the output.
     pub write_seconds: f64,
-    /// Seconds of bare parsing of the files of the second reading; with `--bench`.
-    pub bare_seconds: Option<f64>,
-    /// The second reading's rate as a share of bare parsing's: at least 0.5 is wanted.
-    pub ratio: Option<f64>,
-    /// The same for the whole run: both readings and the output.
-    pub ratio_whole: Option<f64>,
+    /// What bare parsing took; with `--bench`.
+    pub bare: Option<BareRates>,
     /// The process's highest memory so far, where the system says it.
     pub peak_bytes: Option<u64>,
 }
 
+/// Bare parsing, beside a run of the same files.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BareRates {
+    /// Seconds for all files that the run read: those of [`Rates::first_bytes`] that no path or
+    /// size refused.
+    pub read_seconds: f64,
+    /// Seconds for the files that stayed: [`Rates::second_bytes`].
+    pub kept_seconds: f64,
+    /// The whole run (both readings and the output) against bare parsing of all files that it read:
+    /// their time for its. At least 0.5 is wanted.
+    pub ratio: f64,
+    /// The second reading alone, which parses and cuts, against bare parsing of its own files.
+    pub ratio_second: f64,
+}
+
 impl Rates {
-    /// Fills in what follows from the rest.
-    pub fn finish(mut self, bare: Option<Duration>) -> Self {
+    /// Fills in what follows from the rest; `bare` has the times of both readings' files.
+    pub fn finish(mut self, bare: Option<[Duration; 2]>) -> Self {
         self.peak_bytes = peak();
-        if let Some(bare) = bare
-            .map(|bare| bare.as_secs_f64())
-            .filter(|bare| *bare > 0.0)
-        {
-            let whole = self.first_seconds + self.second_seconds + self.write_seconds;
-            self.bare_seconds = Some(bare);
-            self.ratio = Some(bare / self.second_seconds.max(f64::MIN_POSITIVE));
-            self.ratio_whole = Some(bare / whole.max(f64::MIN_POSITIVE));
-        }
+        let whole = self.first_seconds + self.second_seconds + self.write_seconds;
+        self.bare = bare
+            .map(|bare| bare.map(|it| it.as_secs_f64()))
+            .map(|[read, kept]| BareRates {
+                read_seconds: read,
+                kept_seconds: kept,
+                ratio: read / whole.max(f64::MIN_POSITIVE),
+                ratio_second: kept / self.second_seconds.max(f64::MIN_POSITIVE),
+            });
         self
     }
 }

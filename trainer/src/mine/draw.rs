@@ -153,15 +153,16 @@ impl Choosing<'_> {
             let done = self.good.len() as u64 + self.refused + self.missing;
             let figures = selector.books.map(|books| format!(", {}", books.figures()));
             let figures = figures.unwrap_or_default();
+            let good = self.good.len();
             self.progress
-                .at(0, &format!("{done} rows asked about{figures}"));
+                .at(done, &format!("rows, of which {good} are good{figures}"));
         }
         failure.map_or(Ok(()), Err)
     }
 }
 
 fn rows(work: &Work, source: usize) -> Box<dyn Iterator<Item = Result<Context>>> {
-    match work.rows(source) {
+    match work.rows::<Context>(source) {
         Ok(rows) => Box::new(rows.map(|row| Ok(row?))),
         Err(error) => Box::new(std::iter::once(Err(error))),
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::Result;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use truefill_syntax::Language;
 
+use super::bench::Bare;
 use super::licence::is_allowed;
 use super::packages::{self, Meta};
 use super::reason::Reason;
@@ -35,6 +37,8 @@ pub struct First<'a> {
     pub store: &'a Store,
     /// Shows how far it is.
     pub progress: &'a Progress,
+    /// Measures bare parsing of the same files too.
+    pub bare: Option<&'a Bare>,
 }
 
 /// What the first reading found.
@@ -47,6 +51,8 @@ pub struct Surveyed {
     pub repositories: Vec<Repository>,
     /// Bytes that this run surveyed; an earlier run's are not in it.
     pub bytes: u64,
+    /// Time of bare parsing of all of them that were read at all, which is not this reading's own.
+    pub bare: Duration,
 }
 
 /// An event with its file read.
@@ -84,6 +90,7 @@ impl First<'_> {
         // Nobody knows yet how many files the sources have, and sources are of all sizes.
         self.progress.begin_at("reading", None, earlier as u64);
         let mut open = Open::default();
+        let (gate, mut bare) = (Mutex::new(()), Duration::ZERO);
         let reading = Reading {
             sources: self.sources,
             from: done,
@@ -92,9 +99,11 @@ impl First<'_> {
             metas: true,
             opened: &|_| true,
             wanted: &|_, _| true,
-            gate: &Mutex::new(()),
+            gate: &gate,
         };
         reading.batches(|events| {
+            let alone = self.bare.map(|bare| bare.alone(&events, &gate));
+            bare += alone.unwrap_or_default();
             let seen: Vec<Seen> = events
                 .into_par_iter()
                 .map(|event| self.see(event))
@@ -120,6 +129,7 @@ impl First<'_> {
         let read = census.files[earlier..].iter();
         Ok(Surveyed {
             bytes: read.map(|file| u64::from(file.bytes)).sum(),
+            bare,
             limits: census.decide(self.recipe),
             census,
             repositories,

@@ -20,10 +20,10 @@ pub enum Reason {
     Manifest,
     /// Its repository has fewer stars than `min_stars`, or it is not known how many.
     Stars,
-    /// Its repository declares none of `packages` at its version.
-    Packages,
     /// Its repository is in a benchmark.
     BenchmarkRepository,
+    /// Its repository declares none of `packages` at its version.
+    Packages,
     /// No licence was found for it.
     NoLicence,
     /// Its licence is not on the allow-list.
@@ -44,7 +44,7 @@ pub enum Reason {
     Duplicate,
     /// Another file is nearly the same.
     NearDuplicate,
-    /// It could not be parsed in time.
+    /// The parser gave no tree, as where it takes longer than it may.
     Unparsed,
     /// It is not what it was when it was first read.
     Changed,
@@ -60,8 +60,8 @@ impl Reason {
         Self::Minified,
         Self::Manifest,
         Self::Stars,
-        Self::Packages,
         Self::BenchmarkRepository,
+        Self::Packages,
         Self::NoLicence,
         Self::Licence,
         Self::BenchmarkPath,

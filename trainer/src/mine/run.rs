@@ -19,12 +19,12 @@ use super::sidecar::Sidecar;
 use super::source::{Kind, Source, discover};
 use super::survey::decide::Percentiles;
 use super::survey::{Repository, Store};
-use super::tally::Counts;
+use super::tally::{Counts, Facts};
 use super::work::Work;
 use crate::dedup::Benchmarks;
 use crate::panel::Roll;
 use crate::progress::Progress;
-use crate::rows::{Input, Manifest, RowWriter, Written};
+use crate::rows::{Context, Input, Manifest, RowWriter, Written};
 use crate::usage::Usage;
 
 /// What a run is given.
@@ -107,7 +107,7 @@ impl Job<'_> {
         drop(census);
 
         let started = Instant::now();
-        let bare = self.bench.then_some(done.bare);
+        let bare = self.bench.then_some([surveyed.bare, done.bare]);
         let (written, problem) = self.write(sources.len(), &work, done, &mut counts)?;
         rates.write_seconds = started.elapsed().as_secs_f64();
         let mut manifest = self.manifest(&sources, &repositories, counts, &surveyed.limits)?;
@@ -145,9 +145,10 @@ impl Job<'_> {
             sidecar,
             store,
             progress: self.progress,
+            bare: self.bench.then_some(&Bare),
         };
         let surveyed = first.run()?;
-        rates.first_seconds = started.elapsed().as_secs_f64();
+        rates.first_seconds = (started.elapsed() - surveyed.bare).as_secs_f64();
         rates.first_bytes = surveyed.bytes;
         let readable = |repository: &Repository| repository.broken.is_none();
         ensure!(
@@ -172,15 +173,15 @@ impl Job<'_> {
             None => (Chosen::all(&drawn), None),
             Some(selector) => self.ask(selector, sources, work, &drawn, counts)?,
         };
-        let mut writer = RowWriter::create(self.out)?;
+        let mut writer = RowWriter::<Context>::create(self.out)?;
         self.progress.begin("writing", Some(sources as u64));
         for source in 0..sources {
-            for row in work.rows(source)? {
-                let row = row?;
+            let mut rows = work.rows::<Facts>(source)?;
+            while let Some(row) = rows.next().transpose()? {
                 let number = priority(self.recipe.seed, &row.id);
                 if chosen.has((row.language, row.hole_kind), number) {
-                    counts.row(&row);
-                    writer.write(&row)?;
+                    counts.row(row);
+                    writer.copy(rows.text())?;
                 }
             }
             self.progress.at(source as u64 + 1, "");
@@ -196,7 +197,7 @@ impl Job<'_> {
         drawn: &BTreeMap<Stratum, Drawn>,
         counts: &mut Counts,
     ) -> Result<(Chosen, Option<String>)> {
-        self.progress.begin("asking", Some(sources as u64));
+        self.progress.begin("asking", None);
         let mut choosing = Choosing {
             selector,
             work,

@@ -1,6 +1,6 @@
 //! The second reading: holes of the files that stay, one shard of rows for each source.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -16,6 +16,7 @@ use super::source::Source;
 use super::source::stream::{Code, Event, Reading};
 use super::survey::decide::Census;
 use super::survey::{Repository, Store, text};
+use super::tally::Facts;
 use super::work::Work;
 use crate::progress::Progress;
 use crate::rows::{Context, Frame, RowWriter};
@@ -127,10 +128,8 @@ impl Second<'_> {
         let mut open = None;
         let mut current = None;
         reading.batches(|events| {
-            if let Some(bare) = self.bare {
-                let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
-                done.bare += bare.parse(&events);
-            }
+            let bare = self.bare.map(|bare| bare.alone(&events, &gate));
+            done.bare += bare.unwrap_or_default();
             let seen = self.see_all(events, &mut current, &done.sampler)?;
             for seen in seen {
                 self.settle(seen, &mut open, &mut done)?;
@@ -148,7 +147,7 @@ impl Second<'_> {
         for source in 0..from {
             let tally = self.work.tally(source)?;
             for row in self.work.rows(source)? {
-                let row = row?;
+                let row: Facts = row?;
                 let number = super::sample::priority(self.recipe.seed, &row.id);
                 done.sampler.take((row.language, row.hole_kind), number);
             }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use truefill_syntax::{HoleKind, Language};
 
 use super::extract::Tally;
 use super::reason::Reason;
 use super::survey::decide::{Census, Percentiles};
-use crate::rows::{Context, Manifest};
+use crate::rows::Manifest;
 
 /// What a language gave.
 #[derive(Default)]
@@ -17,6 +18,21 @@ struct Line {
     bytes: u64,
     refused: BTreeMap<Reason, u64>,
     rows: BTreeMap<HoleKind, u64>,
+}
+
+/// What is counted and drawn of a row. Its texts are most of it, and nobody looks at them then.
+#[derive(Deserialize)]
+pub struct Facts {
+    /// Its id.
+    pub id: String,
+    /// Its language.
+    pub language: Language,
+    /// Its repository.
+    pub repo: String,
+    /// Its licence.
+    pub license: String,
+    /// Its hole.
+    pub hole_kind: HoleKind,
 }
 
 /// All that is counted in a run.
@@ -45,11 +61,11 @@ impl Counts {
     }
 
     /// Counts a row that was written.
-    pub fn row(&mut self, row: &Context) {
+    pub fn row(&mut self, row: Facts) {
         let line = self.lines.entry(row.language).or_default();
         *line.rows.entry(row.hole_kind).or_default() += 1;
-        *self.licences.entry(row.license.clone()).or_default() += 1;
-        *self.repositories.entry(row.repo.clone()).or_default() += 1;
+        *self.licences.entry(row.license).or_default() += 1;
+        *self.repositories.entry(row.repo).or_default() += 1;
     }
 
     /// Writes everything into the manifest.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::extract::Tally;
@@ -94,11 +95,11 @@ impl Work {
             .with_context(|| format!("{}: not written", path.display()))
     }
 
-    /// A finished source's rows.
+    /// A finished source's rows: [`Context`], or what is asked of it.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn rows(&self, source: usize) -> Result<RowReader<Context>> {
+    pub fn rows<T: DeserializeOwned>(&self, source: usize) -> Result<RowReader<T>> {
         Ok(RowReader::open(&self.rows_path(source), "contexts")?)
     }
 

@@ -102,6 +102,11 @@ impl<T: DeserializeOwned> RowReader<T> {
         }
     }
 
+    /// The row read last as it stands in the file, with its line break.
+    pub fn text(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// The line of the row read last, from 1.
     pub fn line(&self) -> u64 {
         self.line
@@ -281,14 +286,23 @@ impl<T: Serialize> RowWriter<T> {
     /// # Errors
     /// [`RowError::File`], as where the disk is full.
     pub fn write(&mut self, row: &T) -> Result<(), RowError> {
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, row)
-            .map_err(std::io::Error::from)
-            .and_then(|()| {
-                self.buffer.push(b'\n');
-                self.sink.writer().write_all(&self.buffer)
-            })
-            .map_err(RowError::file(&self.path))?;
+        let mut text = std::mem::take(&mut self.buffer);
+        text.clear();
+        serde_json::to_writer(&mut text, row)
+            .map_err(|error| RowError::file(&self.path)(error.into()))?;
+        text.push(b'\n');
+        self.copy(&text)?;
+        self.buffer = text;
+        Ok(())
+    }
+
+    /// Appends a row as another file has it ([`RowReader::text`]).
+    ///
+    /// # Errors
+    /// [`RowError::File`], as where the disk is full.
+    pub fn copy(&mut self, text: &[u8]) -> Result<(), RowError> {
+        let written = self.sink.writer().write_all(text);
+        written.map_err(RowError::file(&self.path))?;
         self.rows += 1;
         Ok(())
     }

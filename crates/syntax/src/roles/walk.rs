@@ -157,11 +157,12 @@ pub(crate) fn walk_nodes<'tree>(
         } = *path.last();
         let touches = start < range.end && end > range.start;
         let deep = path.frames.len() > MAX_DEPTH;
-        let is_leaf = node.child_count() == 0;
+        // To go there is how to learn whether there is one: to count them takes as long again.
+        let enters = touches && !deep && cursor.goto_first_child();
         if touches {
-            visit(&path, is_leaf);
+            visit(&path, !enters && (!deep || node.child_count() == 0));
         }
-        if touches && !deep && !is_leaf && cursor.goto_first_child() {
+        if enters {
             let frame = Frame::new(grammar, &cursor, None, path.frames.last());
             path.frames.push(frame);
             continue;

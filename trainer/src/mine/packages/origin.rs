@@ -81,12 +81,13 @@ impl Project {
         }
         let declared = self.declared.get(&family(language));
         let names = declared.into_iter().flatten().map(|(name, _)| name);
-        // Of a vendor's packages the one that is asked for, else the one that is most like the module.
+        // Of a vendor's packages the one that is most like the module; between two that are equally
+        // like it, the one that is asked for.
         let found = names
             .filter(|name| matches(language, module, name))
             .min_by_key(|name| {
                 let listed = is_listed(language, name, &recipe.packages);
-                Reverse((listed, shared_parts(module, name)))
+                Reverse((shared_parts(module, name), listed))
             })
             .cloned();
         let found = found.or_else(|| included(language, module, recipe));
@@ -361,8 +362,12 @@ mod tests {
             package("psr/log")
         );
         assert_eq!(origin(Php, "Psr\\Clock", &["psr/log"]), package("psr/log"));
+        let cache = origin(Php, "Psr\\Cache\\Pool", &["psr/log"]);
+        assert_eq!(cache, package("psr/cache"), "not what is asked for");
         let netty = package("io.netty:netty-handler");
         assert_eq!(origin(Java, "io.netty.handler.ssl", &[]), netty);
+        let asked = origin(Java, "io.netty.handler.ssl", &["io.netty:netty-buffer"]);
+        assert_eq!(asked, netty, "not what is asked for");
     }
 
     #[test]
