@@ -38,4 +38,6 @@ pub use reading::holes_and_symbols;
 pub use roles::SymbolKind;
 pub use shape::{Shape, ShapeDecision};
 pub use site::Site;
-pub use symbols::{Class, Definition, Import, Signature, Symbols, symbols, symbols_of};
+pub use symbols::{
+    Class, Definition, Import, Signature, Symbols, symbols, symbols_of, symbols_of_words,
+};

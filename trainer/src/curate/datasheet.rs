@@ -5,15 +5,20 @@ use std::fmt::Write;
 use crate::rows::Manifest;
 use crate::table::Table;
 
-/// The datasheet as Markdown.
-pub fn datasheet(manifest: &Manifest, tables: &[(String, Table)]) -> String {
+/// The datasheet as Markdown; `earlier` are the manifests of the steps before.
+pub fn datasheet(manifest: &Manifest, earlier: &[Manifest], tables: &[(String, Table)]) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
-    let _ = write(&mut out, manifest, tables);
+    let _ = write(&mut out, manifest, earlier, tables);
     out
 }
 
-fn write(out: &mut String, manifest: &Manifest, tables: &[(String, Table)]) -> std::fmt::Result {
+fn write(
+    out: &mut String,
+    manifest: &Manifest,
+    earlier: &[Manifest],
+    tables: &[(String, Table)],
+) -> std::fmt::Result {
     out.push_str(
         "# Datasheet\n\nMade by `truefill-trainer curate`; figures are from the manifest beside \
          it.\n\n## Motivation\n\nRows teach a code model to fill holes without inventing methods, \
@@ -50,10 +55,14 @@ fn write(out: &mut String, manifest: &Manifest, tables: &[(String, Table)]) -> s
         writeln!(out, "### {}\n\n{}", table.title, table.to_markdown())?;
     }
     out.push_str("## Collection and filters\n\n");
-    for (name, count) in &manifest.counts {
-        writeln!(out, "- {name}: {count}")?;
+    for step in earlier.iter().chain([manifest]) {
+        writeln!(out, "### {}\n", step.step)?;
+        for (name, count) in &step.counts {
+            writeln!(out, "- {name}: {count}")?;
+        }
+        out.push('\n');
     }
-    out.push_str("\nWhat was set:\n\n```json\n");
+    out.push_str("What was set:\n\n```json\n");
     let recipe = serde_json::to_string_pretty(&manifest.recipe).unwrap_or_default();
     writeln!(out, "{recipe}\n```\n")?;
     out.push_str(

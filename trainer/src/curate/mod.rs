@@ -105,6 +105,7 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     for path in read.flatten().chain(&recipe.benchmarks) {
         manifest.inputs.push(Input::of(path)?);
     }
+    let earlier: Vec<Manifest> = manifest.inputs.iter().filter_map(Manifest::of).collect();
     let mut pool = pool::Pool::read(&args.contexts, &args.negatives, recipe)?;
     if let Some(verdicts) = &args.verdicts {
         pool.read_verdicts(verdicts)?;
@@ -131,8 +132,11 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     let tables = composition.tables(&recipe.bands, pool.panel());
     manifest.tables = table::by_name(&tables);
     let sheet = args.out.join(emit::DATASHEET);
-    write_whole(&sheet, datasheet::datasheet(&manifest, &tables).as_bytes())
-        .with_context(|| format!("{}: cannot be written", sheet.display()))?;
+    write_whole(
+        &sheet,
+        datasheet::datasheet(&manifest, &earlier, &tables).as_bytes(),
+    )
+    .with_context(|| format!("{}: cannot be written", sheet.display()))?;
     manifest.write_beside(&args.out.join(emit::OUTPUT))?;
     Ok(tables)
 }

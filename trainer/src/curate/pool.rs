@@ -332,6 +332,11 @@ fn read_contexts(
             .read(file)
             .map_err(|error| Usage::error(format!("{error:#}")))?;
     }
+    if !recipe.benchmarks.is_empty() {
+        for (what, count) in benchmarks.sizes() {
+            counts.insert(format!("{what} of benchmarks"), count as u64);
+        }
+    }
     let mut repos = Names::default();
     let mut place = 0;
     let table = ContextTable::read(path, |context| {

@@ -27,7 +27,10 @@ const DIFFERENT: usize = 5;
 /// Columns with a repository, with a path, and with text. Texts are joined in this order; the first
 /// that is found of each list counts.
 const REPOSITORIES: &[&str] = &["repo_url", "source_repo", "repo", "repository", "repo_name"];
-const PATHS: &[&str] = &["file_path", "path"];
+const PATHS: &[&str] = &["file_path", "path", "file"];
+
+/// An object with further columns (CrossCodeEval).
+const METADATA: &str = "metadata";
 const TEXTS: &[&[&str]] = &[
     &["prompt", "prefix", "eval_prompt"],
     &[
@@ -108,7 +111,9 @@ impl Benchmarks {
         let mut known = 0;
         for row in rows {
             let row = row?;
-            known += self.add(&|name| row.get(name)?.as_str().map(str::to_owned));
+            let rows = [Some(&row), row.get(METADATA)];
+            let cell = |name: &str| rows.iter().find_map(|row| (*row)?.get(name)?.as_str());
+            known += self.add(&|name| cell(name).map(str::to_owned));
         }
         Ok(known)
     }
@@ -125,8 +130,11 @@ impl Benchmarks {
         let path = first(PATHS);
         let texts: Vec<String> = TEXTS.iter().filter_map(|names| first(names)).collect();
         let known = usize::from(repository.is_some()) + usize::from(path.is_some()) + texts.len();
-        self.repositories
-            .extend(repository.as_deref().and_then(short_name));
+        self.repositories.extend(
+            repository
+                .as_deref()
+                .and_then(|it| short_name(it).or_else(|| dashed(it))),
+        );
         if let Some(path) = path.filter(|path| path.split('/').count() >= PATH_PARTS) {
             self.paths.insert(hash(path.as_bytes()));
         }
@@ -134,10 +142,21 @@ impl Benchmarks {
         known
     }
 
+    /// How many repositories, paths and runs of words they have: a zero is a rule that leaves
+    /// nothing out.
+    pub fn sizes(&self) -> [(&'static str, usize); 3] {
+        [
+            ("repositories", self.repositories.len()),
+            ("paths", self.paths.len()),
+            ("texts", self.grams.len()),
+        ]
+    }
+
     /// A repository, by its name or URL, is in a benchmark.
     pub fn has_repository(&self, name: &str) -> bool {
+        let known = |name: &str| self.repositories.contains(name);
         !self.repositories.is_empty()
-            && short_name(name).is_some_and(|name| self.repositories.contains(&name))
+            && short_name(name).is_some_and(|name| known(&name) || known(&name.replace('/', "-")))
     }
 
     /// A problem has this path, with or without the archive's own folder.
@@ -183,6 +202,13 @@ fn short_name(name: &str) -> Option<String> {
     let mut parts = whole.rsplit('/');
     let (name, owner) = (parts.next()?, parts.next()?);
     Some(format!("{owner}/{name}").to_ascii_lowercase())
+}
+
+/// `owner-name` of `owner-name-commit`, in small letters: how CrossCodeEval names repositories.
+fn dashed(name: &str) -> Option<String> {
+    let (name, commit) = name.rsplit_once('-')?;
+    let is_commit = commit.len() >= 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_commit && name.contains('-')).then(|| name.to_ascii_lowercase())
 }
 
 /// Hashes of ten words in a row, in code alone.
@@ -240,7 +266,9 @@ mod tests {
         );
         std::fs::write(&csv, text).expect("written");
         let jsonl = folder.path().join("b.jsonl");
-        std::fs::write(&jsonl, "{\"prompt\": \"def f():\", \"task_id\": 1}\n").expect("written");
+        let rows = "{\"prompt\": \"def f():\", \"task_id\": 1}\n{\"prompt\": \"\", \"metadata\": \
+            {\"repository\": \"Deep-In-Meta-a544085\", \"file\": \"src/a/b/e.py\"}}\n";
+        std::fs::write(&jsonl, rows).expect("written");
         let packed = folder.path().join("c.jsonl.zst");
         let line = "{\"source_repo\": \"Packed/One\"}\n";
         let bytes = zstd::encode_all(line.as_bytes(), 1).expect("zstd");
@@ -259,12 +287,17 @@ mod tests {
             ("github.com/own/name", true),
             ("git@github.com:own/name.git", true),
             ("host/packed/one", true),
+            ("github.com/deep-in/meta", true),
+            ("github.com/deep/in-meta", true),
+            ("github.com/deep/meta", false),
             ("name-1.0", false),
         ] {
             assert_eq!(benchmarks.has_repository(name), expected, "{name}");
         }
         assert!(benchmarks.has_path("a/b/c/d.py") && benchmarks.has_path("root-1.0/a/b/c/d.py"));
-        assert!(!benchmarks.has_path("c/d.py"));
+        assert!(benchmarks.has_path("src/a/b/e.py") && !benchmarks.has_path("c/d.py"));
+        let sizes = benchmarks.sizes().map(|(_, count)| count > 0);
+        assert_eq!(sizes, [true; 3]);
         assert!(benchmarks.has_text(&format!("x = 1\n{CODE}")));
         assert!(!benchmarks.has_text("total = alpha + beta\n"));
         assert!(!benchmarks.has_text(&CODE.replace("gamma", "other")));

@@ -171,7 +171,8 @@ impl Tally {
         let mut table = Table::new(format!("Candidates by generator and {column}"), &columns);
         for (generator, cells) in generators {
             // A sample that is kept has a type, and one that is not may have none: only the sum says
-            // how many of them are kept.
+            // what share of them is kept.
+            let untold = cells.contains_key(NO_TYPE);
             let mut all = Cell::default();
             cells.values().for_each(|cell| all.add(cell));
             let sum = (cells.len() > 1).then_some((ALL, all));
@@ -180,12 +181,17 @@ impl Tally {
                     part: cell.kept,
                     of: cell.replies,
                 };
+                let kept = if untold && name != ALL {
+                    cell.kept.into()
+                } else {
+                    Shown::Part(kept)
+                };
                 table.row([
                     generator.into(),
                     name.into(),
                     cell.candidates().into(),
                     cell.replies.into(),
-                    Shown::Part(kept),
+                    kept,
                     cell.reasons().into(),
                 ]);
             }
@@ -233,6 +239,10 @@ mod tests {
             shares.contains(&["local", "all", "3", "3", "33.3"]),
             "{text}"
         );
+        let import = text
+            .lines()
+            .find(|line| line.contains("local") && line.contains("import"));
+        assert!(import.is_some_and(|line| !line.contains('%')), "{text}");
         assert!(
             !shares.iter().any(|row| row[..2] == ["mutate", "all"]),
             "{text}"

@@ -436,7 +436,7 @@ impl Found {
             "repositories",
             "negatives",
             "not judged: only a window of the file is known",
-            "names are not judged: a file of the language is not known",
+            "judged by the rows' own files: a file of the language is not known",
         ];
         let mut table = Table::new("Repositories by what the resolver sees of them", &columns);
         for (seen, [repositories, negatives, windows, unread]) in &self.seen {

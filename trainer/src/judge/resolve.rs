@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use truefill_syntax::{
-    Index, Judge, Judgement, Language, MAX_PARSE_BYTES, parse_within, symbols_of,
+    Index, Judge, Judgement, Language, MAX_PARSE_BYTES, parse_within, symbols_of, symbols_of_words,
 };
 
 use super::sources::Sources;
@@ -21,8 +21,8 @@ use crate::corpus::Item;
 use crate::mine::{Limits, Source};
 use crate::rows::{Context, Resolution};
 
-/// Larger files are not parsed, in bytes.
-const LARGEST_FILE: u64 = MAX_PARSE_BYTES as u64;
+/// Larger files are not read, in bytes. Of those above [`MAX_PARSE_BYTES`] the words are known.
+const LARGEST_FILE: u64 = 64 << 20;
 
 /// Time for one parse: far more than any takes.
 const PARSE_LIMIT: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ const PARSE_LIMIT: Duration = Duration::from_secs(30);
 /// How much of a repository the resolver sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Seen {
-    /// Every file, but those that are too large or no text.
+    /// Every file, but those that are larger than any that people write.
     All,
     /// Some of its sources, or sources that differ from what was mined.
     Part,
@@ -118,13 +118,19 @@ impl Repository {
             let mut bytes = Vec::new();
             let read = entry.reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes);
             let small = read.is_ok_and(|read| read as u64 <= LARGEST_FILE);
-            match small {
-                // Names are spelled the same in all encodings that code is written in but UTF-16.
-                true if !bytes.contains(&0) => {
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    self.add_file(path, language, text, wanted);
-                }
-                _ => self.index.skip_file(&path, language),
+            if !small {
+                self.index.skip_file(&path, language);
+                return Ok(());
+            }
+            // Names are spelled the same in all encodings that code is written in, but for the NUL
+            // bytes of UTF-16.
+            let length = bytes.len();
+            bytes.retain(|byte| *byte != 0);
+            let text = String::from_utf8_lossy(&bytes);
+            if bytes.len() == length && length <= MAX_PARSE_BYTES {
+                self.add_file(path, language, text.into_owned(), wanted);
+            } else {
+                self.index_words(&path, language, &text);
             }
             Ok(())
         });
@@ -176,8 +182,13 @@ impl Repository {
                 let symbols = symbols_of(language, text, &tree);
                 self.index.add_symbols(path, language, &symbols);
             }
-            None => self.index.skip_file(path, language),
+            None => self.index_words(path, language, text),
         }
+    }
+
+    fn index_words(&self, path: &Path, language: Language, text: &str) {
+        let words = symbols_of_words(text);
+        self.index.add_symbols(path, language, &words);
     }
 
     /// Judges `rejected`, one after the other, and the golden completion of a hole. The index holds
@@ -266,11 +277,24 @@ mod tests {
         let known = Repository::new(&sources, &[&row]);
         assert!(known.covers(Language::Python));
         assert_eq!(caught(&known, &row), Some([false, true]));
-        // A file that is too large to be read: nobody knows what it defines.
-        let large = "x = 1\n".repeat(MAX_PARSE_BYTES / 4);
+        // Of files that are not parsed the words are known.
+        let large = "x = 1\n".repeat(MAX_PARSE_BYTES / 4) + "def steep():\n    pass\n";
         std::fs::write(place.join("c.py"), large).expect("written");
+        let wide: Vec<u8> = "def grind(): pass\n"
+            .bytes()
+            .flat_map(|it| [it, 0])
+            .collect();
+        std::fs::write(place.join("d.py"), wide).expect("written");
         let known = Repository::new(&sources, &[&row]);
-        assert!(!known.index.covers(Language::Python));
+        assert!(known.covers(Language::Python));
+        assert_eq!(caught(&known, &row), Some([false, true]));
+        let found = known.resolve(&row.context, &["b.steep(items)", "b.grind(items)"]);
+        assert!(found.expect("known").iter().all(|found| !found.caught));
+        // One that is not even read: nobody knows what it defines.
+        let file = std::fs::File::create(place.join("e.py")).expect("made");
+        file.set_len(LARGEST_FILE + 1).expect("sparse");
+        let known = Repository::new(&sources, &[&row]);
+        assert!(!known.covers(Language::Python));
         assert_eq!(known.seen(), Seen::All);
     }
 

@@ -87,7 +87,13 @@ impl Job<'_> {
         let mut rates = Rates::default();
         let mut counts = Counts::default();
 
-        let surveyed = self.first(&sources, &sidecar, &store, &mut rates)?;
+        let mut excluded = Benchmarks::default();
+        for path in &recipe.exclude {
+            excluded.read(path)?;
+        }
+        counts.excluded = excluded.sizes();
+        let surveyed = self.first(&sources, &excluded, &sidecar, &store, &mut rates)?;
+        drop(excluded);
         let (census, repositories) = (surveyed.census, surveyed.repositories);
         counts.census(&census);
         let second = Second {
@@ -129,19 +135,16 @@ impl Job<'_> {
     fn first(
         &self,
         sources: &[Source],
+        excluded: &Benchmarks,
         sidecar: &Sidecar,
         store: &Store,
         rates: &mut Rates,
     ) -> Result<Surveyed> {
-        let mut excluded = Benchmarks::default();
-        for path in &self.recipe.exclude {
-            excluded.read(path)?;
-        }
         let started = Instant::now();
         let first = First {
             recipe: self.recipe,
             sources,
-            excluded: &excluded,
+            excluded,
             sidecar,
             store,
             progress: self.progress,

@@ -43,6 +43,8 @@ pub struct Counts {
     repositories: BTreeMap<String, u64>,
     /// Of the second reading.
     pub tally: Tally,
+    /// What benchmarks exclude: how many repositories, paths and runs of words.
+    pub excluded: [(&'static str, usize); 3],
     /// Rows that the selector's model left out or gave no answer for.
     pub model: [u64; 2],
 }
@@ -120,6 +122,11 @@ impl Counts {
         }
         for kinds in self.tally.offered.values() {
             manifest.count("holes.offered", kinds.values().sum());
+        }
+        if self.excluded.iter().any(|(_, count)| *count > 0) {
+            for (what, count) in self.excluded {
+                manifest.count(format!("excluded.{what}"), count as u64);
+            }
         }
         let broken = self.tally.broken.len() as u64;
         if broken > 0 {

@@ -61,6 +61,17 @@ impl Manifest {
         beside(output, "manifest.json")
     }
 
+    /// The manifest beside a file that a step wrote; `None` where there is none, or where it is of
+    /// other bytes than `file` has.
+    #[must_use]
+    pub fn of(file: &Input) -> Option<Self> {
+        let text = std::fs::read(Self::path_for(&file.path)).ok()?;
+        let manifest: Self = serde_json::from_slice(&text).ok()?;
+        let mut outputs = manifest.outputs.iter();
+        let is_its = outputs.any(|output| output.sha256 == file.sha256);
+        is_its.then_some(manifest)
+    }
+
     /// Writes it beside `output`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod collect;
 mod imports;
 mod imports_paths;
 mod signatures;
+mod words;
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ use crate::{language::Language, parse::parse, roles::SymbolKind};
 
 pub(crate) use collect::Collector;
 pub(crate) use imports::{calls_one_of, is_import};
+pub use words::symbols_of_words;
 
 /// A name that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
