@@ -1,7 +1,10 @@
 //! `mine` over a small golden corpus and over broken and hostile sources.
 
+#[path = "mine/counts.rs"]
+mod counts;
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -60,18 +63,16 @@ fn holes_of_each_language() {
 fn what_each_filter_rejects() {
     let mut recipe = recipe();
     recipe.exclude = vec![data().join("benchmark.jsonl")];
-    let sources = [data().join("rejected"), data().join("unlicensed")];
+    let sources = ["rejected", "unlicensed", "benchmarked"].map(|name| data().join(name));
     let mined = mine(&recipe, &sources);
-    let rejected: Vec<String> = mined
-        .manifest
-        .counts
-        .iter()
-        .filter(|(name, _)| name.starts_with("files."))
+    let counts = mined.manifest.counts.iter();
+    let rejected: Vec<String> = counts
+        .filter(|(name, _)| name.starts_with("files.") || name.starts_with("holes."))
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     insta::assert_snapshot!(rejected.join("\n"));
-    assert!(mined.rows.iter().all(|row| row.path == "kept.py"));
-    assert!(!mined.rows.is_empty());
+    let kept: BTreeSet<&str> = mined.rows.iter().map(|row| &*row.path).collect();
+    assert_eq!(kept, BTreeSet::from(["kept.py", "torn.py"]));
 }
 
 #[test]
@@ -134,6 +135,10 @@ fn only_listed_packages_at_their_version_are_kept() {
         .filter(|row| row.hole_kind == truefill_syntax::HoleKind::CallSite)
         .collect();
     assert!(!calls.is_empty() && calls.iter().all(|row| row.golden.starts_with("np.")));
+    for reason in ["other-package", "unresolved"] {
+        let count = mined.count(&format!("holes.rejected.{reason}"));
+        assert!(count > 0, "{reason}");
+    }
     assert_eq!(mined.count("files.rejected.packages"), 2);
     // The gem's specification.
     assert_eq!(mined.count("files.rejected.manifest"), 1);

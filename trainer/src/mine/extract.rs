@@ -374,7 +374,12 @@ fn call_at(hole: Node, range: &Range<usize>, whole: bool) -> Result<Range<usize>
         let call = called.iter().any(|part| kind.contains(part));
         let fits = whole || at.start_byte() < range.start;
         if call && fits && at.is_named() {
-            let list = at.child_by_field_name("arguments");
+            // PHP's list behind `new` is no field.
+            let list = at.child_by_field_name("arguments").or_else(|| {
+                let mut children = at.walk();
+                at.named_children(&mut children)
+                    .find(|child| child.kind() == "arguments")
+            });
             let end = list.map_or(at.end_byte(), |list| list.start_byte());
             return Ok(at.start_byte()..end);
         }

@@ -209,18 +209,18 @@ impl First<'_> {
             .any(|name| self.excluded.has_repository(name))
         {
             Some(Reason::BenchmarkRepository)
-        } else if !packages.is_empty()
-            && !repository.project.declares(packages)
-            && !self
-                .recipe
-                .include_paths
-                .keys()
-                .any(|name| packages.contains(name))
-        {
+        } else if !packages.is_empty() && !repository.project.declares(packages) {
             Some(Reason::Packages)
         } else {
             None
         }
+    }
+
+    /// Files of the language may use a wanted package that nobody declares: a C++ library of
+    /// `include_paths`.
+    fn is_included(&self, language: Language) -> bool {
+        let mut libraries = self.recipe.include_paths.keys();
+        language == Language::Cpp && libraries.any(|name| self.recipe.packages.contains(name))
     }
 
     fn judge(
@@ -233,6 +233,9 @@ impl First<'_> {
         if file.refused.is_some_and(Reason::is_first) {
             return;
         }
+        let declared_by_including =
+            |reason: &Reason| *reason == Reason::Packages && self.is_included(file.language);
+        let refused = refused.filter(|reason| !declared_by_including(reason));
         let licences = &repository.project.licences;
         let licence = licences.of(&file.path, file.header.as_deref());
         let licence = licence.or(known.map(str::to_owned));

@@ -87,7 +87,7 @@ pub struct Recipe {
     pub min_version: BTreeMap<String, String>,
     /// The least number of stars, as `repos` says.
     pub min_stars: u64,
-    /// Include paths of C++ libraries: `abseil = ["absl/"]`.
+    /// Include paths of C++ libraries, which C++ files need not declare: `abseil = ["absl/"]`.
     pub include_paths: BTreeMap<String, Vec<String>>,
     /// Which holes are good ones.
     pub selector: Selector,

@@ -16,7 +16,7 @@ use crate::rows::{Context, RowReader, RowWriter, beside, write_whole};
 const RUN: &str = "run";
 
 /// Counts up when the files of the folder change their meaning.
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 
 /// The folder.
 pub struct Work {

@@ -22,21 +22,24 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/reference/snippets")
 }
 
-/// Contexts of a file: `count` holes of each kind that a negative can be made for.
+/// Contexts of a file: `count` holes of each kind that most negatives are made for, and one of each
+/// other.
 pub fn contexts(file: &str, count: usize) -> Vec<Context> {
     let path = folder().join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     let language = Language::from_path(&path).unwrap();
-    let kinds = [HoleKind::CallSite, HoleKind::Arguments, HoleKind::Statement];
-    let found: Vec<Hole> = holes(language, &text)
-        .into_iter()
-        .filter(|hole| kinds.contains(&hole.kind))
-        .collect();
-    let drawn = sample_holes(&found, count, &mut Draw::new(5));
-    drawn
-        .into_iter()
-        .map(|hole| context(file, language, &text, &hole))
-        .collect()
+    let usual = [HoleKind::CallSite, HoleKind::Arguments, HoleKind::Statement];
+    let found = holes(language, &text).into_iter();
+    let found = found.filter(|hole| hole.kind != HoleKind::LineEnd);
+    let (usual, others): (Vec<Hole>, Vec<Hole>) =
+        found.partition(|hole| usual.contains(&hole.kind));
+    let mut draw = Draw::new(5);
+    let mut drawn = sample_holes(&usual, count, &mut draw);
+    drawn.extend(sample_holes(&others, 1, &mut draw));
+    let contexts = drawn
+        .iter()
+        .map(|hole| context(file, language, &text, hole));
+    contexts.collect()
 }
 
 fn context(file: &str, language: Language, text: &str, hole: &Hole) -> Context {

@@ -76,6 +76,33 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "Pipeline.cs",
+        "using System.Collections.Concurrent;",
+        &[
+            (Import, "using System.Collections.Parallelism;"),
+            (Import, "using System.Collections.Generic;"),
+            (Import, "using System.Pools.Parallelism;"),
+        ],
+    ),
+    (
+        "Router.php",
+        "use Psr\\Http\\Message\\ServerRequestInterface as Request;",
+        &[
+            (
+                Import,
+                "use Psr\\Http\\Message\\IncomingRequestInterface as Request;",
+            ),
+            (
+                Import,
+                "use Psr\\Http\\Message\\ServerRequestInterface as Incoming;",
+            ),
+            (
+                Import,
+                "use Psr\\Web\\Message\\IncomingRequestInterface as Request;",
+            ),
+        ],
+    ),
+    (
         "Router.php",
         "$this->notFound($request)",
         &[
@@ -157,6 +184,34 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "matrix.cpp",
+        "#include <string_view>",
+        &[
+            (Import, "#include <string_slice>"),
+            (Import, "#include <string>"),
+            (Import, "#include <vector>"),
+        ],
+    ),
+    (
+        "queue.js",
+        "const { EventEmitter, once } = require('node:events');",
+        &[
+            (
+                Import,
+                "const { EventEmitter, once } = require('node:emitters');",
+            ),
+            (
+                Import,
+                "const { EventEmitter, onceOnly } = require('node:events');",
+            ),
+            (
+                Import,
+                "const { EventEmitter, once } = require('node:process');",
+            ),
+            (Import, "const { EventEmitter } = require('node:events');"),
+        ],
+    ),
+    (
         "queue.js",
         "this.#drain()",
         &[(Method, "this.#flush()"), (Method, "this.#attempt()")],
@@ -178,6 +233,15 @@ const CASES: &[Case] = &[
                 UndefinedVariable,
                 "this.emit('retry', { error, attempt, pause })",
             ),
+        ],
+    ),
+    (
+        "scheduler.rb",
+        "require 'json'",
+        &[
+            (Import, "require 'json_codec'"),
+            (Import, "require 'yaml'"),
+            (Import, "require_relative 'json'"),
         ],
     ),
     (

@@ -127,7 +127,9 @@ impl<'a> Cutter<'a> {
             self.add(HoleKind::Import, range);
             return;
         }
-        if facts.call && node.is_named() && short && one_line() && body.contains('(') {
+        // What ends otherwise has an initializer or a body behind its arguments, or none.
+        let call = facts.call && body.contains('(') || facts.creation && body.ends_with(')');
+        if call && node.is_named() && short && one_line() {
             self.add(HoleKind::CallSite, range.clone());
         }
         let arguments = facts.arguments && frame.field == Some("arguments");

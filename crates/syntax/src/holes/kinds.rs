@@ -111,6 +111,8 @@ pub(crate) struct HoleFacts {
     import: ImportFact,
     /// It is a call.
     pub(super) call: bool,
+    /// It makes an object (`new X(…)`): a call too, where it has arguments.
+    pub(super) creation: bool,
     /// It is a list of arguments.
     pub(super) arguments: bool,
     /// It is a statement, where it stands among statements.
@@ -147,6 +149,8 @@ impl HoleFacts {
         Self {
             import: ImportFact::of(language, kind),
             call: kind.contains("call") || kind.contains("invocation") && !kind.contains("macro"),
+            // Not C#'s `new(…)`, which names nothing.
+            creation: matches!(kind, "object_creation_expression" | "new_expression"),
             arguments: matches!(kind, "arguments" | "argument_list"),
             statement: match kind {
                 _ if ruby => !RUBY_OTHERS.contains(&kind),

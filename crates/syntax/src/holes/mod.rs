@@ -17,7 +17,7 @@ pub use names::{NameSite, invent_name, name_sites};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoleKind {
-    /// A whole call on one line, receiver included.
+    /// A whole call on one line, receiver included; of a constructor with its `new`.
     CallSite,
     /// One name that is used, not defined.
     Identifier,

@@ -68,6 +68,56 @@ fn imports_are_cut_one_by_one() {
     }
 }
 
+/// A constructor is called as a method is; what has a body or an initializer, or no arguments, is
+/// none.
+#[test]
+fn what_new_makes_is_a_call_site() {
+    let cases: [(Language, &str, &[&str]); 6] = [
+        (
+            Language::Java,
+            "class A { void f() { go(new Crane(mast, 3)); int[] a = new int[size()]; run(new B() { int x; }); } }",
+            &[
+                "go(new Crane(mast, 3))",
+                "new Crane(mast, 3)",
+                "size()",
+                "run(new B() { int x; })",
+            ],
+        ),
+        (
+            Language::CSharp,
+            "class A { void F() { var a = new Kiln(x) { Heat = G(1) }; Kiln b = new(y); var c = new Kiln(z); } }",
+            &["G(1)", "new Kiln(z)"],
+        ),
+        (
+            Language::Php,
+            "<?php\n$a = new Scale($x, f(1)); $b = new Scale;\n",
+            &["new Scale($x, f(1))", "f(1)"],
+        ),
+        (
+            Language::JavaScript,
+            "const a = new Board(x); const b = new Board;\n",
+            &["new Board(x)"],
+        ),
+        (
+            Language::TypeScript,
+            "const a = new Map<string, number>(pairs);\n",
+            &["new Map<string, number>(pairs)"],
+        ),
+        (
+            Language::Cpp,
+            "void f() { auto a = new Mill(x); auto b = new Mill; auto c = new int[n]; }\n",
+            &["new Mill(x)"],
+        ),
+    ];
+    for (language, text, expected) in cases {
+        assert_eq!(
+            texts(language, text, HoleKind::CallSite),
+            expected,
+            "{language}"
+        );
+    }
+}
+
 /// A statement is whole: with its semicolon, and no part of another.
 #[test]
 fn statements_are_whole() {

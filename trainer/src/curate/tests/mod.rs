@@ -57,8 +57,9 @@ fn negative(context: &Context, kind: HallucinationType, generator: &str) -> Nega
     }
 }
 
-fn verdict(negative: &Negative, judge: usize, score: Option<u8>) -> Verdict {
-    Verdict {
+/// Blind verdicts on a negative, one for each judge.
+fn blind(negative: &Negative, scores: impl IntoIterator<Item = Option<u8>>) -> Vec<Verdict> {
+    let verdict = |(judge, score): (usize, Option<u8>)| Verdict {
         row: negative.id(),
         subject: Subject::Rejected,
         kind: VerdictKind::Blind,
@@ -67,7 +68,8 @@ fn verdict(negative: &Negative, judge: usize, score: Option<u8>) -> Verdict {
         first: None,
         verdict: score,
         missing: score.is_none().then(|| "blocked".into()),
-    }
+    };
+    scores.into_iter().enumerate().map(verdict).collect()
 }
 
 struct Curated {
@@ -98,12 +100,12 @@ fn curated(contexts: &[Context], kinds: &[HallucinationType], recipe: &CurateRec
     judged(contexts, kinds, recipe, |_| Vec::new())
 }
 
-/// Curates with the verdicts that `judges` gives for each negative, one for each judge.
+/// Curates with the verdicts that `judges` gives for each negative.
 fn judged(
     contexts: &[Context],
     kinds: &[HallucinationType],
     recipe: &CurateRecipe,
-    judges: impl Fn(&Negative) -> Vec<Option<u8>>,
+    judges: impl Fn(&Negative) -> Vec<Verdict>,
 ) -> Curated {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -120,8 +122,7 @@ fn judged(
                 if !seen.insert(negative.id()) {
                     continue;
                 }
-                for (judge, score) in judges(&negative).into_iter().enumerate() {
-                    let verdict = verdict(&negative, judge, score);
+                for verdict in judges(&negative) {
                     verdicts.write(&verdict).expect("room");
                 }
             }

@@ -35,12 +35,54 @@ fn sizes_nest_and_keep_the_mix() {
 }
 
 /// Each judge is fooled by two in three, each in a way of its own, and one answer in ten is missing.
-fn drawn(negative: &Negative) -> Vec<Option<u8>> {
+fn drawn(negative: &Negative) -> Vec<Verdict> {
     let judge = |judge: u64| {
         let key = stable_hash(judge, &[negative.id().as_bytes()]);
         (!key.is_multiple_of(10)).then(|| u8::from(!(key / 10).is_multiple_of(3)))
     };
-    (0..3).map(judge).collect()
+    blind(negative, (0..3).map(judge))
+}
+
+/// Each blind verdict with the contrary preference of the same judge, and with one on the golden
+/// completion.
+fn with_other_kinds(negative: &Negative) -> Vec<Verdict> {
+    let blind = drawn(negative);
+    let contrary = |verdict: &Verdict| Verdict {
+        kind: VerdictKind::Preference,
+        first: Some(Subject::Golden),
+        verdict: Some(1 - verdict.verdict.unwrap_or(0)),
+        missing: None,
+        ..verdict.clone()
+    };
+    let golden = |verdict: &Verdict| Verdict {
+        row: negative.context_id.clone(),
+        subject: Subject::Golden,
+        ..verdict.clone()
+    };
+    let others = blind.iter().map(contrary).chain(blind.iter().map(golden));
+    others.chain(blind.iter().cloned()).collect()
+}
+
+#[test]
+fn preferences_and_verdicts_on_golden_completions_move_no_band() {
+    let kinds = &HallucinationType::ALL;
+    let contexts = contexts(8, 8);
+    let plain = judged(&contexts, kinds, &all_for_training(), drawn);
+    let mixed = judged(&contexts, kinds, &all_for_training(), with_other_kinds);
+    for band in ["easy", "medium", "hard"] {
+        let folder = format!("subsets/band-{band}");
+        assert!(!plain.pairs(&folder).is_empty(), "{band}");
+        assert_eq!(plain.pairs(&folder), mixed.pairs(&folder), "{band}");
+    }
+    assert_eq!(
+        plain.manifest.tables["fool_rate"],
+        mixed.manifest.tables["fool_rate"]
+    );
+    let mut counts = mixed.manifest.counts;
+    let others = counts.remove("verdicts on golden completions, or not blind");
+    // Two generators, four types, three judges, two kinds.
+    assert_eq!(others, Some(contexts.len() as u64 * 2 * 4 * 3 * 2));
+    assert_eq!(counts, plain.manifest.counts);
 }
 
 #[test]
@@ -79,10 +121,9 @@ fn bands_have_equally_many_rows_of_each_language_and_type() {
 
 #[test]
 fn a_row_without_all_verdicts_is_in_no_band() {
-    let two_of_three = |_: &Negative| vec![Some(1), Some(1), None];
-    let all_or_two = |negative: &Negative| match negative.generator.as_str() {
-        "g" => vec![Some(1); 3],
-        _ => two_of_three(negative),
+    let all_or_two = |negative: &Negative| {
+        let third = (negative.generator == "g").then_some(1);
+        blind(negative, [Some(1), Some(1), third])
     };
     let found = judged(
         &contexts(4, 4),

@@ -134,14 +134,12 @@ pub(super) fn gemfile(text: &str, meta: &mut Meta) {
 pub(super) fn gem_metadata(text: &str, meta: &mut Meta) {
     let mut key = "";
     let mut offered = Vec::new();
+    let mut dependencies = GemDependencies::default();
     for line in text.lines() {
         if let Some(value) = line.strip_prefix("- ").filter(|_| key == "licenses") {
             offered.push(value.trim());
-        } else if let Some(name) = line
-            .strip_prefix("  name: ")
-            .filter(|_| key == "dependencies")
-        {
-            meta.declare(Language::Ruby, name, "");
+        } else if key == "dependencies" && line.starts_with([' ', '-']) {
+            dependencies.line(line);
         } else if let Some(url) = line.strip_prefix("  source_code_uri: ") {
             meta.repository = Some(url.trim().to_owned());
         } else if !line.starts_with([' ', '-']) {
@@ -157,6 +155,41 @@ pub(super) fn gem_metadata(text: &str, meta: &mut Meta) {
         }
     }
     meta.license(&offered.join(" OR "));
+    for (name, bounds) in dependencies.0 {
+        meta.declare(Language::Ruby, name, &bounds.join(", "));
+    }
+}
+
+/// Names and bounds (`>= 2.2`) of what a gem depends on. A bound's sign and its number stand on
+/// lines of their own: `- - ">="`, `version: '2.2'`.
+#[derive(Default)]
+struct GemDependencies<'t>(Vec<(&'t str, Vec<String>)>);
+
+impl<'t> GemDependencies<'t> {
+    fn line(&mut self, line: &'t str) {
+        // YAML's older writers mark a quoted sign as a string: `! '>='`.
+        let word = |text: &'t str| {
+            let text = text.trim();
+            text.strip_prefix("! ")
+                .unwrap_or(text)
+                .trim_matches(['\'', '"'])
+        };
+        if let Some(name) = line.strip_prefix("  name: ") {
+            self.0.push((word(name), Vec::new()));
+            return;
+        }
+        let Some((_, bounds)) = self.0.last_mut() else {
+            return;
+        };
+        let line = line.trim_start();
+        if let Some(sign) = line.strip_prefix("- - ") {
+            bounds.push(word(sign).to_owned());
+        } else if let (Some(number), Some(bound)) =
+            (line.strip_prefix("version: "), bounds.last_mut())
+        {
+            *bound += word(number);
+        }
+    }
 }
 
 pub(super) fn go_mod(text: &str, meta: &mut Meta) {

@@ -5,11 +5,33 @@ use truefill_syntax::Language;
 
 use super::manifest::Meta;
 
-fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+fn element<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
     node.children()
         .find(|child| child.tag_name().name() == name)
-        .and_then(|child| child.text())
-        .map(str::trim)
+}
+
+fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    element(node, name)?.text().map(str::trim)
+}
+
+/// What stands for `${…}` in a pom, as far as the file itself says it: nothing where a parent in
+/// another file does.
+fn resolved<'a>(root: Node<'a, '_>, written: &'a str) -> Option<&'a str> {
+    let Some(name) = written.strip_prefix("${") else {
+        return Some(written).filter(|written| !written.contains("${"));
+    };
+    let name = name.strip_suffix('}')?;
+    let own = ["project.", "pom."];
+    let value = match own.iter().find_map(|own| name.strip_prefix(own)) {
+        Some(key) => inherited(root, key),
+        None => child(element(root, "properties")?, name),
+    };
+    value.filter(|value| !value.contains("${"))
+}
+
+/// A project's own value, or the one of the parent that it names.
+fn inherited<'a>(root: Node<'a, '_>, key: &str) -> Option<&'a str> {
+    child(root, key).or_else(|| child(element(root, "parent")?, key))
 }
 
 pub(super) fn pom(text: &str, meta: &mut Meta) {
@@ -17,12 +39,7 @@ pub(super) fn pom(text: &str, meta: &mut Meta) {
         return;
     };
     let root = document.root_element();
-    let group = child(root, "groupId").or_else(|| {
-        let parent = root
-            .children()
-            .find(|node| node.tag_name().name() == "parent")?;
-        child(parent, "groupId")
-    });
+    let group = inherited(root, "groupId");
     meta.owns(Language::Java, group.unwrap_or(""));
     for node in document.descendants() {
         match node.tag_name().name() {
@@ -35,11 +52,10 @@ pub(super) fn pom(text: &str, meta: &mut Meta) {
                 meta.repository = address.map(str::to_owned);
             }
             "dependency" => {
-                if let (Some(group), Some(artifact)) =
-                    (child(node, "groupId"), child(node, "artifactId"))
-                {
+                let key = |name: &str| resolved(root, child(node, name)?);
+                if let (Some(group), Some(artifact)) = (key("groupId"), key("artifactId")) {
                     let name = format!("{group}:{artifact}");
-                    meta.declare(Language::Java, &name, child(node, "version").unwrap_or(""));
+                    meta.declare(Language::Java, &name, key("version").unwrap_or(""));
                 }
             }
             _ => {}

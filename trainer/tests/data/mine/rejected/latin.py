@@ -1,0 +1,2 @@
+# Café
+menu = ["coffee", "tea"]
