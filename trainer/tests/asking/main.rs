@@ -15,3 +15,4 @@ mod mock;
 mod process;
 mod selector;
 mod teacher;
+mod types;
