@@ -23,8 +23,8 @@ pub struct Asking {
     pub temperature: f32,
     /// Tokens of a reply at most.
     pub max_tokens: u32,
-    /// Bytes of prefix and of suffix that a question shows at most, and of a whole file for imports
-    /// twice as many.
+    /// Bytes of prefix and of suffix that a question shows at most, and twice as many of the file
+    /// that a question for an import shows.
     pub side_bytes: usize,
 }
 
@@ -158,15 +158,14 @@ pub(super) fn question(
 ) -> Result<(Question, bool), Refusal> {
     let context = &scene.context;
     let file = if kind == HallucinationType::Import {
+        // The window is the whole file: others have no place for an import.
+        scene.import()?;
         scene.golden.text.as_str()
     } else {
         ""
     };
     if file.len() > 2 * asking.side_bytes || context.golden.len() > asking.side_bytes {
         return Err(Refusal::TooLarge);
-    }
-    if kind == HallucinationType::Import && scene.import().is_none() {
-        return Err(Refusal::NoSite);
     }
     let around = Around::of(context, asking.side_bytes);
     let user = prompt.render(&[
@@ -185,7 +184,7 @@ pub(super) fn question(
         seed: (asking.temperature > 0.0).then(|| scene.sample_seed(kind, 0)),
         max_tokens: asking.max_tokens,
     };
-    // The file of an import is whole.
+    // The file of an import is shown whole or not at all.
     Ok((question, around.shortened && file.is_empty()))
 }
 
@@ -232,5 +231,30 @@ mod tests {
         assert!(!shortened && file.contains("import os"));
         let refused = asked(HallucinationType::Import, 12);
         assert_eq!(refused, Err(Refusal::TooLarge));
+    }
+
+    #[test]
+    fn an_import_takes_a_row_that_holds_its_whole_file() {
+        let parts = ["import os\nx = ", "os.getcwd()", "\ny = 1\n"];
+        let whole = Context::of_file(Language::Python, "o/r", "MIT", "a.py", parts);
+        let prompts = Prompts::load(None).expect("compiled in");
+        let prompt = prompts.of(HallucinationType::Import).expect("there");
+        let asking = Asking {
+            temperature: 0.0,
+            max_tokens: 9,
+            side_bytes: 100,
+        };
+        let asked = |context| {
+            let scene = Scene::new(context, 1).expect("parses");
+            question(&scene, HallucinationType::Import, prompt, asking).map(|_| ())
+        };
+        assert_eq!(asked(whole.clone()), Ok(()));
+        let mut behind = whole.clone();
+        behind.span.window_start = 7;
+        let mut cut = whole;
+        cut.suffix.clear();
+        for part in [behind, cut] {
+            assert_eq!(asked(part), Err(Refusal::PartOfFile));
+        }
     }
 }

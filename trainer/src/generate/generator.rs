@@ -33,6 +33,9 @@ pub enum Refusal {
     /// The hole has nothing of the type: no call, no import in the window.
     #[error("nothing of this type in the hole")]
     NoSite,
+    /// An import takes the whole file, and the row holds a part of it.
+    #[error("a row that does not hold its whole file")]
+    PartOfFile,
     /// The reply has not the form that was asked for.
     #[error("a reply without the line that was asked for")]
     NoContract,
@@ -68,6 +71,7 @@ impl Refusal {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::NoSite => "no_site",
+            Self::PartOfFile => "part_of_file",
             Self::NoContract => "no_contract",
             Self::NoSuchImport => "no_such_import",
             Self::Blocked => "blocked",
@@ -84,7 +88,7 @@ impl Refusal {
     pub(super) fn heard(&self) -> Heard {
         match self {
             Self::NoContract | Self::NoSuchImport | Self::Blocked | Self::Cut => Heard::Answer,
-            Self::NoSite | Self::Secret | Self::TooLarge => Heard::Nothing,
+            Self::NoSite | Self::PartOfFile | Self::Secret | Self::TooLarge => Heard::Nothing,
             Self::NoAnswer(why) => Heard::Failed(why.clone()),
             Self::Budget => Heard::Budget,
             Self::Stopped(why) => Heard::Stopped(why.clone()),

@@ -18,7 +18,7 @@ use truefill_model::kv::KvCache;
 use truefill_model::tokenizer::Tokenizer;
 
 use super::cut::{end_of_line, fitted};
-use super::generator::{Answered, Generator, Outcome, Proposal};
+use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::scene::Scene;
 use crate::checkpoint;
 use crate::kept::{self, Kept, Key};
@@ -198,22 +198,33 @@ impl Model {
                 result: Ok(Proposal::in_hole(sample)),
             });
         }
-        let Some((split, _)) = scene.import().filter(|_| import) else {
-            return Ok(outcomes);
-        };
-        let hole = [&*split.prefix, &split.golden, &split.suffix];
-        for sample in self.samples(scene, hole, "import hole")? {
-            outcomes.push(Outcome {
+        if import {
+            let results = self.sample_import(scene)?.into_iter();
+            outcomes.extend(results.map(|result| Outcome {
                 kind: Some(HallucinationType::Import),
                 version: self.version.clone(),
                 shortened: false,
-                result: Ok(Proposal {
-                    rejected: sample,
-                    split: Some(split.clone()),
-                }),
-            });
+                result,
+            }));
         }
         Ok(outcomes)
+    }
+
+    /// Samples of an import's hole, or why there is none.
+    fn sample_import(&mut self, scene: &Scene) -> Result<Vec<Result<Proposal, Refusal>>> {
+        let split = match scene.import() {
+            Ok((split, _)) => split,
+            Err(refusal) => return Ok(vec![Err(refusal)]),
+        };
+        let hole = [&*split.prefix, &split.golden, &split.suffix];
+        let samples = self.samples(scene, hole, "import hole")?.into_iter();
+        let proposals = samples.map(|rejected| {
+            Ok(Proposal {
+                rejected,
+                split: Some(split.clone()),
+            })
+        });
+        Ok(proposals.collect())
     }
 
     /// The samples of a hole, drawn now or by an earlier run.
@@ -376,6 +387,18 @@ mod tests {
         };
         sampled(&hotter, &kept, 1);
         assert_eq!(lines(), 8);
+    }
+
+    #[test]
+    fn an_import_of_a_row_without_its_whole_file_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config("llama-f32.gguf");
+        let mut model = Model::open(&config, "", &folder.path().join("kept")).expect("opens");
+        let mut context = scene(1).context.clone();
+        context.suffix.clear();
+        let part = Scene::new(context, 1).expect("parses");
+        let sampled = model.sample_import(&part).expect("nothing fails");
+        assert_eq!(sampled, [Err(Refusal::PartOfFile)]);
     }
 
     #[test]

@@ -227,7 +227,7 @@ fn judged(
         None => contract::check(&scene.golden, kind, &proposal.rejected),
         Some(split) => {
             // Mostly the split that is parsed already.
-            let known = scene.import().filter(|(known, _)| known == split);
+            let known = scene.import().ok().filter(|(known, _)| known == split);
             let fresh = match known {
                 Some(_) => None,
                 None => Some(scene.parse_split(split).ok_or("unparsed")?),
@@ -248,7 +248,8 @@ fn judged(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::{Answered, Refusal};
+    use crate::generate::{Answered, Cell, Refusal};
+    use std::path::PathBuf;
     use truefill_syntax::Language;
 
     /// Has a mistake that one file shows.
@@ -280,37 +281,117 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_context_that_shows_a_mistake_is_counted_and_the_others_go_on() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("contexts.jsonl");
+    /// Contexts of the completion `store.load(row)`, as a file of a folder.
+    fn contexts(folder: &Path, count: usize) -> PathBuf {
+        let path = folder.join("contexts.jsonl");
         let mut rows = RowWriter::create(&path).expect("begun");
-        for number in 0..4 {
-            let prefix = format!("def f{number}(store, row):\n    x = ");
+        for number in 0..count {
+            let prefix = format!("import os\n\ndef f{number}(store, row):\n    x = ");
             let parts = [&*prefix, "store.load(row)", "\n    return x\n"];
             let path = format!("f{number}.py");
             let row = Context::of_file(Language::Python, "o/r", "MIT", &path, parts);
             rows.write(&row).expect("room");
         }
         rows.finish().expect("whole");
+        path
+    }
+
+    async fn ran(
+        generator: impl Generator + 'static,
+        kinds: &[HallucinationType],
+        count: usize,
+    ) -> (Vec<Negative>, Tally) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = contexts(folder.path(), count);
         let work = Work {
-            generators: vec![Arc::new(Mistaken)],
-            kinds: [HallucinationType::Method].into(),
+            generators: vec![Arc::new(generator)],
+            kinds: kinds.into(),
             seed: 1,
             in_flight: 2,
         };
-        let mut kept = 0;
-        let mut take = |_: &Negative| {
-            kept += 1;
+        let mut rows = Vec::new();
+        let mut take = |row: &Negative| {
+            rows.push(row.clone());
             Ok(())
         };
-        let ran = over(&work, &path, &mut take, &mut |_| {}).await;
-        let tally = ran.expect("the step goes on");
-        assert_eq!((tally.contexts, tally.panicked, kept), (4, 1, 2));
+        let tally = over(&work, &path, &mut take, &mut |_| {}).await;
+        (rows, tally.expect("the step goes on"))
+    }
+
+    #[tokio::test]
+    async fn a_context_that_shows_a_mistake_is_counted_and_the_others_go_on() {
+        let (rows, tally) = ran(Mistaken, &[HallucinationType::Method], 4).await;
+        assert_eq!((tally.contexts, tally.panicked, rows.len()), (4, 1, 2));
         // What nobody was asked is no part of the share.
         let shown = tally.show();
         assert!(shown.contains("100.0 % (2/2)"), "{shown}");
         assert!(shown.contains("budget 1"), "{shown}");
         assert!(shown.contains("1 contexts"), "{shown}");
+    }
+
+    /// Samples as a checkpoint gives them: with no type but for the import.
+    struct Sampled;
+
+    impl Generator for Sampled {
+        fn name(&self) -> &str {
+            "local"
+        }
+
+        fn propose<'a>(
+            &'a self,
+            scene: &'a Arc<Scene>,
+            _: &'a [HallucinationType],
+        ) -> Answered<'a> {
+            let texts = [
+                "store.load(row)",
+                "store.load_kit(row)",
+                "store.fetch_kit(row)",
+                "store.load(kit_row)",
+            ];
+            let samples = texts.map(|text| (None, Proposal::in_hole(text.into())));
+            // Of a window that is not the row's.
+            let mut split = scene.import().expect("an import").0.clone();
+            split.suffix.push('\n');
+            let moved = Proposal {
+                rejected: "import os_kit".into(),
+                split: Some(split),
+            };
+            let moved = (Some(HallucinationType::Import), moved);
+            let outcomes = samples.into_iter().chain([moved]);
+            let outcomes = outcomes.map(|(kind, proposal)| Outcome {
+                kind,
+                version: "local-0".into(),
+                shortened: false,
+                result: Ok(proposal),
+            });
+            let outcomes = outcomes.collect();
+            Box::pin(async move { Ok(outcomes) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sample_becomes_a_row_of_the_type_that_it_turns_out_to_be() {
+        use HallucinationType::{Import, Method};
+        let (rows, tally) = ran(Sampled, &[Method, Import], 1).await;
+        let [row] = &rows[..] else {
+            panic!("expected one row, found {rows:?}");
+        };
+        assert_eq!((row.kind, &*row.generator), (Method, "local"));
+        assert_eq!(row.rejected, "store.load_kit(row)");
+        assert_eq!((&*row.prompt_version, &row.split), ("local-0", &None));
+        let rejected = |kind: &str, reason: &str| {
+            let key = ["local", kind, "python"].map(str::to_owned);
+            tally.cells[&key].rejected.get(reason).copied()
+        };
+        for (kind, reason) in [
+            (NO_TYPE, "same_as_golden"),
+            ("method", "one_is_enough"),
+            ("undefined_variable", "type_not_asked"),
+            ("import", "split_differs"),
+        ] {
+            assert_eq!(rejected(kind, reason), Some(1), "{kind}: {reason}");
+        }
+        let sum = |part: fn(&Cell) -> u64| tally.cells.values().map(part).sum::<u64>();
+        assert_eq!([sum(Cell::candidates), sum(|cell| cell.replies)], [5, 5]);
     }
 }

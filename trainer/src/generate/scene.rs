@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use truefill_syntax::Draw;
 
+use super::generator::Refusal;
 use super::split;
 use crate::contract::Parsed;
 use crate::corpus::stable_hash;
@@ -16,7 +17,7 @@ pub struct Scene {
     /// The window with the golden completion in place.
     pub golden: Parsed,
     seed: u64,
-    import: OnceLock<Option<(Split, Parsed)>>,
+    import: OnceLock<Result<(Split, Parsed), Refusal>>,
 }
 
 impl Scene {
@@ -44,16 +45,26 @@ impl Scene {
         Draw::new(stable_hash(self.seed, &parts))
     }
 
-    /// The window cut at one of its import lines, the same one in every run; `None` without one.
-    pub fn import(&self) -> Option<&(Split, Parsed)> {
-        self.import
-            .get_or_init(|| {
-                let mut draw = self.draw("import line");
-                let split = split::draw(&self.context, &self.golden, &mut draw)?;
-                let parsed = self.parse_split(&split)?;
-                Some((split, parsed))
-            })
-            .as_ref()
+    /// The file cut at one of its import lines, the same one in every run.
+    ///
+    /// # Errors
+    /// [`Refusal::PartOfFile`]: the imports, and what uses them, may lie outside of the window.
+    /// [`Refusal::NoSite`] without an import.
+    pub fn import(&self) -> Result<&(Split, Parsed), Refusal> {
+        let found = self.import.get_or_init(|| {
+            if !self.context.holds_file() {
+                return Err(Refusal::PartOfFile);
+            }
+            self.draw_import().ok_or(Refusal::NoSite)
+        });
+        found.as_ref().map_err(Clone::clone)
+    }
+
+    fn draw_import(&self) -> Option<(Split, Parsed)> {
+        let mut draw = self.draw("import line");
+        let split = split::draw(&self.context, &self.golden, &mut draw)?;
+        let parsed = self.parse_split(&split)?;
+        Some((split, parsed))
     }
 
     /// Parses the window of a split.

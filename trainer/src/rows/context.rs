@@ -106,6 +106,15 @@ impl Context {
         [&*self.prefix, &self.golden, &self.suffix].concat()
     }
 
+    /// Whether the window is the whole file.
+    pub fn holds_file(&self) -> bool {
+        let mut hasher = Sha256::new();
+        for part in [&self.prefix, &self.golden, &self.suffix] {
+            hasher.update(part);
+        }
+        self.span.window_start == 0 && hex::encode(hasher.finalize()) == self.span.file_sha256
+    }
+
     /// Says what does not fit together in the row, if something does not.
     ///
     /// # Errors
@@ -172,6 +181,19 @@ mod tests {
         assert!(wrong(|c| c.prefix.push('y')).contains("hole_start"));
         assert!(wrong(|c| c.golden.push('y')).contains("hole_end"));
         assert!(wrong(|c| c.id.push('y')).contains("`id`"));
+    }
+
+    #[test]
+    fn a_row_knows_whether_it_holds_its_file() {
+        let parts = ["x = ", "é", "\n"];
+        let whole = Context::of_file(Language::Python, "r", "MIT", "a.py", parts);
+        assert!(whole.holds_file());
+        let mut cut = whole.clone();
+        cut.suffix.clear();
+        assert!(!cut.holds_file());
+        let mut behind = whole;
+        behind.span.window_start = 1;
+        assert!(!behind.holds_file());
     }
 
     #[test]

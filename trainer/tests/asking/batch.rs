@@ -7,22 +7,23 @@ use serde_json::{Value, json};
 use crate::mock;
 use crate::process::{Bench, Step, told};
 use crate::support::{Seen, Server, reply};
+use crate::types;
 
 /// A server's batches by their numbers; the first `failing` of them fail.
 #[derive(Default)]
-struct Office {
-    inputs: Vec<String>,
+pub struct Office {
+    pub inputs: Vec<String>,
     failing: usize,
-    singly: usize,
+    pub singly: usize,
     /// No batch is done before so many were uploaded.
     together: usize,
     /// Looks at a batch that is not done.
     waiting: usize,
 }
 
-type Shared = Arc<Mutex<Office>>;
+pub type Shared = Arc<Mutex<Office>>;
 
-async fn office(failing: usize) -> (Shared, Server) {
+pub async fn office(failing: usize) -> (Shared, Server) {
     let office = Shared::default();
     office.lock().unwrap().failing = failing;
     let desk = Arc::clone(&office);
@@ -86,22 +87,24 @@ fn output(input: &str) -> String {
     lines.collect()
 }
 
-const KEYS: &str = "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\
+pub const KEYS: &str = "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\
      [generate]\ngenerators = ['mock']\nbudget = 50.0\n";
-const RUN: [&str; 4] = ["--batch", "run", "--batch-poll-s", "0"];
+pub const RUN: [&str; 4] = ["--batch", "run", "--batch-poll-s", "0"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_gives_the_rows_that_single_questions_give() {
     let (office, server) = office(0).await;
-    let bench = Bench::new(40, &server.url, KEYS);
-    let ran = bench.run_with(Step::Generate, &RUN);
+    let contexts: Vec<_> = (0..20).map(types::context).collect();
+    let bench = Bench::of(&contexts, &server.url, KEYS);
+    let ran = bench.run_with(Step::Generate, &[&RUN[..], &types::OTHERS].concat());
     assert!(ran.status.success(), "{}", told(&ran));
     // What the batch left open is asked singly.
     assert_eq!(office.lock().unwrap().singly, 1);
-    let other = Bench::new(40, &server.url, KEYS);
-    assert!(other.run(Step::Generate).status.success());
+    let other = Bench::of(&contexts, &server.url, KEYS);
+    let ran = other.run_with(Step::Generate, &types::OTHERS);
+    assert!(ran.status.success(), "{}", told(&ran));
     assert!(bench.read("out.jsonl") == other.read("out.jsonl"));
-    assert_eq!(office.lock().unwrap().singly, 41);
+    assert_eq!(office.lock().unwrap().singly, 81);
 }
 
 /// A batch takes up to a day: members' batches run at the same time.

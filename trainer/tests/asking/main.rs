@@ -13,5 +13,7 @@ mod budget;
 mod killed;
 mod mock;
 mod process;
+mod secrets;
 mod selector;
 mod teacher;
+mod types;

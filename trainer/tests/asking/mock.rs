@@ -119,12 +119,30 @@ fn says(system: &str, user: &str) -> String {
             ),
         };
     }
-    let golden = between("golden").unwrap_or("");
-    match draw % 10 {
-        0 => "No.".to_owned(),
-        1 => format!("Generated completion: {golden}"),
-        _ => format!("Generated completion: {}", golden.replacen('(', "_kit(", 1)),
+    if let Some(file) = between("file") {
+        return says_import(file, draw);
     }
+    let golden = between("golden").unwrap_or("");
+    let changed = match draw % 10 {
+        0 => return "No.".to_owned(),
+        1 => golden.to_owned(),
+        _ if system.contains("Inject a") => golden.replacen(')', ", kit_rows)", 1),
+        _ if system.contains("NOT defined") => golden.replacen("(row", "(kit_row", 1),
+        _ => golden.replacen('(', "_kit(", 1),
+    };
+    format!("Generated completion: {changed}")
+}
+
+/// One of the file's imports, or one that it does not have.
+fn says_import(file: &str, draw: u64) -> String {
+    let lines = file.lines().map(str::trim);
+    let imports: Vec<&str> = lines.filter(|line| line.contains("import ")).collect();
+    let line = match draw % 10 {
+        0 => return "Original import: import json".to_owned(),
+        1 => "import none_such",
+        _ => imports[(draw / 10) as usize % imports.len()],
+    };
+    format!("Original import: {line}\nHallucinated import: {line}_kit")
 }
 
 /// A number that looks drawn.

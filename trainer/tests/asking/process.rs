@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use truefill_syntax::Language;
-use truefill_trainer::rows::{Context, HallucinationType, Negative, RowWriter};
+use truefill_trainer::rows::{Context, HallucinationType, Negative, RowReader, RowWriter};
 
 /// A folder with a recipe for a server and rows for it.
 pub struct Bench {
@@ -15,13 +15,19 @@ pub struct Bench {
 impl Bench {
     /// `count` contexts with a negative each; `keys` are the recipe's further lines.
     pub fn new(count: usize, url: &str, keys: &str) -> Self {
+        let contexts: Vec<Context> = (0..count).map(context).collect();
+        Self::of(&contexts, url, keys)
+    }
+
+    /// These contexts, with a negative each.
+    pub fn of(rows: &[Context], url: &str, keys: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bench = Self { folder };
         let mut contexts = RowWriter::create(&bench.path("contexts.jsonl")).unwrap();
         let mut negatives = RowWriter::create(&bench.path("negatives.jsonl")).unwrap();
-        for number in 0..count {
-            contexts.write(&context(number)).unwrap();
-            negatives.write(&negative(number)).unwrap();
+        for (number, context) in rows.iter().enumerate() {
+            contexts.write(context).unwrap();
+            negatives.write(&negative(context, number)).unwrap();
         }
         contexts.finish().unwrap();
         negatives.finish().unwrap();
@@ -89,6 +95,12 @@ impl Bench {
         command
     }
 
+    /// The negatives that were generated.
+    pub fn generated(&self) -> Vec<Negative> {
+        let rows = RowReader::open(&self.path("out.jsonl"), "negatives").unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
     /// Runs to the end.
     pub fn run(&self, step: Step) -> Output {
         self.run_with(step, &[])
@@ -147,16 +159,16 @@ pub fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn context(number: usize) -> Context {
+pub fn context(number: usize) -> Context {
     let prefix = format!("def f{number}(store, row):\n    x = ");
     let (repo, path) = (format!("o/r{}", number % 7), format!("f{number}.py"));
     let parts = [&*prefix, "store.load(row)", "\n    return x\n"];
     Context::of_file(Language::Python, &repo, "MIT", &path, parts)
 }
 
-fn negative(number: usize) -> Negative {
+fn negative(context: &Context, number: usize) -> Negative {
     Negative {
-        context_id: context(number).id,
+        context_id: context.id.clone(),
         kind: HallucinationType::Method,
         generator: "made-up".into(),
         prompt_version: "1".into(),

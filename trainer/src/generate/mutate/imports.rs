@@ -33,7 +33,7 @@ const ROOTS: &[&str] = &[
 ];
 
 pub(super) fn propose(scene: &Scene, vocabulary: &Vocabulary) -> Made {
-    let (split, parsed) = scene.import().ok_or(Refusal::NoSite)?;
+    let (split, parsed) = scene.import()?;
     let mut draw = scene.draw("import");
     let mut sites = sites(parsed);
     while !sites.is_empty() {
