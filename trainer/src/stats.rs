@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How tables name their intervals. Rows of one repository are alike, so for code of other repositories
-/// the true ones are wider.
-pub const INTERVALS: &str = "95 % Wilson intervals, as if all rows were independent";
+/// How tables name the intervals of [`Clustered`].
+pub const INTERVALS: &str = "95 % intervals for code of other repositories";
 
 /// The normal distribution's 97.5 % point: intervals are 95 % wide.
 const Z: f64 = 1.959_963_984_540_054;
@@ -29,29 +28,90 @@ impl Share {
     pub fn value(self) -> Option<f64> {
         (self.of > 0).then(|| self.part as f64 / self.of as f64)
     }
+}
 
-    /// The 95 % interval of the share behind the sample (Wilson 1927, without continuity
-    /// correction); nothing of nothing.
-    pub fn interval(self) -> Option<[f64; 2]> {
-        let share = self.value()?;
-        let n = self.of as f64;
-        let square = Z * Z / n;
-        let middle = share + square / 2.0;
-        let half = Z * (share * (1.0 - share) / n + square / (4.0 * n)).sqrt();
-        let bound = |side: f64| ((middle + side) / (1.0 + square)).clamp(0.0, 1.0);
-        Some([bound(-half), bound(half)])
+/// Wilson's interval of a share of `n` independent observations.
+fn wilson(share: f64, n: f64) -> [f64; 2] {
+    let square = Z * Z / n;
+    let middle = share + square / 2.0;
+    let half = Z * (share * (1.0 - share) / n + square / (4.0 * n)).sqrt();
+    let bound = |side: f64| ((middle + side) / (1.0 + square)).clamp(0.0, 1.0);
+    [bound(-half), bound(half)]
+}
+
+/// A share of rows that come from repositories, whose own rows are alike: a thousand rows of one of
+/// them say less about others than a thousand rows of a hundred.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clustered {
+    all: Share,
+    /// The repository whose rows are coming in, and they.
+    open: Option<(u64, Share)>,
+    /// Repositories before it, and the sums over them of part², part · of and of².
+    closed: u64,
+    sums: [f64; 3],
+}
+
+impl Clustered {
+    /// Takes one more into account. Rows of a repository come one after the other.
+    pub fn add(&mut self, repository: u64, has: bool) {
+        if self.open.is_none_or(|(open, _)| open != repository) {
+            self.close();
+            self.open = Some((repository, Share::default()));
+        }
+        self.all.add(has);
+        if let Some((_, open)) = &mut self.open {
+            open.add(has);
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some((_, open)) = self.open.take() {
+            let [part, of] = [open.part as f64, open.of as f64];
+            let sums = self.sums.iter_mut().zip([part * part, part * of, of * of]);
+            sums.for_each(|(sum, more)| *sum += more);
+            self.closed += 1;
+        }
+    }
+
+    /// The share of all rows.
+    pub fn share(self) -> Share {
+        self.all
+    }
+
+    /// The 95 % interval of the share in rows of other repositories: Wilson's, of as many
+    /// independent rows as would have the variance of this ratio over repositories (Korn and
+    /// Graubard 1998, with Student's t for their number), at most of the rows that there are. Where
+    /// all rows or none have the property, that variance is 0 and says nothing: a repository counts
+    /// as one row then.
+    pub fn interval(mut self) -> Option<[f64; 2]> {
+        self.close();
+        let share = self.all.value()?;
+        let [rows, groups] = [self.all.of as f64, self.closed as f64];
+        if groups < 2.0 || self.all.part == 0 || self.all.part == self.all.of {
+            return Some(wilson(share, groups));
+        }
+        let [parts, mixed, squares] = self.sums;
+        let spread = parts - 2.0 * share * mixed + share * share * squares;
+        let variance = groups / (groups - 1.0) * spread.max(0.0) / (rows * rows);
+        let degrees = (Z / student(groups - 1.0)).powi(2);
+        let effective = share * (1.0 - share) / variance * degrees;
+        Some(wilson(share, effective.min(rows)))
     }
 }
 
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Some(value), Some([low, high])) = (self.value(), self.interval()) else {
-            return f.write_str("–");
-        };
-        let (part, of) = (self.part, self.of);
-        let [value, low, high] = [value, low, high].map(|share| share * 100.0);
-        write!(f, "{value:.1} % ({part}/{of}; {low:.1}–{high:.1})")
-    }
+/// The 97.5 % point of Student's t (Cornish and Fisher's expansion), exact to 1 % from three degrees
+/// of freedom on.
+fn student(degrees: f64) -> f64 {
+    let z = Z;
+    let terms = [
+        (z.powi(3) + z) / 4.0,
+        (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0,
+        (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0,
+    ];
+    let terms = terms.iter().zip(1..);
+    z + terms
+        .map(|(term, power)| term / degrees.powi(power))
+        .sum::<f64>()
 }
 
 /// Median, mean and 95th percentile of lengths.
@@ -130,14 +190,88 @@ mod tests {
             (1, 3, 0.061_492, 0.792_340),
         ];
         for (part, of, low, high) in table {
-            let found = Share { part, of }.interval().expect("some");
+            let found = wilson(f64::from(part) / f64::from(of), f64::from(of));
             assert!((found[0] - low).abs() < 1e-5, "{part}/{of}: {found:?}");
             assert!((found[1] - high).abs() < 1e-5, "{part}/{of}: {found:?}");
         }
-        assert_eq!(Share::default().interval(), None);
-        assert_eq!(Share::default().to_string(), "–");
-        let share = Share { part: 1, of: 2 };
-        assert_eq!(share.to_string(), "50.0 % (1/2; 9.5–90.5)");
+        // scipy's `t.ppf(0.975, degrees)`.
+        for (degrees, t) in [(3.0, 3.182_446), (10.0, 2.228_139), (99.0, 1.984_217)] {
+            assert!((student(degrees) / t - 1.0).abs() < 0.01, "{degrees}");
+        }
+    }
+
+    fn clustered(repositories: &[(u64, u64)]) -> Clustered {
+        let mut clustered = Clustered::default();
+        for (repository, (part, of)) in repositories.iter().enumerate() {
+            for row in 0..*of {
+                clustered.add(repository as u64, row < *part);
+            }
+        }
+        clustered
+    }
+
+    #[test]
+    fn a_repository_says_less_than_its_rows() {
+        let near = |found: Option<[f64; 2]>, expected: [f64; 2]| {
+            let found = found.expect("rows");
+            let pairs = found.iter().zip(expected);
+            assert!(
+                pairs.clone().all(|(a, b)| (a - b).abs() < 0.005),
+                "{found:?}"
+            );
+        };
+        // A row of each repository is as good as independent rows.
+        let single: Vec<(u64, u64)> = (0..100).map(|at| (at % 2, 1)).collect();
+        near(clustered(&single).interval(), wilson(0.5, 100.0));
+        // Fifty rows that are all alike say as much as one.
+        let alike: Vec<(u64, u64)> = (0..100).map(|at| (at % 2 * 50, 50)).collect();
+        near(clustered(&alike).interval(), wilson(0.5, 100.0));
+        assert_eq!(
+            clustered(&alike).share(),
+            Share {
+                part: 2500,
+                of: 5000
+            }
+        );
+        // Repositories that are all the same do not make rows better than independent ones.
+        near(clustered(&[(5, 10); 20]).interval(), wilson(0.5, 200.0));
+        near(
+            clustered(&[(5, 10), (4, 10), (6, 10), (5, 10)]).interval(),
+            wilson(0.5, 40.0),
+        );
+        // One repository is one observation; each is one where none has any.
+        assert_eq!(clustered(&[(40, 80)]).interval(), Some(wilson(0.5, 1.0)));
+        assert_eq!(
+            clustered(&[(0, 80), (0, 9)]).interval(),
+            Some(wilson(0.0, 2.0))
+        );
+        assert_eq!(Clustered::default().interval(), None);
+    }
+
+    /// The ratio's variance over repositories, computed another way: jackknife.
+    #[test]
+    fn the_interval_has_the_variance_of_the_ratio() {
+        let rows = |at: u64| (at * 7 % 11, 11 + at % 5);
+        let repositories: Vec<(u64, u64)> = (1..=60).map(rows).collect();
+        let without = |skip: usize| {
+            let kept = repositories
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != skip);
+            let [part, of] =
+                kept.fold([0, 0], |[part, of], (_, more)| [part + more.0, of + more.1]);
+            part as f64 / of as f64
+        };
+        let share = without(usize::MAX);
+        let groups = repositories.len() as f64;
+        let squares = (0..repositories.len()).map(|skip| (without(skip) - share).powi(2));
+        let variance = squares.sum::<f64>() * (groups - 1.0) / groups;
+        let degrees = (Z / student(groups - 1.0)).powi(2);
+        let expected = wilson(share, share * (1.0 - share) / variance * degrees);
+        let found = clustered(&repositories).interval().expect("rows");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 0.002, "{found} {expected}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::stats::Share;
+use crate::stats::{Clustered, Share};
 
 /// Tables by their names, in the order in which they are shown.
 pub type Tables = Vec<(String, Table)>;
@@ -41,8 +41,8 @@ pub enum Cell {
     Count(u64),
     /// A figure, with so many decimals.
     Number(f64, usize),
-    /// A share of a sample, with its denominator and interval.
-    Share(Share),
+    /// A share of a sample, with its denominator and interval; nothing of nothing.
+    Share(Share, Option<[f64; 2]>),
     /// A part of all that there is, with its denominator.
     Part(Share),
     /// There is nothing to say.
@@ -67,9 +67,9 @@ impl From<u64> for Cell {
     }
 }
 
-impl From<Share> for Cell {
-    fn from(share: Share) -> Self {
-        Self::Share(share)
+impl From<Clustered> for Cell {
+    fn from(clustered: Clustered) -> Self {
+        Self::Share(clustered.share(), clustered.interval())
     }
 }
 
@@ -84,7 +84,14 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Count(count) => grouped(*count),
             Self::Number(value, decimals) => format!("{value:.decimals$}"),
-            Self::Share(share) => share.to_string(),
+            Self::Share(share, interval) => match (share.value(), interval) {
+                (Some(value), Some(interval)) => {
+                    let [value, low, high] = [value, interval[0], interval[1]].map(|it| it * 100.0);
+                    let Share { part, of } = share;
+                    format!("{value:.1} % ({part}/{of}; {low:.1}–{high:.1})")
+                }
+                _ => "–".to_owned(),
+            },
             Self::Part(share) => match share.value() {
                 Some(value) => format!("{:.1} % ({}/{})", value * 100.0, share.part, share.of),
                 None => "–".to_owned(),
@@ -98,9 +105,9 @@ impl Cell {
             Self::Text(text) => json!(text),
             Self::Count(count) => json!(count),
             Self::Number(value, _) => json!(value),
-            Self::Share(share) => json!({
+            Self::Share(share, interval) => json!({
                 "part": share.part, "of": share.of,
-                "share": share.value(), "interval": share.interval(),
+                "share": share.value(), "interval": interval,
             }),
             Self::Part(share) => json!({
                 "part": share.part, "of": share.of, "share": share.value(),
@@ -223,12 +230,16 @@ mod tests {
     #[test]
     fn one_table_has_three_forms() {
         let mut table = Table::new("Judges", &["judge", "rows", "accepted"]);
-        table.row(["a|b".into(), 1234.into(), Share { part: 1, of: 2 }.into()]);
+        table.row([
+            "a|b".into(),
+            1234.into(),
+            Cell::Share(Share { part: 1, of: 2 }, Some([0.25, 0.75])),
+        ]);
         table.row(["c".into(), 7.into(), Cell::Nothing]);
         insta::assert_snapshot!(table.to_text(), @r"
         Judges
         judge  rows   accepted
-        a|b    1,234  50.0 % (1/2; 9.5–90.5)
+        a|b    1,234  50.0 % (1/2; 25.0–75.0)
         c      7      –
         ");
         assert!(table.to_markdown().contains("| a\\|b"));

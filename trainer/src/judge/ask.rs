@@ -22,6 +22,8 @@ pub struct About {
     pub language: Language,
     /// What is wrong with the negative, or with the negatives of the golden completion's hole.
     pub kind: HallucinationType,
+    /// The repository: a hash of its name.
+    pub repository: u64,
 }
 
 /// One question to one judge, and the verdict but for its answer.
@@ -107,6 +109,7 @@ fn tasks<'a>(
             let about = About {
                 language: hole.language,
                 kind: negative.kind,
+                repository: stable_hash(0, &[hole.repo.as_bytes()]),
             };
             let golden = blind && is_drawn(recipe, &hole.id) && goldens.insert(hole.id.clone());
             let golden = golden.then(|| Case::golden(&hole));

@@ -1,6 +1,7 @@
 //! `judge`: a blind panel's verdicts, and what can be told about negatives without a panel.
 
 mod ask;
+mod found;
 mod offline;
 mod parse;
 mod prompt;

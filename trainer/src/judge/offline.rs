@@ -1,24 +1,20 @@
 //! Columns that need no panel: the resolver's findings, and difficulty from log-probabilities.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use rayon::prelude::*;
 use truefill_syntax::Language;
 
-use super::resolve::{Repository, Seen};
+use super::found::{Found, Hole, Resolved};
+use super::resolve::Repository;
 use super::sources::Sources;
 use crate::corpus::{Item, WorkFolder};
 use crate::kept::{self, Kept, Key};
-use crate::rows::{
-    Difficulty, HallucinationType, HoleKind, Margin, Negative, Resolution, RowReader, RowWriter,
-    Score, Written,
-};
+use crate::rows::{Margin, Resolution, RowReader, RowWriter, Score, Written};
 use crate::score::{Scorer, Thresholds, difficulty};
-use crate::stats::{INTERVALS, Share};
-use crate::table::{Cell, Table, Tables};
+use crate::table::Tables;
 
 /// Writes scores: a first time without difficulty, which needs everyone's margins, to a temporary
 /// file. Keeps four bytes for each margin in memory.
@@ -115,57 +111,6 @@ impl Likelihood {
     }
 }
 
-/// Counts for the tables.
-#[derive(Debug, Default)]
-struct Found {
-    caught: BTreeMap<(HallucinationType, String), Caught>,
-    golden: BTreeMap<(Language, HoleKind), Share>,
-    /// Repositories and negatives by how much of the repository the resolver sees; negatives in files
-    /// of which only a window is known; negatives in a language with a file that could not be read.
-    seen: BTreeMap<Seen, [u64; 4]>,
-    /// What is caught in a language, and what where all of the repository's files in it are known.
-    by_language: BTreeMap<Language, [Share; 2]>,
-    difficulty: BTreeMap<(HallucinationType, Difficulty), u64>,
-    unscored: u64,
-}
-
-/// What the resolver says of negatives.
-#[derive(Clone, Copy, Debug, Default)]
-struct Caught {
-    /// It names something in them that cannot exist.
-    caught: Share,
-    /// And nothing in the golden completion of the hole.
-    sound: Share,
-}
-
-impl Caught {
-    fn add(&mut self, found: &Resolution) {
-        self.caught.add(found.caught);
-        self.sound.add(found.finding() == Some(true));
-    }
-
-    fn merge(&mut self, other: Self) {
-        for (all, one) in [
-            (&mut self.caught, other.caught),
-            (&mut self.sound, other.sound),
-        ] {
-            all.part += one.part;
-            all.of += one.of;
-        }
-    }
-}
-
-/// What the resolver says of a repository's holes, in their order.
-struct Resolved {
-    seen: Seen,
-    /// Languages of which every file is known.
-    covered: Vec<Language>,
-    holes: Vec<Option<Vec<Resolution>>>,
-}
-
-/// What belongs to one hole: the context with that hole, and the negatives that fill it.
-type Hole<'a> = (crate::rows::Context, Vec<&'a Negative>);
-
 impl Offline {
     /// Nothing scored so far. `output` says where there is room for the temporary file.
     ///
@@ -224,14 +169,9 @@ impl Offline {
         };
         let mut resolved = resolved.into_iter().flatten();
         for (negative, margins) in negatives.iter().zip(margins) {
-            let resolver = resolved.next();
-            if let Some(resolution) = &resolver {
-                let key = (negative.kind, negative.generator.clone());
-                self.found.caught.entry(key).or_default().add(resolution);
-            }
             self.first.write(&Score {
                 row: negative.id(),
-                resolver,
+                resolver: resolved.next(),
                 margins,
                 difficulty: None,
             })?;
@@ -305,177 +245,4 @@ fn holes(item: &Item) -> Vec<Hole<'_>> {
         }
     }
     holes
-}
-
-impl Found {
-    /// Counts a repository's golden completions, each hole once: contexts of one file share its
-    /// imports.
-    fn see(&mut self, holes: &[Hole<'_>], resolved: &Resolved) {
-        let counts = self.seen.entry(resolved.seen).or_default();
-        counts[0] += 1;
-        let mut known = HashSet::new();
-        for ((context, negatives), found) in holes.iter().zip(&resolved.holes) {
-            counts[1] += negatives.len() as u64;
-            let covered = resolved.covered.contains(&context.language);
-            counts[3] += if covered { 0 } else { negatives.len() as u64 };
-            let Some((found, first)) = found.as_ref().and_then(|all| Some((all, all.first()?)))
-            else {
-                counts[2] += negatives.len() as u64;
-                continue;
-            };
-            let [all, known_whole] = self.by_language.entry(context.language).or_default();
-            for resolution in found {
-                all.add(resolution.caught);
-                if covered {
-                    known_whole.add(resolution.caught);
-                }
-            }
-            let found = first;
-            if known.insert(&context.id) {
-                let golden = self.golden.entry((context.language, context.hole_kind));
-                golden.or_default().add(found.golden_caught);
-            }
-        }
-    }
-
-    fn count(&mut self, score: &Score, scored: bool) {
-        let kind = score.row.split('/').nth(1).unwrap_or_default();
-        let kinds = HallucinationType::value_variants().iter().copied();
-        let kind = kinds.into_iter().find(|known| known.name() == kind);
-        match (kind, score.difficulty) {
-            (Some(kind), Some(difficulty)) => {
-                *self.difficulty.entry((kind, difficulty)).or_default() += 1;
-            }
-            _ if scored => self.unscored += 1,
-            _ => {}
-        }
-    }
-
-    fn tables(self) -> Tables {
-        let mut tables = Vec::new();
-        if !self.seen.is_empty() {
-            tables.push(("repositories_of_the_resolver".to_owned(), self.seen()));
-        }
-        if !self.caught.is_empty() {
-            tables.push(("caught_by_the_resolver".to_owned(), self.caught()));
-            tables.push(("caught_by_language".to_owned(), self.caught_by_language()));
-            tables.push(("golden_caught_by_the_resolver".to_owned(), self.golden()));
-        }
-        if !self.difficulty.is_empty() || self.unscored > 0 {
-            tables.push(("difficulty".to_owned(), self.difficulty()));
-        }
-        tables
-    }
-
-    fn caught(&self) -> Table {
-        let columns = [
-            "type",
-            "generator",
-            "negatives",
-            "caught",
-            "caught and the golden completion not",
-        ];
-        let title = format!("Negatives caught by the resolver, which is no judge ({INTERVALS})");
-        let mut table = Table::new(title, &columns);
-        let mut all = Caught::default();
-        for ((kind, generator), found) in &self.caught {
-            table.row([
-                kind.name().into(),
-                generator.clone().into(),
-                found.caught.of.into(),
-                found.caught.into(),
-                found.sound.into(),
-            ]);
-            all.merge(*found);
-        }
-        let counts = [all.caught.of.into(), all.caught.into(), all.sound.into()];
-        let cells = ["all".into(), Cell::Nothing].into_iter().chain(counts);
-        table.row(cells.collect::<Vec<_>>());
-        table
-    }
-
-    fn caught_by_language(&self) -> Table {
-        let columns = [
-            "language",
-            "negatives",
-            "caught",
-            "where every file of the language is known",
-        ];
-        let title = format!("Negatives caught by the resolver, by language ({INTERVALS})");
-        let mut table = Table::new(title, &columns);
-        for (language, [all, known]) in &self.by_language {
-            table.row([
-                language.name().into(),
-                all.of.into(),
-                (*all).into(),
-                (*known).into(),
-            ]);
-        }
-        table
-    }
-
-    fn golden(&self) -> Table {
-        let columns = ["language", "hole", "golden completions", "caught"];
-        let title =
-            format!("Golden completions caught by the resolver: false alarms ({INTERVALS})");
-        let mut table = Table::new(title, &columns);
-        for ((language, hole), share) in &self.golden {
-            table.row([
-                language.name().into(),
-                name_of(*hole).into(),
-                share.of.into(),
-                (*share).into(),
-            ]);
-        }
-        table
-    }
-
-    fn seen(&self) -> Table {
-        let columns = [
-            "the resolver sees",
-            "repositories",
-            "negatives",
-            "not judged: only a window of the file is known",
-            "judged by the rows' own files: a file of the language is not known",
-        ];
-        let mut table = Table::new("Repositories by what the resolver sees of them", &columns);
-        for (seen, [repositories, negatives, windows, unread]) in &self.seen {
-            table.row([
-                seen.name().into(),
-                (*repositories).into(),
-                (*negatives).into(),
-                (*windows).into(),
-                (*unread).into(),
-            ]);
-        }
-        table
-    }
-
-    fn difficulty(&self) -> Table {
-        let columns = ["type", "easy", "medium", "hard"];
-        let mut table = Table::new("Difficulty by the scorers' median vote", &columns);
-        for kind in HallucinationType::value_variants() {
-            let count = |difficulty| self.difficulty.get(&(*kind, difficulty)).copied();
-            let counts = Difficulty::ALL.map(|difficulty| count(difficulty).unwrap_or(0));
-            if counts.iter().any(|count| *count > 0) {
-                let cells = std::iter::once(kind.name().into()).chain(counts.map(Cell::from));
-                table.row(cells.collect::<Vec<_>>());
-            }
-        }
-        if self.unscored > 0 {
-            table.row([
-                "not scored".into(),
-                Cell::Nothing,
-                Cell::Nothing,
-                self.unscored.into(),
-            ]);
-        }
-        table
-    }
-}
-
-/// A hole kind's name in files.
-fn name_of(kind: HoleKind) -> String {
-    let name = serde_json::to_value(kind).unwrap_or_default();
-    name.as_str().unwrap_or_default().to_owned()
 }

@@ -6,13 +6,13 @@ use truefill_syntax::Language;
 
 use super::ask::About;
 use crate::rows::{HallucinationType, Subject, Verdict, VerdictKind};
-use crate::stats::{INTERVALS, Share};
+use crate::stats::{Clustered, INTERVALS, Share};
 use crate::table::{Cell, Table, Tables};
 
 /// The paper's column "3/3": rows with a verdict missing say nothing about it.
 const FOOLED_ALL: &str = "fooled the whole panel, of rows with all verdicts";
 
-/// Verdicts so far. A negative's verdicts come one after the other.
+/// Verdicts so far. Those of a negative come one after the other, and so do those of a repository.
 #[derive(Debug, Default)]
 pub struct Tally {
     rates: BTreeMap<VerdictKind, Rates>,
@@ -49,7 +49,7 @@ struct Group {
     /// Sum of the rows' fool rates.
     sum: f64,
     /// Rows that fooled the whole panel, of those on which every judge gave a verdict.
-    fooled_all: Share,
+    fooled_all: Clustered,
 }
 
 impl Group {
@@ -60,7 +60,8 @@ impl Group {
         self.rows += 1;
         self.sum += rate;
         if !row.missing {
-            self.fooled_all.add(row.fooled.part == row.fooled.of);
+            let all = row.fooled.part == row.fooled.of;
+            self.fooled_all.add(row.about.repository, all);
         }
     }
 
@@ -73,9 +74,9 @@ impl Group {
 #[derive(Debug, Default)]
 struct Judge {
     /// Negatives called correct (or preferred), of those with a verdict.
-    accepted_rejected: Share,
+    accepted_rejected: Clustered,
     /// Golden completions called wrong, of those with a verdict.
-    refused_golden: Share,
+    refused_golden: Clustered,
     asked: u64,
     missing: BTreeMap<String, u64>,
 }
@@ -84,7 +85,8 @@ impl Tally {
     /// Takes a verdict into account.
     pub fn add(&mut self, verdict: &Verdict, about: About) {
         let judge = (verdict.kind, verdict.judge.clone());
-        self.judges.entry(judge).or_default().add(verdict);
+        let judge = self.judges.entry(judge).or_default();
+        judge.add(verdict, about.repository);
         if verdict.subject == Subject::Golden {
             return;
         }
@@ -180,11 +182,15 @@ impl Tally {
 }
 
 impl Judge {
-    fn add(&mut self, verdict: &Verdict) {
+    fn add(&mut self, verdict: &Verdict, repository: u64) {
         self.asked += 1;
         match (verdict.verdict, verdict.subject) {
-            (Some(score), Subject::Rejected) => self.accepted_rejected.add(score == 1),
-            (Some(score), Subject::Golden) => self.refused_golden.add(score == 0),
+            (Some(score), Subject::Rejected) => {
+                self.accepted_rejected.add(repository, score == 1);
+            }
+            (Some(score), Subject::Golden) => {
+                self.refused_golden.add(repository, score == 0);
+            }
             (None, _) => {
                 let reason = verdict.missing.as_deref().unwrap_or("unknown");
                 // A failure's own words differ from row to row.
