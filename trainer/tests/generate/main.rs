@@ -6,6 +6,7 @@
 )]
 
 mod corpus;
+mod golden;
 mod mutations;
 mod process;
 mod verdicts;

@@ -10,7 +10,7 @@ use truefill_trainer::rows::HallucinationType::{
 };
 
 /// A file, a place in it, and candidates for the place.
-type Case = (
+pub type Case = (
     &'static str,
     &'static str,
     &'static [(HallucinationType, &'static str)],
@@ -309,10 +309,18 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
-fn verdicts_on_real_files() {
+fn verdicts_of_each_language() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/reference/snippets");
+    let text = judged(&folder, CASES);
+    insta::with_settings!({snapshot_path => "../data/generate", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("verdicts", text);
+    });
+}
+
+/// What the contract says of each candidate.
+pub fn judged(folder: &Path, cases: &[Case]) -> String {
     let mut text = String::new();
-    for (file, golden, candidates) in CASES {
+    for (file, golden, candidates) in cases {
         let path = folder.join(file);
         let whole = std::fs::read_to_string(&path).unwrap();
         let (prefix, suffix) = whole
@@ -329,7 +337,5 @@ fn verdicts_on_real_files() {
             writeln!(text, "  {kind:<18} {candidate}\n      {verdict}").unwrap();
         }
     }
-    insta::with_settings!({snapshot_path => "../data/generate", prepend_module_to_snapshot => false}, {
-        insta::assert_snapshot!("verdicts", text);
-    });
+    text
 }
