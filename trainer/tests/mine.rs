@@ -150,6 +150,46 @@ fn only_listed_packages_at_their_version_are_kept() {
     );
 }
 
+/// Calls of other packages do not use up what is drawn of a file.
+#[test]
+fn few_calls_of_a_package_are_found_among_many_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut text = String::from(
+        "import numpy as np\n\nfrom reeds import weave\n\n\ndef run(mats):\n    out = []\n",
+    );
+    for number in 0..120 {
+        text += &format!("    out.append(weave(mats, first={number}, width=len(mats)))\n");
+    }
+    text +=
+        "    whole = np.concatenate(out, axis=0)\n    print(whole.shape)\n    return whole\n\n\n";
+    text += "def rest(mats):\n    for mat in mats:\n        if mat is not None:\n            yield mat\n";
+    let project = "[project]\nname = 'reeds'\nlicense = 'MIT'\ndependencies = ['numpy>=1.26']\n";
+    let weave = "def weave(mats, first, width):\n    return mats[first:width]\n";
+    let files = [
+        ("pyproject.toml", project),
+        ("reeds.py", weave),
+        ("run.py", &*text),
+    ];
+    tree(folder.path(), &files);
+    let calls = |packages: &[&str]| {
+        let mut recipe = recipe();
+        recipe.packages = packages.iter().map(|name| (*name).into()).collect();
+        let mined = mine(&recipe, &[folder.path().to_owned()]);
+        let counts = |part: &str| mined.count(&format!("holes.{part}"));
+        let rejected = mined.manifest.counts.iter();
+        let rejected = rejected.filter(|(name, _)| name.starts_with("holes.rejected."));
+        let rejected: u64 = rejected.map(|(_, count)| count).sum();
+        assert_eq!(counts("seen"), rejected + counts("offered"));
+        assert!(counts("rejected.not-drawn") > 0);
+        let rows = mined.rows.into_iter();
+        let calls = rows.filter(|row| row.hole_kind == HoleKind::CallSite);
+        calls.map(|row| row.golden).collect::<Vec<_>>()
+    };
+    assert_eq!(calls(&["numpy"]), ["np.concatenate(out, axis=0)"]);
+    // Where all calls are wanted, this one is one of many.
+    assert!(!calls(&[]).iter().any(|call| call.starts_with("np.")));
+}
+
 #[test]
 fn archives_give_what_folders_give() {
     let folder = tempfile::tempdir().expect("a folder");

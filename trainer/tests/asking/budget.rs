@@ -105,6 +105,63 @@ async fn a_late_refusal_leaves_what_was_answered_and_an_early_one_no_file() {
     }
 }
 
+/// A panel of two, with one ledger: who is refused half-way is left out, and the other goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_member_may_stop_while_another_goes_on() {
+    let open = Arc::new(AtomicBool::new(false));
+    let door = Arc::clone(&open);
+    let other =
+        Server::start(
+            move |number, seen| match number < 10 || door.load(Ordering::Relaxed) {
+                true => mock::whole(seen),
+                false => reply("401 Unauthorized", &[], b"no such key"),
+            },
+        )
+        .await;
+    let books = Books::default();
+    let server = mock::serve(&books, false).await;
+    let member = format!(
+        "[members.other]\nurl = '{}'\nprotocol = 'openai-chat'\nmodel = 'n'\n\
+         [generate]\ngenerators = ['other', 'mock']\nin_flight = 8\n",
+        other.url
+    );
+    let bench = Bench::new(CONTEXTS, &server.url, &member);
+    let ran = bench.run(Step::Generate);
+    assert_eq!(ran.status.code(), Some(1), "{}", told(&ran));
+    assert!(told(&ran).contains("`other`") && !told(&ran).contains("`mock`"));
+    assert_eq!(books.questions(), CONTEXTS);
+    assert_eq!(
+        bench.manifest()["tables"]["ledger"]["replies"],
+        10 + CONTEXTS
+    );
+    let of = |bench: &Bench, name: &str| {
+        let rows = bench.generated().into_iter();
+        let rows = rows.filter(|row| row.generator == name);
+        rows.map(|row| row.context_id).collect::<Vec<_>>()
+    };
+    let [half, mock] = ["other", "mock"].map(|name| of(&bench, name));
+    assert!(!half.is_empty() && half.len() <= 10 && mock.len() > 30);
+
+    // With a key that is good again the rest is asked, and nobody a second time.
+    open.store(true, Ordering::Relaxed);
+    let refused = other.requests().len();
+    let ran = bench.run(Step::Generate);
+    assert!(ran.status.success(), "{}", told(&ran));
+    assert_eq!(other.requests().len() - refused, CONTEXTS - 10);
+    assert_eq!((books.questions(), books.duplicates()), (CONTEXTS, 0));
+    assert_eq!(of(&bench, "mock"), mock);
+    // They say the same, so their rows stand side by side, in the order of the contexts.
+    let rows = bench.generated();
+    let names: Vec<&str> = rows.iter().map(|row| &*row.generator).collect();
+    assert_eq!(names, ["other", "mock"].repeat(mock.len()));
+    let pairs = rows.chunks(2);
+    assert!(
+        pairs
+            .clone()
+            .all(|pair| pair[0].rejected == pair[1].rejected)
+    );
+}
+
 /// A server that refuses every question with 400 leaves an empty file: that is not "all went well".
 /// One that is not there is told before anything is written.
 #[tokio::test(flavor = "multi_thread")]
