@@ -132,11 +132,12 @@ impl Offline {
         })
     }
 
-    /// Scores all rows of some repositories, each of which is here with all its rows.
+    /// Scores all rows of some repositories, each of which is here with all its rows; `done` hears of
+    /// how many negatives the longest part of the work is done.
     ///
     /// # Errors
     /// What a scorer reports, and a full disk.
-    pub fn add<'i>(&mut self, items: &'i [Item]) -> Result<()> {
+    pub fn add<'i>(&mut self, items: &'i [Item], done: &(dyn Fn(u64) + Sync)) -> Result<()> {
         let mut repos: BTreeMap<&str, Vec<&'i Item>> = BTreeMap::new();
         for item in items {
             repos.entry(&item.context.repo).or_default().push(item);
@@ -146,6 +147,9 @@ impl Offline {
             let holes: Vec<Vec<Hole<'i>>> = items.iter().map(|item| holes(item)).collect();
             let sources = self.sources.as_ref();
             let resolved = sources.map(|sources| resolve_repository(sources, items, &holes));
+            if self.likelihood.is_none() {
+                done(items.iter().map(|item| item.negatives.len() as u64).sum());
+            }
             (holes.into_iter().flatten().collect(), resolved)
         };
         let read: Vec<(Vec<Hole<'i>>, Option<Resolved>)> = repos.par_iter().map(read).collect();
@@ -156,6 +160,9 @@ impl Offline {
             let mut resolved = resolved.into_iter().flat_map(|resolved| resolved.holes);
             for hole in &holes {
                 self.write(hole, resolved.next().flatten())?;
+                if self.likelihood.is_some() {
+                    done(hole.1.len() as u64);
+                }
             }
         }
         Ok(())

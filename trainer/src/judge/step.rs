@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
 use tokio::runtime::Runtime;
@@ -200,7 +201,7 @@ impl Step<'_> {
         });
         self.runtime.block_on(asked)?;
         if let Some(offline) = &mut self.offline {
-            offline.add(&items)?;
+            offline.add(&items, &self.done.counter())?;
         }
         self.done.at(whole);
         Ok(())
@@ -266,6 +267,19 @@ impl<'a> Done<'a> {
         self.verdicts += u64::from(verdict.subject == Subject::Rejected);
         if self.verdicts == of_one {
             self.at(self.rows + 1);
+        }
+    }
+
+    /// Shows how many negatives are done after those that are done already; where verdicts were
+    /// waited for, they are what is shown.
+    fn counter(&self) -> impl Fn(u64) + Sync {
+        let seen = AtomicU64::new(self.rows);
+        let asked = self.books.is_some();
+        move |more| {
+            let rows = seen.fetch_add(more, Ordering::Relaxed) + more;
+            if !asked {
+                self.progress.at(rows, "");
+            }
         }
     }
 
