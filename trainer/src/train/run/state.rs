@@ -136,7 +136,8 @@ impl States {
         Ok(steps)
     }
 
-    /// Takes over the last state that is whole; `say` hears of those that are not, which are put aside.
+    /// Takes over the last state that is whole; `say` hears of those that are not, which are put aside
+    /// then. Where none is whole all stay, so that the next start does not take the run for a new one.
     ///
     /// # Errors
     /// What the file system says, a state that does not fit the model, and that there are states and
@@ -148,19 +149,17 @@ impl States {
         say: &dyn Fn(&str),
     ) -> Result<Option<(Place, AdamW)>> {
         let steps = self.steps()?;
-        for (step, path) in steps.iter().rev() {
+        for (whole, (step, path)) in steps.iter().enumerate().rev() {
             match read(path, decoder, settings) {
-                Ok(found) => return Ok(Some(found)),
+                Ok(found) => {
+                    self.put_aside(&steps[whole + 1..])?;
+                    return Ok(Some(found));
+                }
                 // Another error says nothing about the state.
                 Err(error) if !error.is::<Damaged>() => return Err(error),
-                Err(error) => {
-                    say(&format!(
-                        "warning: the state of step {step} is damaged and is passed over: {error:#}"
-                    ));
-                    let aside = self.folder.join(format!("damaged-{step:08}"));
-                    let _ = std::fs::remove_dir_all(&aside);
-                    std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
-                }
+                Err(error) => say(&format!(
+                    "warning: the state of step {step} is damaged and is passed over: {error:#}"
+                )),
             }
         }
         ensure!(
@@ -170,6 +169,15 @@ impl States {
             steps.len()
         );
         Ok(None)
+    }
+
+    fn put_aside(&self, damaged: &[(u64, PathBuf)]) -> Result<()> {
+        for (step, path) in damaged {
+            let aside = self.folder.join(format!("damaged-{step:08}"));
+            let _ = std::fs::remove_dir_all(&aside);
+            std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
     }
 }
 
