@@ -219,8 +219,10 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         Some(0)
     );
     let mut stops = 0;
-    for (name, number) in [("TERM", 143), ("INT", 130)].repeat(3) {
-        let mut child = start(&recipe, &stopped, &[]);
+    for (nth, (name, number)) in [("TERM", 143), ("INT", 130)].repeat(3).into_iter().enumerate() {
+        let fresh = nth == 0;
+        let flags = if fresh { &["--fresh"][..] } else { &[] };
+        let mut child = start(&recipe, &stopped, flags);
         // The sample is shown when the handlers stand.
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut said = String::new();
@@ -232,7 +234,9 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill runs").success());
         stdout.read_to_string(&mut said).expect("reads");
-        let stopped = said.contains("the same command goes on");
+        let stopped = said.contains("stopped after step");
+        let again = said.contains("the same command without `--fresh` goes on");
+        assert_eq!(again, stopped && fresh, "{said}");
         let expected = if stopped { number } else { 0 };
         assert_eq!(child.wait().expect("ends").code(), Some(expected), "{said}");
         stops += usize::from(stopped);

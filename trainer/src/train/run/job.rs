@@ -90,6 +90,13 @@ pub struct Outcome {
     pub measured: Option<Measured>,
 }
 
+impl Outcome {
+    /// The best measurement: of the weights that are handed over, or of this run so far.
+    pub fn best(&self) -> Option<Measured> {
+        self.measured.or(self.place.best)
+    }
+}
+
 impl Job<'_> {
     /// Trains, or goes on with a run that was interrupted.
     ///
