@@ -14,8 +14,6 @@ use truefill_model::training::GradDecoder;
 use truefill_model::weights::{MemoryWeights, Naming, WeightDtype};
 
 use super::step::{batch, sums};
-use crate::corpus::stable_hash;
-use crate::train::data::{TrainRow, read};
 use crate::train::example::{Example, Rendered};
 use crate::train::recipe::TrainRecipe;
 
@@ -99,13 +97,8 @@ impl HeldOutRows {
     pub fn open(recipe: &TrainRecipe, format: &BoundFormat, device: &Device) -> Result<Self> {
         let alone = recipe.held_out_renderer(format, false)?;
         let both = recipe.held_out_renderer(format, true)?;
-        let mut rows: Vec<TrainRow> = Vec::new();
-        for file in &recipe.eval.data {
-            rows.extend(read(file, recipe.rows)?);
-        }
-        rows.sort_by_key(|row| stable_hash(recipe.seed, &[b"held out", row.place.id.as_bytes()]));
         let mut examples = Vec::new();
-        for row in rows {
+        for row in recipe.held_out_rows()? {
             if examples.len() == recipe.eval.rows {
                 break;
             }
