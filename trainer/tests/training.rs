@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::json;
+
 /// Steps of a run, and between two states.
 const STEPS: u64 = 240;
 const EVERY: u64 = 8;
@@ -18,10 +20,11 @@ fn model() -> PathBuf {
 
 fn rows(path: &Path, first: usize, count: usize) {
     let line = |row: usize| {
-        serde_json::json!({
+        json!({
             "context_id": format!("c{row}"), "repo": format!("o/r{row}"), "path": "a.py",
             "prefix": format!("x{row} = "), "golden": format!("call_{}({row})", row % 5),
             "suffix": "\n", "rejected": format!("call_{}_all({row})", row % 5),
+            "license": if row % 2 == 0 { json!("MIT") } else { json!(["MIT", "Zlib"]) },
         })
     };
     let text: String = (first..first + count)
@@ -114,7 +117,9 @@ fn installed(output: &Path, out: &str) {
         "{manifest}"
     );
     let card = std::fs::read_to_string(folder.join("README.md")).expect("a card");
-    assert!(card.contains("`fgit+orpo` on 48 rows"), "{card}");
+    for expected in ["`fgit+orpo` on 48 rows", "| MIT | 48 |", "| Zlib | 24 |"] {
+        assert!(card.contains(expected), "{card}");
+    }
 }
 
 #[test]
@@ -219,7 +224,11 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         Some(0)
     );
     let mut stops = 0;
-    for (nth, (name, number)) in [("TERM", 143), ("INT", 130)].repeat(3).into_iter().enumerate() {
+    for (nth, (name, number)) in [("TERM", 143), ("INT", 130)]
+        .repeat(3)
+        .into_iter()
+        .enumerate()
+    {
         let fresh = nth == 0;
         let flags = if fresh { &["--fresh"][..] } else { &[] };
         let mut child = start(&recipe, &stopped, flags);

@@ -33,7 +33,8 @@ use crate::usage::Usage;
 /// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into
 /// its folder; the best weights become a checkpoint of the store. Ctrl-C, SIGTERM, a kill or a power
 /// failure end it; the same command, without `--fresh`, goes on from the last state, to the same
-/// weights. A second Ctrl-C ends it at once. A run that was stopped exits with 130 (Ctrl-C) or 143 (SIGTERM).
+/// weights. A second Ctrl-C ends it at once. A run that was stopped exits with 130 (Ctrl-C) or 143
+/// (SIGTERM).
 ///
 /// Examples:
 ///   truefill-trainer train --recipe recipe.toml
@@ -158,14 +159,8 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     // What is no better than what was there is no new checkpoint.
     let helped = outcome.best().is_none_or(|best| best.step > 0);
     let installed = match outcome.weights.take() {
-        Some(mut weights) if helped && !args.no_install => Some(deliver::install(
-            &store,
-            &origin,
-            &format,
-            &recipe,
-            output,
-            &outcome,
-            &mut weights.0,
+        Some(weights) if helped && !args.no_install => Some(deliver::install(
+            &store, &origin, &format, &recipe, output, &outcome, weights.0,
         )?),
         _ => None,
     };
