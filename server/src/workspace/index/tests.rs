@@ -206,10 +206,15 @@ fn a_limit_that_was_exceeded_is_known_for_each_folder() {
     let index = WorkspaceIndex::start(&config.index, rules, folders);
     eventually("the index", || index.is_complete());
     assert!(!covers(&index));
-    // What is read again around it says nothing about it.
-    folder.write("notes.txt", "no code");
+    // What is read again around it says nothing about it. Changes are read in the order of their paths,
+    // so the folder was when the files in it are.
     index.saved(folder.root.clone());
-    std::thread::sleep(Duration::from_millis(400));
+    for number in 0..4 {
+        folder.define(&format!("inner/{number}.py"), &format!("g{number}"));
+    }
+    eventually("the changes", || {
+        (0..4).any(|number| defined(&index, &format!("g{number}")))
+    });
     eventually("the index again", || index.is_complete());
     assert!(!covers(&index));
 }
