@@ -24,7 +24,7 @@ fn rows(path: &Path, first: usize, count: usize) {
             "context_id": format!("c{row}"), "repo": format!("o/r{row}"), "path": "a.py",
             "prefix": format!("x{row} = "), "golden": format!("call_{}({row})", row % 5),
             "suffix": "\n", "rejected": format!("call_{}_all({row})", row % 5),
-            "license": if row % 2 == 0 { json!("MIT") } else { json!(["MIT", "Zlib"]) },
+            "license": if row.is_multiple_of(2) { json!("MIT") } else { json!(["MIT", "Zlib"]) },
         })
     };
     let text: String = (first..first + count)

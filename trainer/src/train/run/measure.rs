@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::error::ModelError;
 use truefill_model::fim::BoundFormat;
 use truefill_model::generate::{Flow, Limits, Sampling, StopReason, generate};
 use truefill_model::tokenizer::Tokenizer;
@@ -188,7 +189,11 @@ impl HeldOutRows {
             rest = others;
         }
         measured.divide();
-        Ok(Some(measured))
+        // What is no number could not be read again from a state.
+        match measured.chosen_log_prob.is_finite() && measured.rejected_log_prob.is_finite() {
+            true => Ok(Some(measured)),
+            false => Err(ModelError::NotFinite.into()),
+        }
     }
 
     /// How many of the first rows fit into what a training step computes at once; at least one.

@@ -464,6 +464,14 @@ fn another_recipe_does_not_go_on_with_this_run() {
     lock.lock().expect("locks");
     let error = try_run(&recipe, &moved).expect_err("refused").to_string();
     assert!(error.contains("another run is at work in it"), "{error}");
+    lock.unlock().expect("unlocks");
+    let run = moved.join("run.json");
+    let mut of_old: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&run).expect("there")).expect("JSON");
+    of_old["version"] = 1.into();
+    std::fs::write(&run, of_old.to_string()).expect("written");
+    let error = try_run(&recipe, &moved).expect_err("refused").to_string();
+    assert!(error.contains("found a run of version 1"), "{error}");
     let foreign = folder.path().join("foreign");
     std::fs::create_dir_all(&foreign).expect("made");
     std::fs::write(foreign.join("precious"), "x").expect("written");
