@@ -12,7 +12,7 @@ use truefill_model::store::{
 };
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::weights::WeightDtype;
-use truefill_model::write::{HubFolder, Model, write_hub};
+use truefill_model::write::{Model, write_hub};
 
 use crate::stored::sidecars;
 
@@ -109,18 +109,8 @@ pub fn install_full(
     about: About,
 ) -> Result<Installed> {
     let beside = sidecars(origin)?;
-    let tokenizer = origin.tokenizer()?;
+    let folder = beside.into_hub(dtype, origin.tokenizer()?, format.end_token());
     let staging = store.stage()?;
-    let folder = HubFolder {
-        dtype,
-        shard_bytes: HubFolder::SHARD_BYTES,
-        config: beside.config,
-        tokenizer_config: beside.tokenizer_config,
-        tokenizer,
-        tokenizer_json: &beside.tokenizer_json,
-        others: beside.others,
-        end: format.end_token(),
-    };
     write_hub(staging.folder(), model, &folder)?;
     // A `tokenizer.json` made from a GGUF file may lack rows that only fill the vocabulary up.
     let written = Checkpoint::open(staging.folder())?;

@@ -10,25 +10,16 @@ use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::{Manifest, Paths, Resolved, Store};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
-use truefill_model::weights::GgufFile;
-use truefill_model::write::Model;
+use truefill_model::tokens::TokenId;
+use truefill_model::weights::{GgufFile, WeightDtype};
+use truefill_model::write::{HubFolder, Model};
 
 use crate::train::set::Claims;
 use crate::usage::Usage;
 
-/// Files of a tokenizer that are copied as they are. `tokenizer.json` decides; these are what other
-/// programs look at.
-const TOKENIZER_FILES: [&str; 4] = [
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    TEMPLATE_FILE,
-];
-/// Where newer versions of transformers keep a chat template.
-const TEMPLATE_FILE: &str = "chat_template.jinja";
-/// Where a GGUF file keeps it.
+/// Where a GGUF file keeps a chat template.
 const TEMPLATE_KEY: &str = "tokenizer.chat_template";
-/// Largest of them.
+/// Largest file of a tokenizer that is copied.
 const FILE_LIMIT: u64 = 64 << 20;
 
 /// The store in `given`, else the user's: the folder that `TRUEFILL_HOME` names, or the system's.
@@ -181,6 +172,27 @@ pub struct Sidecars {
     pub others: BTreeMap<String, Vec<u8>>,
 }
 
+impl Sidecars {
+    /// What is written beside weights of type `dtype` whose completions `end` ends.
+    pub fn into_hub(
+        self,
+        dtype: WeightDtype,
+        tokenizer: &Tokenizer,
+        end: Option<TokenId>,
+    ) -> HubFolder<'_> {
+        HubFolder {
+            dtype,
+            shard_bytes: HubFolder::SHARD_BYTES,
+            config: self.config,
+            tokenizer_config: self.tokenizer_config,
+            tokenizer,
+            tokenizer_json: self.tokenizer_json,
+            others: self.others,
+            end,
+        }
+    }
+}
+
 /// Reads them.
 ///
 /// # Errors
@@ -198,7 +210,7 @@ pub fn sidecars(checkpoint: &Checkpoint) -> Result<Sidecars> {
         });
     }
     let mut others = BTreeMap::new();
-    for name in TOKENIZER_FILES {
+    for name in HubFolder::OTHERS {
         if let Some(bytes) = optional(path, name)? {
             others.insert(name.to_owned(), bytes);
         }
@@ -256,11 +268,10 @@ pub fn chat_template(checkpoint: &Checkpoint) -> Result<Option<String>> {
         let file = GgufFile::open(path)?;
         return Ok(file.string(TEMPLATE_KEY)?.map(str::to_owned));
     }
-    if let Some(bytes) = optional(path, TEMPLATE_FILE)? {
+    if let Some(bytes) = optional(path, HubFolder::TEMPLATE)? {
+        let file = path.join(HubFolder::TEMPLATE);
         let text = String::from_utf8(bytes);
-        let text =
-            text.with_context(|| format!("{}: not UTF-8", path.join(TEMPLATE_FILE).display()));
-        return text.map(Some);
+        return Some(text.with_context(|| format!("{}: not UTF-8", file.display()))).transpose();
     }
     let config = tokenizer_config(path)?.unwrap_or_default();
     let named =
@@ -281,9 +292,7 @@ pub fn vocabulary(checkpoint: &Checkpoint) -> Result<GgufVocabulary> {
     if path.is_file() {
         return Ok(GgufFile::open(path)?.vocabulary()?);
     }
-    let file = path.join("tokenizer.json");
-    let bytes =
-        std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
-    gguf_from_json(&bytes, checkpoint.config.vocabulary)
-        .with_context(|| format!("{}", file.display()))
+    let name = "tokenizer.json";
+    gguf_from_json(&read(path, name)?, checkpoint.config.vocabulary)
+        .with_context(|| path.join(name).display().to_string())
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::json;
+
 /// Steps of a run, and between two states.
 const STEPS: u64 = 240;
 const EVERY: u64 = 8;
@@ -18,10 +20,11 @@ fn model() -> PathBuf {
 
 fn rows(path: &Path, first: usize, count: usize) {
     let line = |row: usize| {
-        serde_json::json!({
+        json!({
             "context_id": format!("c{row}"), "repo": format!("o/r{row}"), "path": "a.py",
             "prefix": format!("x{row} = "), "golden": format!("call_{}({row})", row % 5),
             "suffix": "\n", "rejected": format!("call_{}_all({row})", row % 5),
+            "license": if row.is_multiple_of(2) { json!("MIT") } else { json!(["MIT", "Zlib"]) },
         })
     };
     let text: String = (first..first + count)
@@ -114,7 +117,9 @@ fn installed(output: &Path, out: &str) {
         "{manifest}"
     );
     let card = std::fs::read_to_string(folder.join("README.md")).expect("a card");
-    assert!(card.contains("`fgit+orpo` on 48 rows"), "{card}");
+    for expected in ["`fgit+orpo` on 48 rows", "| MIT | 48 |", "| Zlib | 24 |"] {
+        assert!(card.contains(expected), "{card}");
+    }
 }
 
 #[test]
@@ -219,8 +224,14 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         Some(0)
     );
     let mut stops = 0;
-    for (name, number) in [("TERM", 143), ("INT", 130)].repeat(3) {
-        let mut child = start(&recipe, &stopped, &[]);
+    for (nth, (name, number)) in [("TERM", 143), ("INT", 130)]
+        .repeat(3)
+        .into_iter()
+        .enumerate()
+    {
+        let fresh = nth == 0;
+        let flags = if fresh { &["--fresh"][..] } else { &[] };
+        let mut child = start(&recipe, &stopped, flags);
         // The sample is shown when the handlers stand.
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut said = String::new();
@@ -232,7 +243,9 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill runs").success());
         stdout.read_to_string(&mut said).expect("reads");
-        let stopped = said.contains("the same command goes on");
+        let stopped = said.contains("stopped after step");
+        let again = said.contains("the same command without `--fresh` goes on");
+        assert_eq!(again, stopped && fresh, "{said}");
         let expected = if stopped { number } else { 0 };
         assert_eq!(child.wait().expect("ends").code(), Some(expected), "{said}");
         stops += usize::from(stopped);

@@ -2,7 +2,6 @@
 
 mod fim_support;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use truefill_model::checkpoint::Checkpoint;
@@ -183,20 +182,24 @@ fn a_gguf_file_becomes_a_hub_folder_that_gives_the_same_logits() {
         let tokenizer = original.tokenizer().expect("one");
         // One folder: a later model replaces the former one, whatever files that had.
         let folder = tempfile::tempdir().expect("a folder");
-        for (dtype, shard_bytes, most) in [
-            (WeightDtype::F32, usize::MAX, 1e-6),
-            (WeightDtype::BF16, 20_000, 0.08),
-            (WeightDtype::F32, 60_000, 1e-6),
-            (WeightDtype::F32, usize::MAX, 1e-6),
+        for (dtype, shard_bytes, most, others) in [
+            (WeightDtype::F32, usize::MAX, 1e-6, &HubFolder::OTHERS[..]),
+            (WeightDtype::BF16, 20_000, 0.08, &[HubFolder::TEMPLATE]),
+            (WeightDtype::F32, 60_000, 1e-6, &[]),
+            (WeightDtype::F32, usize::MAX, 1e-6, &[]),
         ] {
+            let others = others
+                .iter()
+                .map(|name| ((*name).to_owned(), b"{}".to_vec()));
+            std::fs::write(folder.path().join("special_tokens_map.json"), "{}").expect("written");
             let about = HubFolder {
                 dtype,
                 shard_bytes,
                 config: None,
                 tokenizer_config: None,
                 tokenizer,
-                tokenizer_json: &json,
-                others: BTreeMap::new(),
+                tokenizer_json: json.clone(),
+                others: others.collect(),
                 end: Some(TokenId(0)),
             };
             let model = Model::of_source(&original.config, &*original.weights);

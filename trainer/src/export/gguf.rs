@@ -32,7 +32,6 @@ pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<(
     let format = crate::checkpoint::format(opened.format_name(args.format.as_deref()), tokenizer)?;
     let labels = Labels {
         name: opened.title(),
-        license: None,
         end: format.end_token(),
         chat_template: chat_template(&opened.checkpoint)?,
     };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
-use truefill_model::write::{FileType, HubFolder, write_hub};
+use truefill_model::write::{FileType, write_hub};
 
 use crate::stored::{self, Opened, sidecars};
 use crate::train::recipe::SavedDtype;
@@ -21,7 +21,8 @@ pub use stacks::{FileReport, Job, StackReport, write_job};
 ///
 /// `gguf` is one file that llama.cpp loads, its tokenizer inside; with `--text`, what rounding costs is
 /// told as the Kullback–Leibler divergence from the unrounded model. `hub` is a folder as on the model
-/// hub, which transformers loads. An adapter is merged into its base for both; `peft` writes it alone.
+/// hub, which transformers loads; weights and tokenizer of a model that was in the folder before are
+/// removed. An adapter is merged into its base for both; `peft` writes it alone.
 ///
 /// `llama-factory`, `trl` and `axolotl` write the rows of a recipe's `[train]` in that program's
 /// layout, already cut so that no sentinel is lost, its configuration for DeepSpeed ZeRO-3, and a
@@ -116,16 +117,7 @@ fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
     let beside = sidecars(&opened.checkpoint)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{}: cannot be made", args.out.display()))?;
-    let about = HubFolder {
-        dtype: dtype.weights(),
-        shard_bytes: HubFolder::SHARD_BYTES,
-        config: beside.config,
-        tokenizer_config: beside.tokenizer_config,
-        tokenizer,
-        tokenizer_json: &beside.tokenizer_json,
-        others: beside.others,
-        end: format.end_token(),
-    };
+    let about = beside.into_hub(dtype.weights(), tokenizer, format.end_token());
     let files = write_hub(&args.out, &opened.model(), &about)?;
     let names: Vec<String> = files
         .iter()

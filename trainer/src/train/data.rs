@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::rows::{RowError, RowReader};
@@ -32,6 +33,8 @@ pub struct TrainRow {
     pub place: Place,
     /// The repository, where the row has one.
     pub repo: Option<String>,
+    /// The licences that the row names.
+    pub licences: Vec<String>,
     /// What the model is asked.
     pub question: Question,
     /// What it is to answer.
@@ -82,6 +85,7 @@ struct FimLine {
     golden: String,
     suffix: String,
     rejected: Option<String>,
+    license: Option<Value>,
 }
 
 /// A row of an instruction data set, whose columns have many names; those that are not named here are
@@ -101,6 +105,7 @@ pub(super) struct InstructLine {
     output: Option<String>,
     solution: Option<String>,
     rejected: Option<String>,
+    license: Option<Value>,
 }
 
 /// Data sets count their rows, or name them.
@@ -154,7 +159,14 @@ impl InstructLine {
             system: self.system.unwrap_or_default(),
             instruction,
         };
-        Ok((id, self.repo, question, answer, self.rejected))
+        Ok(Parts {
+            id,
+            repo: self.repo,
+            license: self.license,
+            question,
+            chosen: answer,
+            rejected: self.rejected,
+        })
     }
 }
 
@@ -188,14 +200,40 @@ pub fn read(path: &Path, kind: RowKind) -> Result<Vec<TrainRow>, RowError> {
                 prefix: row.prefix,
                 suffix: row.suffix,
             };
-            let (id, repo) = (row.context_id, Some(row.repo));
-            Ok((id, repo, question, row.golden, row.rejected))
+            Ok(Parts {
+                id: row.context_id,
+                repo: Some(row.repo),
+                license: row.license,
+                question,
+                chosen: row.golden,
+                rejected: row.rejected,
+            })
         }),
         RowKind::Instruct => rows(path, "instructions", InstructLine::parts),
     }
 }
 
-type Parts = (String, Option<String>, Question, String, Option<String>);
+/// What a row has, whatever its columns are called.
+struct Parts {
+    id: String,
+    repo: Option<String>,
+    license: Option<Value>,
+    question: Question,
+    chosen: String,
+    rejected: Option<String>,
+}
+
+/// The licences of a column that names one or has a list; training does not depend on it, so whatever
+/// else stands there names none.
+fn licences(column: Option<Value>) -> Vec<String> {
+    let named = match column {
+        Some(Value::Array(several)) => several,
+        one => one.into_iter().collect(),
+    };
+    let named = named.iter().filter_map(Value::as_str);
+    let named = named.filter(|license| !license.is_empty());
+    named.map(str::to_owned).collect()
+}
 
 fn rows<T: serde::de::DeserializeOwned>(
     path: &Path,
@@ -207,18 +245,19 @@ fn rows<T: serde::de::DeserializeOwned>(
     let mut rows = Vec::new();
     while let Some(row) = reader.next() {
         let parts = parts(row?).map_err(|found| reader.wrong(found));
-        let (id, repo, question, chosen, rejected) = parts?;
+        let parts = parts?;
         let place = Place {
             file: Arc::clone(&file),
             line: reader.line(),
-            id,
+            id: parts.id,
         };
         let mut row = TrainRow {
             place,
-            repo,
-            question,
-            chosen,
-            rejected,
+            repo: parts.repo,
+            licences: licences(parts.license),
+            question: parts.question,
+            chosen: parts.chosen,
+            rejected: parts.rejected,
         };
         if row.place.id.is_empty() {
             row.place.id = hex::encode(&row.content()[..12]);

@@ -20,6 +20,7 @@ use super::error::DataError;
 use super::mask::{Cases, Marking, Side, mark, token_ranges};
 use super::objective::{Needs, Window};
 use super::vary::{Draw, layout_of, resplit};
+use crate::kept::Key;
 
 /// Tokens that a prompt has at least; a completion that leaves fewer is too long.
 const SHORTEST_PROMPT: usize = 32;
@@ -132,7 +133,7 @@ impl Example {
     }
 
     /// A hash of the tokens: log-probabilities under a reference are kept by it.
-    pub fn key(&self) -> String {
+    pub fn key(&self) -> Key {
         let mut hasher = Sha256::new();
         for part in [&self.prompt, &self.chosen, &self.rejected] {
             hasher.update((part.len() as u64).to_le_bytes());
@@ -140,7 +141,9 @@ impl Example {
                 hasher.update(token.0.to_le_bytes());
             }
         }
-        hex::encode(hasher.finalize())
+        let mut key = Key::default();
+        key.copy_from_slice(&hasher.finalize()[..16]);
+        key
     }
 }
 

@@ -33,8 +33,19 @@ pub struct TrainingSet {
     pub rows: Vec<TrainRow>,
     /// Positions that each took in the first epoch; batches are planned by them.
     pub lengths: Vec<usize>,
+    /// What each file has, in their order.
+    pub files: Vec<FileRows>,
     /// For the log and the manifest.
     pub counts: SetCounts,
+}
+
+/// The rows of a file, those that are left out among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileRows {
+    /// Rows of it.
+    pub read: u64,
+    /// Rows by their licence.
+    pub licences: BTreeMap<String, u64>,
 }
 
 /// Rows by what became of them.
@@ -71,7 +82,14 @@ impl TrainingSet {
         for file in files {
             let rows = read(file, kind)?;
             set.counts.read += rows.len() as u64;
-            for row in rows {
+            let mut of_file = FileRows {
+                read: rows.len() as u64,
+                ..FileRows::default()
+            };
+            for mut row in rows {
+                for license in std::mem::take(&mut row.licences) {
+                    *of_file.licences.entry(license).or_default() += 1;
+                }
                 if let Some(by) = held_out.overlap(&row) {
                     let place = row.place;
                     return Err(DataError::HeldOut { place, by });
@@ -85,6 +103,7 @@ impl TrainingSet {
                     }
                 }
             }
+            set.files.push(of_file);
         }
         set.render(renderer)?;
         set.counts.kept = set.rows.len() as u64;

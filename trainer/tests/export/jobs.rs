@@ -209,6 +209,52 @@ fn keys_are_carried_over_or_named() {
     }
 }
 
+/// The rows for evaluation are drawn as training draws them; a pair is cut otherwise where one of its
+/// sides is.
+#[test]
+fn evaluation_rows_are_drawn_and_both_sides_of_a_pair_are_compared() {
+    let place = Place::new();
+    let row = |nth: usize, rejected: &str| {
+        json!({
+            "context_id": format!("c{nth}"), "repo": format!("r{nth}"), "path": "src/a.py",
+            "prefix": format!("def f{nth}(items):\n    total = i"), "golden": "xs",
+            "suffix": "\n    return total\n", "rejected": rejected,
+        })
+        .to_string()
+    };
+    let train = [row(1, "x"), row(2, "nner"), row(3, "xyz")];
+    std::fs::write(place.path("pairs.jsonl"), train.join("\n")).unwrap();
+    let held_out: Vec<String> = (10..30).map(|nth| row(nth, "x")).collect();
+    std::fs::write(place.path("valid.jsonl"), held_out.join("\n")).unwrap();
+    let mut drawn = Vec::new();
+    for to in ["trl", "llama-factory", "axolotl"] {
+        recipe(
+            &place,
+            "objective = \"dpo\"\nlayouts = { psm-line = 1.0 }\n",
+        );
+        let file = place.path("recipes/recipe.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text + "rows = 5\n").unwrap();
+        let mut args = vec!["export", "--to", to, "--out", to, "--json"];
+        args.extend(RECIPE);
+        let report: Value = serde_json::from_str(&place.out(&args)).unwrap();
+        assert_eq!(report["evaluation"]["rows"], 5, "{report}");
+        let text = std::fs::read_to_string(place.path(to).join("eval.jsonl")).unwrap();
+        let numbers = text.split("def f").skip(1);
+        let numbers = numbers.map(|text| text.split('(').next().unwrap().to_owned());
+        drawn.push(numbers.collect::<Vec<_>>());
+        // TRL makes tokens of prompt and completion together.
+        let others = u64::from(to == "trl");
+        assert_eq!(report["training"]["other_tokens"], others, "{to}: {report}");
+    }
+    assert_eq!(drawn[0].len(), 5);
+    assert!(
+        drawn.iter().all(|numbers| *numbers == drawn[0]),
+        "{drawn:?}"
+    );
+    assert!(drawn[0] != ["10", "11", "12", "13", "14"], "{drawn:?}");
+}
+
 /// Tokens are spelled as the vocabulary has them, not as text reads; a begin token is there once.
 #[test]
 fn a_vocabulary_of_marked_spaces_keeps_its_sentinels_and_its_begin_token() {
@@ -321,6 +367,12 @@ fn the_commands_of_a_readme_work_in_the_jobs_folder() {
     adapter(&place.path("lora"), None);
     let gguf = ["--to", "gguf", "--type", "f32", "--out", "it's.gguf"];
     place.out(&[&["export", "base"], &gguf[..]].concat());
+    recipe(&place, "format = \"causal\"\n");
+    let mut args = vec!["export", "it's.gguf", "--to", "trl", "--out", "named"];
+    args.extend(RECIPE);
+    place.out(&args);
+    let readme = std::fs::read_to_string(place.path("named/README.md")).unwrap();
+    assert!(readme.contains("--out model --format causal"), "{readme}");
     let stored = place.import(&["base", "--name", "stored"]);
     for checkpoint in ["base", "it's.gguf", &stored] {
         for parameters in ["full", "lora"] {

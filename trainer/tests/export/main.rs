@@ -94,7 +94,7 @@ fn write_model(
         config: Some(config),
         tokenizer_config: Some(said),
         tokenizer: &tokenizer,
-        tokenizer_json: &json,
+        tokenizer_json: json.clone(),
         others: BTreeMap::new(),
         end: tokenizer.id(end),
     };

@@ -116,6 +116,7 @@ pub fn row(id: &str, [prefix, chosen, suffix]: [&str; 3], rejected: Option<&str>
     TrainRow {
         place: place(id),
         repo: Some("github.com/owner/name".into()),
+        licences: Vec::new(),
         question: Question::Fim {
             path: "src/total.py".into(),
             prefix: prefix.to_owned(),

@@ -1,5 +1,6 @@
 //! AdamW as torch computes it, over the gradients that a decoder has summed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use candle_core::Tensor;
@@ -42,6 +43,33 @@ pub struct AdamState {
     pub shape: Vec<usize>,
     /// Rows in the decoder's order.
     pub values: Vec<f32>,
+}
+
+/// A tensor of the optimiser's state that stays where it is: all of them are twice the model.
+pub struct Exported<'a> {
+    /// See [`AdamState`].
+    pub name: String,
+    /// See [`AdamState`].
+    pub shape: &'a [usize],
+    place: Place<'a>,
+}
+
+enum Place<'a> {
+    Cpu(&'a [f32]),
+    Device(&'a Tensor),
+}
+
+impl Exported<'_> {
+    /// Rows in the decoder's order.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn values(&self) -> Result<Cow<'_, [f32]>> {
+        Ok(match self.place {
+            Place::Cpu(values) => Cow::Borrowed(values),
+            Place::Device(tensor) => Cow::Owned(tensor.flatten_all()?.to_vec1()?),
+        })
+    }
 }
 
 pub(super) enum Moments {
@@ -138,30 +166,24 @@ impl AdamW {
         }
     }
 
-    /// The state, for a later [`AdamW::import`].
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn export(&self, decoder: &GradDecoder) -> Result<Vec<AdamState>> {
-        let mut states = Vec::with_capacity(2 * self.moments.len());
+    /// The state where it lies, for a later [`AdamW::import`].
+    pub fn export<'a>(&'a self, decoder: &'a GradDecoder) -> Vec<Exported<'a>> {
+        let mut exported = Vec::with_capacity(2 * self.moments.len());
         for (id, moments) in &self.moments {
             let parameter = &decoder.model.parameters[*id];
             let values = match moments {
-                Moments::Cpu { first, second } => [first.clone(), second.clone()],
-                Moments::Device { first, second } => [
-                    first.flatten_all()?.to_vec1()?,
-                    second.flatten_all()?.to_vec1()?,
-                ],
+                Moments::Cpu { first, second } => [first, second].map(|m| Place::Cpu(m)),
+                Moments::Device { first, second } => [first, second].map(Place::Device),
             };
-            for (kind, values) in [FIRST, SECOND].into_iter().zip(values) {
-                states.push(AdamState {
+            for (kind, place) in [FIRST, SECOND].into_iter().zip(values) {
+                exported.push(Exported {
                     name: format!("{}.{kind}", parameter.name),
-                    shape: parameter.shape.clone(),
-                    values,
+                    shape: &parameter.shape,
+                    place,
                 });
             }
         }
-        Ok(states)
+        exported
     }
 
     /// Goes on from an exported state after `steps` steps.

@@ -43,7 +43,7 @@ impl GradDecoder {
             self.unmerged
                 .get_or_insert_default()
                 .push((linear.weight, old));
-            self.set_decoder_values(linear.weight, merged)?;
+            self.set_decoder_values(linear.weight, &merged)?;
             self.model.adapters[index].merged = true;
         }
         Ok(())
@@ -54,11 +54,12 @@ impl GradDecoder {
     /// # Errors
     /// What the device reports.
     pub fn unmerge(&mut self) -> Result<()> {
-        // What cannot be set now stays for another try.
-        while let Some((id, values)) = self.unmerged.as_ref().and_then(|kept| kept.last().cloned())
-        {
-            self.set_decoder_values(id, values)?;
-            self.unmerged.as_mut().and_then(Vec::pop);
+        while let Some((id, values)) = self.unmerged.as_mut().and_then(Vec::pop) {
+            if let Err(error) = self.set_decoder_values(id, &values) {
+                // What cannot be set now stays for another try.
+                self.unmerged.get_or_insert_default().push((id, values));
+                return Err(error);
+            }
         }
         for adapter in &mut self.model.adapters {
             adapter.merged = false;

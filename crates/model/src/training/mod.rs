@@ -14,7 +14,7 @@ mod cpu;
 mod device;
 mod model;
 
-pub use adam::{AdamSettings, AdamState, AdamW, clip_factor};
+pub use adam::{AdamSettings, AdamState, AdamW, Exported, clip_factor};
 pub use batch::{Batch, Sequence};
 
 use candle_core::Device;
@@ -320,10 +320,10 @@ impl GradDecoder {
         }
     }
 
-    fn set_decoder_values(&mut self, id: Id, values: Vec<f32>) -> Result<()> {
+    fn set_decoder_values(&mut self, id: Id, values: &[f32]) -> Result<()> {
         match &mut self.engine {
             Engine::Cpu(_) => {
-                self.model.parameters[id].values = values;
+                self.model.parameters[id].values.copy_from_slice(values);
                 Ok(())
             }
             Engine::Device(engine) => engine.set_decoder_values(&self.model, id, values),

@@ -107,8 +107,6 @@ impl std::str::FromStr for FileType {
 pub struct Labels {
     /// The model's name.
     pub name: String,
-    /// Its licence as an SPDX identifier.
-    pub license: Option<String>,
     /// The token that ends a completion, where it is another one than the tokenizer's end token.
     pub end: Option<TokenId>,
     /// The Jinja template by which a chat becomes a prompt.
@@ -182,9 +180,6 @@ fn about(file: &mut GgufWriter<'_>, config: &ModelConfig, kind: FileType, labels
     file.metadata("general.architecture", text(architecture));
     file.metadata("general.type", text("model"));
     file.metadata("general.name", text(&labels.name));
-    if let Some(license) = &labels.license {
-        file.metadata("general.license", text(license));
-    }
     file.metadata("general.file_type", MetadataValue::U32(kind.number()));
     if kind.number() > 1 {
         file.metadata("general.quantization_version", MetadataValue::U32(2));

@@ -29,8 +29,8 @@ pub struct HubFolder<'a> {
     /// The tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// Its `tokenizer.json`.
-    pub tokenizer_json: &'a [u8],
-    /// Files of the original that are copied as they are, by name.
+    pub tokenizer_json: Vec<u8>,
+    /// Files of the original that are copied as they are, by name: some of [`HubFolder::OTHERS`].
     pub others: BTreeMap<String, Vec<u8>>,
     /// The token that ends a completion.
     pub end: Option<TokenId>,
@@ -39,17 +39,27 @@ pub struct HubFolder<'a> {
 impl HubFolder<'_> {
     /// What most hub models are cut into.
     pub const SHARD_BYTES: usize = 5 << 30;
+
+    /// Files of a tokenizer that other programs look at beside `tokenizer.json`, which decides.
+    pub const OTHERS: [&'static str; 4] = [
+        "added_tokens.json",
+        "vocab.json",
+        "merges.txt",
+        Self::TEMPLATE,
+    ];
+
+    /// Where newer versions of transformers keep a chat template.
+    pub const TEMPLATE: &'static str = "chat_template.jinja";
 }
 
-/// Writes a model into `folder`, which is there, and gives the files. Weights of a model that was
-/// there before are removed.
+/// Writes a model into `folder`, which is there, and gives the files. Weights and a tokenizer of a
+/// model that was there before are removed.
 ///
 /// # Errors
 /// What cannot be written or removed; rotary factors of a GGUF file, which `config.json` has no key for.
 pub fn write_hub(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Result<Vec<PathBuf>> {
     let config = config_json(&model.config(), about)?;
     let mut files = write_weights(folder, model, about)?;
-    remove_former(folder, &files)?;
     let mut texts = BTreeMap::from([
         ("config.json".to_owned(), pretty(&config)),
         (
@@ -60,7 +70,7 @@ pub fn write_hub(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
             "tokenizer_config.json".to_owned(),
             pretty(&tokenizer_config(about)),
         ),
-        ("tokenizer.json".to_owned(), about.tokenizer_json.to_vec()),
+        ("tokenizer.json".to_owned(), about.tokenizer_json.clone()),
     ]);
     for (name, bytes) in &about.others {
         texts.insert(name.clone(), bytes.clone());
@@ -73,6 +83,7 @@ pub fn write_hub(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
         })?;
         files.push(path);
     }
+    remove_former(folder, &files)?;
     files.sort();
     Ok(files)
 }
@@ -130,7 +141,11 @@ fn write_weights(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
     Ok(files)
 }
 
-/// Readers prefer a single file to shards, whichever is the newer.
+/// Names an end token again; [`write_hub`] leaves that to `tokenizer_config.json`.
+const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+
+/// Readers prefer a single file to shards, and a template of its own to the configuration's, whichever
+/// is the newer.
 fn remove_former(folder: &Path, written: &[PathBuf]) -> Result<()> {
     let failed = |path: &Path, error: &Error| ModelError::Checkpoint {
         path: path.to_owned(),
@@ -139,7 +154,9 @@ fn remove_former(folder: &Path, written: &[PathBuf]) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
         let path = entry.map_err(|error| failed(folder, &error))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(of_weights) && !written.contains(&path) {
+        let of_model =
+            |name| of_weights(name) || HubFolder::OTHERS.contains(&name) || name == SPECIAL_TOKENS;
+        if name.is_some_and(of_model) && !written.contains(&path) {
             std::fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
         }
     }

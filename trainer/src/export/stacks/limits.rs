@@ -109,6 +109,9 @@ pub(super) fn differences(job: &Job<'_>) -> Vec<String> {
                 .into(),
         );
     }
+    if !recipe.eval.data.is_empty() {
+        told.push("`eval.max_tokens` is not there: losses are measured, and no completions".into());
+    }
     if recipe.eval.patience.is_some() {
         told.push("`eval.patience` is not there: the run does all its steps".into());
     }

@@ -225,7 +225,7 @@ fn training(job: &Job<'_>, renderer: &Renderer, report: &mut FileReport) -> Resu
     for (skip, rows) in &set.counts.skipped {
         report.leave_out(rows::reason(*skip), *rows);
     }
-    rows::rows(job, renderer, &set.rows, report)
+    rows::rows(job, renderer, &set.rows, usize::MAX, report)
 }
 
 fn evaluation(
@@ -235,10 +235,7 @@ fn evaluation(
 ) -> Result<Vec<TextRow>> {
     let recipe = job.recipe;
     let renderer = recipe.held_out_renderer(format, job.pairs())?;
-    let mut held_out = Vec::new();
-    for file in &recipe.eval.data {
-        held_out.extend(crate::train::data::read(file, recipe.rows)?);
-    }
+    let mut held_out = recipe.held_out_rows()?;
     let read = held_out.len();
     held_out.retain(|row| !job.pairs() || row.rejected.is_some());
     let single = (read - held_out.len()) as u64;
@@ -246,7 +243,7 @@ fn evaluation(
         "they have no wrong completion, which the program needs",
         single,
     );
-    rows::rows(job, &renderer, &held_out, report)
+    rows::rows(job, &renderer, &held_out, recipe.eval.rows, report)
 }
 
 fn write(folder: &Path, files: BTreeMap<String, String>, report: &mut StackReport) -> Result<()> {

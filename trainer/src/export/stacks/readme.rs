@@ -32,13 +32,13 @@ impl Commands {
             Some(store) => format!(" --store {}", word(&absolute(store)?)),
             None => String::new(),
         };
+        let format = format.map_or(String::new(), |name| format!(" --format {}", word(name)));
         let first = (job.model == "model").then(|| {
             format!(
-                "truefill-trainer export {} --to hub --type bf16 --out model{store}",
+                "truefill-trainer export {} --to hub --type bf16 --out model{format}{store}",
                 word(&named)
             )
         });
-        let format = format.map_or(String::new(), |name| format!(" --format {}", word(name)));
         let (of_base, taught) = match job.recipe.teach_format {
             true => ("", " --teach-format"),
             false => (format.as_str(), ""),

@@ -22,6 +22,17 @@ pub(super) struct TextRow {
     pub rejected: Option<String>,
 }
 
+impl TextRow {
+    /// The completions, each with the tokens that it has here.
+    fn sides<'r>(
+        &'r self,
+        example: &'r Example,
+    ) -> impl Iterator<Item = (&'r String, &'r Vec<TokenId>)> {
+        let rejected = self.rejected.iter().map(|text| (text, &example.rejected));
+        std::iter::once((&self.chosen, &example.chosen)).chain(rejected)
+    }
+}
+
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
@@ -38,15 +49,20 @@ pub(super) fn reason(skip: Skip) -> &'static str {
     }
 }
 
+/// The first `most` rows that read the same there.
 pub(super) fn rows(
     job: &Job<'_>,
     renderer: &Renderer,
     rows: &[TrainRow],
+    most: usize,
     report: &mut FileReport,
 ) -> Result<Vec<TextRow>> {
     let reader = Reader::new(renderer.tokenizer());
     let mut kept = Vec::new();
     for row in rows {
+        if kept.len() == most {
+            break;
+        }
         let example = match renderer.render(row, 0)? {
             Rendered::Whole(example) => example,
             Rendered::Skipped(skip) => {
@@ -122,15 +138,12 @@ impl<'a> Reader<'a> {
             let special = |id: &&TokenId| self.tokenizer.is_special(**id);
             tokens.iter().filter(special).copied().collect()
         };
-        let sides = [(&text.chosen, &example.chosen)]
-            .into_iter()
-            .chain(text.rejected.as_ref().map(|text| (text, &example.rejected)));
         let read = self.tokens(&text.prompt);
         if controls(&read) != controls(prompt) {
             return Kept::LeftOut("a sentinel would be read as another token");
         }
         let mut longest = 0;
-        for (side, tokens) in sides {
+        for (side, tokens) in text.sides(example) {
             let found = self.tokens(side);
             if controls(&found) != controls(tokens) || !side.ends_with(&job.end) {
                 return Kept::LeftOut("the end token would be read as another token");
@@ -150,13 +163,12 @@ impl<'a> Reader<'a> {
     /// together, so that a word may begin in the one and end in the other.
     fn reads(&self, text: &TextRow, example: &Example, job: &Job<'_>) -> bool {
         let prompt = self.spoken(example, job);
-        match job.target {
-            Target::Trl => {
-                let whole = self.tokens(&format!("{}{}", text.prompt, text.chosen));
-                whole == [prompt, &example.chosen].concat()
-            }
-            _ => self.tokens(&text.prompt) == prompt && self.tokens(&text.chosen) == example.chosen,
-        }
+        let together = job.target == Target::Trl;
+        let alike = |(side, tokens): (&String, &Vec<TokenId>)| match together {
+            true => self.tokens(&format!("{}{side}", text.prompt)) == [prompt, tokens].concat(),
+            false => self.tokens(side) == *tokens,
+        };
+        (together || self.tokens(&text.prompt) == prompt) && text.sides(example).all(alike)
     }
 }
 

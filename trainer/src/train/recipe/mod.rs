@@ -10,7 +10,7 @@ use truefill_model::fim::{BoundFormat, Layout, SUFFIX_SHARE};
 
 use super::batches::{BatchPlan, StepSize};
 use super::chat::{Chat, ChatRecipe};
-use super::data::RowKind;
+use super::data::{RowKind, TrainRow, read};
 use super::error::DataError;
 use super::example::{Renderer, Settings};
 use super::held_out::HeldOut;
@@ -18,6 +18,8 @@ use super::mask::Marking;
 use super::objective::{Dpo, Needs, Objective, Orpo};
 use super::schedule::Schedule;
 use super::set::{Sentinels, TrainingSet};
+use crate::corpus::stable_hash;
+use crate::rows::RowError;
 use crate::usage::Usage;
 
 pub use parts::{
@@ -417,6 +419,20 @@ impl TrainRecipe {
             held_out.read(file, self.rows)?;
         }
         TrainingSet::load(&self.data, self.rows, renderer, &held_out, self.sentinels)
+    }
+
+    /// The held-out rows in the order in which the seed draws them: of those that fit, the first
+    /// `eval.rows` are measured.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn held_out_rows(&self) -> Result<Vec<TrainRow>, RowError> {
+        let mut rows = Vec::new();
+        for file in &self.eval.data {
+            rows.extend(read(file, self.rows)?);
+        }
+        rows.sort_by_key(|row| stable_hash(self.seed, &[b"held out", row.place.id.as_bytes()]));
+        Ok(rows)
     }
 
     /// All files with rows that must not be trained on.

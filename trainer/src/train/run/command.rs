@@ -32,8 +32,9 @@ use crate::usage::Usage;
 ///
 /// A run writes states, the figures of every step (CSV and TensorBoard) and a report with plots into
 /// its folder; the best weights become a checkpoint of the store. Ctrl-C, SIGTERM, a kill or a power
-/// failure end it; the same command goes on from the last state, to the same weights. A second Ctrl-C
-/// ends it at once. A run that was stopped exits with 130 (Ctrl-C) or 143 (SIGTERM).
+/// failure end it; the same command, without `--fresh`, goes on from the last state, to the same
+/// weights. A second Ctrl-C ends it at once. A run that was stopped exits with 130 (Ctrl-C) or 143
+/// (SIGTERM).
 ///
 /// Examples:
 ///   truefill-trainer train --recipe recipe.toml
@@ -156,21 +157,14 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     }
     let mut outcome = job.run()?;
     // What is no better than what was there is no new checkpoint.
-    let best = outcome.measured.or(outcome.place.best);
-    let helped = best.is_none_or(|best| best.step > 0);
+    let helped = outcome.best().is_none_or(|best| best.step > 0);
     let installed = match outcome.weights.take() {
-        Some(mut weights) if helped && !args.no_install => Some(deliver::install(
-            &store,
-            &origin,
-            &format,
-            &recipe,
-            output,
-            &outcome,
-            &mut weights.0,
+        Some(weights) if helped && !args.no_install => Some(deliver::install(
+            &store, &origin, &format, &recipe, output, &outcome, weights.0,
         )?),
         _ => None,
     };
-    print(&outcome, installed.as_ref(), output, args.json, out)?;
+    print(&outcome, installed.as_ref(), output, args, out)?;
     Ok(match outcome.ended {
         Ended::Stopped => ExitCode::from(stop.load(Ordering::Relaxed)),
         Ended::Done | Ended::Early => ExitCode::SUCCESS,
@@ -225,11 +219,11 @@ fn print(
     outcome: &Outcome,
     installed: Option<&Installed>,
     output: &Path,
-    as_json: bool,
+    args: &TrainArgs,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let place = &outcome.place;
-    if as_json {
+    let (place, best) = (&outcome.place, outcome.best());
+    if args.json {
         let ended = match outcome.ended {
             Ended::Done => "done",
             Ended::Early => "early",
@@ -241,7 +235,7 @@ fn print(
             "steps": outcome.steps,
             "tokens": place.tokens,
             "trained_values": outcome.trained_values,
-            "best": place.best,
+            "best": best,
             "checkpoint": installed.map(|installed| installed.id.as_str()),
             "rows": outcome.counts,
         });
@@ -256,15 +250,18 @@ fn print(
             out,
             "ended after step {step} of {steps}: the held-out rows' exact match rises no more"
         )?,
-        Ended::Stopped => writeln!(
-            out,
-            "stopped after step {step} of {steps}; the same command goes on"
-        )?,
+        Ended::Stopped => {
+            let again = match args.fresh {
+                true => "the same command without `--fresh` goes on, with it the run begins anew",
+                false => "the same command goes on",
+            };
+            writeln!(out, "stopped after step {step} of {steps}; {again}")?;
+        }
     }
-    if let Some(best) = &place.best {
+    if let Some(best) = &best {
         writeln!(out, "best: {}", sentence(best))?;
     }
-    if place.best.is_some_and(|best| best.step == 0) && outcome.ended != Ended::Stopped {
+    if best.is_some_and(|best| best.step == 0) && outcome.ended != Ended::Stopped {
         writeln!(
             out,
             "no measurement was better than the one before step 1: nothing is put into the store"

@@ -54,7 +54,7 @@ impl Run<'_> {
                 match self.measure() {
                     Ok(true) => {}
                     Ok(false) => return self.end(Ended::Stopped),
-                    Err(error) => return Err(self.explain(error)),
+                    Err(error) => return Err(self.explain_measurement(error)),
                 }
             }
             let patience = self.recipe.eval.patience;

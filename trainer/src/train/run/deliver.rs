@@ -16,15 +16,9 @@ use super::engine;
 use super::job::Outcome;
 use super::keeping::sentence;
 use crate::deliver::{About, Card, format_name, install_adapter, install_full};
-use crate::rows::RowReader;
 use crate::stored::Opened;
 use crate::train::recipe::{Parameters, TrainRecipe};
-
-/// What the rows of a file say of their licences.
-#[derive(serde::Deserialize)]
-struct Licensed {
-    license: Option<String>,
-}
+use crate::train::set::FileRows;
 
 /// A file of rows as it was when the run began.
 #[derive(Clone, Debug)]
@@ -32,35 +26,22 @@ pub struct DataFile {
     /// Its path from the folder that all of them lie in.
     name: String,
     sha256: String,
-    rows: u64,
-    /// Rows by their licence.
-    licences: BTreeMap<String, u64>,
+    rows: FileRows,
 }
 
-/// The files of rows with their hashes.
-///
-/// # Errors
-/// Where one cannot be read.
-pub fn provenance(files: &[PathBuf], sha256: &[String]) -> Result<Vec<DataFile>> {
+/// The files of rows with their hashes and counts.
+pub fn provenance(files: &[PathBuf], sha256: &[String], rows: &[FileRows]) -> Vec<DataFile> {
     let common = common_folder(files);
-    let mut found = Vec::new();
-    for (file, sha256) in files.iter().zip(sha256) {
-        let (mut rows, mut licences) = (0, BTreeMap::new());
-        for row in RowReader::<Licensed>::open(file, "rows")? {
-            rows += 1;
-            if let Some(license) = row?.license.filter(|license| !license.is_empty()) {
-                *licences.entry(license).or_default() += 1;
-            }
-        }
+    let all = files.iter().zip(sha256).zip(rows);
+    let found = all.map(|((file, sha256), rows)| {
         let name = file.strip_prefix(&common).unwrap_or(file);
-        found.push(DataFile {
+        DataFile {
             name: name.display().to_string(),
             sha256: sha256.clone(),
-            rows,
-            licences,
-        });
-    }
-    Ok(found)
+            rows: rows.clone(),
+        }
+    });
+    found.collect()
 }
 
 fn common_folder(files: &[PathBuf]) -> PathBuf {
@@ -84,7 +65,7 @@ pub fn install(
     recipe: &TrainRecipe,
     output: &Path,
     outcome: &Outcome,
-    decoder: &mut GradDecoder,
+    mut decoder: GradDecoder,
 ) -> Result<Installed> {
     let about = about(origin, format, recipe, output, outcome)?;
     let naming = origin.checkpoint.weights.naming();
@@ -108,10 +89,7 @@ pub fn install(
     let dtype = recipe.save.dtype.weights();
     let values = |name: &str| decoder.values(name);
     let model = Model::of_values(&origin.checkpoint.config, naming, values);
-    let installed = install_full(store, &model, &origin.checkpoint, format, dtype, about);
-    drop(model);
-    decoder.unmerge()?;
-    installed
+    install_full(store, &model, &origin.checkpoint, format, dtype, about)
 }
 
 fn about(
@@ -129,8 +107,8 @@ fn about(
     let (mut data, mut licences) = (Vec::new(), BTreeMap::<String, u64>::new());
     for file in &outcome.data {
         data_sha256.insert(file.name.clone(), hex(file.sha256.clone())?);
-        data.push((file.name.clone(), file.rows));
-        for (license, rows) in &file.licences {
+        data.push((file.name.clone(), file.rows.read));
+        for (license, rows) in &file.rows.licences {
             *licences.entry(license.clone()).or_default() += rows;
         }
     }

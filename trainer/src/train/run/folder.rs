@@ -10,7 +10,7 @@ use crate::rows::{Input, write_whole};
 use crate::train::recipe::TrainRecipe;
 
 /// Counts up when files of the folder change their meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const RUN: &str = "run.json";
 const LOCK: &str = ".lock";
 
@@ -202,6 +202,16 @@ fn check(root: &Path, found: &[u8], identity: &Identity, start: Start) -> Result
     if earlier.as_ref() == Some(identity) {
         return Ok(true);
     }
+    let run: serde_json::Value = serde_json::from_slice(found).unwrap_or_default();
+    ensure!(
+        run["version"]
+            .as_u64()
+            .is_none_or(|version| version == u64::from(VERSION)),
+        "{shown}: expected files of version {VERSION}, found a run of version {}, which another release \
+         of this program made; finish it with that one, name another `output`, or give `--fresh` to \
+         throw it away",
+        run["version"]
+    );
     let alike = earlier.is_some_and(|earlier| earlier.fixed() == identity.fixed());
     match (alike, start) {
         (true, Start::WithChanges) => Ok(true),

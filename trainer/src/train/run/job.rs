@@ -90,6 +90,13 @@ pub struct Outcome {
     pub measured: Option<Measured>,
 }
 
+impl Outcome {
+    /// The best measurement: of the weights that are handed over, or of this run so far.
+    pub fn best(&self) -> Option<Measured> {
+        self.measured.or(self.place.best)
+    }
+}
+
 impl Job<'_> {
     /// Trains, or goes on with a run that was interrupted.
     ///
@@ -104,7 +111,7 @@ impl Job<'_> {
         let held_out = HeldOutRows::open(self.recipe, self.format, &computing.device)?;
         let hash = self.checkpoint_sha256.clone();
         let identity = Identity::of(self.recipe, hash, computing.describe())?;
-        let data = provenance(&self.recipe.data, &identity.data)?;
+        let data = provenance(&self.recipe.data, &identity.data, &set.files);
         let folder = RunFolder::open(self.output, &identity, self.start)?;
         let sample = self.sample(&set, &renderer)?;
         (self.show)(&sample)?;

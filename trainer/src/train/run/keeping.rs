@@ -17,6 +17,19 @@ pub(super) struct Diverges {
     pub(super) sentence: String,
 }
 
+/// What helps against weights that give no numbers.
+const SLOWER: &str = "lower `lr` or lengthen the warm-up, and go on with `--with-changes`";
+
+/// The weights are what is wrong.
+fn is_spoilt(error: &anyhow::Error) -> bool {
+    let of_model = error.downcast_ref();
+    error.is::<NotFinite>()
+        || matches!(
+            of_model,
+            Some(ModelError::NotFinite | ModelError::WeightNotFinite { .. })
+        )
+}
+
 impl Run<'_> {
     /// Keeps the weights as the best; where they cannot be written, those before stay the best. What
     /// lies there may be better: a run that went on from an earlier state, by another way, left it.
@@ -55,17 +68,50 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What went wrong, and where the run can go on from. A state whose weights give no finite loss, or
-    /// that was saved while the loss climbed, is none to go on from.
+    /// What went wrong in a step, and where the run can go on from. A state whose weights give no finite
+    /// loss, or that was saved while the loss climbed, is none to go on from.
     pub(super) fn explain(&mut self, error: anyhow::Error) -> anyhow::Error {
         let step = self.place.step;
-        let spoilt =
-            error.is::<NotFinite>() || matches!(error.downcast_ref(), Some(ModelError::NotFinite));
+        let spoilt = is_spoilt(&error);
         let sound = match (spoilt, error.is::<Diverges>()) {
             (true, _) => step.saturating_sub(1),
             (_, true) => self.place.watch.sound(),
             _ => step,
         };
+        let kept = self.break_off(sound);
+        match spoilt {
+            true => error.context(format!(
+                "step {}: the loss is no number; {kept}; {SLOWER}",
+                step + 1
+            )),
+            false => error.context(format!("step {step}: {kept}")),
+        }
+    }
+
+    /// What went wrong in a measurement: it is made as the weights would be served, so the loss may be a
+    /// number yet.
+    pub(super) fn explain_measurement(&mut self, error: anyhow::Error) -> anyhow::Error {
+        let step = self.place.step;
+        let spoilt = is_spoilt(&error);
+        let kept = self.break_off(match spoilt {
+            true => step.saturating_sub(1),
+            false => step,
+        });
+        match (spoilt, step) {
+            (true, 0) => error.context(
+                "measuring before step 1: the checkpoint gives no finite numbers as it would be served; \
+                 start from another one, or take `data` out of `[train.eval]`",
+            ),
+            (true, _) => error.context(format!(
+                "measuring after step {step}: the weights give no finite numbers as they would be \
+                 served; {kept}; {SLOWER}"
+            )),
+            (false, _) => error.context(format!("measuring after step {step}: {kept}")),
+        }
+    }
+
+    /// Removes the states after the step `sound` and writes the report; what is left to go on from.
+    fn break_off(&mut self, sound: u64) -> String {
         match self.states.remove_after(sound) {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => self.progress.say(&format!(
@@ -80,15 +126,8 @@ impl Run<'_> {
                 self.folder.join("states").display()
             ),
         };
-        self.report("broken off");
-        match spoilt {
-            true => error.context(format!(
-                "step {}: the loss is no number; {kept}; lower `lr` or lengthen the warm-up, and go \
-                 on with `--with-changes`",
-                step + 1
-            )),
-            false => error.context(format!("step {step}: {kept}")),
-        }
+        self.report("broken off", self.place.best);
+        kept
     }
 
     pub(super) fn end(mut self, ended: Ended) -> Result<Outcome> {
@@ -100,16 +139,17 @@ impl Run<'_> {
                 (Ok(()), _) => {}
             }
         }
-        self.report(match ended {
-            Ended::Done => "done",
-            Ended::Early => "ended early",
-            Ended::Stopped => "stopped",
-        });
-        self.progress.finish();
         let measured = match ended {
             Ended::Stopped => None,
             Ended::Done | Ended::Early => self.take_best(),
         };
+        let how = match ended {
+            Ended::Done => "done",
+            Ended::Early => "ended early",
+            Ended::Stopped => "stopped",
+        };
+        self.report(how, measured.or(self.place.best));
+        self.progress.finish();
         let decoder = self.decoder;
         Ok(Outcome {
             ended,
@@ -145,19 +185,19 @@ impl Run<'_> {
     }
 
     /// The page with the plots. The figures themselves lie elsewhere.
-    fn report(&self, how: &str) {
+    fn report(&self, how: &str, best: Option<Measured>) {
         let path = self.folder.join("report.html");
-        if let Err(error) = write_whole(&path, self.page(how).as_bytes()) {
+        if let Err(error) = write_whole(&path, self.page(how, best).as_bytes()) {
             let shown = path.display();
             self.progress
                 .say(&format!("warning: {shown}: not written: {error}"));
         }
     }
 
-    fn page(&self, how: &str) -> String {
+    fn page(&self, how: &str, best: Option<Measured>) -> String {
         let name = self.stepper.objective.name();
         let counts = &self.stepper.set.counts;
-        let best = self.place.best.as_ref().map_or("none".to_owned(), sentence);
+        let best = best.as_ref().map_or("none".to_owned(), sentence);
         let (step, steps) = (self.place.step, self.schedule.steps());
         let facts = [
             ("Objective", name.to_owned()),

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::error::ModelError;
 use truefill_model::fim::BoundFormat;
 use truefill_model::generate::{Flow, Limits, Sampling, StopReason, generate};
 use truefill_model::tokenizer::Tokenizer;
@@ -14,8 +15,6 @@ use truefill_model::training::GradDecoder;
 use truefill_model::weights::{MemoryWeights, Naming, WeightDtype};
 
 use super::step::{batch, sums};
-use crate::corpus::stable_hash;
-use crate::train::data::{TrainRow, read};
 use crate::train::example::{Example, Rendered};
 use crate::train::recipe::TrainRecipe;
 
@@ -99,13 +98,8 @@ impl HeldOutRows {
     pub fn open(recipe: &TrainRecipe, format: &BoundFormat, device: &Device) -> Result<Self> {
         let alone = recipe.held_out_renderer(format, false)?;
         let both = recipe.held_out_renderer(format, true)?;
-        let mut rows: Vec<TrainRow> = Vec::new();
-        for file in &recipe.eval.data {
-            rows.extend(read(file, recipe.rows)?);
-        }
-        rows.sort_by_key(|row| stable_hash(recipe.seed, &[b"held out", row.place.id.as_bytes()]));
         let mut examples = Vec::new();
-        for row in rows {
+        for row in recipe.held_out_rows()? {
             if examples.len() == recipe.eval.rows {
                 break;
             }
@@ -195,7 +189,11 @@ impl HeldOutRows {
             rest = others;
         }
         measured.divide();
-        Ok(Some(measured))
+        // What is no number could not be read again from a state.
+        match measured.chosen_log_prob.is_finite() && measured.rejected_log_prob.is_finite() {
+            true => Ok(Some(measured)),
+            false => Err(ModelError::NotFinite.into()),
+        }
     }
 
     /// How many of the first rows fit into what a training step computes at once; at least one.

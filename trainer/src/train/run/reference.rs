@@ -2,26 +2,18 @@
 //! computed once and kept, so that a run that goes on does not need the checkpoint's weights twice.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
-use serde::{Deserialize, Serialize};
+use anyhow::{Result, ensure};
 use truefill_model::training::GradDecoder;
 
 use super::step::{batch, sums};
+use crate::kept::{Kept, Key};
 use crate::progress::Progress;
 use crate::train::batches::BatchPlan;
 use crate::train::example::{Example, Rendered, Renderer};
 use crate::train::objective::Reference;
 use crate::train::set::TrainingSet;
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    key: String,
-    #[serde(flatten)]
-    reference: Reference,
-}
 
 /// The numbers of all rows; what `file` has is not computed again. `decoder` is still the checkpoint.
 ///
@@ -36,13 +28,9 @@ pub fn of_rows(
     file: &Path,
     progress: &Progress,
     stop: &dyn Fn() -> bool,
-) -> Result<Option<HashMap<String, Reference>>> {
-    let mut known = kept(file)?;
-    let mut writer = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(file)
-        .with_context(|| file.display().to_string())?;
+) -> Result<Option<HashMap<Key, Reference>>> {
+    let mut kept = Kept::open(file)?;
+    let mut known = HashMap::new();
     let batches = plan.epoch(&set.lengths, 0).into_iter().flatten();
     progress.begin("reference", Some(set.rows.len() as u64));
     let mut done = 0;
@@ -56,45 +44,25 @@ pub fn of_rows(
                 examples.push(*example);
             }
         }
-        examples.retain(|example| !known.contains_key(&example.key()));
-        for (key, reference) in score(decoder, &examples)? {
-            let line = Line { key, reference };
-            let mut text = serde_json::to_vec(&line)?;
-            text.push(b'\n');
-            writer
-                .write_all(&text)
-                .with_context(|| file.display().to_string())?;
-            known.insert(line.key, reference);
+        let mut unknown = Vec::new();
+        for example in examples {
+            let key = example.key();
+            match kept.get(&key)? {
+                Some(reference) => drop(known.insert(key, reference)),
+                None => unknown.push(example),
+            }
+        }
+        for (key, reference) in score(decoder, &unknown)? {
+            kept.put(key, &reference)?;
+            known.insert(key, reference);
         }
         done += rows.len() as u64;
         progress.at(done, "");
     }
-    writer.sync_all()?;
     Ok(Some(known))
 }
 
-/// What an earlier run kept; a line that a kill cut off ends the list and the file.
-fn kept(file: &Path) -> Result<HashMap<String, Reference>> {
-    let Ok(opened) = std::fs::File::open(file) else {
-        return Ok(HashMap::new());
-    };
-    let (mut known, mut whole) = (HashMap::new(), 0);
-    for line in std::io::BufReader::new(opened).split(b'\n') {
-        let line = line.with_context(|| file.display().to_string())?;
-        let Ok(read) = serde_json::from_slice::<Line>(&line) else {
-            break;
-        };
-        whole += line.len() as u64 + 1;
-        known.insert(read.key, read.reference);
-    }
-    let opened = std::fs::OpenOptions::new().write(true).open(file)?;
-    if opened.metadata()?.len() > whole {
-        opened.set_len(whole)?;
-    }
-    Ok(known)
-}
-
-fn score(decoder: &GradDecoder, examples: &[Example]) -> Result<Vec<(String, Reference)>> {
+fn score(decoder: &GradDecoder, examples: &[Example]) -> Result<Vec<(Key, Reference)>> {
     if examples.is_empty() {
         return Ok(Vec::new());
     }

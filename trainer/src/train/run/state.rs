@@ -1,15 +1,18 @@
 //! States of a run on the disk: written whole or not at all, each file with its hash, so that a damaged
 //! one is known and the one before it is taken.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::io::Error;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use truefill_model::error::ModelError;
 use truefill_model::training::{AdamSettings, AdamState, AdamW, GradDecoder};
 use truefill_model::weights::{
-    RawTensor, SafetensorsFiles, WeightDtype, WeightSource as _, write_safetensors,
+    SafetensorsFiles, WeightDtype, WeightSource as _, write_safetensors_with,
 };
 
 use super::measure::Measured;
@@ -136,7 +139,8 @@ impl States {
         Ok(steps)
     }
 
-    /// Takes over the last state that is whole; `say` hears of those that are not, which are put aside.
+    /// Takes over the last state that is whole; `say` hears of those that are not, which are put aside
+    /// then. Where none is whole all stay, so that the next start does not take the run for a new one.
     ///
     /// # Errors
     /// What the file system says, a state that does not fit the model, and that there are states and
@@ -148,19 +152,17 @@ impl States {
         say: &dyn Fn(&str),
     ) -> Result<Option<(Place, AdamW)>> {
         let steps = self.steps()?;
-        for (step, path) in steps.iter().rev() {
+        for (whole, (step, path)) in steps.iter().enumerate().rev() {
             match read(path, decoder, settings) {
-                Ok(found) => return Ok(Some(found)),
+                Ok(found) => {
+                    self.put_aside(&steps[whole + 1..])?;
+                    return Ok(Some(found));
+                }
                 // Another error says nothing about the state.
                 Err(error) if !error.is::<Damaged>() => return Err(error),
-                Err(error) => {
-                    say(&format!(
-                        "warning: the state of step {step} is damaged and is passed over: {error:#}"
-                    ));
-                    let aside = self.folder.join(format!("damaged-{step:08}"));
-                    let _ = std::fs::remove_dir_all(&aside);
-                    std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
-                }
+                Err(error) => say(&format!(
+                    "warning: the state of step {step} is damaged and is passed over: {error:#}"
+                )),
             }
         }
         ensure!(
@@ -170,6 +172,15 @@ impl States {
             steps.len()
         );
         Ok(None)
+    }
+
+    fn put_aside(&self, damaged: &[(u64, PathBuf)]) -> Result<()> {
+        for (step, path) in damaged {
+            let aside = self.folder.join(format!("damaged-{step:08}"));
+            let _ = std::fs::remove_dir_all(&aside);
+            std::fs::rename(path, &aside).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
     }
 }
 
@@ -193,14 +204,16 @@ pub fn write(
         std::fs::create_dir_all(&temporary)?;
         let mut sha256 = BTreeMap::new();
         let trained = decoder.parameters().iter().filter(|p| p.trained);
-        let parameters = trained
-            .map(|p| Ok((p.name.clone(), p.shape.clone(), decoder.values(&p.name)?)))
-            .collect::<Result<Vec<_>>>()?;
-        tensors(&temporary, PARAMETERS, parameters, &mut sha256)?;
+        let parameters: Vec<_> = trained.map(|p| (p.name.clone(), &p.shape[..])).collect();
+        let values = |nth: usize| decoder.values(&parameters[nth].0).map(Cow::Owned);
+        let hash = tensors(&temporary.join(PARAMETERS), &parameters, &values)?;
+        sha256.insert(PARAMETERS.to_owned(), hash);
         if let Some(adam) = adam {
-            let states = adam.export(decoder)?;
-            let states = states.into_iter().map(|s| (s.name, s.shape, s.values));
-            tensors(&temporary, OPTIMISER, states.collect(), &mut sha256)?;
+            let states = adam.export(decoder);
+            let named: Vec<_> = states.iter().map(|s| (s.name.clone(), s.shape)).collect();
+            let values = |nth: usize| states[nth].values();
+            let hash = tensors(&temporary.join(OPTIMISER), &named, &values)?;
+            sha256.insert(OPTIMISER.to_owned(), hash);
         }
         let sealed = Sealed {
             place: place.clone(),
@@ -252,24 +265,23 @@ pub fn tidy(path: &Path) -> Result<()> {
     done.with_context(|| path.display().to_string())
 }
 
-fn tensors(
-    folder: &Path,
-    name: &str,
-    tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
-    sha256: &mut BTreeMap<String, String>,
-) -> Result<()> {
-    let path = folder.join(name);
-    let raw = tensors.iter().map(|(name, shape, values)| {
-        let tensor = RawTensor {
-            dtype: WeightDtype::F32,
-            shape: shape.clone(),
-            data: bytemuck::cast_slice(values),
-        };
-        (name.clone(), tensor)
-    });
-    write_safetensors(&path, &raw.collect::<Vec<_>>(), &HashMap::new())?;
-    sha256.insert(name.to_owned(), Input::of(&path)?.sha256);
-    Ok(())
+/// Writes tensors whose values are asked for one after the other; the file's hash.
+fn tensors<'a>(
+    path: &Path,
+    named: &[(String, &[usize])],
+    values: &dyn Fn(usize) -> Result<Cow<'a, [f32]>, ModelError>,
+) -> Result<String> {
+    let shapes = named.iter();
+    let shapes: Vec<_> = shapes
+        .map(|(name, shape)| (name.clone(), WeightDtype::F32, shape.to_vec()))
+        .collect();
+    write_safetensors_with(path, &shapes, &HashMap::new(), &mut |nth| {
+        Ok(match values(nth).map_err(Error::other)? {
+            Cow::Borrowed(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Cow::Owned(values) => Cow::Owned(bytemuck::cast_slice(&values).to_vec()),
+        })
+    })?;
+    Ok(Input::of(path)?.sha256)
 }
 
 /// What a state says of itself, its files compared with their hashes.

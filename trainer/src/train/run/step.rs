@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Context as _, Result};
 use truefill_model::training::{AdamW, Batch, GradDecoder, Sequence, clip_factor};
 
+use crate::kept::Key;
 use crate::train::batches::MicroBatch;
 use crate::train::example::{Example, Rendered, Renderer};
 use crate::train::objective::{
@@ -22,7 +23,7 @@ pub struct Stepper<'a> {
     /// The rows.
     pub set: &'a TrainingSet,
     /// The reference's numbers by [`Example::key`], where the objective needs them.
-    pub references: HashMap<String, Reference>,
+    pub references: HashMap<Key, Reference>,
     /// Gradients of a larger norm are scaled down to it; 0 leaves them.
     pub clip: f64,
 }

@@ -152,6 +152,12 @@ fn dpo_moves_pairs_apart_from_the_reference() {
         losses[0]
     );
     assert!(losses[119] < 0.05, "{}", losses[119]);
+    // A kill may leave all of the last line but its end.
+    let file = output.join("reference.jsonl");
+    let kept = std::fs::read(&file).expect("there");
+    std::fs::write(&file, &kept[..kept.len() - 1]).expect("written");
+    try_run(&recipe, &output).expect("goes on");
+    assert!(std::fs::read(&file).expect("there") == kept);
 }
 
 /// A figure of every step.
@@ -241,6 +247,37 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state() {
     recipe.seed = 2;
     let error = try_start(&recipe, &output, Start::WithChanges).expect_err("refused");
     assert!(error.to_string().contains("another one"), "{error}");
+}
+
+/// Weights may give a loss and be none to serve: what is told is the measurement.
+#[test]
+fn weights_that_cannot_be_served_stop_the_run_by_their_measurement() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let held_out = folder.path().join("held-out.jsonl");
+    let line = serde_json::json!({
+        "context_id": "other", "repo": "p/other", "path": "b.py", "prefix": "seen = ",
+        "golden": "nothing.of(this)", "suffix": "\n",
+    });
+    std::fs::write(&held_out, format!("{line}\n")).expect("written");
+    let keys = format!(
+        "clip = 0.0\n[train.save]\nevery = 1\n[train.eval]\ndata = [{held_out:?}]\nevery = 1\n"
+    );
+    let mut recipe = recipe(folder.path(), &keys);
+    recipe.lr = Some(1e30);
+    recipe.schedule.warmup_steps = Some(0);
+    let output = folder.path().join("run");
+    let error = try_run(&recipe, &output).expect_err("stops");
+    let told = format!("{error:#}");
+    let expected = [
+        "measuring after step 1",
+        "as they would be served",
+        "no good state",
+        "lower `lr`",
+    ];
+    for expected in expected {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(!told.contains("the loss is no number"), "{told}");
 }
 
 /// States that were saved while the loss climbed are none to go on from; with a lower rate the run goes
@@ -338,6 +375,19 @@ fn a_run_ends_early_with_its_best_weights() {
     let made = values(&outcome.weights.expect("made").0);
     assert!(made == values(&kept));
 
+    // Another way from an earlier state may have come to better ones: what is handed over is told.
+    let path = output.join("best/state.json");
+    let state = std::fs::read(&path).expect("there");
+    let mut better: serde_json::Value = serde_json::from_slice(&state).expect("JSON");
+    better["place"]["best"]["exact_match"] = 0.875.into();
+    std::fs::write(&path, better.to_string()).expect("written");
+    let again = try_run(&recipe, &output).expect("runs");
+    let told = again.best().expect("measured");
+    assert_eq!((Some(told), told.exact_match), (again.measured, 0.875));
+    let report = std::fs::read_to_string(output.join("report.html")).expect("there");
+    assert!(report.contains("exact match 87.5 %"), "{report}");
+    std::fs::write(&path, state).expect("written");
+
     let path = output.join("best/parameters.safetensors");
     let mut bytes = std::fs::read(&path).expect("there");
     let last = bytes.len() - 1;
@@ -380,8 +430,12 @@ fn a_damaged_state_is_passed_over() {
         let file = whole.join("states").join(state).join("state.json");
         std::fs::write(file, "{").expect("written");
     }
-    let error = try_run(&recipe, &whole).expect_err("refused").to_string();
-    assert!(error.contains("--fresh"), "{error}");
+    let figures = std::fs::read(whole.join("metrics.csv")).expect("there");
+    for start in ["first", "second"] {
+        let error = try_run(&recipe, &whole).expect_err(start).to_string();
+        assert!(error.contains("--fresh"), "{start}: {error}");
+    }
+    assert!(std::fs::read(whole.join("metrics.csv")).expect("there") == figures);
 }
 
 #[test]
@@ -410,6 +464,14 @@ fn another_recipe_does_not_go_on_with_this_run() {
     lock.lock().expect("locks");
     let error = try_run(&recipe, &moved).expect_err("refused").to_string();
     assert!(error.contains("another run is at work in it"), "{error}");
+    lock.unlock().expect("unlocks");
+    let run = moved.join("run.json");
+    let mut of_old: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&run).expect("there")).expect("JSON");
+    of_old["version"] = 1.into();
+    std::fs::write(&run, of_old.to_string()).expect("written");
+    let error = try_run(&recipe, &moved).expect_err("refused").to_string();
+    assert!(error.contains("found a run of version 1"), "{error}");
     let foreign = folder.path().join("foreign");
     std::fs::create_dir_all(&foreign).expect("made");
     std::fs::write(foreign.join("precious"), "x").expect("written");

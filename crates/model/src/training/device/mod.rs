@@ -120,8 +120,9 @@ impl Engine {
     }
 
     /// Replaces a parameter's values, rows in the decoder's order.
-    pub fn set_decoder_values(&mut self, model: &Model, id: Id, values: Vec<f32>) -> Result<()> {
-        let tensor = self.tensor(values, &model.parameters[id].shape)?;
+    pub fn set_decoder_values(&mut self, model: &Model, id: Id, values: &[f32]) -> Result<()> {
+        let shape = &model.parameters[id].shape[..];
+        let tensor = Tensor::from_slice(values, shape, &self.device)?;
         match &self.variables[id] {
             Some(variable) => variable.set(&tensor)?,
             None => self.tensors[id] = tensor,
@@ -139,7 +140,7 @@ impl Engine {
             ..model.parameters[id].clone()
         };
         parameter.set_source_values(values);
-        self.set_decoder_values(model, id, parameter.values)
+        self.set_decoder_values(model, id, &parameter.values)
     }
 
     /// Puts trained rows into their table, in place: it may be gigabytes. No graph goes back through

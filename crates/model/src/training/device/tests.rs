@@ -25,7 +25,7 @@ fn adapted() -> GradDecoder {
     let mut decoder = decoder.expect("loads");
     for adapter in decoder.model.adapters.clone() {
         let size = decoder.decoder_values(adapter.b).expect("values").len();
-        let set = decoder.set_decoder_values(adapter.b, vec![0.1; size]);
+        let set = decoder.set_decoder_values(adapter.b, &vec![0.1; size]);
         set.expect("set");
     }
     decoder
