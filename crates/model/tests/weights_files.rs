@@ -41,6 +41,24 @@ fn message<T>(folder: &Path, result: Result<T, WeightError>) -> String {
         .replace(&folder.display().to_string(), ".")
 }
 
+/// An optimiser that has made no step has nothing to keep.
+#[test]
+fn a_file_without_tensors_is_read_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, metadata) in [
+        ("none.safetensors", HashMap::new()),
+        (
+            "some.safetensors",
+            HashMap::from([("format".to_owned(), "pt".to_owned())]),
+        ),
+    ] {
+        let path = folder.path().join(name);
+        write_safetensors(&path, &[], &metadata).expect("writes");
+        let read = SafetensorsFiles::open(&path).expect("reads");
+        assert!(read.names().is_empty());
+    }
+}
+
 #[test]
 fn a_written_gguf_file_is_read_back() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,7 @@
 //! Runs on a tiny random model: what they learn, and what does not change the result.
 
+mod states;
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -66,6 +68,15 @@ fn try_run(recipe: &TrainRecipe, output: &Path) -> anyhow::Result<Outcome> {
 }
 
 fn try_start(recipe: &TrainRecipe, output: &Path, start: Start) -> anyhow::Result<Outcome> {
+    stopping(recipe, output, start, &|| false)
+}
+
+fn stopping(
+    recipe: &TrainRecipe,
+    output: &Path,
+    start: Start,
+    stop: &dyn Fn() -> bool,
+) -> anyhow::Result<Outcome> {
     let job = Job {
         recipe,
         checkpoint: &model(),
@@ -79,7 +90,7 @@ fn try_start(recipe: &TrainRecipe, output: &Path, start: Start) -> anyhow::Resul
         },
         colour: Colour::Never,
         progress: &Progress::silent(),
-        stop: &|| false,
+        stop,
         clock: &|| SystemTime::UNIX_EPOCH,
     };
     job.run()
@@ -208,78 +219,6 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A state of weights that give no finite loss is not kept, though it was saved before that was known;
-/// with a lower rate the run goes on from the one before it.
-#[test]
-fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut recipe = recipe(
-        folder.path(),
-        "clip = 0.0\n[train.save]\nevery = 1\nkeep = 1\n",
-    );
-    recipe.steps = Some(8);
-    recipe.schedule.warmup_steps = Some(0);
-    recipe.lr = Some(1e-3);
-    let output = folder.path().join("run");
-    let mut short = recipe.clone();
-    short.steps = Some(4);
-    try_run(&short, &output).expect("runs");
-    let good = parameters(&output, 4);
-    recipe.lr = Some(1e30);
-    let error = try_start(&recipe, &output, Start::WithChanges).expect_err("diverges");
-    let told = format!("{error:#}");
-    let states = output.join("states");
-    assert!(
-        told.contains("the loss is no number") && told.contains("state is that of step 4"),
-        "{told}"
-    );
-    assert_eq!(names(&states), ["step-00000004"]);
-    assert_eq!(parameters(&output, 4), good);
-    assert!(output.join("report.html").exists());
-    // The same again comes to the same end, and loses nothing more.
-    let error = try_run(&recipe, &output).expect_err("diverges");
-    assert!(format!("{error:#}").contains("state is that of step 4"));
-    recipe.lr = Some(1e-4);
-    let error = try_run(&recipe, &output).expect_err("refused").to_string();
-    assert!(error.contains("--with-changes"), "{error}");
-    let outcome = try_start(&recipe, &output, Start::WithChanges).expect("goes on");
-    assert_eq!((outcome.ended, outcome.place.step), (Ended::Done, 8));
-    recipe.seed = 2;
-    let error = try_start(&recipe, &output, Start::WithChanges).expect_err("refused");
-    assert!(error.to_string().contains("another one"), "{error}");
-}
-
-/// Weights may give a loss and be none to serve: what is told is the measurement.
-#[test]
-fn weights_that_cannot_be_served_stop_the_run_by_their_measurement() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let held_out = folder.path().join("held-out.jsonl");
-    let line = serde_json::json!({
-        "context_id": "other", "repo": "p/other", "path": "b.py", "prefix": "seen = ",
-        "golden": "nothing.of(this)", "suffix": "\n",
-    });
-    std::fs::write(&held_out, format!("{line}\n")).expect("written");
-    let keys = format!(
-        "clip = 0.0\n[train.save]\nevery = 1\n[train.eval]\ndata = [{held_out:?}]\nevery = 1\n"
-    );
-    let mut recipe = recipe(folder.path(), &keys);
-    recipe.lr = Some(1e30);
-    recipe.schedule.warmup_steps = Some(0);
-    let output = folder.path().join("run");
-    let error = try_run(&recipe, &output).expect_err("stops");
-    let told = format!("{error:#}");
-    let expected = [
-        "measuring after step 1",
-        "as they would be served",
-        "no good state",
-        "lower `lr`",
-    ];
-    for expected in expected {
-        assert!(told.contains(expected), "{told}");
-    }
-    assert!(!told.contains("the loss is no number"), "{told}");
-}
-
 /// States that were saved while the loss climbed are none to go on from; with a lower rate the run goes
 /// on from the last one before.
 #[test]
@@ -400,84 +339,6 @@ fn a_run_ends_early_with_its_best_weights() {
     std::fs::write(&held_out, "").expect("written");
     let error = try_run(&recipe, &folder.path().join("none")).expect_err("refused");
     assert!(error.to_string().contains("`patience`"), "{error}");
-}
-
-#[test]
-fn a_damaged_state_is_passed_over() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut recipe = recipe(folder.path(), "[train.save]\nevery = 3\nkeep = 3\n");
-    recipe.steps = Some(9);
-    let whole = folder.path().join("whole");
-    try_run(&recipe, &whole).expect("runs");
-
-    // The last state is damaged: the one before it is taken, and leads to the same weights.
-    let state = whole.join("states/step-00000009/optimiser.safetensors");
-    let mut bytes = std::fs::read(&state).expect("there");
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    std::fs::write(&state, bytes).expect("written");
-    let before = parameters(&whole, 9);
-    std::fs::write(
-        whole.join("states/step-00000009/parameters.safetensors"),
-        "x",
-    )
-    .expect("written");
-    try_run(&recipe, &whole).expect("goes on");
-    assert_eq!(parameters(&whole, 9), before);
-
-    // Where none is whole, nothing begins anew by itself.
-    for state in names(&whole.join("states")) {
-        let file = whole.join("states").join(state).join("state.json");
-        std::fs::write(file, "{").expect("written");
-    }
-    let figures = std::fs::read(whole.join("metrics.csv")).expect("there");
-    for start in ["first", "second"] {
-        let error = try_run(&recipe, &whole).expect_err(start).to_string();
-        assert!(error.contains("--fresh"), "{start}: {error}");
-    }
-    assert!(std::fs::read(whole.join("metrics.csv")).expect("there") == figures);
-}
-
-#[test]
-fn another_recipe_does_not_go_on_with_this_run() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut recipe = recipe(folder.path(), "");
-    recipe.steps = Some(2);
-    let output = folder.path().join("run");
-    try_run(&recipe, &output).expect("runs");
-    recipe.save.every = 7;
-    recipe.rows_at_once = 3;
-    try_run(&recipe, &output).expect("what changes no weight may change");
-    recipe.lr = Some(1e-4);
-    let error = try_run(&recipe, &output).expect_err("refused").to_string();
-    assert!(
-        error.contains("--fresh") && error.contains("another rate"),
-        "{error}"
-    );
-    // A folder may be moved, and one that a run is at work in is left to it.
-    recipe.lr = Some(5e-3);
-    let moved = folder.path().join("moved");
-    std::fs::rename(&output, &moved).expect("moved");
-    recipe.data = vec![pairs(&moved, 32)];
-    try_run(&recipe, &moved).expect("is the same run");
-    let lock = std::fs::File::open(moved.join(".lock")).expect("there");
-    lock.lock().expect("locks");
-    let error = try_run(&recipe, &moved).expect_err("refused").to_string();
-    assert!(error.contains("another run is at work in it"), "{error}");
-    lock.unlock().expect("unlocks");
-    let run = moved.join("run.json");
-    let mut of_old: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&run).expect("there")).expect("JSON");
-    of_old["version"] = 1.into();
-    std::fs::write(&run, of_old.to_string()).expect("written");
-    let error = try_run(&recipe, &moved).expect_err("refused").to_string();
-    assert!(error.contains("found a run of version 1"), "{error}");
-    let foreign = folder.path().join("foreign");
-    std::fs::create_dir_all(&foreign).expect("made");
-    std::fs::write(foreign.join("precious"), "x").expect("written");
-    let error = try_run(&recipe, &foreign).expect_err("refused").to_string();
-    assert!(error.contains("expected an empty folder"), "{error}");
-    assert!(foreign.join("precious").exists());
 }
 
 #[test]

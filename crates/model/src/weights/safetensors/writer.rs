@@ -90,10 +90,14 @@ fn header(
         offset = end;
     }
     let refuse = |problem: String| Error::new(ErrorKind::InvalidInput, problem);
-    // This checks every size against its shape.
-    let checked =
-        Metadata::new(Some(metadata.clone()), infos).map_err(|e| refuse(e.to_string()))?;
-    let mut json = serde_json::to_vec(&checked)?;
+    let mut json = if infos.is_empty() {
+        // The library writes no JSON for free strings without tensors.
+        serde_json::to_vec(&HashMap::from([("__metadata__", metadata)]))?
+    } else {
+        // This checks every size against its shape.
+        let checked = Metadata::new(Some(metadata.clone()), infos);
+        serde_json::to_vec(&checked.map_err(|error| refuse(error.to_string()))?)?
+    };
     json.resize(json.len().next_multiple_of(8), b' ');
     Ok(json)
 }
