@@ -221,7 +221,6 @@ fn what_a_benchmark_holds_is_left_out() {
     assert!(text(&ran.stderr).contains("repo_url"));
 }
 
-/// What is wrong, the status, and what the message holds.
 /// A row that fooled two of two is none that fooled all three, though the third never answered anything.
 #[test]
 fn a_judge_who_never_answered_is_one_of_the_panel() {
@@ -236,30 +235,38 @@ fn a_judge_who_never_answered_is_one_of_the_panel() {
         }
         format!("{row}\n")
     });
-    let path = folder.path().join("verdicts.jsonl");
-    std::fs::write(&path, rows.collect::<String>()).expect("written");
+    let silenced = folder.path().join("verdicts.jsonl");
+    std::fs::write(&silenced, rows.collect::<String>()).expect("written");
     let recipe = folder.path().join("recipe.toml");
     std::fs::write(&recipe, RECIPE).expect("written");
-    let out = folder.path().join("out");
-    let done = trainer(&[
-        "curate".as_ref(),
-        &data("contexts"),
-        &data("negatives"),
-        &path,
-        &data("scores"),
-        "--out".as_ref(),
-        &out,
-        "--recipe".as_ref(),
-        &recipe,
-    ]);
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    for band in ["easy", "medium", "hard"] {
-        let rows = out.join(format!("subsets/band-{band}/pairs.jsonl"));
-        let rows = std::fs::read_to_string(rows).unwrap_or_default();
-        assert_eq!(rows, "", "{band}");
-    }
+    let in_bands = |verdicts: &Path, out: &str| {
+        let out = folder.path().join(out);
+        let done = trainer(&[
+            "curate".as_ref(),
+            &data("contexts"),
+            &data("negatives"),
+            verdicts,
+            &data("scores"),
+            "--out".as_ref(),
+            &out,
+            "--recipe".as_ref(),
+            &recipe,
+        ]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        ["easy", "medium", "hard"].map(|band| {
+            let rows = out.join(format!("subsets/band-{band}/pairs.jsonl"));
+            std::fs::read_to_string(rows).map_or(0, |rows| rows.lines().count())
+        })
+    };
+    assert!(
+        in_bands(&data("verdicts"), "all")
+            .iter()
+            .all(|rows| *rows > 0)
+    );
+    assert_eq!(in_bands(&silenced, "silenced"), [0; 3]);
 }
 
+/// What is wrong, the status, and what the message holds.
 #[test]
 fn broken_inputs_are_named() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -38,11 +38,10 @@ fn recipe() -> Recipe {
 
 /// A row as one line: kind, place, what is missing.
 fn show(row: &Context) -> String {
-    let kind = serde_json::to_value(row.hole_kind).expect("a name");
     let line = row.prefix.matches('\n').count() + 1;
     format!(
         "{:<10} {}:{line} {:?}",
-        kind.as_str().unwrap_or(""),
+        row.hole_kind.name(),
         row.path,
         row.golden
     )

@@ -178,7 +178,7 @@ impl Found {
         for ((language, hole), share) in &self.golden {
             table.row([
                 language.name().into(),
-                name_of(*hole).into(),
+                hole.name().into(),
                 share.share().of.into(),
                 (*share).into(),
             ]);
@@ -233,10 +233,4 @@ impl Found {
 /// The repository of a hole: a hash of its name.
 fn number(context: &Context) -> u64 {
     stable_hash(0, &[context.repo.as_bytes()])
-}
-
-/// A hole kind's name in files.
-fn name_of(kind: HoleKind) -> String {
-    let name = serde_json::to_value(kind).unwrap_or_default();
-    name.as_str().unwrap_or_default().to_owned()
 }

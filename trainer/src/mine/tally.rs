@@ -174,11 +174,7 @@ impl Line {
         }
         row.insert("kept".into(), self.kept().into());
         for (kind, count) in &self.rows {
-            let name = serde_json::to_value(kind).unwrap_or_default();
-            row.insert(
-                format!("rows.{}", name.as_str().unwrap_or("")),
-                (*count).into(),
-            );
+            row.insert(format!("rows.{}", kind.name()), (*count).into());
         }
         row.insert("rows".into(), self.rows.values().sum::<u64>().into());
         row.into()

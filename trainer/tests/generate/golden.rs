@@ -50,12 +50,11 @@ fn real_files_give_these_holes_and_negatives() {
             pages.push((context.path.clone(), String::new()));
         }
         let (_, page) = pages.last_mut().unwrap();
-        let kind = serde_json::to_value(context.hole_kind).unwrap();
         let line = context.prefix.matches('\n').count() + 1;
         writeln!(
             page,
             "{}:{line} {:?}",
-            kind.as_str().unwrap(),
+            context.hole_kind.name(),
             context.golden
         )
         .unwrap();

@@ -44,6 +44,20 @@ impl HoleKind {
         Self::LineEnd,
         Self::Block,
     ];
+
+    /// The name in files and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CallSite => "call-site",
+            Self::Identifier => "identifier",
+            Self::Arguments => "arguments",
+            Self::Import => "import",
+            Self::Statement => "statement",
+            Self::LineEnd => "line-end",
+            Self::Block => "block",
+        }
+    }
 }
 
 /// A hole: its kind and its bytes in the file.

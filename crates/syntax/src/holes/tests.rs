@@ -4,6 +4,13 @@ use crate::{Language, NameKind};
 const SOURCE: &str = "import os\n\ndef area(width, height=2):\n    total = width * scale(height, unit='m')\n    return total\n";
 
 #[test]
+fn kinds_are_called_as_in_files() {
+    for kind in HoleKind::ALL {
+        assert_eq!(serde_json::to_value(kind).expect("JSON"), kind.name());
+    }
+}
+
+#[test]
 fn every_kind_of_hole_is_cut() {
     let found = holes(Language::Python, SOURCE);
     let texts = |kind| -> Vec<&str> {
