@@ -46,16 +46,19 @@ impl Run<'_> {
     /// Steps, measurements and states, to the run's end.
     pub(super) fn run(mut self) -> Result<Outcome> {
         let total = self.schedule.steps();
+        // Its time is none of the first step's.
+        if self.is_due() {
+            self.progress.begin("measuring", None);
+            if !self.measure()? {
+                return self.end(Ended::Stopped);
+            }
+        }
         self.progress
             .begin_at("training", Some(total), self.place.step);
         let mut planned: Option<(u64, Vec<Vec<MicroBatch>>)> = None;
         loop {
-            if self.is_due() {
-                match self.measure() {
-                    Ok(true) => {}
-                    Ok(false) => return self.end(Ended::Stopped),
-                    Err(error) => return Err(self.explain_measurement(error)),
-                }
+            if self.is_due() && !self.measure()? {
+                return self.end(Ended::Stopped);
             }
             let patience = self.recipe.eval.patience;
             if patience.is_some_and(|patience| self.place.stale >= patience) {
@@ -162,9 +165,10 @@ impl Run<'_> {
     /// Measures, and keeps the best weights. False where the user wants to stop.
     fn measure(&mut self) -> Result<bool> {
         let step = self.place.step;
-        let measured = self.held_out.measure(&mut self.decoder, step, self.stop)?;
-        let Some(measured) = measured else {
-            return Ok(false);
+        let measured = match self.held_out.measure(&mut self.decoder, step, self.stop) {
+            Ok(Some(measured)) => measured,
+            Ok(None) => return Ok(false),
+            Err(error) => return Err(self.explain_measurement(error)),
         };
         let now = (self.clock)()
             .duration_since(UNIX_EPOCH)
