@@ -11,6 +11,7 @@ use truefill_model::store::{
     CheckpointId, Draft, FormatName, Installed, Kind, Sha256Hex, Store, slug,
 };
 use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
 use truefill_model::weights::WeightDtype;
 use truefill_model::write::{Model, write_hub};
 
@@ -44,6 +45,8 @@ pub struct Card {
     pub base: String,
     /// What was done to it, in sentences.
     pub story: Vec<String>,
+    /// The chat template of its prompts, where they are not the format's.
+    pub chat: Option<String>,
     /// Data by name, with their rows.
     pub data: Vec<(String, u64)>,
     /// Licences of the data as SPDX identifiers, with their rows.
@@ -61,10 +64,13 @@ impl Card {
             let _ = writeln!(out, "{sentence}\n");
         }
         let (format, version) = (&about.name, about.version);
-        let _ = writeln!(
-            out,
-            "Prompts have the FIM format `{format}`, version {version}."
-        );
+        let _ = match &self.chat {
+            Some(chat) => writeln!(out, "Prompts are chats:\n\n```\n{chat}\n```"),
+            None => writeln!(
+                out,
+                "Prompts have the FIM format `{format}`, version {version}."
+            ),
+        };
         let counted = |rows: &[(String, u64)]| {
             rows.iter()
                 .map(|(what, rows)| (what.clone(), rows.to_string()))
@@ -96,7 +102,7 @@ pub fn format_name(format: &BoundFormat) -> FormatName {
 }
 
 /// Writes a full model in the hub's layout into the store. Tokenizer and `config.json` are those of
-/// `origin`, the checkpoint that training started from; `end` is the format's end token.
+/// `origin`, the checkpoint that training started from; `end` is the token that ends a completion.
 ///
 /// # Errors
 /// Values that are not finite, files that cannot be written, a manifest that the store refuses.
@@ -104,12 +110,12 @@ pub fn install_full(
     store: &Store,
     model: &Model<'_>,
     origin: &Checkpoint,
-    format: &BoundFormat,
+    end: Option<TokenId>,
     dtype: WeightDtype,
     about: About,
 ) -> Result<Installed> {
     let beside = sidecars(origin)?;
-    let folder = beside.into_hub(dtype, origin.tokenizer()?, format.end_token());
+    let folder = beside.into_hub(dtype, origin.tokenizer()?, end);
     let staging = store.stage()?;
     write_hub(staging.folder(), model, &folder)?;
     // A `tokenizer.json` made from a GGUF file may lack rows that only fill the vocabulary up.

@@ -203,7 +203,8 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
     let model = Model::of_source(&origin.config, &*origin.weights).merged(&found);
     let story = "An adapter that was trained elsewhere, merged into its base.";
     let about = about(args, Some(base), &format, created, story);
-    deliver::install_full(store, &model, &origin, &format, args.kind.weights(), about)
+    let end = format.end_token();
+    deliver::install_full(store, &model, &origin, end, args.kind.weights(), about)
 }
 
 /// The checks that training makes of what it starts from.

@@ -1,5 +1,7 @@
 //! Shares with their denominators and intervals, and quantiles.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How tables name the intervals of [`Clustered`].
@@ -41,67 +43,67 @@ fn wilson(share: f64, n: f64) -> [f64; 2] {
 
 /// A share of rows that come from repositories, whose own rows are alike: a thousand rows of one of
 /// them say less about others than a thousand rows of a hundred.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Clustered {
     all: Share,
-    /// The repository whose rows are coming in, and they.
-    open: Option<(u64, Share)>,
-    /// Repositories before it, and the sums over them of part², part · of and of².
-    closed: u64,
-    sums: [f64; 3],
+    repositories: BTreeMap<u64, Share>,
 }
 
 impl Clustered {
-    /// Takes one more into account. Rows of a repository come one after the other.
+    /// Takes a row of a repository into account.
     pub fn add(&mut self, repository: u64, has: bool) {
-        if self.open.is_none_or(|(open, _)| open != repository) {
-            self.close();
-            self.open = Some((repository, Share::default()));
-        }
         self.all.add(has);
-        if let Some((_, open)) = &mut self.open {
-            open.add(has);
-        }
-    }
-
-    fn close(&mut self) {
-        if let Some((_, open)) = self.open.take() {
-            let [part, of] = [open.part as f64, open.of as f64];
-            let sums = self.sums.iter_mut().zip([part * part, part * of, of * of]);
-            sums.for_each(|(sum, more)| *sum += more);
-            self.closed += 1;
-        }
+        self.repositories.entry(repository).or_default().add(has);
     }
 
     /// The share of all rows.
-    pub fn share(self) -> Share {
+    pub fn share(&self) -> Share {
         self.all
     }
 
     /// The 95 % interval of the share in rows of other repositories: Wilson's, of as many
-    /// independent rows as would have the variance of this ratio over repositories (Korn and
-    /// Graubard 1998, with Student's t for their number), at most of the rows that there are. Where
-    /// all rows or none have the property, that variance is 0 and says nothing: a repository counts
-    /// as one row then.
-    pub fn interval(mut self) -> Option<[f64; 2]> {
-        self.close();
+    /// independent rows as would have the share's variance (Korn and Graubard 1998), at most of the
+    /// rows that there are. The variance is the jackknife's, which leaves out one repository at a
+    /// time, with Student's t for as many equally large repositories as would weigh the same
+    /// (Kish). Where fewer than two repositories have the property, or fewer than two lack it, a
+    /// variance says nothing, and each of so many repositories counts as one row.
+    pub fn interval(&self) -> Option<[f64; 2]> {
         let share = self.all.value()?;
-        let [rows, groups] = [self.all.of as f64, self.closed as f64];
-        if groups < 2.0 || self.all.part == 0 || self.all.part == self.all.of {
-            return Some(wilson(share, groups));
+        let repositories = self.repositories.values();
+        let rows = self.all.of as f64;
+        let squares: f64 = repositories.clone().map(|it| (it.of as f64).powi(2)).sum();
+        let kish = rows * rows / squares;
+        let has = repositories.clone().filter(|it| it.part > 0).count();
+        let lacks = repositories.clone().filter(|it| it.part < it.of).count();
+        if has.min(lacks) < 2 {
+            return Some(wilson(share, kish));
         }
-        let [parts, mixed, squares] = self.sums;
-        let spread = parts - 2.0 * share * mixed + share * share * squares;
-        let variance = groups / (groups - 1.0) * spread.max(0.0) / (rows * rows);
-        let degrees = (Z / student(groups - 1.0)).powi(2);
+        let without = |it: &Share| {
+            let [part, of] = [self.all.part - it.part, self.all.of - it.of];
+            part as f64 / of as f64
+        };
+        let groups = self.repositories.len() as f64;
+        let spread: f64 = repositories.map(|it| (without(it) - share).powi(2)).sum();
+        let variance = spread * (groups - 1.0) / groups;
+        let degrees = (Z / student(kish - 1.0)).powi(2);
         let effective = share * (1.0 - share) / variance * degrees;
         Some(wilson(share, effective.min(rows)))
     }
 }
 
-/// The 97.5 % point of Student's t (Cornish and Fisher's expansion), exact to 1 % from three degrees
-/// of freedom on.
+/// The 97.5 % point of Student's t: exact for one, two and three degrees of freedom, which fewer
+/// count as and between which it is drawn straight over their reciprocals; above, Cornish and Fisher's
+/// expansion, within 1 %.
 fn student(degrees: f64) -> f64 {
+    const EXACT: [f64; 3] = [12.706_205, 4.302_653, 3.182_446];
+    if degrees < 3.0 {
+        let degrees = degrees.max(1.0);
+        let below = degrees as usize;
+        let [low, high] = [EXACT[below - 1], EXACT[below]];
+        let reciprocal = |degrees: usize| 1.0 / degrees as f64;
+        let from = reciprocal(below) - 1.0 / degrees;
+        return low + (high - low) * from / (reciprocal(below) - reciprocal(below + 1));
+    }
     let z = Z;
     let terms = [
         (z.powi(3) + z) / 4.0,
@@ -195,8 +197,21 @@ mod tests {
             assert!((found[1] - high).abs() < 1e-5, "{part}/{of}: {found:?}");
         }
         // scipy's `t.ppf(0.975, degrees)`.
-        for (degrees, t) in [(3.0, 3.182_446), (10.0, 2.228_139), (99.0, 1.984_217)] {
-            assert!((student(degrees) / t - 1.0).abs() < 0.01, "{degrees}");
+        for (degrees, t) in [
+            (0.1, 12.706_205),
+            (1.0, 12.706_205),
+            (1.5, 6.260_7),
+            (2.0, 4.302_653),
+            (3.0, 3.182_446),
+            (10.0, 2.228_139),
+            (99.0, 1.984_217),
+        ] {
+            assert!((student(degrees) / t - 1.0).abs() < 0.15, "{degrees}");
+            let exact = degrees != 1.5;
+            assert!(
+                !exact || (student(degrees) / t - 1.0).abs() < 0.01,
+                "{degrees}"
+            );
         }
     }
 
@@ -222,10 +237,10 @@ mod tests {
         };
         // A row of each repository is as good as independent rows.
         let single: Vec<(u64, u64)> = (0..100).map(|at| (at % 2, 1)).collect();
-        near(clustered(&single).interval(), wilson(0.5, 100.0));
+        near(clustered(&single).interval(), wilson(0.5, 97.0));
         // Fifty rows that are all alike say as much as one.
         let alike: Vec<(u64, u64)> = (0..100).map(|at| (at % 2 * 50, 50)).collect();
-        near(clustered(&alike).interval(), wilson(0.5, 100.0));
+        near(clustered(&alike).interval(), wilson(0.5, 97.0));
         assert_eq!(
             clustered(&alike).share(),
             Share {
@@ -235,38 +250,42 @@ mod tests {
         );
         // Repositories that are all the same do not make rows better than independent ones.
         near(clustered(&[(5, 10); 20]).interval(), wilson(0.5, 200.0));
-        near(
-            clustered(&[(5, 10), (4, 10), (6, 10), (5, 10)]).interval(),
-            wilson(0.5, 40.0),
-        );
-        // One repository is one observation; each is one where none has any.
-        assert_eq!(clustered(&[(40, 80)]).interval(), Some(wilson(0.5, 1.0)));
-        assert_eq!(
-            clustered(&[(0, 80), (0, 9)]).interval(),
-            Some(wilson(0.0, 2.0))
-        );
+        // The order of rows is no matter.
+        let mut mixed = Clustered::default();
+        for row in 0..5000 {
+            mixed.add(row % 100, row % 2 == 1);
+        }
+        assert_eq!(mixed.interval(), clustered(&alike).interval());
         assert_eq!(Clustered::default().interval(), None);
     }
 
-    /// The ratio's variance over repositories, computed another way: jackknife.
+    #[test]
+    fn a_large_repository_does_not_speak_for_others() {
+        // One repository of four has nearly all rows: without it the share is another.
+        let large = [(1600, 3485), (19, 44), (18, 30), (2, 6)];
+        let [low, high] = clustered(&large).interval().expect("rows");
+        assert!(low < 0.25 && high > 0.7, "{low} {high}");
+        // One repository is one row; so are all where none has it, or just one.
+        assert_eq!(clustered(&[(40, 80)]).interval(), Some(wilson(0.5, 1.0)));
+        assert_eq!(
+            clustered(&[(0, 80), (0, 80)]).interval(),
+            Some(wilson(0.0, 2.0))
+        );
+        let one = clustered(&[(1, 100), (0, 100), (0, 100)]).interval();
+        assert_eq!(one, Some(wilson(1.0 / 300.0, 3.0)));
+    }
+
+    /// The ratio's variance over repositories, computed another way: linearised (Cochran 1977).
     #[test]
     fn the_interval_has_the_variance_of_the_ratio() {
         let rows = |at: u64| (at * 7 % 11, 11 + at % 5);
         let repositories: Vec<(u64, u64)> = (1..=60).map(rows).collect();
-        let without = |skip: usize| {
-            let kept = repositories
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| *at != skip);
-            let [part, of] =
-                kept.fold([0, 0], |[part, of], (_, more)| [part + more.0, of + more.1]);
-            part as f64 / of as f64
-        };
-        let share = without(usize::MAX);
-        let groups = repositories.len() as f64;
-        let squares = (0..repositories.len()).map(|skip| (without(skip) - share).powi(2));
-        let variance = squares.sum::<f64>() * (groups - 1.0) / groups;
-        let degrees = (Z / student(groups - 1.0)).powi(2);
+        let sum = |of: &dyn Fn(&(u64, u64)) -> f64| repositories.iter().map(of).sum::<f64>();
+        let (part, of) = (sum(&|it| it.0 as f64), sum(&|it| it.1 as f64));
+        let share = part / of;
+        let spread = sum(&|it| (it.0 as f64 - share * it.1 as f64).powi(2));
+        let variance = 60.0 / 59.0 * spread / (of * of);
+        let degrees = (Z / student(59.0)).powi(2);
         let expected = wilson(share, share * (1.0 - share) / variance * degrees);
         let found = clustered(&repositories).interval().expect("rows");
         for (found, expected) in found.iter().zip(expected) {

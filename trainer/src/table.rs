@@ -67,8 +67,8 @@ impl From<u64> for Cell {
     }
 }
 
-impl From<Clustered> for Cell {
-    fn from(clustered: Clustered) -> Self {
+impl From<&Clustered> for Cell {
+    fn from(clustered: &Clustered) -> Self {
         Self::Share(clustered.share(), clustered.interval())
     }
 }

@@ -221,6 +221,48 @@ fn what_a_benchmark_holds_is_left_out() {
     assert!(text(&ran.stderr).contains("repo_url"));
 }
 
+/// What was left out on the way stands in the datasheet, as far as it is known.
+#[test]
+fn a_datasheet_has_the_counts_of_the_steps_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let negatives = folder.path().join("negatives.jsonl");
+    let made = trainer(&[
+        "generate".as_ref(),
+        &data("contexts"),
+        "--out".as_ref(),
+        &negatives,
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let sheet = |out: &str| {
+        let out = folder.path().join(out);
+        let done = trainer(&[
+            "curate".as_ref(),
+            &data("contexts"),
+            &negatives,
+            "--out".as_ref(),
+            &out,
+        ]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        std::fs::read_to_string(out.join("DATASHEET.md")).expect("there")
+    };
+    let known = sheet("known");
+    let kept = known.lines().find(|line| line.starts_with("- kept: "));
+    let rows = std::fs::read_to_string(&negatives).expect("there");
+    assert_eq!(kept, Some(&*format!("- kept: {}", rows.lines().count())));
+    assert!(
+        known.contains("No manifest fits `contexts.jsonl`"),
+        "{known}"
+    );
+    // A manifest is of the bytes that its step wrote.
+    std::fs::write(&negatives, rows + "\n").expect("written");
+    let other = sheet("other");
+    assert!(
+        other.contains("No manifest fits `negatives.jsonl`"),
+        "{other}"
+    );
+    assert!(!other.contains("### generate"));
+}
+
 /// A row that fooled two of two is none that fooled all three, though the third never answered anything.
 #[test]
 fn a_judge_who_never_answered_is_one_of_the_panel() {

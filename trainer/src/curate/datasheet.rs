@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::Earlier;
 use crate::rows::Manifest;
 use crate::table::Table;
 
-/// The datasheet as Markdown; `earlier` are the manifests of the steps before.
-pub fn datasheet(manifest: &Manifest, earlier: &[Manifest], tables: &[(String, Table)]) -> String {
+/// The datasheet as Markdown; `earlier` are the files that were read.
+pub fn datasheet(manifest: &Manifest, earlier: &[Earlier], tables: &[(String, Table)]) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
     let _ = write(&mut out, manifest, earlier, tables);
@@ -16,7 +17,7 @@ pub fn datasheet(manifest: &Manifest, earlier: &[Manifest], tables: &[(String, T
 fn write(
     out: &mut String,
     manifest: &Manifest,
-    earlier: &[Manifest],
+    earlier: &[Earlier],
     tables: &[(String, Table)],
 ) -> std::fmt::Result {
     out.push_str(
@@ -55,13 +56,7 @@ fn write(
         writeln!(out, "### {}\n\n{}", table.title, table.to_markdown())?;
     }
     out.push_str("## Collection and filters\n\n");
-    for step in earlier.iter().chain([manifest]) {
-        writeln!(out, "### {}\n", step.step)?;
-        for (name, count) in &step.counts {
-            writeln!(out, "- {name}: {count}")?;
-        }
-        out.push('\n');
-    }
+    filters(out, manifest, earlier)?;
     out.push_str("What was set:\n\n```json\n");
     let recipe = serde_json::to_string_pretty(&manifest.recipe).unwrap_or_default();
     writeln!(out, "{recipe}\n```\n")?;
@@ -79,6 +74,31 @@ fn write(
             "- `{name}`: {} rows, SHA-256 `{}`",
             file.rows, file.sha256
         )?;
+    }
+    Ok(())
+}
+
+/// What was read, kept and left out, step by step.
+fn filters(out: &mut String, manifest: &Manifest, earlier: &[Earlier]) -> std::fmt::Result {
+    for (path, step) in earlier {
+        if step.is_none() {
+            let name = path.file_name().unwrap_or_default().display();
+            writeln!(
+                out,
+                "No manifest fits `{name}`: what the step before left out is not known.\n"
+            )?;
+        }
+    }
+    for step in earlier
+        .iter()
+        .filter_map(|(_, step)| step.as_ref())
+        .chain([manifest])
+    {
+        writeln!(out, "### {}\n", step.step)?;
+        for (name, count) in &step.counts {
+            writeln!(out, "- {name}: {count}")?;
+        }
+        out.push('\n');
     }
     Ok(())
 }

@@ -86,6 +86,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
+/// A file that was read, and the manifest of the step that wrote it.
+type Earlier = (PathBuf, Option<Manifest>);
+
 /// Curates by `recipe`; gives the tables by their names.
 ///
 /// # Errors
@@ -102,10 +105,13 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     let read = read
         .into_iter()
         .chain([args.verdicts.as_ref(), args.scores.as_ref()]);
-    for path in read.flatten().chain(&recipe.benchmarks) {
+    for path in read.flatten() {
         manifest.inputs.push(Input::of(path)?);
     }
-    let earlier: Vec<Manifest> = manifest.inputs.iter().filter_map(Manifest::of).collect();
+    let earlier = earlier(&manifest.inputs);
+    for path in &recipe.benchmarks {
+        manifest.inputs.push(Input::of(path)?);
+    }
     let mut pool = pool::Pool::read(&args.contexts, &args.negatives, recipe)?;
     if let Some(verdicts) = &args.verdicts {
         pool.read_verdicts(verdicts)?;
@@ -139,6 +145,28 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     .with_context(|| format!("{}: cannot be written", sheet.display()))?;
     manifest.write_beside(&args.out.join(emit::OUTPUT))?;
     Ok(tables)
+}
+
+/// The manifests of what was read. A step that wrote two files has one manifest.
+fn earlier(inputs: &[Input]) -> Vec<Earlier> {
+    let found: Vec<Earlier> = inputs
+        .iter()
+        .map(|file| (file.path.clone(), Manifest::of(file)))
+        .collect();
+    let of_another = |file: &Input| {
+        let mut outputs = found
+            .iter()
+            .flat_map(|(_, step)| step)
+            .flat_map(|step| &step.outputs);
+        outputs.any(|output| output.sha256 == file.sha256)
+    };
+    let told = inputs
+        .iter()
+        .map(|file| !of_another(file))
+        .collect::<Vec<_>>();
+    let all = found.into_iter().zip(told);
+    all.filter_map(|(earlier, told)| (earlier.1.is_some() || told).then_some(earlier))
+        .collect()
 }
 
 /// A file by its place in the folder, so that a folder that is moved has a manifest that is right.

@@ -27,7 +27,7 @@ pub struct Found {
 }
 
 /// What the resolver says of negatives.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Caught {
     /// It names something in them that cannot exist.
     caught: Clustered,
@@ -42,9 +42,9 @@ impl Caught {
     }
 
     /// The columns behind its name.
-    fn cells(self) -> [Cell; 3] {
+    fn cells(&self) -> [Cell; 3] {
         let of = self.caught.share().of;
-        [of.into(), self.caught.into(), self.sound.into()]
+        [of.into(), (&self.caught).into(), (&self.sound).into()]
     }
 }
 
@@ -163,8 +163,8 @@ impl Found {
             table.row([
                 language.name().into(),
                 all.share().of.into(),
-                (*all).into(),
-                (*known).into(),
+                all.into(),
+                known.into(),
             ]);
         }
         table
@@ -180,7 +180,7 @@ impl Found {
                 language.name().into(),
                 hole.name().into(),
                 share.share().of.into(),
-                (*share).into(),
+                share.into(),
             ]);
         }
         table

@@ -12,7 +12,7 @@ use crate::table::{Cell, Table, Tables};
 /// The paper's column "3/3": rows with a verdict missing say nothing about it.
 const FOOLED_ALL: &str = "fooled the whole panel, of rows with all verdicts";
 
-/// Verdicts so far. Those of a negative come one after the other, and so do those of a repository.
+/// Verdicts so far. A negative's verdicts come one after the other.
 #[derive(Debug, Default)]
 pub struct Tally {
     rates: BTreeMap<VerdictKind, Rates>,
@@ -43,7 +43,7 @@ struct Rates {
 }
 
 /// Rows with at least one verdict.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Group {
     rows: u64,
     /// Sum of the rows' fool rates.
@@ -160,8 +160,8 @@ impl Tally {
                 kind_name(*kind).into(),
                 judge.asked.into(),
                 judge.missing.values().sum::<u64>().into(),
-                judge.accepted_rejected.into(),
-                judge.refused_golden.into(),
+                (&judge.accepted_rejected).into(),
+                (&judge.refused_golden).into(),
             ]);
         }
         table
@@ -255,7 +255,7 @@ impl Rates {
         for (kind, group) in &self.types {
             let mean = Cell::number(group.mean(), 2);
             let rows = group.rows.into();
-            table.row([kind.name().into(), rows, mean, group.fooled_all.into()]);
+            table.row([kind.name().into(), rows, mean, (&group.fooled_all).into()]);
         }
         table
     }
@@ -267,7 +267,12 @@ impl Rates {
         for (language, group) in &self.languages {
             let mean = Cell::number(group.mean(), 2);
             let rows = group.rows.into();
-            table.row([language.name().into(), rows, mean, group.fooled_all.into()]);
+            table.row([
+                language.name().into(),
+                rows,
+                mean,
+                (&group.fooled_all).into(),
+            ]);
         }
         table
     }

@@ -51,6 +51,8 @@ pub struct Surveyed {
     pub repositories: Vec<Repository>,
     /// Bytes that this run surveyed; an earlier run's are not in it.
     pub bytes: u64,
+    /// An earlier run surveyed some of the files.
+    pub resumed: bool,
     /// Time of bare parsing of all of them that were read at all, which is not this reading's own.
     pub bare: Duration,
 }
@@ -129,6 +131,7 @@ impl First<'_> {
         let read = census.files[earlier..].iter();
         Ok(Surveyed {
             bytes: read.map(|file| u64::from(file.bytes)).sum(),
+            resumed: earlier > 0,
             bare,
             limits: census.decide(self.recipe),
             census,

@@ -113,7 +113,12 @@ impl Job<'_> {
         drop(census);
 
         let started = Instant::now();
-        let bare = self.bench.then_some([surveyed.bare, done.bare]);
+        let whole = !surveyed.resumed && done.earlier == 0;
+        if self.bench && !whole {
+            let told = "--bench: nothing is compared, since an earlier run did a part of the work";
+            self.progress.say(told);
+        }
+        let bare = (self.bench && whole).then_some([surveyed.bare, done.bare]);
         let (written, problem) = self.write(sources.len(), &work, done, &mut counts)?;
         rates.write_seconds = started.elapsed().as_secs_f64();
         let mut manifest = self.manifest(&sources, &repositories, counts, &surveyed.limits)?;

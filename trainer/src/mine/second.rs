@@ -52,7 +52,7 @@ pub struct Done {
     /// Bytes that this run parsed; an earlier run's are not in it.
     pub bytes: u64,
     /// Megabytes that an earlier run parsed.
-    earlier: u64,
+    pub earlier: u64,
     /// Time of bare parsing, which is not this reading's own.
     pub bare: Duration,
 }

@@ -188,6 +188,11 @@ impl Renderer {
         self.end
     }
 
+    /// The template of instructions; none where rows have holes.
+    pub fn chat(&self) -> Option<&Chat> {
+        self.chat.as_ref()
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::{Class, Import, Symbols};
 
 /// What stands before the name of a type with members.
-const CLASSES: [&str; 11] = [
+const CLASSES: [&str; 12] = [
     "class",
     "enum",
     "extension",
+    "for",
     "impl",
     "interface",
     "module",

@@ -17,6 +17,7 @@ use super::job::Outcome;
 use super::keeping::sentence;
 use crate::deliver::{About, Card, format_name, install_adapter, install_full};
 use crate::stored::Opened;
+use crate::train::data::RowKind;
 use crate::train::recipe::{Parameters, TrainRecipe};
 use crate::train::set::FileRows;
 
@@ -68,6 +69,7 @@ pub fn install(
     mut decoder: GradDecoder,
 ) -> Result<Installed> {
     let about = about(origin, format, recipe, output, outcome)?;
+    let renderer = recipe.renderer(format)?;
     let naming = origin.checkpoint.weights.naming();
     let base = origin
         .manifest
@@ -79,17 +81,18 @@ pub fn install(
             alpha: recipe.lora.alpha,
             base: origin.title(),
             targets: engine::targets(&recipe.lora.matrices(origin.checkpoint.config.family))?,
-            tokens: engine::rows(recipe, format),
+            tokens: engine::rows(recipe, &renderer),
         };
         let values = |name: &str| decoder.values(name);
         let adapter = Adapter::gather(&origin.checkpoint.config, naming, spec, &values)?;
         return install_adapter(store, &adapter, base, &origin.checkpoint, about);
     }
     decoder.merge()?;
+    let end = Some(renderer.end());
     let dtype = recipe.save.dtype.weights();
     let values = |name: &str| decoder.values(name);
     let model = Model::of_values(&origin.checkpoint.config, naming, values);
-    install_full(store, &model, &origin.checkpoint, format, dtype, about)
+    install_full(store, &model, &origin.checkpoint, end, dtype, about)
 }
 
 fn about(
@@ -113,6 +116,8 @@ fn about(
         }
     }
     let objective = recipe.objective();
+    let chat = recipe.chat.as_ref();
+    let chat = chat.filter(|_| recipe.rows == RowKind::Instruct);
     let bytes = serde_json::to_vec(recipe)?;
     let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let mut figures = Vec::new();
@@ -140,6 +145,7 @@ fn about(
                     .measured
                     .map_or(outcome.place.step, |best| best.step),
             )],
+            chat: chat.map(|chat| format!("{}RESPONSE{}", chat.template, chat.end)),
             data,
             licences: licences.into_iter().collect(),
             figures,

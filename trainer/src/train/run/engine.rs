@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use candle_core::Device;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::device::{self, Choice};
-use truefill_model::fim::{BoundFormat, FimFormat};
+use truefill_model::fim::FimFormat;
 use truefill_model::tokens::TokenId;
 use truefill_model::training::{
     AdamSettings, AdapterOptions, GradDecoder, Options, Precision, Trained,
@@ -88,7 +88,7 @@ pub fn load(
             rank: recipe.lora.rank,
             alpha: recipe.lora.alpha as f32,
             targets: targets(&recipe.lora.matrices(opened.config.family))?,
-            rows: rows(recipe, renderer.format()),
+            rows: rows(recipe, renderer),
             seed: recipe.seed,
         }),
     };
@@ -125,17 +125,22 @@ pub fn targets(names: &[String]) -> Result<Vec<LayerPart>> {
     Ok(parts)
 }
 
-/// The tokens whose rows are trained: those that the format gives a meaning to, where the recipe says
-/// so.
-pub fn rows(recipe: &TrainRecipe, format: &BoundFormat) -> Vec<TokenId> {
+/// The tokens whose rows are trained: those that the format, or the chat template, gives a meaning to,
+/// and the one that ends a completion, where the recipe says so.
+pub fn rows(recipe: &TrainRecipe, renderer: &Renderer) -> Vec<TokenId> {
     if !recipe.lora.new_rows {
         return Vec::new();
     }
-    let tokenizer = format.tokenizer();
-    let sentinels = FimFormat::builtin(format.name()).into_iter();
-    let sentinels = sentinels.flat_map(|format| format.sentinels());
-    let mut rows: Vec<TokenId> = sentinels.filter_map(|name| tokenizer.id(name)).collect();
-    rows.extend(format.end_token());
+    let mut rows: Vec<TokenId> = match renderer.chat() {
+        Some(chat) => chat.controls().collect(),
+        None => {
+            let tokenizer = renderer.tokenizer();
+            let sentinels = FimFormat::builtin(renderer.format().name()).into_iter();
+            let sentinels = sentinels.flat_map(|format| format.sentinels());
+            sentinels.filter_map(|name| tokenizer.id(name)).collect()
+        }
+    };
+    rows.push(renderer.end());
     rows.sort();
     rows.dedup();
     rows
