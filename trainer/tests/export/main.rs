@@ -1,6 +1,7 @@
 //! `export` and `import`: through the store and back, and jobs for other programs.
 #![allow(clippy::unwrap_used)]
 
+mod families;
 #[path = "../../../crates/model/tests/fim_support/mod.rs"]
 mod fim_support;
 mod jobs;

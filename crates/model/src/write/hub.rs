@@ -141,8 +141,14 @@ fn write_weights(folder: &Path, model: &Model<'_>, about: &HubFolder<'_>) -> Res
     Ok(files)
 }
 
-/// Names an end token again; [`write_hub`] leaves that to `tokenizer_config.json`.
-const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+/// Files of a model that [`write_hub`] never writes and other programs prefer to what it writes: an end
+/// token named again, another tokenizer, an adapter that would be put on top.
+const FOREIGN: [&str; 4] = [
+    "special_tokens_map.json",
+    "tokenizer.model",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+];
 
 /// Readers prefer a single file to shards, and a template of its own to the configuration's, whichever
 /// is the newer.
@@ -155,7 +161,7 @@ fn remove_former(folder: &Path, written: &[PathBuf]) -> Result<()> {
         let path = entry.map_err(|error| failed(folder, &error))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let of_model =
-            |name| of_weights(name) || HubFolder::OTHERS.contains(&name) || name == SPECIAL_TOKENS;
+            |name| of_weights(name) || HubFolder::OTHERS.contains(&name) || FOREIGN.contains(&name);
         if name.is_some_and(of_model) && !written.contains(&path) {
             std::fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
         }

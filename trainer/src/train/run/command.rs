@@ -159,9 +159,18 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     // What is no better than what was there is no new checkpoint.
     let helped = outcome.best().is_none_or(|best| best.step > 0);
     let installed = match outcome.weights.take() {
-        Some(weights) if helped && !args.no_install => Some(deliver::install(
-            &store, &origin, &format, &recipe, output, &outcome, weights.0,
-        )?),
+        Some(weights) if helped && !args.no_install => {
+            let installed = deliver::install(
+                &store, &origin, &format, &recipe, output, &outcome, weights.0,
+            );
+            Some(installed.with_context(|| {
+                format!(
+                    "the trained weights cannot be stored; {} keeps them, and the same command tries \
+                     again. Values that are too large for `save.dtype` fit into \"bf16\"",
+                    output.display()
+                )
+            })?)
+        }
         _ => None,
     };
     print(&outcome, installed.as_ref(), output, args, out)?;

@@ -10,7 +10,7 @@ use crate::rows::{Input, write_whole};
 use crate::train::recipe::TrainRecipe;
 
 /// Counts up when files of the folder change their meaning.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const RUN: &str = "run.json";
 const LOCK: &str = ".lock";
 

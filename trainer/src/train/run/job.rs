@@ -93,7 +93,11 @@ pub struct Outcome {
 impl Outcome {
     /// The best measurement: of the weights that are handed over, or of this run so far.
     pub fn best(&self) -> Option<Measured> {
-        self.measured.or(self.place.best)
+        match self.ended {
+            Ended::Stopped => self.place.best,
+            // Without those of the best weights, which may be lost.
+            Ended::Done | Ended::Early => self.measured,
+        }
     }
 }
 

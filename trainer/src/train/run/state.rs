@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use truefill_model::error::ModelError;
 use truefill_model::training::{AdamSettings, AdamState, AdamW, GradDecoder};
 use truefill_model::weights::{
@@ -54,6 +55,20 @@ struct Sealed {
     place: Place,
     /// SHA-256 of the files.
     sha256: BTreeMap<String, String>,
+    /// SHA-256 of all this.
+    seal: String,
+}
+
+impl Sealed {
+    fn new(place: Place, sha256: BTreeMap<String, String>) -> Result<Self> {
+        let bytes = serde_json::to_vec(&(&place, &sha256))?;
+        let seal = hex::encode(Sha256::digest(bytes));
+        Ok(Self {
+            place,
+            sha256,
+            seal,
+        })
+    }
 }
 
 /// The states of a run.
@@ -215,10 +230,7 @@ pub fn write(
             let hash = tensors(&temporary.join(OPTIMISER), &named, &values)?;
             sha256.insert(OPTIMISER.to_owned(), hash);
         }
-        let sealed = Sealed {
-            place: place.clone(),
-            sha256,
-        };
+        let sealed = Sealed::new(place.clone(), sha256)?;
         let path = temporary.join(STATE);
         std::fs::write(&path, serde_json::to_vec_pretty(&sealed)?)?;
         File::open(&path)?.sync_all()?;
@@ -300,6 +312,14 @@ pub fn unseal(folder: &Path) -> Result<Place> {
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
     let sealed: Sealed =
         serde_json::from_slice(&bytes).map_err(|error| damaged(&path, error.to_string()))?;
+    let found = Sealed::new(sealed.place.clone(), sealed.sha256.clone())?.seal;
+    if found != sealed.seal {
+        let how = format!(
+            "expected SHA-256 {} of what it says, found {found}",
+            sealed.seal
+        );
+        return Err(damaged(&path, how).into());
+    }
     for (name, expected) in &sealed.sha256 {
         let path = folder.join(name);
         there(&path)?;
@@ -377,4 +397,19 @@ fn loaded(file: &Path) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
             Ok((name, tensor.shape.clone(), tensor.to_f32()))
         })
         .collect()
+}
+
+/// Changes what a state says of itself, as a run would have written it.
+///
+/// # Errors
+/// What the file system says.
+#[cfg(test)]
+pub fn reseal(folder: &Path, change: impl FnOnce(&mut Place)) -> Result<()> {
+    let path = folder.join(STATE);
+    let Sealed {
+        mut place, sha256, ..
+    } = serde_json::from_slice(&std::fs::read(&path)?)?;
+    change(&mut place);
+    let sealed = Sealed::new(place, sha256)?;
+    Ok(std::fs::write(&path, serde_json::to_vec(&sealed)?)?)
 }

@@ -97,6 +97,16 @@ fn a_damaged_state_is_passed_over() {
     try_run(&recipe, &whole).expect("goes on");
     assert_eq!(parameters(&whole, 9), before);
 
+    // So it is where a state says another place, be it by one digit.
+    let state = whole.join("states/step-00000009/state.json");
+    let text = std::fs::read_to_string(&state).expect("there");
+    let other = text.replacen("\"tokens\": 1", "\"tokens\": 2", 1);
+    assert!(other != text, "{text}");
+    std::fs::write(&state, other).expect("written");
+    try_run(&recipe, &whole).expect("goes on");
+    assert_eq!(parameters(&whole, 9), before);
+    assert_eq!(std::fs::read_to_string(&state).expect("there"), text);
+
     // Where none is whole, nothing begins anew by itself.
     for state in names(&whole.join("states")) {
         let file = whole.join("states").join(state).join("state.json");

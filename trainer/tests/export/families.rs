@@ -1,0 +1,157 @@
+//! Whole runs on hub folders with real sentinels, from `import` to what other programs read.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use truefill_model::checkpoint::Checkpoint;
+use truefill_model::store::Kind;
+
+use crate::{Place, code_llama};
+
+fn rows(place: &Place, name: &str, first: usize, count: usize) {
+    let line = |nth: usize| {
+        json!({
+            "context_id": format!("c{nth}"), "repo": format!("r{nth}"), "path": "a.py",
+            "prefix": format!("def f{nth}(items):\n    "), "suffix": "\n    return total\n",
+            "golden": format!("total = items.count({nth})"),
+            "rejected": format!("total = items.count_all({nth})"),
+        })
+    };
+    let mut text = String::new();
+    for nth in first..first + count {
+        writeln!(text, "{}", line(nth)).unwrap();
+    }
+    std::fs::write(place.path(name), text).unwrap();
+}
+
+fn recipe(place: &Place, checkpoint: &str, lr: &str, keys: &str) {
+    let text = format!(
+        "[train]\ncheckpoint = {checkpoint:?}\ndata = [\"pairs.jsonl\"]\ncontext_tokens = 120\n\
+         max_tokens = 200\nrows_per_step = 8\nlr = {lr}\n{keys}"
+    );
+    std::fs::write(place.path("recipe.toml"), text).unwrap();
+}
+
+const TRAIN: [&str; 3] = ["train", "--recipe", "recipe.toml"];
+
+fn id(out: &str) -> String {
+    let found = out.lines().find_map(|line| {
+        line.strip_prefix("checkpoint ")?
+            .strip_suffix(" is in the store")
+    });
+    found.unwrap_or_else(|| panic!("no id: {out}")).to_owned()
+}
+
+/// An adapter of a base in the store stays one, in two layouts, and goes out merged.
+#[test]
+fn a_base_with_sentinels_gets_an_adapter() {
+    let place = Place::new();
+    let base = place.import(&["base"]);
+    rows(&place, "pairs.jsonl", 0, 24);
+    rows(&place, "held-out.jsonl", 100, 4);
+    let keys = "objective = \"fgit\"\nparameters = \"lora\"\nlayouts = { psm-line = 0.5, psm = 0.5 }\n\
+                resplit = 0.3\nsteps = 6\noutput = \"run\"\n[train.lora]\nrank = 4\nnew_rows = true\n\
+                [train.eval]\ndata = [\"held-out.jsonl\"]\nmax_tokens = 8\nevery = 100\n";
+    recipe(&place, &base, "1e-12", keys);
+    let ran = place.run(&TRAIN);
+    let (out, err) = (text(&ran.stdout), text(&ran.stderr));
+    assert!(ran.status.success(), "{err}");
+    assert!(err.contains("loss ") && err.contains(" tokens/s"), "{err}");
+    assert!(out.contains("<|fim_suffix|>"), "{out}");
+    // At this rate nothing rises: what is no better than the base is no checkpoint.
+    assert!(out.contains("nothing is put into the store"), "{out}");
+    assert_eq!(place.store().list().unwrap().checkpoints.len(), 1);
+
+    let keys = keys
+        .split("[train.eval]")
+        .next()
+        .unwrap()
+        .replace("\"run\"", "\"all\"");
+    recipe(&place, &base, "1e-2", &keys);
+    let figures = place.out(&[&TRAIN[..], &["--json", "--no-install"]].concat());
+    let sample_ends = figures.find("\n{").unwrap_or(0);
+    let figures: Value = serde_json::from_str(&figures[sample_ends..]).unwrap();
+    assert_eq!(
+        (&figures["ended"], &figures["step"]),
+        (&json!("done"), &json!(6))
+    );
+    assert!(figures["checkpoint"].is_null() && figures["best"].is_null());
+    let made = id(&place.out(&TRAIN));
+    let stored = place.store().get(&made.parse().unwrap()).unwrap();
+    let about = stored.manifest.about();
+    assert_eq!(about.kind, Kind::Adapter);
+    assert_eq!(about.base.as_ref().map(|base| base.as_str()), Some(&*base));
+    assert_eq!(about.format.name, "qwen2.5-coder");
+    place.out(&["export", &made, "--to", "peft", "--out", "peft"]);
+    place.out(&["export", &made, "--to", "gguf", "--out", "m.gguf"]);
+    assert!(Checkpoint::open(&place.path("m.gguf")).is_ok());
+}
+
+/// Paper B's setting. What ends a response is what the model was taught, for every program that reads it.
+#[test]
+fn instructions_are_learned_and_end_as_their_chat_does() {
+    let place = Place::new();
+    let mut lines = String::new();
+    for nth in 0..32 {
+        let row = json!({
+            "id": format!("t{nth}"), "instruction": format!("Count {nth}."),
+            "response": format!("count({nth})"), "rejected": format!("count_all({nth})"),
+        });
+        writeln!(lines, "{row}").unwrap();
+    }
+    std::fs::write(place.path("pairs.jsonl"), lines).unwrap();
+    recipe(
+        &place,
+        "base",
+        "1e-2",
+        "objective = \"fgit\"\nrows = \"instruct\"\nsteps = 60\noutput = \"run\"\n[train.chat]\n\
+         template = \"<|repo_name|>{{instruction}}<|fim_pad|>\"\nend = \"<|file_sep|>\"\n",
+    );
+    let out = place.out(&TRAIN);
+    assert!(out.contains("<|file_sep|>"), "{out}");
+    let figures = std::fs::read_to_string(place.path("run/metrics.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = figures
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    let loss = rows[0].iter().position(|name| *name == "loss").unwrap();
+    let loss = |row: &[&str]| row[loss].parse::<f64>().unwrap();
+    let (first, last) = (loss(&rows[1]), loss(&rows[rows.len() - 1]));
+    assert!(last < first / 4.0, "{first} {last}");
+    let folder = place.path("home/checkpoints").join(id(&out));
+    let opened = Checkpoint::open(&folder).unwrap();
+    let end = opened.tokenizer().unwrap().id("<|file_sep|>").unwrap().0;
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    // Its own comes first; what ended a text before still does.
+    assert_eq!(json("generation_config.json")["eos_token_id"][0], end);
+    assert_eq!(json("tokenizer_config.json")["eos_token"], "<|file_sep|>");
+    let card = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(
+        card.contains("{{instruction}}") && !card.contains("FIM format"),
+        "{card}"
+    );
+}
+
+/// Another family, another tokenizer: only the format differs.
+#[test]
+fn code_llama_is_trained_on_the_same_rows() {
+    let place = Place::new();
+    code_llama(&place.path("llama"));
+    rows(&place, "pairs.jsonl", 0, 16);
+    recipe(
+        &place,
+        "llama",
+        "1e-2",
+        "objective = \"orpo\"\nsteps = 2\noutput = \"run\"\n",
+    );
+    let out = place.out(&TRAIN);
+    assert!(out.contains("<PRE>"), "{out}");
+    let stored = place.store().get(&id(&out).parse().unwrap()).unwrap();
+    assert_eq!(stored.manifest.about().kind, Kind::Full);
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
