@@ -196,16 +196,26 @@ impl Drop for Progress {
 }
 
 impl State {
+    /// How far it is, how fast what was begun here goes, and how long it will still take.
     fn sentence(&self, figures: &str) -> String {
+        self.sentence_after(self.began.elapsed(), figures)
+    }
+
+    fn sentence_after(&self, time: Duration, figures: &str) -> String {
         let done = self.done.saturating_sub(self.from) as f64;
-        let rate = done / self.began.elapsed().as_secs_f64().max(0.001);
+        let rate = done / time.as_secs_f64().max(0.001);
+        let pace = match rate {
+            0.0 => "nothing yet".to_owned(),
+            ..0.1 => format!("{:.0} s each", 1.0 / rate),
+            _ => format!("{rate:.1} a second"),
+        };
         let mut sentence = match self.total {
-            None => format!("{} ({rate:.1} a second)", self.done),
-            Some(total) => {
-                let left = total.saturating_sub(self.done) as f64 / rate.max(0.001);
-                let done = self.done;
-                format!("{done} of {total} ({rate:.1} a second, about {left:.0} s left)")
+            None => format!("{} ({pace})", self.done),
+            Some(total) if rate > 0.0 => {
+                let left = total.saturating_sub(self.done) as f64 / rate;
+                format!("{} of {total} ({pace}, about {left:.0} s left)", self.done)
             }
+            Some(total) => format!("{} of {total} ({pace})", self.done),
         };
         if !figures.is_empty() {
             sentence.push_str(", ");
@@ -218,4 +228,48 @@ impl State {
 fn line(part: &str, sentence: &str) {
     // Nobody may be listening.
     let _ = writeln!(std::io::stderr(), "{part}: {sentence}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pace_and_time_left_are_of_what_was_begun_here() {
+        let sentence = |from, done, total, seconds| {
+            let progress = Progress::silent();
+            progress.begin_at("training", total, from);
+            progress.at(done, "");
+            let state = progress.state();
+            state.sentence_after(Duration::from_secs(seconds), "loss 2.0")
+        };
+        for (from, done, total, seconds, expected) in [
+            (
+                0,
+                50,
+                Some(200),
+                10,
+                "50 of 200 (5.0 a second, about 30 s left), loss 2.0",
+            ),
+            // What was done earlier took none of this time.
+            (
+                100,
+                110,
+                Some(200),
+                20,
+                "110 of 200 (0.5 a second, about 180 s left), loss 2.0",
+            ),
+            (
+                0,
+                4,
+                Some(10),
+                80,
+                "4 of 10 (20 s each, about 120 s left), loss 2.0",
+            ),
+            (7, 7, Some(10), 80, "7 of 10 (nothing yet), loss 2.0"),
+            (0, 30, None, 10, "30 (3.0 a second), loss 2.0"),
+        ] {
+            assert_eq!(sentence(from, done, total, seconds), expected);
+        }
+    }
 }
