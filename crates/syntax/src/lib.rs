@@ -15,6 +15,8 @@ mod leaves;
 mod lex;
 mod parse;
 mod reading;
+#[cfg(test)]
+mod real_files;
 mod roles;
 mod shape;
 mod site;
