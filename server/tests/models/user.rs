@@ -1,6 +1,5 @@
 //! A user without a network, and what there is to fetch.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -173,16 +172,10 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 
 #[cfg(unix)]
 pub fn python(user: &User, script: &str) -> Pip {
-    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(user.path("python3.sh"), script).unwrap();
     let program = user.path("python3");
-    let text = format!(
-        "#!/bin/sh\nfor a in \"$@\"; do [ \"$p\" = --dest ] && dest=$a; p=$a; done\n{script}\n"
-    );
-    std::fs::File::create(&program)
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let player = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/remote/tests/data/python3");
+    std::os::unix::fs::symlink(player, &program).unwrap();
     Pip {
         python: program,
         timeout: Duration::from_secs(20),
