@@ -4,3 +4,4 @@
 //! golden one, `cut` ends completions as benchmarks do, `sandbox` runs what a completion belongs to.
 
 pub mod row;
+pub mod sandbox;

@@ -43,7 +43,8 @@ pub enum Question {
     },
 }
 
-/// A Python program that ends with exit status 0 where a completion is right.
+/// A Python program whose last line is reached where a completion is right: tests raise where it is
+/// not, and a program that leaves before its end has not passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Before the completion.
