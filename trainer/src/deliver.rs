@@ -26,6 +26,8 @@ pub struct About {
     pub parent: Option<CheckpointId>,
     /// How it is prompted.
     pub format: FormatName,
+    /// What ends its answers, by its spelling, where that is not the format's end token.
+    pub end: Option<String>,
     /// SHA-256 of the recipe.
     pub recipe_sha256: Option<Sha256Hex>,
     /// SHA-256 of the data, by file name.
@@ -180,6 +182,7 @@ pub(crate) fn draft(
         base,
         architecture: architecture.to_owned(),
         format: about.format,
+        end: about.end,
         tokenizer_sha256,
         recipe_sha256: about.recipe_sha256,
         data_sha256: about.data_sha256,

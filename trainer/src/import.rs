@@ -203,7 +203,7 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
     let model = Model::of_source(&origin.config, &*origin.weights).merged(&found);
     let story = "An adapter that was trained elsewhere, merged into its base.";
     let about = about(args, Some(base), &format, created, story);
-    let end = format.end_token();
+    let end = stored::end(Some(&base.manifest), origin.tokenizer()?, &format)?;
     deliver::install_full(store, &model, &origin, end, args.kind.weights(), about)
 }
 
@@ -307,6 +307,7 @@ fn about(
     About {
         name: args.name.clone().unwrap_or(stem.into_owned()),
         format: format_name(format),
+        end: base.and_then(|base| base.manifest.about().end.clone()),
         recipe_sha256: None,
         data_sha256: Default::default(),
         source: folder.display().to_string(),

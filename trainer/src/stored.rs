@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::fim::BoundFormat;
 use truefill_model::store::{Manifest, Paths, Resolved, Store};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
 use truefill_model::tokens::TokenId;
@@ -145,6 +146,14 @@ impl Opened {
         named.or(stored.map(|manifest| manifest.about().format.name.as_str()))
     }
 
+    /// The token that ends what it writes.
+    ///
+    /// # Errors
+    /// As [`end`].
+    pub fn end(&self, format: &BoundFormat) -> Result<Option<TokenId>> {
+        end(self.manifest.as_ref(), self.tokenizer()?, format)
+    }
+
     /// A readable name: of the manifest, else of the file or folder.
     pub fn title(&self) -> String {
         match &self.manifest {
@@ -156,6 +165,26 @@ impl Opened {
             }
         }
     }
+}
+
+/// The token that ends what a checkpoint writes: the manifest's, else the format's.
+///
+/// # Errors
+/// A manifest that names a token that the tokenizer does not have.
+pub fn end(
+    manifest: Option<&Manifest>,
+    tokenizer: &Tokenizer,
+    format: &BoundFormat,
+) -> Result<Option<TokenId>> {
+    let named = manifest.and_then(|manifest| Some((manifest.id(), manifest.about().end.as_ref()?)));
+    let Some((id, spelling)) = named else {
+        return Ok(format.end_token());
+    };
+    let token = tokenizer.id(spelling);
+    let token = token.with_context(|| {
+        format!("checkpoint {id}: expected an `end` that its tokenizer has, found `{spelling}`")
+    })?;
+    Ok(Some(token))
 }
 
 /// What a checkpoint's folder has beside its weights.
@@ -170,6 +199,8 @@ pub struct Sidecars {
     pub tokenizer_json: Vec<u8>,
     /// Other files of the tokenizer.
     pub others: BTreeMap<String, Vec<u8>>,
+    /// What ends a text according to `generation_config.json`.
+    pub ends: Vec<TokenId>,
 }
 
 impl Sidecars {
@@ -189,6 +220,7 @@ impl Sidecars {
             tokenizer_json: self.tokenizer_json,
             others: self.others,
             end,
+            ends: self.ends,
         }
     }
 }
@@ -220,7 +252,24 @@ pub fn sidecars(checkpoint: &Checkpoint) -> Result<Sidecars> {
         tokenizer_config: tokenizer_config(path)?,
         tokenizer_json: read(path, "tokenizer.json")?,
         others,
+        ends: generation_ends(path)?,
     })
+}
+
+fn generation_ends(folder: &Path) -> Result<Vec<TokenId>> {
+    let name = "generation_config.json";
+    let Some(bytes) = optional(folder, name)? else {
+        return Ok(Vec::new());
+    };
+    let config = parsed(folder, name, &bytes)?;
+    let ids = match &config["eos_token_id"] {
+        Value::Array(ids) => &ids[..],
+        id => std::slice::from_ref(id),
+    };
+    let ids = ids.iter().filter_map(Value::as_u64);
+    Ok(ids
+        .filter_map(|id| Some(TokenId(id.try_into().ok()?)))
+        .collect())
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {

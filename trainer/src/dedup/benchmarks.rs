@@ -148,7 +148,7 @@ impl Benchmarks {
         [
             ("repositories", self.repositories.len()),
             ("paths", self.paths.len()),
-            ("texts", self.grams.len()),
+            ("word-runs", self.grams.len()),
         ]
     }
 
@@ -296,8 +296,8 @@ mod tests {
         }
         assert!(benchmarks.has_path("a/b/c/d.py") && benchmarks.has_path("root-1.0/a/b/c/d.py"));
         assert!(benchmarks.has_path("src/a/b/e.py") && !benchmarks.has_path("c/d.py"));
-        let sizes = benchmarks.sizes().map(|(_, count)| count > 0);
-        assert_eq!(sizes, [true; 3]);
+        let sizes = [("repositories", 3), ("paths", 2), ("word-runs", 4)];
+        assert_eq!(benchmarks.sizes(), sizes);
         assert!(benchmarks.has_text(&format!("x = 1\n{CODE}")));
         assert!(!benchmarks.has_text("total = alpha + beta\n"));
         assert!(!benchmarks.has_text(&CODE.replace("gamma", "other")));

@@ -113,7 +113,7 @@ impl Job<'_> {
         drop(census);
 
         let started = Instant::now();
-        let whole = !surveyed.resumed && done.earlier == 0;
+        let whole = !surveyed.resumed && !done.resumed;
         if self.bench && !whole {
             let told = "--bench: nothing is compared, since an earlier run did a part of the work";
             self.progress.say(told);

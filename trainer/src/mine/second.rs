@@ -51,8 +51,10 @@ pub struct Done {
     pub sampler: Sampler,
     /// Bytes that this run parsed; an earlier run's are not in it.
     pub bytes: u64,
-    /// Megabytes that an earlier run parsed.
-    pub earlier: u64,
+    /// An earlier run did some of the sources.
+    pub resumed: bool,
+    /// Megabytes that it parsed.
+    earlier: u64,
     /// Time of bare parsing, which is not this reading's own.
     pub bare: Duration,
 }
@@ -102,12 +104,14 @@ impl Second<'_> {
             tally: Tally::default(),
             sampler: Sampler::new(self.recipe),
             bytes: 0,
+            resumed: false,
             earlier: 0,
             bare: Duration::ZERO,
         };
         let from = self.restore(&mut done)?;
         // Sources are of all sizes: only their bytes say how long it will take.
         let all = self.census.bytes_from(0) / MEGABYTE;
+        done.resumed = from > 0;
         done.earlier = all.saturating_sub(self.census.bytes_from(from) / MEGABYTE);
         self.progress.begin_at("mining", Some(all), done.earlier);
         let wanted = |source: usize, number: u32| {

@@ -1,10 +1,12 @@
 //! Whole runs on hub folders with real sentinels, from `import` to what other programs read.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::Kind;
+use truefill_model::weights::GgufFile;
 
 use crate::{Place, code_llama};
 
@@ -100,13 +102,9 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
         writeln!(lines, "{row}").unwrap();
     }
     std::fs::write(place.path("pairs.jsonl"), lines).unwrap();
-    recipe(
-        &place,
-        "base",
-        "1e-2",
-        "objective = \"fgit\"\nrows = \"instruct\"\nsteps = 60\noutput = \"run\"\n[train.chat]\n\
-         template = \"<|repo_name|>{{instruction}}<|fim_pad|>\"\nend = \"<|file_sep|>\"\n",
-    );
+    let keys = "objective = \"fgit\"\nrows = \"instruct\"\nsteps = 60\noutput = \"run\"\n[train.chat]\n\
+                template = \"<|repo_name|>{{instruction}}<|fim_pad|>\"\nend = \"<|file_sep|>\"\n";
+    recipe(&place, "base", "1e-2", keys);
     let out = place.out(&TRAIN);
     assert!(out.contains("<|file_sep|>"), "{out}");
     let figures = std::fs::read_to_string(place.path("run/metrics.csv")).unwrap();
@@ -118,20 +116,45 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
     let loss = |row: &[&str]| row[loss].parse::<f64>().unwrap();
     let (first, last) = (loss(&rows[1]), loss(&rows[rows.len() - 1]));
     assert!(last < first / 4.0, "{first} {last}");
-    let folder = place.path("home/checkpoints").join(id(&out));
-    let opened = Checkpoint::open(&folder).unwrap();
-    let end = opened.tokenizer().unwrap().id("<|file_sep|>").unwrap().0;
-    let json = |name: &str| -> Value {
-        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
-    };
-    // Its own comes first; what ended a text before still does.
-    assert_eq!(json("generation_config.json")["eos_token_id"][0], end);
-    assert_eq!(json("tokenizer_config.json")["eos_token"], "<|file_sep|>");
+    let made = id(&out);
+    let folder = place.path("home/checkpoints").join(&made);
+    ends_as_its_chat(&folder);
+    place.out(&["export", &made, "--to", "hub", "--out", "full"]);
+    ends_as_its_chat(&place.path("full"));
+
+    let base = place.import(&["base"]);
+    let keys = keys
+        .replace("60", "2")
+        .replace("\"run\"", "\"adapter\"\nparameters = \"lora\"");
+    recipe(&place, &base, "1e-2", &keys);
+    let made = id(&place.out(&TRAIN));
+    let stored = place.store().get(&made.parse().unwrap()).unwrap();
+    assert_eq!(stored.manifest.about().kind, Kind::Adapter);
+    place.out(&["export", &made, "--to", "hub", "--out", "merged"]);
+    ends_as_its_chat(&place.path("merged"));
+    place.out(&["export", &made, "--to", "gguf", "--out", "merged.gguf"]);
+    let file = GgufFile::open(place.path("merged.gguf")).unwrap();
+    let end = Checkpoint::open(&folder).unwrap();
+    let end = end.tokenizer().unwrap().id("<|file_sep|>").unwrap();
+    let eot = file.unsigned("tokenizer.ggml.eot_token_id").unwrap();
+    assert_eq!(eot, Some(u64::from(end.0)));
     let card = std::fs::read_to_string(folder.join("README.md")).unwrap();
     assert!(
         card.contains("{{instruction}}") && !card.contains("FIM format"),
         "{card}"
     );
+}
+
+/// Its own end token comes first; what ended a text before still does.
+fn ends_as_its_chat(folder: &Path) {
+    let opened = Checkpoint::open(folder).unwrap();
+    let id = |token: &str| opened.tokenizer().unwrap().id(token).unwrap().0;
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    let ends = &json("generation_config.json")["eos_token_id"];
+    assert_eq!(ends, &json!([id("<|file_sep|>"), id("<|endoftext|>")]));
+    assert_eq!(json("tokenizer_config.json")["eos_token"], "<|file_sep|>");
 }
 
 /// Another family, another tokenizer: only the format differs.

@@ -98,6 +98,7 @@ fn write_model(
         tokenizer_json: json.clone(),
         others: BTreeMap::new(),
         end: tokenizer.id(end),
+        ends: Vec::new(),
     };
     write_hub(folder, &model, &about).unwrap();
 }
