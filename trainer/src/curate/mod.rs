@@ -105,7 +105,10 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     let read = read
         .into_iter()
         .chain([args.verdicts.as_ref(), args.scores.as_ref()]);
-    for path in read.flatten() {
+    let read: Vec<&PathBuf> = read.flatten().collect();
+    let inputs = read.iter().copied().chain(&recipe.benchmarks);
+    emit::apart(inputs.map(|path| &**path), &args.out)?;
+    for path in read {
         manifest.inputs.push(Input::of(path)?);
     }
     let earlier = earlier(&manifest.inputs);

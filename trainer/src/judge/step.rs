@@ -21,6 +21,7 @@ use crate::progress::Progress;
 use crate::rows::{Input, Manifest, RowWriter, Subject, Verdict, beside};
 use crate::score::{self, ScorerRecipe};
 use crate::table::{self, Tables};
+use crate::usage;
 
 /// What judging gave.
 pub struct Judged {
@@ -41,6 +42,8 @@ pub fn judge(
     members: &[Box<dyn Member>],
     books: Option<&Books>,
 ) -> Result<Judged> {
+    let scores = scores_path(args);
+    usage::apart([&*args.contexts, &*args.negatives], [&*args.out, &*scores])?;
     let mut manifest = Manifest::new("judge", recipe)?;
     // What an earlier run with other judges wrote is not for this one to replace.
     let files = Files::of(args, who);

@@ -161,6 +161,7 @@ pub fn run(args: &MineArgs, out: &mut dyn Write) -> Result<()> {
     out.write_all(text.as_bytes())?;
     match outcome.problem {
         Some(problem) => bail!("{problem}"),
+        None if outcome.rows() == 0 => bail!("no hole was found; the counts say what was left out"),
         None => Ok(()),
     }
 }

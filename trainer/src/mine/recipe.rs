@@ -243,6 +243,14 @@ impl Recipe {
                 .all(|share| share.is_finite() && *share >= 0.0),
             "`kinds`: expected shares of 0 or more"
         );
+        ensure!(
+            self.min_stars == 0 || self.repos.is_some(),
+            "`min_stars`: expected `repos`, a file that tells of stars, found none; no repository would stay"
+        );
+        ensure!(
+            self.min_version.is_empty() || !self.packages.is_empty(),
+            "`min_version`: expected the packages that it is about in `packages`, found none"
+        );
         for name in &self.licences {
             ensure!(
                 spdx::license_id(name).is_some(),

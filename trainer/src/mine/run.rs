@@ -67,6 +67,13 @@ pub struct Outcome {
     pub problem: Option<String>,
 }
 
+impl Outcome {
+    /// Rows that were written.
+    pub fn rows(&self) -> u64 {
+        self.manifest.counts.get("rows").copied().unwrap_or(0)
+    }
+}
+
 impl Job<'_> {
     /// Runs, or goes on with a run that was interrupted.
     ///
