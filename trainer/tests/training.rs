@@ -52,8 +52,9 @@ fn recipe_with(folder: &Path, keys: &str, tables: &str) -> PathBuf {
     path
 }
 
-fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_truefill-trainer"))
+fn command(recipe: &Path, output: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
+    command
         .args(["train", "--recipe"])
         .arg(recipe)
         .arg("--output")
@@ -61,10 +62,13 @@ fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
         .arg("--store")
         .arg(output.with_extension("store"))
         .args(more)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts")
+        .stdout(Stdio::piped());
+    command
+}
+
+fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
+    let mut command = command(recipe, output, more);
+    command.stderr(Stdio::piped()).spawn().expect("starts")
 }
 
 fn finish(mut child: Child) -> (Option<i32>, String, String) {
@@ -160,10 +164,13 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
     let longest = (took.as_millis() as usize / 8).max(40);
     let (mut hits, mut went_on) = (0, 0);
     for _ in 0..400 {
-        if hits == kills {
+        // Some runs are killed behind a state, so that there is something to go on from.
+        if hits >= kills && went_on > 0 {
             break;
         }
         let mut child = start(recipe, &killed, &[]);
+        // A machine that became slower than it was needs longer.
+        let longest = longest * (1 + hits / kills);
         std::thread::sleep(Duration::from_millis(20 + draw.below(longest) as u64));
         match child.try_wait().expect("a process") {
             None => {
@@ -177,9 +184,7 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
             Some(_) => std::fs::remove_dir_all(&killed).expect("removed"),
         }
     }
-    assert_eq!(hits, kills);
-    // Some runs were killed behind a state, so that there was something to go on from.
-    assert!(went_on > 0);
+    assert!(hits >= kills && went_on > 0, "{hits} {went_on}");
     let (code, _, err) = finish(start(recipe, &killed, &[]));
     assert_eq!(code, Some(0), "{err}");
     let (expected, found) = (result(&whole), result(&killed));
@@ -231,7 +236,8 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
     {
         let fresh = nth == 0;
         let flags = if fresh { &["--fresh"][..] } else { &[] };
-        let mut child = start(&recipe, &stopped, flags);
+        let mut command = command(&recipe, &stopped, flags);
+        let mut child = command.stderr(Stdio::null()).spawn().expect("starts");
         // The sample is shown when the handlers stand.
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut said = String::new();

@@ -1,11 +1,12 @@
 //! The steps as a user runs them.
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use truefill_syntax::Language;
 use truefill_trainer::rows::{Context, HallucinationType, Negative, RowReader, RowWriter};
+
+use crate::support;
 
 /// A folder with a recipe for a server and rows for it.
 pub struct Bench {
@@ -118,9 +119,7 @@ impl Bench {
 
     /// Attempts that the ledger says were under way.
     pub fn under_way(&self) -> usize {
-        let database = rusqlite::Connection::open(self.path("out.jsonl.ledger.db")).unwrap();
-        let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
-        usize::try_from(count.unwrap_or(0_i64)).unwrap()
+        support::under_way(&self.path("out.jsonl.ledger.db"))
     }
 }
 
@@ -143,14 +142,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-pub async fn until(mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !done() {
-        assert!(Instant::now() < deadline, "nothing moves any more");
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
