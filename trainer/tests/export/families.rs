@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::Kind;
+use truefill_model::weights::{GgufFile, WeightSource};
 
 use crate::{Place, code_llama};
 
@@ -83,8 +85,19 @@ fn a_base_with_sentinels_gets_an_adapter() {
     assert_eq!(about.base.as_ref().map(|base| base.as_str()), Some(&*base));
     assert_eq!(about.format.name, "qwen2.5-coder");
     place.out(&["export", &made, "--to", "peft", "--out", "peft"]);
-    place.out(&["export", &made, "--to", "gguf", "--out", "m.gguf"]);
-    assert!(Checkpoint::open(&place.path("m.gguf")).is_ok());
+    let config = Checkpoint::open(&place.path("base")).unwrap().config;
+    let adapter = Adapter::read(&place.path("peft"), &config).unwrap();
+    assert_eq!(adapter.rank, 4);
+    assert!(adapter.rows.is_some_and(|rows| !rows.tokens.is_empty()));
+    let query = |checkpoint: &str, to: &str| {
+        place.out(&["export", checkpoint, "--to", "gguf", "--out", to]);
+        let file = GgufFile::open(place.path(to)).unwrap();
+        let weight = file.tensor("blk.0.attn_q.weight").unwrap();
+        (weight.shape.clone(), weight.data.to_vec())
+    };
+    let (merged, bare) = (query(&made, "m.gguf"), query(&base, "base.gguf"));
+    assert_eq!(merged.0, bare.0);
+    assert!(merged.1 != bare.1, "the adapter is not merged");
 }
 
 /// Paper B's setting. What ends a response is what the model was taught, for every program that reads it.
