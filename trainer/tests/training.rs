@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use left::{checkpoint, names};
 use serde_json::json;
+
+#[path = "support/left.rs"]
+mod left;
 
 /// Steps of a run, and between two states.
 const STEPS: u64 = 240;
@@ -103,14 +107,8 @@ fn result(output: &Path) -> (Vec<u8>, Vec<String>) {
 
 /// The checkpoint that a run put into the store can be served: it opens, and says how it is prompted.
 fn installed(output: &Path, out: &str) {
-    let id = out
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("checkpoint ")?
-                .strip_suffix(" is in the store")
-        })
-        .expect("an id");
-    let folder = output.with_extension("store").join("checkpoints").join(id);
+    let store = output.with_extension("store");
+    let folder = store.join("checkpoints").join(checkpoint(out));
     let opened = truefill_model::checkpoint::Checkpoint::open(&folder).expect("opens");
     assert!(opened.tokenizer().is_ok());
     let manifest = std::fs::read(folder.join("manifest.json")).expect("a manifest");
@@ -206,16 +204,6 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
     };
     assert!(stored(&whole) == stored(&killed), "another checkpoint");
     (whole, out)
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).expect("there");
-    let names = entries.map(|entry| entry.expect("one").file_name());
-    let mut names: Vec<String> = names
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[cfg(unix)]

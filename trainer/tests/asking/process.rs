@@ -6,7 +6,7 @@ use serde_json::Value;
 use truefill_syntax::Language;
 use truefill_trainer::rows::{Context, HallucinationType, Negative, RowReader, RowWriter};
 
-use crate::support;
+use crate::{left, support};
 
 /// A folder with a recipe for a server and rows for it.
 pub struct Bench {
@@ -68,11 +68,7 @@ impl Bench {
 
     /// The names of all files, sorted.
     pub fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        names
+        left::names(self.folder.path())
     }
 
     pub fn manifest(&self) -> Value {
@@ -147,7 +143,7 @@ impl Drop for Running {
 
 /// What a process said on standard error.
 pub fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    left::text(&output.stderr)
 }
 
 pub fn context(number: usize) -> Context {
