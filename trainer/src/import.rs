@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::BoundFormat;
-use truefill_model::store::{CheckpointId, FileName, Installed, Kind, Store, Stored};
+use truefill_model::store::{CheckpointId, FileName, Installed, Store, Stored};
 use truefill_model::weights::{Naming, TensorName};
 use truefill_model::write::{Model, tensors};
 
@@ -174,11 +174,7 @@ fn import_full(
             Err(problem) => bail!("{}: {problem}", file.display()),
         }
     }
-    deliver::put_card(staging.folder(), &about)?;
-    let sha256 = deliver::hash(found.tokenizer()?)?;
-    let architecture = found.config.family.name();
-    let draft = deliver::draft(about, Kind::Full, None, architecture, sha256);
-    Ok(store.install(staging, draft)?)
+    deliver::put(store, staging, about, None, &found)
 }
 
 fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Result<Installed> {

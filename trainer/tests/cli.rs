@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use left::text;
+
+#[path = "support/left.rs"]
+mod left;
 #[path = "support/made_up.rs"]
 mod made_up;
 
@@ -25,10 +29,6 @@ fn run(args: &[&str], stdout: Stdio) -> Output {
     let command = command.args(args).current_dir(&*CORPUS);
     let child = command.stdout(stdout).stderr(Stdio::piped()).spawn();
     child.expect("starts").wait_with_output().expect("ends")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Each command with what it prints, its files in `folder`.

@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use left::text;
+
+#[path = "support/left.rs"]
+mod left;
 #[path = "support/made_up.rs"]
 mod made_up;
 #[allow(dead_code)]
@@ -29,10 +33,6 @@ fn data(name: &str) -> PathBuf {
 fn trainer(args: &[&Path]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
     command.args(args).output().expect("runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Runs `curate` on the made-up corpus.

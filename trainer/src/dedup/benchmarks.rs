@@ -28,9 +28,6 @@ const DIFFERENT: usize = 5;
 /// that is found of each list counts.
 const REPOSITORIES: &[&str] = &["repo_url", "source_repo", "repo", "repository", "repo_name"];
 const PATHS: &[&str] = &["file_path", "path", "file"];
-
-/// An object with further columns (CrossCodeEval).
-const METADATA: &str = "metadata";
 const TEXTS: &[&[&str]] = &[
     &["prompt", "prefix", "eval_prompt"],
     &[
@@ -44,6 +41,9 @@ const TEXTS: &[&[&str]] = &[
     &["suffix", "right_context"],
     &["test"],
 ];
+
+/// An object with further columns (CrossCodeEval).
+const METADATA: &str = "metadata";
 
 /// Paths with fewer folders say nothing: `src/main.rs` is in every repository.
 const PATH_PARTS: usize = 4;

@@ -19,7 +19,7 @@ use super::recipe::Recipe;
 use super::run::{self, Work};
 use super::tally::Tally;
 use super::vocabulary::Vocabulary;
-use crate::panel::http::Members;
+use crate::panel::{http::Members, runtime};
 use crate::progress::Progress;
 use crate::rows::{HallucinationType, Input, Manifest, RowReader, beside};
 use crate::usage::{self, Usage};
@@ -134,10 +134,7 @@ impl GenerateArgs {
     /// With what was expected, what was found and what to do; [`Usage`] where the command or the
     /// recipe cannot be meant. A spent budget is told after the figures of what was answered.
     pub fn run(&self, out: &mut dyn std::io::Write) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        let (text, problem) = runtime.block_on(self.step())?;
+        let (text, problem) = runtime()?.block_on(self.step())?;
         out.write_all(text.as_bytes())?;
         match problem {
             Some(problem) => bail!("{problem}"),

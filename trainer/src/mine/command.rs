@@ -76,7 +76,8 @@ pub struct MineArgs {
     /// Keep the folder of the run's work, `<out>.work`
     #[arg(long)]
     pub keep_work: bool,
-    /// Parse the same files once more with bare tree-sitter, and print both rates
+    /// Parse the same files once more with bare tree-sitter, and print its times and their ratio to
+    /// the run's, unless an earlier run did a part of the work
     #[arg(long)]
     pub bench: bool,
     /// Print figures as JSON

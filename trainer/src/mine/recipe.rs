@@ -191,7 +191,6 @@ impl Recipe {
     /// Where the file cannot be read; [`Usage`] where it has a key that does not exist.
     pub fn read(path: &Path) -> Result<Self> {
         let mut recipe: Self = crate::recipe::section(Some(path), "mine")?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let lists = [&mut recipe.sources, &mut recipe.each, &mut recipe.exclude];
         let listed = lists.into_iter().flat_map(|list| list.iter_mut());
         let selector = &mut recipe.selector;
@@ -200,9 +199,8 @@ impl Recipe {
             &mut selector.ledger,
             &mut selector.prompts,
         ];
-        for path in listed.chain(named.into_iter().flatten()) {
-            *path = folder.join(&*path);
-        }
+        let paths = listed.chain(named.into_iter().flatten());
+        crate::recipe::found_from(Some(path), paths);
         recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rayon::prelude::*;
 
-use super::bench::Bare;
+use super::bench;
 use super::extract::{CodeFile, Extracted, Extractor, Tally};
 use super::licence;
 use super::recipe::Recipe;
@@ -40,7 +40,7 @@ pub struct Second<'a> {
     /// Shows how far it is.
     pub progress: &'a Progress,
     /// Measures bare parsing of the same files beside it.
-    pub bare: Option<&'a Bare>,
+    pub bench: bool,
 }
 
 /// What the second reading found.
@@ -132,8 +132,9 @@ impl Second<'_> {
         let mut open = None;
         let mut current = None;
         reading.batches(|events| {
-            let bare = self.bare.map(|bare| bare.alone(&events, &gate));
-            done.bare += bare.unwrap_or_default();
+            if self.bench {
+                done.bare += bench::alone(&events, &gate);
+            }
             let seen = self.see_all(events, &mut current, &done.sampler)?;
             for seen in seen {
                 self.settle(seen, &mut open, &mut done)?;

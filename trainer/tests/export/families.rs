@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::Kind;
-use truefill_model::weights::GgufFile;
+use truefill_model::weights::{GgufFile, WeightSource};
 
+use crate::left::{checkpoint, text};
 use crate::{Place, code_llama};
 
 fn rows(place: &Place, name: &str, first: usize, count: usize) {
@@ -35,14 +37,6 @@ fn recipe(place: &Place, checkpoint: &str, lr: &str, keys: &str) {
 }
 
 const TRAIN: [&str; 3] = ["train", "--recipe", "recipe.toml"];
-
-fn id(out: &str) -> String {
-    let found = out.lines().find_map(|line| {
-        line.strip_prefix("checkpoint ")?
-            .strip_suffix(" is in the store")
-    });
-    found.unwrap_or_else(|| panic!("no id: {out}")).to_owned()
-}
 
 /// An adapter of a base in the store stays one, in two layouts, and goes out merged.
 #[test]
@@ -78,15 +72,27 @@ fn a_base_with_sentinels_gets_an_adapter() {
         (&json!("done"), &json!(6))
     );
     assert!(figures["checkpoint"].is_null() && figures["best"].is_null());
-    let made = id(&place.out(&TRAIN));
+    let out = place.out(&TRAIN);
+    let made = checkpoint(&out);
     let stored = place.store().get(&made.parse().unwrap()).unwrap();
     let about = stored.manifest.about();
     assert_eq!(about.kind, Kind::Adapter);
     assert_eq!(about.base.as_ref().map(|base| base.as_str()), Some(&*base));
     assert_eq!(about.format.name, "qwen2.5-coder");
-    place.out(&["export", &made, "--to", "peft", "--out", "peft"]);
-    place.out(&["export", &made, "--to", "gguf", "--out", "m.gguf"]);
-    assert!(Checkpoint::open(&place.path("m.gguf")).is_ok());
+    place.out(&["export", made, "--to", "peft", "--out", "peft"]);
+    let config = Checkpoint::open(&place.path("base")).unwrap().config;
+    let adapter = Adapter::read(&place.path("peft"), &config).unwrap();
+    assert_eq!(adapter.rank, 4);
+    assert!(adapter.rows.is_some_and(|rows| !rows.tokens.is_empty()));
+    let query = |checkpoint: &str, to: &str| {
+        place.out(&["export", checkpoint, "--to", "gguf", "--out", to]);
+        let file = GgufFile::open(place.path(to)).unwrap();
+        let weight = file.tensor("blk.0.attn_q.weight").unwrap();
+        (weight.shape.clone(), weight.data.to_vec())
+    };
+    let (merged, bare) = (query(made, "m.gguf"), query(&base, "base.gguf"));
+    assert_eq!(merged.0, bare.0);
+    assert!(merged.1 != bare.1, "the adapter is not merged");
 }
 
 /// Paper B's setting. What ends a response is what the model was taught, for every program that reads it.
@@ -116,10 +122,10 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
     let loss = |row: &[&str]| row[loss].parse::<f64>().unwrap();
     let (first, last) = (loss(&rows[1]), loss(&rows[rows.len() - 1]));
     assert!(last < first / 4.0, "{first} {last}");
-    let made = id(&out);
-    let folder = place.path("home/checkpoints").join(&made);
+    let made = checkpoint(&out);
+    let folder = place.path("home/checkpoints").join(made);
     ends_as_its_chat(&folder);
-    place.out(&["export", &made, "--to", "hub", "--out", "full"]);
+    place.out(&["export", made, "--to", "hub", "--out", "full"]);
     ends_as_its_chat(&place.path("full"));
 
     let base = place.import(&["base"]);
@@ -127,12 +133,13 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
         .replace("60", "2")
         .replace("\"run\"", "\"adapter\"\nparameters = \"lora\"");
     recipe(&place, &base, "1e-2", &keys);
-    let made = id(&place.out(&TRAIN));
+    let out = place.out(&TRAIN);
+    let made = checkpoint(&out);
     let stored = place.store().get(&made.parse().unwrap()).unwrap();
     assert_eq!(stored.manifest.about().kind, Kind::Adapter);
-    place.out(&["export", &made, "--to", "hub", "--out", "merged"]);
+    place.out(&["export", made, "--to", "hub", "--out", "merged"]);
     ends_as_its_chat(&place.path("merged"));
-    place.out(&["export", &made, "--to", "gguf", "--out", "merged.gguf"]);
+    place.out(&["export", made, "--to", "gguf", "--out", "merged.gguf"]);
     let file = GgufFile::open(place.path("merged.gguf")).unwrap();
     let end = Checkpoint::open(&folder).unwrap();
     let end = end.tokenizer().unwrap().id("<|file_sep|>").unwrap();
@@ -171,10 +178,9 @@ fn code_llama_is_trained_on_the_same_rows() {
     );
     let out = place.out(&TRAIN);
     assert!(out.contains("<PRE>"), "{out}");
-    let stored = place.store().get(&id(&out).parse().unwrap()).unwrap();
+    let stored = place
+        .store()
+        .get(&checkpoint(&out).parse().unwrap())
+        .unwrap();
     assert_eq!(stored.manifest.about().kind, Kind::Full);
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

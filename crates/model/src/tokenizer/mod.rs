@@ -109,8 +109,8 @@ impl Tokenizer {
         })
     }
 
-    /// The same tokenizer with other begin and end tokens, as a `tokenizer_config.json` or
-    /// `generation_config.json` names them; `None` keeps what is there.
+    /// The same tokenizer with other begin and end tokens, as a `config.json` names them; `None` keeps
+    /// what is there.
     #[must_use]
     pub fn with_ends(self, bos: Option<TokenId>, eos: Option<TokenId>) -> Self {
         Self {

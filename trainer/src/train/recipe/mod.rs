@@ -195,15 +195,13 @@ impl TrainRecipe {
     /// Where the file cannot be read; [`Usage`] for what cannot be meant.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut recipe: Self = crate::recipe::section(Some(path), "train")?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         let lists = [
             &mut recipe.data,
             &mut recipe.held_out,
             &mut recipe.eval.data,
         ];
-        for file in lists.into_iter().flatten().chain(recipe.output.as_mut()) {
-            *file = folder.join(&*file);
-        }
+        let paths = lists.into_iter().flatten().chain(recipe.output.as_mut());
+        crate::recipe::found_from(Some(path), paths);
         recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }

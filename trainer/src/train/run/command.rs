@@ -93,6 +93,21 @@ impl TrainArgs {
         recipe.check()?;
         Ok(recipe)
     }
+
+    fn start(&self) -> Start {
+        match (self.fresh, self.with_changes) {
+            (true, _) => Start::Fresh,
+            (_, true) => Start::WithChanges,
+            _ => Start::GoOn,
+        }
+    }
+}
+
+fn colour() -> Colour {
+    match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Colour::Always,
+        false => Colour::Never,
+    }
 }
 
 /// Runs the step.
@@ -121,10 +136,6 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)?;
     let stop = on_signals()?;
     let progress = Progress::new("train");
-    let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Colour::Always,
-        false => Colour::Never,
-    };
     let mut show = |sample: &str| -> Result<()> {
         match args.json {
             true => writeln!(std::io::stderr(), "{sample}")?,
@@ -138,46 +149,46 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         checkpoint: &path,
         format: &format,
         output,
-        start: match (args.fresh, args.with_changes) {
-            (true, _) => Start::Fresh,
-            (_, true) => Start::WithChanges,
-            _ => Start::GoOn,
-        },
+        start: args.start(),
         show: &mut show,
-        colour,
+        colour: colour(),
         progress: &progress,
         stop: &|| stop.load(Ordering::Relaxed) != 0,
         clock: &SystemTime::now,
     };
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .context("threads cannot be started")?;
-    }
+    start_threads(args.threads)?;
     let mut outcome = job.run()?;
     // What is no better than what was there is no new checkpoint.
     let helped = outcome.best().is_none_or(|best| best.step > 0);
-    let installed = match outcome.weights.take() {
-        Some(weights) if helped && !args.no_install => {
-            let installed = deliver::install(
-                &store, &origin, &format, &recipe, output, &outcome, weights.0,
-            );
-            Some(installed.with_context(|| {
-                format!(
-                    "the trained weights cannot be stored; {} keeps them, and the same command tries \
-                     again. Values that are too large for `save.dtype` fit into \"bf16\"",
-                    output.display()
-                )
-            })?)
-        }
-        _ => None,
-    };
+    let weights = outcome.weights.take();
+    let weights = weights.filter(|_| helped && !args.no_install);
+    let installed = weights.map(|weights| {
+        let weights = weights.0;
+        deliver::install(&store, &origin, &format, &recipe, output, &outcome, weights)
+            .with_context(|| not_stored(output))
+    });
+    let installed = installed.transpose()?;
     print(&outcome, installed.as_ref(), output, args, out)?;
     Ok(match outcome.ended {
         Ended::Stopped => ExitCode::from(stop.load(Ordering::Relaxed)),
         Ended::Done | Ended::Early => ExitCode::SUCCESS,
     })
+}
+
+fn start_threads(threads: Option<usize>) -> Result<()> {
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().context("threads cannot be started")
+}
+
+fn not_stored(output: &Path) -> String {
+    format!(
+        "the trained weights cannot be stored; {} keeps them, and the same command tries again. Values \
+         that are too large for `save.dtype` fit into \"bf16\"",
+        output.display()
+    )
 }
 
 /// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; the second ends the program

@@ -11,6 +11,7 @@ use super::measure::{HeldOutRows, Measured};
 use super::state::restore_parameters;
 use super::{engine, step};
 use crate::checkpoint;
+use crate::left::names;
 use crate::progress::Progress;
 use crate::train::example::Renderer;
 use crate::train::recipe::TrainRecipe;
@@ -203,20 +204,6 @@ fn micro_batches_and_recomputing_change_no_weight() {
         weights.push(parameters(&output, 6));
     }
     assert!(weights.windows(2).all(|two| two[0] == two[1]));
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).expect("there");
-    let names = entries.map(|entry| {
-        entry
-            .expect("one")
-            .file_name()
-            .to_string_lossy()
-            .into_owned()
-    });
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }
 
 /// States that were saved while the loss climbed are none to go on from; with a lower rate the run goes
