@@ -5,6 +5,7 @@ mod families;
 #[path = "../../../crates/model/tests/fim_support/mod.rs"]
 mod fim_support;
 mod jobs;
+mod stale;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -12,9 +12,9 @@ pub(super) fn save(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), WeightError> {
-    write(path, content).map_err(|source| WeightError::Write {
+    write(path, content).map_err(|reason| WeightError::Write {
         path: path.to_owned(),
-        source,
+        reason,
     })
 }
 
@@ -49,5 +49,15 @@ fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.prefix(".writing-").tempfile_in(folder)
+    let made = builder.prefix(".writing-").tempfile_in(folder);
+    made.map_err(|error| match without_name(&error) {
+        Some(code) => std::io::Error::from_raw_os_error(code),
+        None => error,
+    })
+}
+
+/// The system's code in an error that names the temporary file, of which no reader has heard.
+fn without_name(error: &std::io::Error) -> Option<i32> {
+    let inner = error.get_ref()?.source()?;
+    inner.downcast_ref::<std::io::Error>()?.raw_os_error()
 }

@@ -189,9 +189,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 pub fn write_job(args: &Args, recipe: &TrainRecipe, opened: &Opened) -> Result<StackReport> {
     let tokenizer = opened.tokenizer()?;
     let named = args.format.as_deref().or(recipe.format.as_deref());
-    let format = crate::checkpoint::format(opened.format_name(named), tokenizer)?;
-    check_checkpoint(&opened.claims(), tokenizer, &format, recipe.teach_format)?;
-    let renderer = recipe.renderer(&format)?;
+    let path = args.recipe.as_deref();
+    let format = crate::checkpoint::format(opened.format_name(named), tokenizer)
+        .map_err(crate::recipe::named(path.filter(|_| args.format.is_none())))?;
+    check_checkpoint(&opened.claims(), tokenizer, &format, recipe.teach_format)
+        .with_context(|| opened.checkpoint.path.display().to_string())?;
+    let renderer = recipe.renderer_of(path.unwrap_or(Path::new("")), &format)?;
     let mut job = Job {
         target: args.to,
         recipe,
@@ -249,11 +252,33 @@ fn evaluation(
 fn write(folder: &Path, files: BTreeMap<String, String>, report: &mut StackReport) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    remove_former(folder, &files)?;
     for (name, text) in files {
         let path = folder.join(&name);
         crate::rows::write_whole(&path, text.as_bytes())
             .with_context(|| format!("{}: cannot be written", path.display()))?;
         report.files.push(name.into());
+    }
+    Ok(())
+}
+
+/// Removes what a job that was in the folder before has and this one lacks, as another program's
+/// configuration or rows for evaluation. The README says whether there was one.
+fn remove_former(folder: &Path, files: &BTreeMap<String, String>) -> Result<()> {
+    let readme = std::fs::read(folder.join("README.md")).unwrap_or_default();
+    if !readme.starts_with(readme::HEADING.as_bytes()) {
+        return Ok(());
+    }
+    let mut former = config::NAMES.to_vec();
+    former.extend(["train.jsonl", "eval.jsonl"]);
+    for name in former {
+        let path = folder.join(name);
+        if !files.contains_key(name) && path.is_file() {
+            std::fs::remove_file(&path).with_context(|| {
+                let shown = path.display();
+                format!("{shown}: cannot be removed, though it is of a job that is replaced")
+            })?;
+        }
     }
     Ok(())
 }
