@@ -119,8 +119,8 @@ fn no_error_says_the_same_twice() {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join(tiny);
     let tiny = tiny.display().to_string();
     let recipe = file("recipe.toml");
-    let text = format!("[train]\ndata = [{none:?}]\ncheckpoint = {tiny:?}\noutput = {here:?}\n");
-    std::fs::write(&recipe, text).expect("written");
+    let keys = format!("[train]\ndata = [{none:?}]\ncheckpoint = {tiny:?}\noutput = {here:?}\n");
+    std::fs::write(&recipe, keys).expect("written");
     let (csv, gguf, below) = (file("none.csv"), file("no.gguf"), file("none/x.gguf"));
     let store = file("store");
     let full = "/dev/full/x.jsonl";

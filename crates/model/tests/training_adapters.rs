@@ -149,7 +149,8 @@ fn merged_equals_unmerged_and_unmerging_restores_every_byte() {
                 .zip(&unmerged)
                 .map(|(one, other)| (one - other).abs());
             let widest = gaps.fold(0.0f32, f32::max);
-            assert!(widest <= 1e-5, "{model:?}: {widest}");
+            // Nats: twenty units in the last place of a log-probability of ten.
+            assert!(widest <= 2e-5, "{model:?}: {widest}");
             // What is saved without adapters is the same model.
             let tokens = &batch.sequences()[0].tokens;
             let served = logits(&decoder, tokens);

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use serde_json::Value;
-use truefill_model::checkpoint::Checkpoint;
 
 use crate::{Place, adapter, fim_support, write_model};
 
@@ -17,7 +16,7 @@ fn flip(file: &Path) {
 fn row(id: &str, repo: &str) -> String {
     serde_json::json!({
         "context_id": id, "repo": repo, "path": "a.py", "prefix": "def f(items):\n    ",
-        "golden": "total = sum(items)", "suffix": "\n", "rejected": "total = all(items)",
+        "golden": format!("total = sum({id})"), "suffix": "\n", "rejected": "total = all(items)",
     })
     .to_string()
 }
@@ -222,5 +221,16 @@ fn a_job_leaves_nothing_of_the_one_before() {
     assert_eq!(export("trl", false), trl);
     assert!(export("axolotl", true).contains(&"eval.jsonl".to_owned()));
     assert!(!names().contains(&"train.py".to_owned()));
-    assert!(Checkpoint::open(&place.path("base")).is_ok());
+    let readme = || std::fs::read_to_string(place.path("job/README.md")).unwrap();
+    assert!(!readme().contains("dropout"));
+    let file = place.path("base/config.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let more = text.replacen('{', "{\"attention_dropout\": 0.1,", 1);
+    std::fs::write(&file, more).unwrap();
+    export("trl", false);
+    assert!(
+        readme().contains("says so in `attention_dropout`"),
+        "{}",
+        readme()
+    );
 }

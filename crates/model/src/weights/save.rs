@@ -49,15 +49,8 @@ fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
+    // The library's errors name the temporary file, of which no reader has heard.
+    std::fs::metadata(folder)?;
     let made = builder.prefix(".writing-").tempfile_in(folder);
-    made.map_err(|error| match without_name(&error) {
-        Some(code) => std::io::Error::from_raw_os_error(code),
-        None => error,
-    })
-}
-
-/// The system's code in an error that names the temporary file, of which no reader has heard.
-fn without_name(error: &std::io::Error) -> Option<i32> {
-    let inner = error.get_ref()?.source()?;
-    inner.downcast_ref::<std::io::Error>()?.raw_os_error()
+    made.map_err(|error| error.kind().into())
 }

@@ -46,6 +46,8 @@ pub struct Job<'a> {
     pub matrices: Vec<String>,
     /// The token that ends a completion, as it is written.
     pub end: String,
+    /// The first key of the model's `config.json` that asks for dropout, which there is none of here.
+    pub dropout: Option<String>,
     /// Tokens of a row at most.
     pub cutoff: usize,
     /// Rows of the training file.
@@ -202,6 +204,7 @@ pub fn write_job(args: &Args, recipe: &TrainRecipe, opened: &Opened) -> Result<S
         model: model_name(opened)?,
         matrices: recipe.lora.matrices(opened.checkpoint.config.family),
         end: tokenizer.decode(&[renderer.end()]),
+        dropout: dropout(opened)?,
         cutoff: recipe.max_tokens,
         rows: 0,
     };
@@ -290,6 +293,17 @@ fn model_name(opened: &Opened) -> Result<String> {
         true => absolute(path),
         false => Ok("model".to_owned()),
     }
+}
+
+/// The key that makes other programs drop activations in training.
+fn dropout(opened: &Opened) -> Result<Option<String>> {
+    let config = stored::sidecars(&opened.checkpoint)?.config;
+    let keys = config.as_ref().and_then(serde_json::Value::as_object);
+    let asks = |(key, value): &(&String, &serde_json::Value)| {
+        key.contains("dropout") && value.as_f64().is_some_and(|share| share > 0.0)
+    };
+    let found = keys.and_then(|keys| keys.iter().find(asks));
+    Ok(found.map(|(key, _)| key.clone()))
 }
 
 /// A path that means the same in the job's folder.
