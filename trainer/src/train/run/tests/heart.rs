@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use truefill_model::checkpoint::Checkpoint;
 use truefill_model::config::ModelConfig;
 use truefill_model::tokenizer::json_from_gguf;
 use truefill_model::weights::{Naming, WeightDtype};
@@ -23,6 +22,8 @@ const SPECIALS: [&str; 7] = [
     "<repo_name>",
     "<file_sep>",
 ];
+
+const STEPS: u64 = 140;
 
 /// A tiny Llama of made-up weights with StarCoder2's sentinels, whose layouts are both `psm` and `spm`.
 fn with_sentinels(folder: &Path) {
@@ -104,7 +105,4 @@ fn what_stands_behind_the_hole_is_learned_by_heart() {
         let sample = recipe.renderer(&tiny.format).expect("renders");
         assert_eq!(sample.format().name(), "starcoder2");
     }
-    assert!(Checkpoint::open(&model).is_ok());
 }
-
-const STEPS: u64 = 200;

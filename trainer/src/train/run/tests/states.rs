@@ -212,3 +212,16 @@ fn a_start_that_fails_does_not_take_the_folder() {
         "{error}"
     );
 }
+
+/// Who stops it while the reference is computed once more hears where the run stands.
+#[test]
+fn a_run_that_is_stopped_before_it_goes_on_stands_where_it_stood() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut recipe = recipe(folder.path(), "objective = \"dpo\"\n");
+    recipe.steps = Some(2);
+    let output = folder.path().join("run");
+    try_run(&recipe, &output).expect("runs");
+    std::fs::remove_file(output.join("reference.jsonl")).expect("removed");
+    let outcome = stopping(&recipe, &output, Start::GoOn, &|| true).expect("stops");
+    assert_eq!((outcome.ended, outcome.place.step), (Ended::Stopped, 2));
+}
