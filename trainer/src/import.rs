@@ -15,6 +15,7 @@ use truefill_model::write::{Model, tensors};
 use crate::checkpoint;
 use crate::deliver::{self, About, Card, format_name};
 use crate::stored;
+use crate::train::error::DataError;
 use crate::train::recipe::SavedDtype;
 use crate::train::set::{Claims, check_checkpoint};
 use crate::usage::Usage;
@@ -113,7 +114,7 @@ pub fn import(args: &Args, store: &Store, created: u64) -> Result<Installed> {
     let base = args
         .base
         .as_deref()
-        .map(|wanted| store.find(wanted).and_then(|id| store.get(&id)))
+        .map(|wanted| store.find(wanted).and_then(|id| store.get_whole(&id)))
         .transpose()?;
     match (args.adapter, base) {
         (true, Some(base)) => import_adapter(args, store, &base, created),
@@ -205,6 +206,7 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
 
 /// The checks that training makes of what it starts from.
 fn check(args: &Args, found: &Checkpoint, base: Option<&Stored>) -> Result<BoundFormat> {
+    stored::check_ends(found)?;
     let tokenizer = found.tokenizer()?;
     let claimed = base.map(|base| base.manifest.about());
     let name = claimed.map(|about| about.format.name.as_str());
@@ -222,6 +224,10 @@ fn check(args: &Args, found: &Checkpoint, base: Option<&Stored>) -> Result<Bound
     };
     check_checkpoint(&claims, tokenizer, &format, args.teach_format)
         .with_context(|| args.folder.display().to_string())?;
+    if stored::end(base.map(|base| &base.manifest), tokenizer, &format)?.is_none() {
+        let format = format.name().to_owned();
+        return Err(DataError::NoEnd { format }).with_context(|| args.folder.display().to_string());
+    }
     Ok(format)
 }
 

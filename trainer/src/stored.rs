@@ -15,6 +15,7 @@ use truefill_model::tokens::TokenId;
 use truefill_model::weights::{GgufFile, WeightDtype};
 use truefill_model::write::{HubFolder, Model};
 
+use crate::checkpoint;
 use crate::train::set::Claims;
 use crate::usage::Usage;
 
@@ -50,7 +51,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens what `wanted` names, a path relative to the current folder.
+    /// Opens what `wanted` names, a path relative to the current folder. A checkpoint of the store is
+    /// compared with its manifest, file by file.
     ///
     /// # Errors
     /// Where nothing answers to it, and what is wrong with its files.
@@ -88,12 +90,15 @@ impl Opened {
         };
         let (folder, manifest) = match resolved {
             Resolved::Path(path) => (path, None),
-            Resolved::Stored(stored) => (stored.folder, Some(stored.manifest)),
+            Resolved::Stored(stored) => {
+                let stored = store.get_whole(stored.manifest.id())?;
+                (stored.folder, Some(stored.manifest))
+            }
         };
         let base = manifest.as_ref().and_then(|m| m.about().base.clone());
         let (checkpoint, adapter) = match base {
             Some(base) => {
-                let checkpoint = Checkpoint::open(&store.get(&base)?.folder)?;
+                let checkpoint = Checkpoint::open(&store.get_whole(&base)?.folder)?;
                 let adapter = Adapter::read(&folder, &checkpoint.config)?;
                 (checkpoint, Some(adapter))
             }
@@ -105,6 +110,7 @@ impl Opened {
             ),
             None => (Checkpoint::open(&folder)?, None),
         };
+        check_ends(&checkpoint)?;
         Ok(Self {
             name: wanted.to_owned(),
             checkpoint,
@@ -128,6 +134,21 @@ impl Opened {
             tokenizer_sha256: about.map(|about| about.tokenizer_sha256.to_string()),
             format: about.map(|about| about.format.clone()),
             vocabulary: self.checkpoint.config.vocabulary,
+        }
+    }
+
+    /// SHA-256 of the model, of an adapter its base's.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn sha256(&self) -> Result<String> {
+        let path = &self.checkpoint.path;
+        match &self.manifest {
+            // The files were compared with it.
+            Some(manifest) if self.adapter.is_none() => {
+                Ok(checkpoint::sha256_stored(path, manifest))
+            }
+            _ => checkpoint::sha256(path),
         }
     }
 
@@ -185,6 +206,37 @@ pub fn end(
         format!("checkpoint {id}: expected an `end` that its tokenizer has, found `{spelling}`")
     })?;
     Ok(Some(token))
+}
+
+/// Refuses a folder whose `config.json` ends texts, or begins them, with what its `tokenizer.json` has not
+/// got or cuts out of plain text: the two are of different models.
+///
+/// # Errors
+/// With the file, what was expected and what was found.
+pub fn check_ends(checkpoint: &Checkpoint) -> Result<()> {
+    let (path, tokenizer) = (&checkpoint.path, checkpoint.tokenizer()?);
+    if !path.is_dir() {
+        return Ok(());
+    }
+    // A begin token that no prompt has does no harm.
+    let begin = tokenizer.bos().filter(|_| tokenizer.add_bos());
+    for (key, id) in [("eos_token_id", tokenizer.eos()), ("bos_token_id", begin)] {
+        let Some(id) = id else {
+            continue;
+        };
+        let found = match id.0 as usize >= tokenizer.vocabulary_size() {
+            true => "a number beyond its tokens".to_owned(),
+            false if tokenizer.is_text(id) => format!("the text {:?}", tokenizer.decode(&[id])),
+            false => continue,
+        };
+        bail!(
+            "{}: `{key}` is {}: expected a control token of the `tokenizer.json` beside it, found \
+             {found}; take both files from the same model",
+            path.join("config.json").display(),
+            id.0
+        );
+    }
+    Ok(())
 }
 
 /// What a checkpoint's folder has beside its weights.

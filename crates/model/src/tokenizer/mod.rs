@@ -188,6 +188,12 @@ impl Tokenizer {
         )
     }
 
+    /// Whether text yields this token, so that it can mean nothing else.
+    pub fn is_text(&self, id: TokenId) -> bool {
+        let kind = self.inner.kinds.get(id.0 as usize);
+        matches!(kind, Some(Kind::Text | Kind::Byte(_)))
+    }
+
     /// All tokens for which [`Self::is_special`] holds, in order.
     pub fn specials(&self) -> impl Iterator<Item = TokenId> {
         (0..self.vocabulary_size() as u32)

@@ -11,6 +11,16 @@ use super::{Job, trl};
 use crate::train::recipe::{ObjectiveName, Parameters, TrainRecipe};
 use crate::train::schedule::Decay;
 
+/// All names that [`files`] gives, of any job.
+pub(super) const NAMES: [&str; 6] = [
+    "ds_z3_config.json",
+    "accelerate.yaml",
+    "train.py",
+    "axolotl.yaml",
+    "dataset_info.json",
+    "train.yaml",
+];
+
 pub(super) fn files(job: &Job<'_>, evaluation: bool) -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     let pretty = |value: &Value| format!("{value:#}\n");

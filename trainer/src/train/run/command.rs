@@ -124,16 +124,20 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let flag = args.checkpoint.as_deref();
     let origin = Opened::of_recipe(&store, &args.recipe, &recipe.checkpoint, flag)?;
     if origin.adapter.is_some() {
+        let name = &origin.name;
         anyhow::bail!(
-            "`{}` is an adapter: merge it first, `truefill-trainer import … --merge`, and train that",
-            recipe.checkpoint
+            "`{name}` is an adapter: write it out merged, `truefill-trainer export {name} --to hub --type \
+             f32 --out FOLDER`, and train `./FOLDER`"
         );
     }
     let path = origin.checkpoint.path.clone();
     let tokenizer = origin.tokenizer()?.clone();
     let named = origin.format_name(recipe.format.as_deref());
-    let format = checkpoint::format(named, &tokenizer)?;
-    check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)?;
+    let format =
+        checkpoint::format(named, &tokenizer).map_err(crate::recipe::named(Some(&args.recipe)))?;
+    check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)
+        .with_context(|| path.display().to_string())?;
+    recipe.renderer_of(&args.recipe, &format)?;
     let stop = on_signals()?;
     let progress = Progress::new("train");
     let mut show = |sample: &str| -> Result<()> {
@@ -144,7 +148,7 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         Ok(())
     };
     let job = Job {
-        checkpoint_sha256: checkpoint::sha256(&path)?,
+        checkpoint_sha256: origin.sha256()?,
         recipe: &recipe,
         checkpoint: &path,
         format: &format,

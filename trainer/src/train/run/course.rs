@@ -177,11 +177,7 @@ impl Run<'_> {
         row.extend(measured.columns());
         self.log(row);
         self.progress.say(&sentence(&measured));
-        self.place.measured = Some(step);
-        let best = self.place.best;
-        let rises = best.is_none_or(|best| measured.exact_match > best.exact_match);
-        self.place.stale = if rises { 0 } else { self.place.stale + 1 };
-        if best.is_none_or(|best| measured.is_better(&best)) {
+        if self.place.see(&measured) {
             self.keep_best(measured);
         }
         Ok(true)
