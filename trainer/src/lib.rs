@@ -10,6 +10,7 @@ pub mod corpus;
 pub mod curate;
 pub mod dedup;
 pub mod deliver;
+pub mod eval;
 pub mod export;
 pub mod generate;
 pub mod import;

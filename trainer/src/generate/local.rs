@@ -21,6 +21,7 @@ use super::cut::{end_of_line, fitted};
 use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::scene::Scene;
 use crate::checkpoint;
+use crate::eval::cut::lines::line_count;
 use crate::kept::{self, Kept, Key};
 use crate::rows::HallucinationType;
 
@@ -277,7 +278,7 @@ impl Model {
                 chunk_share: 0.0,
             },
         )?;
-        let lines = golden.trim_end().matches('\n').count() + 1;
+        let lines = line_count(golden);
         let mut draw = scene.draw(purpose);
         let mut samples: Vec<String> = Vec::new();
         for _ in 0..self.config.samples {

@@ -16,6 +16,9 @@ use truefill_model::training::GradDecoder;
 use truefill_model::weights::{MemoryWeights, Naming, WeightDtype};
 
 use super::step::{batch, sums};
+use crate::eval::cut::lines::over_generates;
+use crate::eval::metrics::exact::Normalisation;
+use crate::eval::metrics::levenshtein;
 use crate::train::example::{Example, Rendered};
 use crate::train::recipe::TrainRecipe;
 use crate::train::set::{SetCounts, Spelled};
@@ -262,12 +265,11 @@ fn named(files: &[PathBuf]) -> String {
 
 impl Measured {
     fn see(&mut self, found: &str, golden: &str, ended: bool) {
-        let collapse = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let lines = |text: &str| text.trim_end().matches('\n').count();
-        self.exact_match += f64::from(u8::from(collapse(found) == collapse(golden)));
-        self.edit_similarity += strsim::normalized_levenshtein(found, golden);
+        let exact = Normalisation::Collapse.matches(found, golden);
+        self.exact_match += f64::from(u8::from(exact));
+        self.edit_similarity += levenshtein::similarity(found, golden);
         self.end_rate += f64::from(u8::from(ended));
-        self.over_generation += f64::from(u8::from(lines(found) > lines(golden)));
+        self.over_generation += f64::from(u8::from(over_generates(found, golden)));
     }
 
     fn score(&mut self, decoder: &GradDecoder, examples: &[Example]) -> Result<()> {
