@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fetches the packages of a list: corpus.txt, for `truefill-trainer mine --each DIR/sources`, or one of
-# guard-*.txt, for the examples `guard_rate` and `end_rate`.
+# Fetches the packages of a list: corpus.txt or corpus-2026-11.txt, whose versions are pinned, for
+# `truefill-trainer mine --each DIR/sources`, or one of guard-*.txt, for the examples `guard_rate` and
+# `end_rate`.
 #
 #   scripts/corpus.sh [--folders] DIR [LIST]
 #

@@ -1,5 +1,6 @@
 //! Opening a checkpoint for a step: to sample it, to score with it, to embed with it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -8,6 +9,7 @@ use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::device::{self, Choice};
 use truefill_model::fim::{BoundFormat, FimFormat};
+use truefill_model::store::Manifest;
 use truefill_model::tokenizer::Tokenizer;
 
 use crate::rows::Input;
@@ -72,7 +74,8 @@ pub fn inputs<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<Input
     Ok(inputs)
 }
 
-/// SHA-256 of a checkpoint: of its file, or over the names and hashes of its folder's files.
+/// SHA-256 of a checkpoint: of its file, or over the names and hashes of those files of its folder that
+/// are loaded.
 ///
 /// # Errors
 /// Where it cannot be read.
@@ -80,24 +83,53 @@ pub fn sha256(path: &Path) -> Result<String> {
     if !path.is_dir() {
         return Ok(Input::of(path)?.sha256);
     }
-    let read = || -> std::io::Result<Vec<std::path::PathBuf>> {
-        let entries = std::fs::read_dir(path)?;
-        let mut files: Vec<_> = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<_>>()?;
-        files.retain(|file| file.is_file());
-        files.sort();
-        Ok(files)
-    };
-    let files = read().with_context(|| format!("{}: cannot be read", path.display()))?;
-    let mut hasher = Sha256::new();
-    for file in files {
-        let name = file.file_name().unwrap_or_default();
-        hasher.update(name.as_encoded_bytes());
-        hasher.update([0]);
-        hasher.update(Input::of(&file)?.sha256);
+    let shown = || format!("{}: cannot be read", path.display());
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(path).with_context(shown)? {
+        let file = entry.with_context(shown)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if is_loaded(&name) && file.is_file() {
+            files.insert(name.into_owned(), Input::of(&file)?.sha256);
+        }
     }
-    Ok(hex::encode(hasher.finalize()))
+    Ok(together(&files))
+}
+
+/// The same of a checkpoint that lies at `path` in the store, by what its manifest says.
+pub fn sha256_stored(path: &Path, manifest: &Manifest) -> String {
+    let files = manifest.files().iter();
+    let files = files.map(|file| (file.name.to_string(), file.sha256.to_string()));
+    let mut files: BTreeMap<String, String> = files.filter(|(name, _)| is_loaded(name)).collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match files.remove(&*name) {
+        Some(file) if path.is_file() => file,
+        _ => together(&files),
+    }
+}
+
+/// Whether a file of a folder says something of the model; editors, file managers and people leave
+/// others there.
+fn is_loaded(name: &str) -> bool {
+    let tables = [
+        "config.json",
+        "tokenizer.json",
+        "vocab.json",
+        "merges.txt",
+        "model.safetensors.index.json",
+    ];
+    let weights = [".safetensors", ".gguf"];
+    let of_weights = weights.iter().any(|ending| name.ends_with(ending));
+    tables.contains(&name) || (of_weights && !name.starts_with('.'))
+}
+
+fn together(files: &BTreeMap<String, String>) -> String {
+    let mut hasher = Sha256::new();
+    for (name, sha256) in files {
+        hasher.update(name);
+        hasher.update([0]);
+        hasher.update(sha256);
+    }
+    hex::encode(hasher.finalize())
 }
 
 #[cfg(test)]
@@ -117,5 +149,10 @@ mod tests {
         let before = found[1].sha256.clone();
         std::fs::write(whole.join("model.safetensors"), "c").expect("written");
         assert_ne!(inputs([&*whole]).expect("read")[0].sha256, before);
+        std::fs::write(whole.join("model.safetensors"), "b").expect("written");
+        for stray in [".DS_Store", "._model.safetensors", "notes.md"] {
+            std::fs::write(whole.join(stray), "x").expect("written");
+        }
+        assert_eq!(inputs([&*whole]).expect("read")[0].sha256, before);
     }
 }

@@ -11,8 +11,8 @@ use crate::usage::Usage;
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
-/// curate, train, eval, promote. The first four need neither a network nor a model. export and import
-/// carry checkpoints, and training itself, to other programs and back.
+/// curate, train. The first four need neither a network nor a model. export and import carry
+/// checkpoints, and training itself, to other programs and back.
 ///
 /// Examples:
 ///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst
@@ -44,19 +44,19 @@ enum Step {
     Judge(crate::judge::Args),
     Curate(crate::curate::Args),
     Train(crate::train::run::command::TrainArgs),
-    /// Measure a checkpoint on benchmarks and held-out rows
+    /// Measure a checkpoint on benchmarks and held-out rows (not in this version)
     Eval,
-    /// Put a checkpoint that passes the gate into service
+    /// Put a checkpoint that passes the gate into service (not in this version)
     Promote,
-    /// Make contexts and pairs from the journal's outcomes
+    /// Make contexts and pairs from the journal's outcomes (not in this version)
     Harvest,
     Export(crate::export::Args),
     Import(crate::import::Args),
-    /// Show results as a page
+    /// Show results as a page (not in this version)
     Report,
-    /// Run a grid of recipes
+    /// Run a grid of recipes (not in this version)
     Ablate,
-    /// Run a whole recipe
+    /// Run a whole recipe (not in this version)
     Run,
 }
 

@@ -8,9 +8,8 @@ use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::BoundFormat;
 use truefill_model::store::{
-    CheckpointId, Draft, FormatName, Installed, Kind, Sha256Hex, Store, slug,
+    CheckpointId, Draft, FormatName, Installed, Kind, Sha256Hex, Staging, Store, slug,
 };
-use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 use truefill_model::weights::WeightDtype;
 use truefill_model::write::{Model, write_hub};
@@ -26,6 +25,8 @@ pub struct About {
     pub parent: Option<CheckpointId>,
     /// How it is prompted.
     pub format: FormatName,
+    /// What ends its answers, by its spelling, where that is not the format's end token.
+    pub end: Option<String>,
     /// SHA-256 of the recipe.
     pub recipe_sha256: Option<Sha256Hex>,
     /// SHA-256 of the data, by file name.
@@ -120,11 +121,7 @@ pub fn install_full(
     write_hub(staging.folder(), model, &folder)?;
     // A `tokenizer.json` made from a GGUF file may lack rows that only fill the vocabulary up.
     let written = Checkpoint::open(staging.folder())?;
-    let sha256 = hash(written.tokenizer()?)?;
-    put_card(staging.folder(), &about)?;
-    let architecture = origin.config.family.name();
-    let draft = draft(about, Kind::Full, None, architecture, sha256);
-    Ok(store.install(staging, draft)?)
+    put(store, staging, about, None, &written)
 }
 
 /// Writes an adapter in PEFT's layout into the store, on the base `base`.
@@ -140,50 +137,39 @@ pub fn install_adapter(
 ) -> Result<Installed> {
     let staging = store.stage()?;
     adapter.write(staging.folder(), &origin.config)?;
-    put_card(staging.folder(), &about)?;
-    let sha256 = hash(origin.tokenizer()?)?;
-    let architecture = origin.config.family.name();
-    let draft = draft(
-        about,
-        Kind::Adapter,
-        Some(base.clone()),
-        architecture,
-        sha256,
-    );
-    Ok(store.install(staging, draft)?)
+    put(store, staging, about, Some(base.clone()), origin)
 }
 
-/// Writes the model card into a staged folder.
-pub(crate) fn put_card(folder: &std::path::Path, about: &About) -> Result<()> {
-    let path = folder.join("README.md");
-    let text = about.card.markdown(&about.name, &about.format);
-    std::fs::write(&path, text).with_context(|| format!("{}: cannot be written", path.display()))
-}
-
-/// A tokenizer's hash as manifests have it.
-pub(crate) fn hash(tokenizer: &Tokenizer) -> Result<Sha256Hex> {
-    let sha256 = tokenizer.sha256().parse();
-    sha256.map_err(|problem: String| anyhow::anyhow!(problem))
-}
-
-pub(crate) fn draft(
+/// Installs a staged folder with its model card: an adapter of `base`, or a full model. Architecture
+/// and tokenizer are those of `model`.
+///
+/// # Errors
+/// A card that cannot be written, a manifest that the store refuses.
+pub(crate) fn put(
+    store: &Store,
+    staging: Staging,
     about: About,
-    kind: Kind,
     base: Option<CheckpointId>,
-    architecture: &str,
-    tokenizer_sha256: Sha256Hex,
-) -> Draft {
-    Draft {
+    model: &Checkpoint,
+) -> Result<Installed> {
+    let path = staging.folder().join("README.md");
+    let card = about.card.markdown(&about.name, &about.format);
+    std::fs::write(&path, card)
+        .with_context(|| format!("{}: cannot be written", path.display()))?;
+    let sha256 = model.tokenizer()?.sha256().parse();
+    let draft = Draft {
         name: slug(&about.name),
-        kind,
+        kind: base.as_ref().map_or(Kind::Full, |_| Kind::Adapter),
         parent: about.parent,
         base,
-        architecture: architecture.to_owned(),
+        architecture: model.config.family.name().to_owned(),
         format: about.format,
-        tokenizer_sha256,
+        end: about.end,
+        tokenizer_sha256: sha256.map_err(|problem: String| anyhow::anyhow!(problem))?,
         recipe_sha256: about.recipe_sha256,
         data_sha256: about.data_sha256,
         source: about.source.chars().take(250).collect(),
         created: about.created,
-    }
+    };
+    Ok(store.install(staging, draft)?)
 }

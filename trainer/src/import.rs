@@ -8,13 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::BoundFormat;
-use truefill_model::store::{CheckpointId, FileName, Installed, Kind, Store, Stored};
+use truefill_model::store::{CheckpointId, FileName, Installed, Store, Stored};
 use truefill_model::weights::{Naming, TensorName};
 use truefill_model::write::{Model, tensors};
 
 use crate::checkpoint;
 use crate::deliver::{self, About, Card, format_name};
 use crate::stored;
+use crate::train::error::DataError;
 use crate::train::recipe::SavedDtype;
 use crate::train::set::{Claims, check_checkpoint};
 use crate::usage::Usage;
@@ -113,7 +114,7 @@ pub fn import(args: &Args, store: &Store, created: u64) -> Result<Installed> {
     let base = args
         .base
         .as_deref()
-        .map(|wanted| store.find(wanted).and_then(|id| store.get(&id)))
+        .map(|wanted| store.find(wanted).and_then(|id| store.get_whole(&id)))
         .transpose()?;
     match (args.adapter, base) {
         (true, Some(base)) => import_adapter(args, store, &base, created),
@@ -174,11 +175,7 @@ fn import_full(
             Err(problem) => bail!("{}: {problem}", file.display()),
         }
     }
-    deliver::put_card(staging.folder(), &about)?;
-    let sha256 = deliver::hash(found.tokenizer()?)?;
-    let architecture = found.config.family.name();
-    let draft = deliver::draft(about, Kind::Full, None, architecture, sha256);
-    Ok(store.install(staging, draft)?)
+    deliver::put(store, staging, about, None, &found)
 }
 
 fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Result<Installed> {
@@ -203,12 +200,13 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
     let model = Model::of_source(&origin.config, &*origin.weights).merged(&found);
     let story = "An adapter that was trained elsewhere, merged into its base.";
     let about = about(args, Some(base), &format, created, story);
-    let end = format.end_token();
+    let end = stored::end(Some(&base.manifest), origin.tokenizer()?, &format)?;
     deliver::install_full(store, &model, &origin, end, args.kind.weights(), about)
 }
 
 /// The checks that training makes of what it starts from.
 fn check(args: &Args, found: &Checkpoint, base: Option<&Stored>) -> Result<BoundFormat> {
+    stored::check_ends(found)?;
     let tokenizer = found.tokenizer()?;
     let claimed = base.map(|base| base.manifest.about());
     let name = claimed.map(|about| about.format.name.as_str());
@@ -226,6 +224,10 @@ fn check(args: &Args, found: &Checkpoint, base: Option<&Stored>) -> Result<Bound
     };
     check_checkpoint(&claims, tokenizer, &format, args.teach_format)
         .with_context(|| args.folder.display().to_string())?;
+    if stored::end(base.map(|base| &base.manifest), tokenizer, &format)?.is_none() {
+        let format = format.name().to_owned();
+        return Err(DataError::NoEnd { format }).with_context(|| args.folder.display().to_string());
+    }
     Ok(format)
 }
 
@@ -307,6 +309,7 @@ fn about(
     About {
         name: args.name.clone().unwrap_or(stem.into_owned()),
         format: format_name(format),
+        end: base.and_then(|base| base.manifest.about().end.clone()),
         recipe_sha256: None,
         data_sha256: Default::default(),
         source: folder.display().to_string(),

@@ -16,6 +16,9 @@ pub mod generate;
 pub mod import;
 pub mod judge;
 pub mod kept;
+#[cfg(test)]
+#[path = "../tests/support/left.rs"]
+mod left;
 pub mod mine;
 pub mod panel;
 pub mod progress;

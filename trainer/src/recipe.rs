@@ -1,6 +1,6 @@
 //! Recipes: one TOML file for all steps, a section for each.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
@@ -62,6 +62,14 @@ pub fn read<T: DeserializeOwned>(part: toml::Value, what: &str) -> Result<T> {
         let hint = nearest_key(why).map(|key| format!("; the nearest key is `{key}`"));
         Usage::error(format!("{what}: {why}{}", hint.unwrap_or_default()))
     })
+}
+
+/// Takes a recipe's paths from its folder.
+pub fn found_from<'p>(recipe: Option<&Path>, paths: impl IntoIterator<Item = &'p mut PathBuf>) {
+    let folder = recipe.and_then(Path::parent).unwrap_or(Path::new(""));
+    for path in paths {
+        *path = folder.join(&*path);
+    }
 }
 
 /// Names the recipe in an error that says what has to be changed in it.

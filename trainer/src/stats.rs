@@ -198,21 +198,18 @@ mod tests {
         }
         // scipy's `t.ppf(0.975, degrees)`.
         for (degrees, t) in [
-            (0.1, 12.706_205),
             (1.0, 12.706_205),
-            (1.5, 6.260_7),
             (2.0, 4.302_653),
             (3.0, 3.182_446),
             (10.0, 2.228_139),
             (99.0, 1.984_217),
         ] {
-            assert!((student(degrees) / t - 1.0).abs() < 0.15, "{degrees}");
-            let exact = degrees != 1.5;
-            assert!(
-                !exact || (student(degrees) / t - 1.0).abs() < 0.01,
-                "{degrees}"
-            );
+            assert!((student(degrees) / t - 1.0).abs() < 0.01, "{degrees}");
         }
+        // Our own: fewer than one degree count as one, and 1.5 is two thirds of the way to two.
+        assert!((student(0.1) - student(1.0)).abs() < 1e-9);
+        let between = student(1.0) / 3.0 + student(2.0) * 2.0 / 3.0;
+        assert!((student(1.5) - between).abs() < 1e-9);
     }
 
     fn clustered(repositories: &[(u64, u64)]) -> Clustered {

@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::fim::BoundFormat;
 use truefill_model::store::{Manifest, Paths, Resolved, Store};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
 use truefill_model::tokens::TokenId;
 use truefill_model::weights::{GgufFile, WeightDtype};
 use truefill_model::write::{HubFolder, Model};
 
+use crate::checkpoint;
 use crate::train::set::Claims;
 use crate::usage::Usage;
 
@@ -49,7 +51,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens what `wanted` names, a path relative to the current folder.
+    /// Opens what `wanted` names, a path relative to the current folder. A checkpoint of the store is
+    /// compared with its manifest, file by file.
     ///
     /// # Errors
     /// Where nothing answers to it, and what is wrong with its files.
@@ -87,12 +90,15 @@ impl Opened {
         };
         let (folder, manifest) = match resolved {
             Resolved::Path(path) => (path, None),
-            Resolved::Stored(stored) => (stored.folder, Some(stored.manifest)),
+            Resolved::Stored(stored) => {
+                let stored = store.get_whole(stored.manifest.id())?;
+                (stored.folder, Some(stored.manifest))
+            }
         };
         let base = manifest.as_ref().and_then(|m| m.about().base.clone());
         let (checkpoint, adapter) = match base {
             Some(base) => {
-                let checkpoint = Checkpoint::open(&store.get(&base)?.folder)?;
+                let checkpoint = Checkpoint::open(&store.get_whole(&base)?.folder)?;
                 let adapter = Adapter::read(&folder, &checkpoint.config)?;
                 (checkpoint, Some(adapter))
             }
@@ -104,6 +110,7 @@ impl Opened {
             ),
             None => (Checkpoint::open(&folder)?, None),
         };
+        check_ends(&checkpoint)?;
         Ok(Self {
             name: wanted.to_owned(),
             checkpoint,
@@ -130,6 +137,21 @@ impl Opened {
         }
     }
 
+    /// SHA-256 of the model, of an adapter its base's.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn sha256(&self) -> Result<String> {
+        let path = &self.checkpoint.path;
+        match &self.manifest {
+            // The files were compared with it.
+            Some(manifest) if self.adapter.is_none() => {
+                Ok(checkpoint::sha256_stored(path, manifest))
+            }
+            _ => checkpoint::sha256(path),
+        }
+    }
+
     /// The model as it is written, an adapter merged into it.
     pub fn model(&self) -> Model<'_> {
         let model = Model::of_source(&self.checkpoint.config, &*self.checkpoint.weights);
@@ -145,6 +167,14 @@ impl Opened {
         named.or(stored.map(|manifest| manifest.about().format.name.as_str()))
     }
 
+    /// The token that ends what it writes.
+    ///
+    /// # Errors
+    /// As [`end`].
+    pub fn end(&self, format: &BoundFormat) -> Result<Option<TokenId>> {
+        end(self.manifest.as_ref(), self.tokenizer()?, format)
+    }
+
     /// A readable name: of the manifest, else of the file or folder.
     pub fn title(&self) -> String {
         match &self.manifest {
@@ -156,6 +186,57 @@ impl Opened {
             }
         }
     }
+}
+
+/// The token that ends what a checkpoint writes: the manifest's, else the format's.
+///
+/// # Errors
+/// A manifest that names a token that the tokenizer does not have.
+pub fn end(
+    manifest: Option<&Manifest>,
+    tokenizer: &Tokenizer,
+    format: &BoundFormat,
+) -> Result<Option<TokenId>> {
+    let named = manifest.and_then(|manifest| Some((manifest.id(), manifest.about().end.as_ref()?)));
+    let Some((id, spelling)) = named else {
+        return Ok(format.end_token());
+    };
+    let token = tokenizer.id(spelling);
+    let token = token.with_context(|| {
+        format!("checkpoint {id}: expected an `end` that its tokenizer has, found `{spelling}`")
+    })?;
+    Ok(Some(token))
+}
+
+/// Refuses a folder whose `config.json` ends texts, or begins them, with what its `tokenizer.json` has not
+/// got or cuts out of plain text: the two are of different models.
+///
+/// # Errors
+/// With the file, what was expected and what was found.
+pub fn check_ends(checkpoint: &Checkpoint) -> Result<()> {
+    let (path, tokenizer) = (&checkpoint.path, checkpoint.tokenizer()?);
+    if !path.is_dir() {
+        return Ok(());
+    }
+    // A begin token that no prompt has does no harm.
+    let begin = tokenizer.bos().filter(|_| tokenizer.add_bos());
+    for (key, id) in [("eos_token_id", tokenizer.eos()), ("bos_token_id", begin)] {
+        let Some(id) = id else {
+            continue;
+        };
+        let found = match id.0 as usize >= tokenizer.vocabulary_size() {
+            true => "a number beyond its tokens".to_owned(),
+            false if tokenizer.is_text(id) => format!("the text {:?}", tokenizer.decode(&[id])),
+            false => continue,
+        };
+        bail!(
+            "{}: `{key}` is {}: expected a control token of the `tokenizer.json` beside it, found \
+             {found}; take both files from the same model",
+            path.join("config.json").display(),
+            id.0
+        );
+    }
+    Ok(())
 }
 
 /// What a checkpoint's folder has beside its weights.
@@ -170,6 +251,8 @@ pub struct Sidecars {
     pub tokenizer_json: Vec<u8>,
     /// Other files of the tokenizer.
     pub others: BTreeMap<String, Vec<u8>>,
+    /// What ends a text according to `generation_config.json`.
+    pub ends: Vec<TokenId>,
 }
 
 impl Sidecars {
@@ -189,6 +272,7 @@ impl Sidecars {
             tokenizer_json: self.tokenizer_json,
             others: self.others,
             end,
+            ends: self.ends,
         }
     }
 }
@@ -220,7 +304,24 @@ pub fn sidecars(checkpoint: &Checkpoint) -> Result<Sidecars> {
         tokenizer_config: tokenizer_config(path)?,
         tokenizer_json: read(path, "tokenizer.json")?,
         others,
+        ends: generation_ends(path)?,
     })
+}
+
+fn generation_ends(folder: &Path) -> Result<Vec<TokenId>> {
+    let name = "generation_config.json";
+    let Some(bytes) = optional(folder, name)? else {
+        return Ok(Vec::new());
+    };
+    let config = parsed(folder, name, &bytes)?;
+    let ids = match &config["eos_token_id"] {
+        Value::Array(ids) => &ids[..],
+        id => std::slice::from_ref(id),
+    };
+    let ids = ids.iter().filter_map(Value::as_u64);
+    Ok(ids
+        .filter_map(|id| Some(TokenId(id.try_into().ok()?)))
+        .collect())
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {

@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use left::text;
+
+#[path = "support/left.rs"]
+mod left;
 #[path = "support/made_up.rs"]
 mod made_up;
 
@@ -25,10 +29,6 @@ fn run(args: &[&str], stdout: Stdio) -> Output {
     let command = command.args(args).current_dir(&*CORPUS);
     let child = command.stdout(stdout).stderr(Stdio::piped()).spawn();
     child.expect("starts").wait_with_output().expect("ends")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Each command with what it prints, its files in `folder`.
@@ -102,5 +102,74 @@ fn what_cannot_be_printed_is_told() {
         assert_eq!(ran.status.code(), Some(1), "{command:?}");
         let told = text(&ran.stderr);
         assert!(told.contains("error: standard output: "), "{told}");
+    }
+}
+
+/// A cause is told once: not by what failed and again by why.
+#[test]
+fn no_error_says_the_same_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (none, torn, here) = (file("none.jsonl"), file("torn.jsonl.zst"), file("out"));
+    let packed = zstd::encode_all(&b"{}\n{}\n"[..], 3).expect("packed");
+    std::fs::write(&torn, &packed[..packed.len() - 3]).expect("written");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mine/python");
+    let sources = sources.display().to_string();
+    let tiny = "../crates/model/tests/data/parity/gguf/llama-f32.gguf";
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join(tiny);
+    let tiny = tiny.display().to_string();
+    let recipe = file("recipe.toml");
+    let keys = format!("[train]\ndata = [{none:?}]\ncheckpoint = {tiny:?}\noutput = {here:?}\n");
+    std::fs::write(&recipe, keys).expect("written");
+    let (csv, gguf, below) = (file("none.csv"), file("no.gguf"), file("none/x.gguf"));
+    let store = file("store");
+    let full = "/dev/full/x.jsonl";
+    for command in [
+        &["mine", &sources, "--out", &here, "--exclude", &csv][..],
+        &["mine", &sources, "--out", full],
+        &["generate", &none, "--out", &here],
+        &["generate", &torn, "--out", &here],
+        &["generate", "contexts.jsonl", "--out", full],
+        &[
+            "generate",
+            "contexts.jsonl",
+            "--out",
+            &here,
+            "--generators",
+            "local",
+            "--model",
+            &gguf,
+        ],
+        &["judge", &none, &none, "--out", &here],
+        &["judge", "contexts.jsonl", &torn, "--out", &here],
+        &["curate", "contexts.jsonl", &none, "--out", &here],
+        &["train", "--recipe", &recipe, "--store", &store],
+        &["train", "--recipe", &none, "--store", &store],
+        &[
+            "export", &gguf, "--to", "gguf", "--out", &below, "--store", &store,
+        ],
+        &[
+            "export", &tiny, "--to", "gguf", "--out", &below, "--store", &store,
+        ],
+        &[
+            "export", &tiny, "--to", "hub", "--out", full, "--store", &store,
+        ],
+        &["import", &none, "--store", &store],
+    ] {
+        let ran = run(command, Stdio::piped());
+        let told = text(&ran.stderr);
+        assert!(
+            matches!(ran.status.code(), Some(1 | 2)),
+            "{command:?}: {told}"
+        );
+        let error = told.lines().find_map(|line| line.strip_prefix("error: "));
+        let error = error.unwrap_or_else(|| panic!("{command:?}: {told}"));
+        assert!(!error.contains(".writing-"), "{error}");
+        let mut phrases: Vec<&str> = error.split([':', ';', '(']).map(str::trim).collect();
+        phrases.retain(|phrase| phrase.len() > 8);
+        let said = phrases.len();
+        phrases.sort_unstable();
+        phrases.dedup();
+        assert_eq!(phrases.len(), said, "{error}");
     }
 }

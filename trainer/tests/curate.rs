@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use left::text;
+
+#[path = "support/left.rs"]
+mod left;
 #[path = "support/made_up.rs"]
 mod made_up;
 #[allow(dead_code)]
@@ -29,10 +33,6 @@ fn data(name: &str) -> PathBuf {
 fn trainer(args: &[&Path]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
     command.args(args).output().expect("runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Runs `curate` on the made-up corpus.
@@ -95,6 +95,111 @@ fn the_made_up_corpus_has_these_tables_and_this_datasheet() {
     }
     let left: Vec<_> = std::fs::read_dir(&out).expect("there").flatten().collect();
     assert_eq!(left.len(), 7, "no temporary file is left: {left:?}");
+}
+
+/// The finding chooses rows: caught and missed ones are parted, and what nobody can tell is in neither.
+#[test]
+fn the_resolver_filters_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pairs = |filter: &str| -> std::collections::BTreeSet<String> {
+        let out = folder.path().join(filter);
+        let recipe = folder.path().join("recipe.toml");
+        let keys = "repo_cap = 1000\nvalid = 0.0\ntest = 0.0";
+        std::fs::write(
+            &recipe,
+            format!("[curate]\nresolver = \"{filter}\"\n{keys}\n"),
+        )
+        .expect("written");
+        let ran = curate(&out, &recipe);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        let rows = std::fs::read_to_string(out.join("pairs.jsonl")).expect("rows");
+        rows.lines().map(str::to_owned).collect()
+    };
+    let (caught, missed) = (pairs("caught"), pairs("missed"));
+    assert!(!caught.is_empty() && !missed.is_empty());
+    assert!(caught.is_disjoint(&missed));
+    for (rows, found) in [(&caught, true), (&missed, false)] {
+        for row in rows {
+            let row: serde_json::Value = serde_json::from_str(row).expect("JSON");
+            assert_eq!(row["caught"], found, "{row}");
+        }
+    }
+}
+
+/// No step writes over what it reads, and no step is done that had nothing to do.
+#[test]
+fn inputs_stay_and_are_not_empty() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (contexts, negatives) = (path("sft.jsonl"), path("n.jsonl"));
+    std::fs::copy(data("contexts"), &contexts).expect("copied");
+    std::fs::copy(data("negatives"), &negatives).expect("copied");
+    let (out, scores) = (Path::new("--out"), Path::new("--scores"));
+    let (new, empty) = (path("new.jsonl"), path("empty.jsonl"));
+    let same = path("../")
+        .join(folder.path().file_name().expect("a name"))
+        .join("n.jsonl");
+    let steps: [Vec<&Path>; 5] = [
+        vec!["generate".as_ref(), &contexts, out, &contexts],
+        vec!["judge".as_ref(), &contexts, &negatives, out, &same],
+        vec![
+            "judge".as_ref(),
+            &contexts,
+            &negatives,
+            out,
+            &new,
+            scores,
+            &contexts,
+        ],
+        vec![
+            "judge".as_ref(),
+            &contexts,
+            &negatives,
+            out,
+            &new,
+            scores,
+            &new,
+        ],
+        vec!["curate".as_ref(), &contexts, &negatives, out, folder.path()],
+    ];
+    for step in &steps {
+        let ran = trainer(step);
+        assert_eq!(
+            ran.status.code(),
+            Some(2),
+            "{step:?}: {}",
+            text(&ran.stderr)
+        );
+        assert!(
+            text(&ran.stderr).contains("expected another file"),
+            "{step:?}"
+        );
+    }
+    let bytes = |path: &Path| std::fs::read(path).expect("there");
+    assert!(bytes(&contexts) == bytes(&data("contexts")));
+    assert!(bytes(&negatives) == bytes(&data("negatives")));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 2);
+
+    std::fs::write(&empty, "").expect("written");
+    let steps: [Vec<&Path>; 3] = [
+        vec!["generate".as_ref(), &empty, out, &new],
+        vec!["judge".as_ref(), &empty, &negatives, out, &new],
+        vec!["curate".as_ref(), &empty, &negatives, out, &new],
+    ];
+    for step in &steps {
+        let ran = trainer(step);
+        assert_eq!(
+            ran.status.code(),
+            Some(1),
+            "{step:?}: {}",
+            text(&ran.stderr)
+        );
+        assert!(
+            text(&ran.stderr).contains("found none"),
+            "{step:?}: {}",
+            text(&ran.stderr)
+        );
+    }
 }
 
 #[test]

@@ -252,6 +252,41 @@ fn broken_and_hostile_sources_are_named_and_the_run_goes_on() {
     insta::assert_snapshot!(shown.join("\n"));
 }
 
+/// What a clone ignores was built there, and is nobody's code.
+#[test]
+fn what_a_clone_ignores_is_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clone = folder.path().join("clone");
+    for (name, bytes) in support::files(&data().join("python")) {
+        for part in ["src", "built/out"] {
+            let path = clone.join(part).join(&name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            let text = String::from_utf8_lossy(&bytes);
+            std::fs::write(path, format!("{text}\nplace = {part:?}\n")).expect("written");
+        }
+    }
+    let manifest = data().join("python/pyproject.toml");
+    std::fs::copy(manifest, clone.join("pyproject.toml")).expect("copied");
+    let seen = |ignored: bool| -> BTreeSet<String> {
+        let recipe = Recipe {
+            percentiles: [0.0, 100.0],
+            near_duplicate: 1.0,
+            ..recipe()
+        };
+        let mined = mine(&recipe, std::slice::from_ref(&clone));
+        let paths = mined.rows.iter().map(|row| row.path.clone());
+        let paths: BTreeSet<String> = paths.collect();
+        let built = paths.iter().any(|path| path.starts_with("built/"));
+        assert_eq!(built, !ignored, "{paths:?}");
+        paths
+    };
+    let all = seen(false);
+    std::fs::create_dir(clone.join(".git")).expect("made");
+    std::fs::write(clone.join(".gitignore"), "built/\n").expect("written");
+    let some = seen(true);
+    assert!(!some.is_empty() && some.is_subset(&all));
+}
+
 #[test]
 fn a_run_without_any_source_fails() {
     let folder = tempfile::tempdir().expect("a folder");

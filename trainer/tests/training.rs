@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use left::{checkpoint, names};
 use serde_json::json;
+
+#[path = "support/left.rs"]
+mod left;
 
 /// Steps of a run, and between two states.
 const STEPS: u64 = 240;
@@ -52,8 +56,9 @@ fn recipe_with(folder: &Path, keys: &str, tables: &str) -> PathBuf {
     path
 }
 
-fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_truefill-trainer"))
+fn command(recipe: &Path, output: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_truefill-trainer"));
+    command
         .args(["train", "--recipe"])
         .arg(recipe)
         .arg("--output")
@@ -61,10 +66,13 @@ fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
         .arg("--store")
         .arg(output.with_extension("store"))
         .args(more)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts")
+        .stdout(Stdio::piped());
+    command
+}
+
+fn start(recipe: &Path, output: &Path, more: &[&str]) -> Child {
+    let mut command = command(recipe, output, more);
+    command.stderr(Stdio::piped()).spawn().expect("starts")
 }
 
 fn finish(mut child: Child) -> (Option<i32>, String, String) {
@@ -99,14 +107,8 @@ fn result(output: &Path) -> (Vec<u8>, Vec<String>) {
 
 /// The checkpoint that a run put into the store can be served: it opens, and says how it is prompted.
 fn installed(output: &Path, out: &str) {
-    let id = out
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("checkpoint ")?
-                .strip_suffix(" is in the store")
-        })
-        .expect("an id");
-    let folder = output.with_extension("store").join("checkpoints").join(id);
+    let store = output.with_extension("store");
+    let folder = store.join("checkpoints").join(checkpoint(out));
     let opened = truefill_model::checkpoint::Checkpoint::open(&folder).expect("opens");
     assert!(opened.tokenizer().is_ok());
     let manifest = std::fs::read(folder.join("manifest.json")).expect("a manifest");
@@ -160,10 +162,13 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
     let longest = (took.as_millis() as usize / 8).max(40);
     let (mut hits, mut went_on) = (0, 0);
     for _ in 0..400 {
-        if hits == kills {
+        // Some runs are killed behind a state, so that there is something to go on from.
+        if hits >= kills && went_on > 0 {
             break;
         }
         let mut child = start(recipe, &killed, &[]);
+        // A machine that became slower than it was needs longer.
+        let longest = longest * (1 + hits / kills);
         std::thread::sleep(Duration::from_millis(20 + draw.below(longest) as u64));
         match child.try_wait().expect("a process") {
             None => {
@@ -177,9 +182,7 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
             Some(_) => std::fs::remove_dir_all(&killed).expect("removed"),
         }
     }
-    assert_eq!(hits, kills);
-    // Some runs were killed behind a state, so that there was something to go on from.
-    assert!(went_on > 0);
+    assert!(hits >= kills && went_on > 0, "{hits} {went_on}");
     let (code, _, err) = finish(start(recipe, &killed, &[]));
     assert_eq!(code, Some(0), "{err}");
     let (expected, found) = (result(&whole), result(&killed));
@@ -203,16 +206,6 @@ fn killed_and_whole(folder: &Path, recipe: &Path, kills: usize) -> (PathBuf, Str
     (whole, out)
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).expect("there");
-    let names = entries.map(|entry| entry.expect("one").file_name());
-    let mut names: Vec<String> = names
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
-
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
@@ -231,7 +224,8 @@ fn a_signal_ends_a_run_after_its_step_and_the_same_command_goes_on() {
     {
         let fresh = nth == 0;
         let flags = if fresh { &["--fresh"][..] } else { &[] };
-        let mut child = start(&recipe, &stopped, flags);
+        let mut command = command(&recipe, &stopped, flags);
+        let mut child = command.stderr(Stdio::null()).spawn().expect("starts");
         // The sample is shown when the handlers stand.
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut said = String::new();

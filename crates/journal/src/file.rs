@@ -39,12 +39,12 @@ struct Identity(u64, u64);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file system gave an error.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {reason}")]
     Io {
         /// What was being done.
         doing: &'static str,
         /// The error.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Another process has kept the file's lock for too long.
     #[error("another process has been opening or repairing it for 10 s")]
@@ -65,7 +65,7 @@ impl Database {
     ///
     /// A corrupt file is renamed, never deleted, and a fresh one made.
     pub fn open(path: &Path, max_bytes: Option<u64>, now: UnixMicros) -> Result<Self, OpenError> {
-        let io = |doing| move |source| OpenError::Io { doing, source };
+        let io = |doing| move |reason| OpenError::Io { doing, reason };
         make_parent(path).map_err(io("making its folder"))?;
         let _alone = lock(path)?;
         let mut set_aside = None;
@@ -217,13 +217,13 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 /// The lock is freed when the file is dropped, also by the death of the process.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let path = beside(path, ".lock");
-    make_private(&path).map_err(|source| OpenError::Io {
+    make_private(&path).map_err(|reason| OpenError::Io {
         doing: "making its lock file",
-        source,
+        reason,
     })?;
-    let locking = |source| OpenError::Io {
+    let locking = |reason| OpenError::Io {
         doing: "locking its lock file",
-        source,
+        reason,
     };
     let file = OpenOptions::new()
         .append(true)
@@ -233,7 +233,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::Error(source)) => return Err(locking(source)),
+            Err(TryLockError::Error(reason)) => return Err(locking(reason)),
             Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                 return Err(OpenError::Locked);
             }

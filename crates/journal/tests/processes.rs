@@ -262,7 +262,11 @@ fn killed_processes_lose_nothing_acknowledged() {
     let path = dir.path().join("journal.db");
     let mut all = HashMap::new();
     let mut lines = 0;
-    for round in 0..12 {
+    for round in 0..100 {
+        // Rounds become longer until a slow machine has acknowledged something.
+        if round >= 12 && lines > 0 {
+            break;
+        }
         let mut children: Vec<_> = (0..3)
             .map(|n| {
                 (

@@ -5,21 +5,10 @@ mod fim_support;
 
 use std::fmt::Write;
 
-use fim_support::{SMOLLM_CONTROL, byte_level, sentencepiece, smollm};
+use fim_support::{CODELLAMA, QWEN, SMOLLM_CONTROL, byte_level, sentencepiece, smollm};
 use truefill_model::fim::{BoundFormat, Budget, ContextChunk, FimFormat, Layout, PromptParts};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer};
 
-const QWEN: &[&str] = &[
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|fim_prefix|>",
-    "<|fim_middle|>",
-    "<|fim_suffix|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-];
 const CODEGEMMA: &[&str] = &[
     "<eos>",
     "<bos>",
@@ -64,7 +53,6 @@ const DEEPSEEK: &[&str] = &[
     "<｜fim▁end｜>",
     "<|EOT|>",
 ];
-const CODELLAMA: &[&str] = &["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"];
 const CODESTRAL: &[&str] = &[
     "<unk>", "<s>", "</s>", "[INST]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]",
 ];

@@ -3,7 +3,7 @@
 
 mod fim_support;
 
-use fim_support::{CODE, byte_level, hostile, sentencepiece, smollm};
+use fim_support::{CODE, CODELLAMA, byte_level, hostile, sentencepiece, smollm};
 use proptest::prelude::*;
 use truefill_model::fim::{
     BoundFormat, Budget, ContextChunk, FimFormat, Layout, Prompt, PromptParts,
@@ -47,7 +47,7 @@ const CONTROL: &[&str] = &[
 /// Every layout of every format.
 fn every_layout() -> Vec<BoundFormat> {
     let bytes = Tokenizer::from_gguf(byte_level("smollm", CONTROL, 2000)).unwrap();
-    let pieces = sentencepiece(&["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"]);
+    let pieces = sentencepiece(CODELLAMA);
     let pieces = Tokenizer::from_gguf(pieces).unwrap();
     let bind = |format: &'static FimFormat| {
         let tokenizer = if format.name().starts_with("codellama") {

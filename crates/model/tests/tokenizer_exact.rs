@@ -5,7 +5,7 @@ mod fim_support;
 
 use std::collections::HashSet;
 
-use fim_support::{SMOLLM_CONTROL, byte_level, hostile, sentencepiece, smollm};
+use fim_support::{CODELLAMA, SMOLLM_CONTROL, byte_level, hostile, sentencepiece, smollm};
 use proptest::prelude::*;
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, Utf8Stream};
 use truefill_model::tokens::TokenId;
@@ -31,10 +31,7 @@ fn all() -> Vec<(&'static str, Tokenizer)> {
     let mut all = vec![
         ("qwen2 json", json(QWEN2)),
         ("smollm json", json(SMOLLM)),
-        (
-            "sentencepiece",
-            gguf(sentencepiece(&["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"])),
-        ),
+        ("sentencepiece", gguf(sentencepiece(CODELLAMA))),
     ];
     for pre in [
         "default",

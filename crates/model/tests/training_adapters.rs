@@ -13,14 +13,21 @@ use truefill_model::training::{
 };
 use truefill_model::weights::{LayerPart, MemoryWeights, Naming, WeightDtype};
 
-const TARGETS: [LayerPart; 6] = [
-    LayerPart::Q,
-    LayerPart::K,
-    LayerPart::V,
-    LayerPart::O,
-    LayerPart::Up,
-    LayerPart::Down,
-];
+/// All matrices of a model's layers; StarCoder2 has no gate.
+fn targets(model: &Path) -> Vec<LayerPart> {
+    let mut parts = vec![
+        LayerPart::Q,
+        LayerPart::K,
+        LayerPart::V,
+        LayerPart::O,
+        LayerPart::Up,
+        LayerPart::Down,
+    ];
+    if !model.ends_with("starcoder2") {
+        parts.push(LayerPart::Gate);
+    }
+    parts
+}
 
 fn adapter(targets: &[LayerPart], rows: &[u32]) -> Options {
     Options {
@@ -112,7 +119,7 @@ fn an_adapter_begins_as_nothing_and_learns() {
         let (config, weights) = open(&model);
         let plain = GradDecoder::load(config, &weights, &Options::default()).expect("loads");
         let expected = plain.score(&batch).expect("score");
-        let [mut kernels, mut tensors] = engines(&model, &adapter(&TARGETS, &[]));
+        let [mut kernels, mut tensors] = engines(&model, &adapter(&targets(&model), &[]));
         let trained = kernels.parameters().iter().filter(|p| p.trained);
         assert!(trained.map(|p| &p.name).all(|name| name.contains("lora_")));
         assert!(kernels.score(&batch).expect("score") == expected);
@@ -127,14 +134,23 @@ fn an_adapter_begins_as_nothing_and_learns() {
 fn merged_equals_unmerged_and_unmerging_restores_every_byte() {
     for model in families() {
         let batch = sequences(&model);
-        for mut decoder in engines(&model, &adapter(&TARGETS, &[])) {
+        let rows = [batch.sequences()[0].tokens[10].0, 3];
+        for mut decoder in engines(&model, &adapter(&targets(&model), &rows)) {
             let before = values(&decoder);
             train(&mut decoder, &batch, 5);
             let trained = values(&decoder);
+            let tables = |name: &str| name.contains("embed_tokens") || name.contains("lm_head");
             let unmerged = decoder.score(&batch).expect("score").log_probabilities;
             decoder.merge().expect("merge");
             let merged = decoder.score(&batch).expect("score").log_probabilities;
             assert!(distance(&merged, &unmerged) <= 1e-5, "{model:?}");
+            let gaps = merged
+                .iter()
+                .zip(&unmerged)
+                .map(|(one, other)| (one - other).abs());
+            let widest = gaps.fold(0.0f32, f32::max);
+            // Nats: twenty units in the last place of a log-probability of ten.
+            assert!(widest <= 2e-5, "{model:?}: {widest}");
             // What is saved without adapters is the same model.
             let tokens = &batch.sequences()[0].tokens;
             let served = logits(&decoder, tokens);
@@ -157,7 +173,7 @@ fn merged_equals_unmerged_and_unmerging_restores_every_byte() {
             let frozen = before
                 .iter()
                 .zip(&trained)
-                .filter(|((name, _), _)| !name.contains("lora_"));
+                .filter(|((name, _), _)| !name.contains("lora_") && !tables(name));
             for ((name, old), (_, new)) in frozen {
                 assert!(old == new, "{model:?}: {name} is frozen");
             }
@@ -243,7 +259,7 @@ fn an_adapter_in_half_precision_learns_the_same() {
         let options = Options {
             precision,
             recompute: 2,
-            ..adapter(&TARGETS, &[3])
+            ..adapter(&targets(model), &[3])
         };
         engines(model, &options).map(|mut decoder| train(&mut decoder, &batch, 8))
     });
@@ -264,7 +280,7 @@ fn adapters_that_do_not_fit_are_refused() {
     assert!(error.contains("starcoder2 has no Gate"), "{error}");
     let error = refused(&adapter(&[LayerPart::FfnNorm], &[]));
     assert!(error.contains("expected matrices"), "{error}");
-    let mut options = adapter(&TARGETS, &[]);
+    let mut options = adapter(&[LayerPart::Q], &[]);
     if let Trained::Adapter(adapter) = &mut options.trained {
         adapter.rank = 0;
     }

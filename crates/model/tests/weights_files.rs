@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use safetensors::SafeTensors;
 use truefill_model::weights::gguf::{GgufValue, MetadataValue};
 use truefill_model::weights::{
     GgufFile, GgufWriter, MemoryWeights, Naming, RawTensor, SafetensorsFiles, WeightDtype,
@@ -56,6 +57,9 @@ fn a_file_without_tensors_is_read_back() {
         write_safetensors(&path, &[], &metadata).expect("writes");
         let read = SafetensorsFiles::open(&path).expect("reads");
         assert!(read.names().is_empty());
+        let bytes = std::fs::read(&path).expect("reads");
+        let (_, header) = SafeTensors::read_metadata(&bytes).expect("a header");
+        assert_eq!(header.metadata().as_ref(), Some(&metadata));
     }
 }
 

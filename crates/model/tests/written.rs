@@ -201,6 +201,7 @@ fn a_gguf_file_becomes_a_hub_folder_that_gives_the_same_logits() {
                 tokenizer_json: json.clone(),
                 others: others.collect(),
                 end: Some(TokenId(0)),
+                ends: Vec::new(),
             };
             let model = Model::of_source(&original.config, &*original.weights);
             let files = write_hub(folder.path(), &model, &about).expect("written");

@@ -9,7 +9,6 @@ mod ending;
 mod guard;
 mod holes;
 mod index;
-mod known;
 mod language;
 mod leaves;
 mod lex;
@@ -30,7 +29,6 @@ pub use holes::{
     Draw, Hole, HoleKind, NameSite, holes, holes_in, invent_name, name_sites, sample_holes,
 };
 pub use index::{Index, IndexSize};
-pub use known::is_known_everywhere;
 pub use language::{Indentation, Language};
 pub use leaves::{Leaf, NameUse, is_common_name, is_standard_module, is_standard_name, leaves};
 pub use parse::{

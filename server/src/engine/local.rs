@@ -204,11 +204,6 @@ impl Engine for LocalEngine {
             banned_before_text: self.format.banned_before_text(),
             deadline: request.deadline,
         };
-        let sampling = generate::Sampling {
-            temperature: request.sampling.temperature,
-            top_p: request.sampling.top_p,
-            seed: request.sampling.seed,
-        };
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let cache = sessions
             .get(&request.document, self.capacity(request), |capacity| {
@@ -220,7 +215,7 @@ impl Engine for LocalEngine {
             cache,
             &self.tokenizer,
             &prompt.tokens,
-            sampling,
+            request.sampling,
             &limits,
             &Instant::now,
             &|| cancel.is_cancelled() || over(request.deadline),

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use cancel::{CancelGuard, CancelToken};
+pub use truefill_model::generate::Sampling;
+
 pub use thread::{Answer, EngineHandle, EngineState, EngineThread, Job, Loader, StopFn, Ticket};
 
 use crate::config::Config;
@@ -31,26 +33,6 @@ pub struct ContextChunk {
     pub path: String,
     /// The chunk itself.
     pub text: String,
-}
-
-/// How the next token is chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampling {
-    /// 0 is greedy: the likeliest token, always the same for the same prompt.
-    pub temperature: f32,
-    /// Nucleus: the smallest set of tokens whose probabilities reach this sum.
-    pub top_p: f32,
-    /// Seed of the random stream; equal seeds give equal text.
-    pub seed: u64,
-}
-
-impl Sampling {
-    /// The likeliest token at every step.
-    pub const GREEDY: Self = Self {
-        temperature: 0.0,
-        top_p: 1.0,
-        seed: 0,
-    };
 }
 
 /// One completion to make. Both texts are whole, the engine cuts its own window

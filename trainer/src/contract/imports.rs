@@ -107,6 +107,7 @@ fn changed_part(compared: &Compared) -> Result<String, Violation> {
         })
     };
     let (old, new) = (text(compared.golden), text(&compared.rejected));
+    let only_words = same_signs(&old, &new);
     let (old, new) = (words(&old), words(&new));
     let same_start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let most = old.len().min(new.len()) - same_start;
@@ -115,7 +116,8 @@ fn changed_part(compared: &Compared) -> Result<String, Violation> {
         .count();
     let gone = &old[same_start..old.len() - same_end];
     match (gone, &new[same_start..new.len() - same_end]) {
-        ([] | [_], [part]) => Ok((*part).to_owned()),
+        ([] | [_], [part]) if only_words => Ok((*part).to_owned()),
+        ([] | [_], [_]) => Err(OTHER),
         (_, []) => Err(Violation::NoNewName),
         _ => Err(Violation::ManyChanges),
     }
@@ -123,10 +125,27 @@ fn changed_part(compared: &Compared) -> Result<String, Violation> {
 
 /// The names of an import and the parts of its path; `lodash-es` is one part.
 fn words(text: &str) -> Vec<&str> {
-    let is_sign = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'));
     text.split(is_sign)
         .filter(|part| !part.is_empty())
         .collect()
+}
+
+fn is_sign(c: char) -> bool {
+    !(c.is_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+/// What stands around the words is the same, but for the sign that a further word brings: `@@a/b`
+/// for `@a/c` would tell on itself. Spaces, and which quotes, are a matter of style.
+fn same_signs(old: &str, new: &str) -> bool {
+    let signs = |text: &str| -> Vec<String> {
+        let between = text.split(|c| !is_sign(c));
+        let plain = between.map(|signs| signs.replace(char::is_whitespace, "").replace('\'', "\""));
+        plain.filter(|signs| !signs.is_empty()).collect()
+    };
+    let (old, new) = (signs(old), signs(new));
+    let without = |at: usize| [&new[..at], &new[at + 1..]].concat();
+    let further = |at: usize| without(at) == old && old.contains(&new[at]);
+    old == new || old.is_empty() || (0..new.len()).any(further)
 }
 
 /// The changed part is new to the file, plausible, and no name that the language brings.

@@ -12,6 +12,8 @@ mod known;
 mod names;
 mod parsed;
 
+use std::ops::Range;
+
 use truefill_syntax::{Language, Leaf, NameUse};
 
 use crate::rows::HallucinationType;
@@ -148,6 +150,24 @@ pub(crate) const fn uses(kind: HallucinationType, language: Language) -> &'stati
         (HallucinationType::UndefinedVariable, Language::Python) => &[NameUse::Variable],
         (HallucinationType::UndefinedVariable, _) => &[NameUse::Variable, NameUse::Type],
         _ => &[],
+    }
+}
+
+/// Whether the hole has what a type changes: a called name, an identifier, a call's arguments.
+pub fn has_site(golden: &Parsed, kind: HallucinationType) -> bool {
+    let in_hole =
+        |range: &Range<usize>| range.start < golden.hole.end && golden.hole.start < range.end;
+    let mut leaves = golden.hole_leaves().iter();
+    let uses = uses(kind, golden.language);
+    match kind {
+        HallucinationType::Method | HallucinationType::UndefinedVariable => leaves
+            .any(|leaf| in_hole(&leaf.range) && leaf.name.is_some_and(|name| uses.contains(&name))),
+        HallucinationType::Parameter => {
+            // Ruby calls without parentheses.
+            let calls = golden.language == Language::Ruby && leaves.any(|leaf| leaf.name.is_some());
+            calls || golden.has_in_hole(ARGUMENT_LISTS)
+        }
+        HallucinationType::Import | HallucinationType::Similar => true,
     }
 }
 

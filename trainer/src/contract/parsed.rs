@@ -125,6 +125,18 @@ impl Parsed {
             node = node.parent()?;
         }
     }
+
+    /// Whether a node of one of `kinds` lies in the hole, if only with a part.
+    pub(super) fn has_in_hole(&self, kinds: &[&str]) -> bool {
+        let mut found = false;
+        walk(&self.tree, |node| {
+            let inside =
+                node.start_byte() < self.hole.end && self.hole.start < node.end_byte() && !found;
+            found |= inside && kinds.contains(&node.kind());
+            inside && !found
+        });
+        found
+    }
 }
 
 /// Counts nodes that are errors or missing, going only where there are some.

@@ -103,6 +103,18 @@ fn imports() {
         ],
     );
     text += &verdicts(
+        Language::TypeScript,
+        ["", "import { a } from '@acme/core/io';", "\na();\n"],
+        &[
+            (Import, "import { a } from '@acme/kernel/io';"),
+            (Import, "import { a } from \"@acme/kernel/io\";"),
+            (Import, "import { a } from '@@acme/kernel/io';"),
+            (Import, "import { a } from '@acme/kernel.io';"),
+            (Import, "import { a } from '@acme/core/io/orchard';"),
+            (Import, "import { a } from '@acme/core//io/orchard';"),
+        ],
+    );
+    text += &verdicts(
         Language::Go,
         [
             "package p\n\nimport (\n\t",

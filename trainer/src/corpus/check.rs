@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
 use super::hash::first_bytes;
@@ -59,6 +59,11 @@ impl<T> ContextTable<T> {
             });
             progress.add(1);
         }
+        ensure!(
+            !table.facts.is_empty(),
+            "{}: expected rows of contexts, found none",
+            path.display()
+        );
         Ok(table)
     }
 

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::rows::Context;
+
 /// 64 bits of [`stable_digest`].
 pub fn stable_hash(seed: u64, parts: &[&[u8]]) -> u64 {
     first_bytes(&stable_digest(seed, parts))
@@ -16,6 +18,11 @@ pub fn stable_digest(seed: u64, parts: &[&[u8]]) -> [u8; 32] {
         hasher.update(part);
     }
     hasher.finalize().into()
+}
+
+/// The repository of a hole, as intervals and partitions tell repositories apart.
+pub fn repository_hash(context: &Context) -> u64 {
+    stable_hash(0, &[context.repo.as_bytes()])
 }
 
 /// The first eight bytes of a digest as a number.

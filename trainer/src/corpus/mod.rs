@@ -11,6 +11,6 @@ mod spool;
 mod work;
 
 pub use check::{ContextTable, Facts, RowId, WindowCheck, negatives};
-pub use hash::{stable_digest, stable_hash};
+pub use hash::{repository_hash, stable_digest, stable_hash};
 pub use spool::{Item, Spool, partitions_for};
 pub use work::WorkFolder;

@@ -13,10 +13,14 @@ use super::subsets::Subsets;
 use crate::corpus::{Item, Spool, WindowCheck, negatives, partitions_for};
 use crate::progress::Progress;
 use crate::rows::{Context, Manifest, Negative, PairRow, RowReader, RowWriter, SftRow, Written};
+use crate::usage;
 
 /// The name by which the folder's manifest is called, and the datasheet beside it.
 pub const OUTPUT: &str = "curated";
 pub const DATASHEET: &str = "DATASHEET.md";
+
+/// Where nested subsets lie.
+const SUBSETS: &str = "subsets";
 
 /// Where rows come from and go to.
 pub struct Places<'a> {
@@ -119,6 +123,41 @@ fn fill(places: &Places<'_>, pool: &Pool, by_row: &HashMap<usize, Chosen>) -> Re
     Ok(spool)
 }
 
+/// The files of a folder that have the same names in every run, the manifest first.
+fn fixed(folder: &Path) -> Vec<PathBuf> {
+    let mut files = vec![
+        Manifest::path_for(&folder.join(OUTPUT)),
+        folder.join(DATASHEET),
+    ];
+    for split in ["", "valid", "test"] {
+        for kind in ["sft", "pairs"] {
+            let ends = ["jsonl", "jsonl.zst"];
+            files.extend(ends.map(|end| folder.join(split).join(format!("{kind}.{end}"))));
+        }
+    }
+    files
+}
+
+/// Refuses inputs among what a run into `folder` removes and writes.
+///
+/// # Errors
+/// [`crate::usage::Usage`] with the file.
+pub fn apart<'p>(inputs: impl IntoIterator<Item = &'p Path>, folder: &Path) -> Result<()> {
+    let subsets = folder.join(SUBSETS).canonicalize().ok();
+    let mut files = fixed(folder);
+    let mut all = Vec::new();
+    for input in inputs {
+        let real = input.canonicalize().ok();
+        if let (Some(real), Some(subsets)) = (real, &subsets)
+            && real.starts_with(subsets)
+        {
+            files.push(input.to_owned());
+        }
+        all.push(input);
+    }
+    usage::apart(all, files.iter().map(|file| &**file))
+}
+
 /// Takes away what an earlier run left and this one would not replace, its manifest first: a folder
 /// without one is not whole.
 fn clear(places: &Places<'_>) -> Result<()> {
@@ -128,17 +167,10 @@ fn clear(places: &Places<'_>) -> Result<()> {
         }
         _ => Ok(()),
     };
-    let file = |path: PathBuf| gone(path.clone(), std::fs::remove_file(&path));
-    file(Manifest::path_for(&places.folder.join(OUTPUT)))?;
-    file(places.folder.join(DATASHEET))?;
-    for folder in ["", "valid", "test"] {
-        for kind in ["sft", "pairs"] {
-            for end in ["jsonl", "jsonl.zst"] {
-                file(places.folder.join(folder).join(format!("{kind}.{end}")))?;
-            }
-        }
+    for path in fixed(places.folder) {
+        gone(path.clone(), std::fs::remove_file(&path))?;
     }
-    let subsets = places.folder.join("subsets");
+    let subsets = places.folder.join(SUBSETS);
     for entry in std::fs::read_dir(&subsets).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with("size-") || name.starts_with("band-") {
@@ -172,11 +204,11 @@ fn open(places: &Places<'_>, subsets: &Subsets) -> Result<BTreeMap<String, Files
 }
 
 fn size_folder(size: usize) -> String {
-    format!("subsets/size-{size}")
+    format!("{SUBSETS}/size-{size}")
 }
 
 fn band_folder(band: &str) -> String {
-    format!("subsets/band-{band}")
+    format!("{SUBSETS}/band-{band}")
 }
 
 /// Writes the rows of a context, and says how many there are.

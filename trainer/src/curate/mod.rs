@@ -74,10 +74,7 @@ pub struct Args {
 /// [`crate::usage::Usage`] for a recipe that does not fit; rows that are wrong, by file and line.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut recipe: CurateRecipe = crate::recipe::section(args.recipe.as_deref(), "curate")?;
-    let folder = args.recipe.as_deref().and_then(Path::parent);
-    for path in &mut recipe.benchmarks {
-        *path = folder.unwrap_or(Path::new("")).join(&*path);
-    }
+    crate::recipe::found_from(args.recipe.as_deref(), &mut recipe.benchmarks);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.benchmarks.extend(args.benchmarks.iter().cloned());
     recipe.check()?;
@@ -85,9 +82,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     table::print(&tables, args.json, out)?;
     Ok(())
 }
-
-/// A file that was read, and the manifest of the step that wrote it.
-type Earlier = (PathBuf, Option<Manifest>);
 
 /// Curates by `recipe`; gives the tables by their names.
 ///
@@ -105,10 +99,13 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     let read = read
         .into_iter()
         .chain([args.verdicts.as_ref(), args.scores.as_ref()]);
-    for path in read.flatten() {
+    let read: Vec<&PathBuf> = read.flatten().collect();
+    let inputs = read.iter().copied().chain(&recipe.benchmarks);
+    emit::apart(inputs.map(|path| &**path), &args.out)?;
+    for path in read {
         manifest.inputs.push(Input::of(path)?);
     }
-    let earlier = earlier(&manifest.inputs);
+    let earlier = datasheet::earlier(&manifest.inputs);
     for path in &recipe.benchmarks {
         manifest.inputs.push(Input::of(path)?);
     }
@@ -145,28 +142,6 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     .with_context(|| format!("{}: cannot be written", sheet.display()))?;
     manifest.write_beside(&args.out.join(emit::OUTPUT))?;
     Ok(tables)
-}
-
-/// The manifests of what was read. A step that wrote two files has one manifest.
-fn earlier(inputs: &[Input]) -> Vec<Earlier> {
-    let found: Vec<Earlier> = inputs
-        .iter()
-        .map(|file| (file.path.clone(), Manifest::of(file)))
-        .collect();
-    let of_another = |file: &Input| {
-        let mut outputs = found
-            .iter()
-            .flat_map(|(_, step)| step)
-            .flat_map(|step| &step.outputs);
-        outputs.any(|output| output.sha256 == file.sha256)
-    };
-    let told = inputs
-        .iter()
-        .map(|file| !of_another(file))
-        .collect::<Vec<_>>();
-    let all = found.into_iter().zip(told);
-    all.filter_map(|(earlier, told)| (earlier.1.is_some() || told).then_some(earlier))
-        .collect()
 }
 
 /// A file by its place in the folder, so that a folder that is moved has a manifest that is right.

@@ -28,9 +28,6 @@ const DIFFERENT: usize = 5;
 /// that is found of each list counts.
 const REPOSITORIES: &[&str] = &["repo_url", "source_repo", "repo", "repository", "repo_name"];
 const PATHS: &[&str] = &["file_path", "path", "file"];
-
-/// An object with further columns (CrossCodeEval).
-const METADATA: &str = "metadata";
 const TEXTS: &[&[&str]] = &[
     &["prompt", "prefix", "eval_prompt"],
     &[
@@ -44,6 +41,9 @@ const TEXTS: &[&[&str]] = &[
     &["suffix", "right_context"],
     &["test"],
 ];
+
+/// An object with further columns (CrossCodeEval).
+const METADATA: &str = "metadata";
 
 /// Paths with fewer folders say nothing: `src/main.rs` is in every repository.
 const PATH_PARTS: usize = 4;
@@ -148,7 +148,7 @@ impl Benchmarks {
         [
             ("repositories", self.repositories.len()),
             ("paths", self.paths.len()),
-            ("texts", self.grams.len()),
+            ("word-runs", self.grams.len()),
         ]
     }
 
@@ -296,8 +296,8 @@ mod tests {
         }
         assert!(benchmarks.has_path("a/b/c/d.py") && benchmarks.has_path("root-1.0/a/b/c/d.py"));
         assert!(benchmarks.has_path("src/a/b/e.py") && !benchmarks.has_path("c/d.py"));
-        let sizes = benchmarks.sizes().map(|(_, count)| count > 0);
-        assert_eq!(sizes, [true; 3]);
+        let sizes = [("repositories", 3), ("paths", 2), ("word-runs", 4)];
+        assert_eq!(benchmarks.sizes(), sizes);
         assert!(benchmarks.has_text(&format!("x = 1\n{CODE}")));
         assert!(!benchmarks.has_text("total = alpha + beta\n"));
         assert!(!benchmarks.has_text(&CODE.replace("gamma", "other")));

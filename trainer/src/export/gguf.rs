@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<(
     let format = crate::checkpoint::format(opened.format_name(args.format.as_deref()), tokenizer)?;
     let labels = Labels {
         name: opened.title(),
-        end: format.end_token(),
+        end: opened.end(&format)?,
         chat_template: chat_template(&opened.checkpoint)?,
     };
     let words = vocabulary(&opened.checkpoint)?;

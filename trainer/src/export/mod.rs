@@ -117,7 +117,7 @@ fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
     let beside = sidecars(&opened.checkpoint)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{}: cannot be made", args.out.display()))?;
-    let about = beside.into_hub(dtype.weights(), tokenizer, format.end_token());
+    let about = beside.into_hub(dtype.weights(), tokenizer, opened.end(&format)?);
     let files = write_hub(&args.out, &opened.model(), &about)?;
     let names: Vec<String> = files
         .iter()

@@ -9,6 +9,7 @@ use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::reply;
 use super::scene::Scene;
 use super::split;
+use crate::contract;
 use crate::panel::{AskError, Finish, Member, Question};
 use crate::prompt::{Around, Prompt};
 use crate::rows::HallucinationType;
@@ -161,8 +162,11 @@ pub(super) fn question(
         // The window is the whole file: others have no place for an import.
         scene.import()?;
         scene.golden.text.as_str()
-    } else {
+    } else if contract::has_site(&scene.golden, kind) {
         ""
+    } else {
+        // No answer could keep the contract, and each is paid for.
+        return Err(Refusal::NoSite);
     };
     if file.len() > 2 * asking.side_bytes || context.golden.len() > asking.side_bytes {
         return Err(Refusal::TooLarge);
@@ -231,6 +235,38 @@ mod tests {
         assert!(!shortened && file.contains("import os"));
         let refused = asked(HallucinationType::Import, 12);
         assert_eq!(refused, Err(Refusal::TooLarge));
+    }
+
+    /// A reply that nothing could be done with would be paid for.
+    #[test]
+    fn what_a_hole_does_not_have_is_not_asked_for() {
+        use HallucinationType::{Method, Parameter, UndefinedVariable};
+        let prompts = Prompts::load(None).expect("compiled in");
+        let asking = Asking {
+            temperature: 0.0,
+            max_tokens: 9,
+            side_bytes: 100,
+        };
+        for (language, golden, sites) in [
+            (Language::Python, "load(name)", [true, true, true]),
+            (Language::Python, "load()", [true, true, false]),
+            (Language::Python, "name", [false, false, true]),
+            (Language::Python, "3 + 4", [false; 3]),
+            (Language::Ruby, "load name", [true, true, true]),
+            (Language::Ruby, "store.load", [true, true, true]),
+        ] {
+            let context = Context::of_file(language, "o/r", "MIT", "a", ["x = ", golden, "\n"]);
+            let scene = Scene::new(context, 1).expect("parses");
+            for (kind, site) in [Method, Parameter, UndefinedVariable]
+                .into_iter()
+                .zip(sites)
+            {
+                let prompt = prompts.of(kind).expect("there");
+                let asked = question(&scene, kind, prompt, asking).map(|_| ());
+                let expected = site.then_some(()).ok_or(Refusal::NoSite);
+                assert_eq!(asked, expected, "{kind} of `{golden}`");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::de::IgnoredAny;
@@ -19,10 +19,10 @@ use super::recipe::Recipe;
 use super::run::{self, Work};
 use super::tally::Tally;
 use super::vocabulary::Vocabulary;
-use crate::panel::http::Members;
+use crate::panel::{http::Members, runtime};
 use crate::progress::Progress;
 use crate::rows::{HallucinationType, Input, Manifest, RowReader, beside};
-use crate::usage::Usage;
+use crate::usage::{self, Usage};
 
 /// Make hard negatives for contexts: wrong in one name, argument or import
 ///
@@ -134,10 +134,7 @@ impl GenerateArgs {
     /// With what was expected, what was found and what to do; [`Usage`] where the command or the
     /// recipe cannot be meant. A spent budget is told after the figures of what was answered.
     pub fn run(&self, out: &mut dyn std::io::Write) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        let (text, problem) = runtime.block_on(self.step())?;
+        let (text, problem) = runtime()?.block_on(self.step())?;
         out.write_all(text.as_bytes())?;
         match problem {
             Some(problem) => bail!("{problem}"),
@@ -148,6 +145,7 @@ impl GenerateArgs {
     /// The text for standard output, and what is wrong with an output that is not whole.
     async fn step(&self) -> Result<(String, Option<String>)> {
         let (recipe, members) = self.recipe()?;
+        usage::apart([&*self.contexts], [&*self.out])?;
         let input = Input::of(&self.contexts)?;
         let panel = Panel::open(&recipe, &members, &self.out);
         let panel = panel.map_err(crate::recipe::named(self.recipe.as_deref()))?;
@@ -172,6 +170,11 @@ impl GenerateArgs {
             in_flight: recipe.in_flight,
         };
         let mut seen = |tally: &Tally| progress.at(tally.contexts, &figures(tally, &panel));
+        ensure!(
+            total > 0,
+            "{}: expected rows of contexts, found none",
+            self.contexts.display()
+        );
         let ran = run::run(&work, &self.contexts, &self.out, &mut seen).await;
         progress.finish();
         let (written, tally) = ran?;

@@ -21,6 +21,7 @@ use super::cut::{end_of_line, fitted};
 use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::scene::Scene;
 use crate::checkpoint;
+use crate::eval::cut::lines::line_count;
 use crate::kept::{self, Kept, Key};
 use crate::rows::HallucinationType;
 
@@ -66,16 +67,17 @@ impl Default for LocalConfig {
 
 /// The generator that samples a checkpoint.
 pub struct Local {
-    /// Nothing while it is dropped.
-    jobs: Option<mpsc::SyncSender<Job>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    jobs: mpsc::SyncSender<Job>,
+    /// Behind `jobs`, so that the thread has no more to wait for when it is waited for.
+    _thread: Joined,
 }
 
-/// The thread ends first: the file of samples is then free for another run.
-impl Drop for Local {
+/// A thread whose end is waited for: the file of samples is then free for another run.
+struct Joined(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for Joined {
     fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.0.take() {
             // A panic there was told when its answer did not come.
             let _ = thread.join();
         }
@@ -103,6 +105,9 @@ impl Local {
                 truefill_model::threads::claim(truefill_model::threads::available());
                 let mut model = model;
                 while let Ok(job) = waiting.recv() {
+                    if job.answer.is_closed() {
+                        continue;
+                    }
                     let outcomes = model.sample_all(&job.scene, job.import);
                     // A step that ended waits for nothing.
                     let _ = job.answer.send(outcomes);
@@ -110,8 +115,8 @@ impl Local {
             })
             .context("the model's thread cannot be started")?;
         Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
+            jobs,
+            _thread: Joined(Some(thread)),
         })
     }
 }
@@ -135,8 +140,8 @@ impl Generator for Local {
         };
         let jobs = self.jobs.clone();
         Box::pin(async move {
-            let sent = tokio::task::spawn_blocking(move || jobs.map(|jobs| jobs.send(job))).await;
-            if !matches!(sent, Ok(Some(Ok(())))) {
+            let sent = tokio::task::spawn_blocking(move || jobs.send(job)).await;
+            if !matches!(sent, Ok(Ok(()))) {
                 bail!("the model's thread has ended");
             }
             answered.await.context("the model's thread has ended")?
@@ -273,7 +278,7 @@ impl Model {
                 chunk_share: 0.0,
             },
         )?;
-        let lines = golden.trim_end().matches('\n').count() + 1;
+        let lines = line_count(golden);
         let mut draw = scene.draw(purpose);
         let mut samples: Vec<String> = Vec::new();
         for _ in 0..self.config.samples {

@@ -101,19 +101,14 @@ impl Recipe {
     pub fn read(path: &Path) -> Result<(Self, Members)> {
         let mut recipe: Self = crate::recipe::section(Some(path), "generate")?;
         let members = http::members_of(path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for path in [
+        let paths = [
             &mut recipe.ledger,
             &mut recipe.prompts,
             &mut recipe.local.model,
             &mut recipe.teacher.encoder,
             &mut recipe.teacher.model,
-        ]
-        .into_iter()
-        .flatten()
-        {
-            *path = folder.join(&*path);
-        }
+        ];
+        crate::recipe::found_from(Some(path), paths.into_iter().flatten());
         Ok((recipe, members))
     }
 

@@ -10,7 +10,7 @@ use truefill_syntax::Language;
 use super::parse;
 use super::prompt::Prompts;
 use super::recipe::JudgeRecipe;
-use crate::corpus::{Item, stable_hash};
+use crate::corpus::{Item, repository_hash, stable_hash};
 use crate::panel::{Heard, Member, Question, Roll};
 use crate::prompt::Around;
 use crate::rows::{Context, HallucinationType, Negative, Subject, Verdict, VerdictKind};
@@ -109,7 +109,7 @@ fn tasks<'a>(
             let about = About {
                 language: hole.language,
                 kind: negative.kind,
-                repository: stable_hash(0, &[hole.repo.as_bytes()]),
+                repository: repository_hash(&hole),
             };
             let golden = blind && is_drawn(recipe, &hole.id) && goldens.insert(hole.id.clone());
             let golden = golden.then(|| Case::golden(&hole));

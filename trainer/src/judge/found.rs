@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use truefill_syntax::Language;
 
 use super::resolve::Seen;
-use crate::corpus::stable_hash;
+use crate::corpus::repository_hash;
 use crate::rows::{Context, Difficulty, HallucinationType, HoleKind, Negative, Resolution, Score};
 use crate::stats::{Clustered, INTERVALS};
 use crate::table::{Cell, Table, Tables};
@@ -70,7 +70,7 @@ impl Found {
         let mut known = HashSet::new();
         for ((context, negatives), found) in holes.iter().zip(&resolved.holes) {
             counts[1] += negatives.len() as u64;
-            let repository = number(context);
+            let repository = repository_hash(context);
             let covered = resolved.covered.contains(&context.language);
             counts[3] += if covered { 0 } else { negatives.len() as u64 };
             let Some((found, first)) = found.as_ref().and_then(|all| Some((all, all.first()?)))
@@ -228,9 +228,4 @@ impl Found {
         }
         table
     }
-}
-
-/// The repository of a hole: a hash of its name.
-fn number(context: &Context) -> u64 {
-    stable_hash(0, &[context.repo.as_bytes()])
 }

@@ -13,7 +13,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -86,8 +86,7 @@ pub fn run(args: &Args, out: &mut dyn std::io::Write) -> Result<()> {
     let mut recipe: JudgeRecipe = crate::recipe::section(args.recipe.as_deref(), "judge")?;
     let named = crate::recipe::named(args.recipe.as_deref());
     recipe.check().map_err(&named)?;
-    let folder = args.recipe.as_deref().and_then(Path::parent);
-    recipe.find_from(folder.unwrap_or(Path::new("")));
+    recipe.find_from(args.recipe.as_deref());
     let who = who(args, &recipe)?;
     let (members, books) = match (who.contains(&Who::Panel), &args.recipe) {
         (true, Some(path)) => {

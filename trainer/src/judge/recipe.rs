@@ -67,12 +67,10 @@ impl Default for JudgeRecipe {
 
 impl JudgeRecipe {
     /// Takes paths from the recipe's folder.
-    pub fn find_from(&mut self, folder: &Path) {
+    pub fn find_from(&mut self, recipe: Option<&Path>) {
         let named = [&mut self.ledger, &mut self.prompts, &mut self.sources];
         let models = self.scorer.iter_mut().map(|scorer| &mut scorer.model);
-        for path in named.into_iter().flatten().chain(models) {
-            *path = folder.join(&*path);
-        }
+        crate::recipe::found_from(recipe, named.into_iter().flatten().chain(models));
     }
 
     /// Refuses values that cannot be meant.

@@ -14,13 +14,14 @@ use super::sources::Sources;
 use super::tally::Tally;
 use super::{Args, JudgeRecipe, Who};
 use crate::checkpoint;
-use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, stable_hash};
+use crate::corpus::{ContextTable, Item, Spool, negatives, partitions_for, repository_hash};
 use crate::kept::Kept;
-use crate::panel::{Books, Member, Roll};
+use crate::panel::{self, Books, Member, Roll};
 use crate::progress::Progress;
 use crate::rows::{Input, Manifest, RowWriter, Subject, Verdict, beside};
 use crate::score::{self, ScorerRecipe};
 use crate::table::{self, Tables};
+use crate::usage;
 
 /// What judging gave.
 pub struct Judged {
@@ -41,6 +42,8 @@ pub fn judge(
     members: &[Box<dyn Member>],
     books: Option<&Books>,
 ) -> Result<Judged> {
+    let scores = scores_path(args);
+    usage::apart([&*args.contexts, &*args.negatives], [&*args.out, &*scores])?;
     let mut manifest = Manifest::new("judge", recipe)?;
     // What an earlier run with other judges wrote is not for this one to replace.
     let files = Files::of(args, who);
@@ -54,11 +57,9 @@ pub fn judge(
         true => Some(RowWriter::create(&args.out)?),
         false => None,
     };
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().build()?;
     let spool = fill(args, members, &mut manifest)?;
     let mut step = Step {
-        runtime,
+        runtime: panel::runtime()?,
         panel: Panel {
             members,
             recipe,
@@ -144,7 +145,7 @@ fn fill(args: &Args, members: &[Box<dyn Member>], manifest: &mut Manifest) -> Re
     let partitions = partitions_for(&[&args.contexts, &args.negatives]);
     let mut spool = Spool::beside(&args.out, partitions)?;
     let contexts = ContextTable::read(&args.contexts, |context| {
-        let partition = stable_hash(0, &[context.repo.as_bytes()]) as usize % partitions;
+        let partition = repository_hash(context) as usize % partitions;
         spool.context(partition, context)?;
         Ok(partition as u16)
     })?;

@@ -16,27 +16,22 @@ thread_local! {
     static PARSERS: RefCell<HashMap<Language, Parser>> = RefCell::new(HashMap::new());
 }
 
-/// Parses and forgets.
-#[derive(Default)]
-pub struct Bare;
-
-impl Bare {
-    /// Parses a batch's files on all threads, while nobody passes `gate`; the time that it took.
-    pub fn alone(&self, events: &[Event], gate: &Mutex<()>) -> Duration {
-        let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = Instant::now();
-        events.par_iter().for_each(|event| {
-            if let Event::Code(Code {
-                language,
-                body: Ok(body),
-                ..
-            }) = event
-            {
-                parse(*language, body);
-            }
-        });
-        started.elapsed()
-    }
+/// Parses a batch's files and forgets them, on all threads, while nobody passes `gate`; the time that
+/// it took.
+pub fn alone(events: &[Event], gate: &Mutex<()>) -> Duration {
+    let _alone = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    let started = Instant::now();
+    events.par_iter().for_each(|event| {
+        if let Event::Code(Code {
+            language,
+            body: Ok(body),
+            ..
+        }) = event
+        {
+            parse(*language, body);
+        }
+    });
+    started.elapsed()
 }
 
 fn parse(language: Language, bytes: &[u8]) {

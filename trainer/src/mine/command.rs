@@ -76,7 +76,8 @@ pub struct MineArgs {
     /// Keep the folder of the run's work, `<out>.work`
     #[arg(long)]
     pub keep_work: bool,
-    /// Parse the same files once more with bare tree-sitter, and print both rates
+    /// Parse the same files once more with bare tree-sitter, and print its times and their ratio to
+    /// the run's, unless an earlier run did a part of the work
     #[arg(long)]
     pub bench: bool,
     /// Print figures as JSON
@@ -161,6 +162,7 @@ pub fn run(args: &MineArgs, out: &mut dyn Write) -> Result<()> {
     out.write_all(text.as_bytes())?;
     match outcome.problem {
         Some(problem) => bail!("{problem}"),
+        None if outcome.rows() == 0 => bail!("no hole was found; the counts say what was left out"),
         None => Ok(()),
     }
 }

@@ -9,13 +9,13 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use truefill_syntax::Language;
 
-use super::bench::Bare;
+use super::bench;
 use super::licence::is_allowed;
 use super::packages::{self, Meta};
 use super::reason::Reason;
 use super::recipe::Recipe;
 use super::sidecar::Sidecar;
-use super::source::stream::{Code, Event, Reading};
+use super::source::stream::{Event, Reading};
 use super::source::{Kind, Source};
 use super::survey::decide::{Census, Percentiles};
 use super::survey::{FileRow, Finished, Repository, Store, survey};
@@ -38,7 +38,7 @@ pub struct First<'a> {
     /// Shows how far it is.
     pub progress: &'a Progress,
     /// Measures bare parsing of the same files too.
-    pub bare: Option<&'a Bare>,
+    pub bench: bool,
 }
 
 /// What the first reading found.
@@ -78,16 +78,8 @@ impl First<'_> {
     /// # Errors
     /// Where what is found cannot be kept; a source that cannot be read is no error.
     pub fn run(&self) -> Result<Surveyed> {
-        let done = (0..self.sources.len())
-            .take_while(|at| self.store.has(*at))
-            .count();
         let mut census = Census::default();
-        let mut repositories = Vec::new();
-        for source in 0..done {
-            let finished = self.store.read(source)?;
-            census.add(&finished.files);
-            repositories.push(summary(finished.repository));
-        }
+        let mut repositories = self.restore(&mut census)?;
         let earlier = census.files.len();
         // Nobody knows yet how many files the sources have, and sources are of all sizes.
         self.progress.begin_at("reading", None, earlier as u64);
@@ -95,7 +87,7 @@ impl First<'_> {
         let (gate, mut bare) = (Mutex::new(()), Duration::ZERO);
         let reading = Reading {
             sources: self.sources,
-            from: done,
+            from: repositories.len(),
             languages: &self.recipe.languages,
             limits: &self.recipe.limits,
             metas: true,
@@ -104,8 +96,9 @@ impl First<'_> {
             gate: &gate,
         };
         reading.batches(|events| {
-            let alone = self.bare.map(|bare| bare.alone(&events, &gate));
-            bare += alone.unwrap_or_default();
+            if self.bench {
+                bare += bench::alone(&events, &gate);
+            }
             let seen: Vec<Seen> = events
                 .into_par_iter()
                 .map(|event| self.see(event))
@@ -139,17 +132,25 @@ impl First<'_> {
         })
     }
 
+    /// Takes over what an earlier run finished; what its sources are.
+    fn restore(&self, census: &mut Census) -> Result<Vec<Repository>> {
+        (0..self.sources.len())
+            .take_while(|at| self.store.has(*at))
+            .map(|source| {
+                let finished = self.store.read(source)?;
+                census.add(&finished.files);
+                Ok(summary(finished.repository))
+            })
+            .collect()
+    }
+
     fn see(&self, event: Event) -> Seen {
         match event {
             Event::Begin(_) => Seen::Begin,
             Event::Meta { path, text } => Seen::Meta(Box::new(packages::read(&path, &text))),
-            Event::Code(code) => Seen::File(Box::new(self.survey(&code))),
+            Event::Code(code) => Seen::File(Box::new(survey(&code, self.excluded))),
             Event::End(source, result) => Seen::End(source, result),
         }
-    }
-
-    fn survey(&self, code: &Code) -> FileRow {
-        survey(code, self.excluded)
     }
 
     fn finish(&self, at: usize, open: Open, result: Result<(), String>) -> Result<Finished> {

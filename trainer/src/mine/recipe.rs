@@ -191,7 +191,6 @@ impl Recipe {
     /// Where the file cannot be read; [`Usage`] where it has a key that does not exist.
     pub fn read(path: &Path) -> Result<Self> {
         let mut recipe: Self = crate::recipe::section(Some(path), "mine")?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let lists = [&mut recipe.sources, &mut recipe.each, &mut recipe.exclude];
         let listed = lists.into_iter().flat_map(|list| list.iter_mut());
         let selector = &mut recipe.selector;
@@ -200,9 +199,8 @@ impl Recipe {
             &mut selector.ledger,
             &mut selector.prompts,
         ];
-        for path in listed.chain(named.into_iter().flatten()) {
-            *path = folder.join(&*path);
-        }
+        let paths = listed.chain(named.into_iter().flatten());
+        crate::recipe::found_from(Some(path), paths);
         recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }
@@ -242,6 +240,14 @@ impl Recipe {
                 .values()
                 .all(|share| share.is_finite() && *share >= 0.0),
             "`kinds`: expected shares of 0 or more"
+        );
+        ensure!(
+            self.min_stars == 0 || self.repos.is_some(),
+            "`min_stars`: expected `repos`, a file that tells of stars, found none; no repository would stay"
+        );
+        ensure!(
+            self.min_version.is_empty() || !self.packages.is_empty(),
+            "`min_version`: expected the packages that it is about in `packages`, found none"
         );
         for name in &self.licences {
             ensure!(

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use truefill_syntax::Language;
 
-use super::bench::{Bare, Rates};
+use super::bench::Rates;
 use super::draw::{Choosing, Chosen};
 use super::first::{First, Surveyed};
 use super::recipe::Recipe;
@@ -22,7 +22,7 @@ use super::survey::{Repository, Store};
 use super::tally::{Counts, Facts};
 use super::work::Work;
 use crate::dedup::Benchmarks;
-use crate::panel::Roll;
+use crate::panel::{Roll, runtime};
 use crate::progress::Progress;
 use crate::rows::{Context, Input, Manifest, RowWriter, Written};
 use crate::usage::Usage;
@@ -67,6 +67,13 @@ pub struct Outcome {
     pub problem: Option<String>,
 }
 
+impl Outcome {
+    /// Rows that were written.
+    pub fn rows(&self) -> u64 {
+        self.manifest.counts.get("rows").copied().unwrap_or(0)
+    }
+}
+
 impl Job<'_> {
     /// Runs, or goes on with a run that was interrupted.
     ///
@@ -104,7 +111,7 @@ impl Job<'_> {
             census: &census,
             work: &work,
             progress: self.progress,
-            bare: self.bench.then_some(&Bare),
+            bench: self.bench,
         };
         let started = Instant::now();
         let done = second.run()?;
@@ -113,12 +120,8 @@ impl Job<'_> {
         drop(census);
 
         let started = Instant::now();
-        let whole = !surveyed.resumed && done.earlier == 0;
-        if self.bench && !whole {
-            let told = "--bench: nothing is compared, since an earlier run did a part of the work";
-            self.progress.say(told);
-        }
-        let bare = (self.bench && whole).then_some([surveyed.bare, done.bare]);
+        let resumed = surveyed.resumed || done.resumed;
+        let bare = self.compared(resumed, [surveyed.bare, done.bare]);
         let (written, problem) = self.write(sources.len(), &work, done, &mut counts)?;
         rates.write_seconds = started.elapsed().as_secs_f64();
         let mut manifest = self.manifest(&sources, &repositories, counts, &surveyed.limits)?;
@@ -153,7 +156,7 @@ impl Job<'_> {
             sidecar,
             store,
             progress: self.progress,
-            bare: self.bench.then_some(&Bare),
+            bench: self.bench,
         };
         let surveyed = first.run()?;
         rates.first_seconds = (started.elapsed() - surveyed.bare).as_secs_f64();
@@ -165,6 +168,15 @@ impl Job<'_> {
             sources.len()
         );
         Ok(surveyed)
+    }
+
+    /// The times of bare parsing, where this run did all that they are compared with.
+    fn compared(&self, resumed: bool, bare: [Duration; 2]) -> Option<[Duration; 2]> {
+        if self.bench && resumed {
+            let told = "--bench: nothing is compared, since an earlier run did a part of the work";
+            self.progress.say(told);
+        }
+        (self.bench && !resumed).then_some(bare)
     }
 
     /// Writes the sample, shard by shard; gives what was wrong where a model was asked.
@@ -266,11 +278,6 @@ impl Job<'_> {
         }
         Ok(manifest)
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    Ok(runtime.enable_all().build()?)
 }
 
 fn kind(kind: Kind) -> &'static str {

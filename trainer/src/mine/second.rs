@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rayon::prelude::*;
 
-use super::bench::Bare;
+use super::bench;
 use super::extract::{CodeFile, Extracted, Extractor, Tally};
 use super::licence;
 use super::recipe::Recipe;
@@ -40,7 +40,7 @@ pub struct Second<'a> {
     /// Shows how far it is.
     pub progress: &'a Progress,
     /// Measures bare parsing of the same files beside it.
-    pub bare: Option<&'a Bare>,
+    pub bench: bool,
 }
 
 /// What the second reading found.
@@ -51,8 +51,10 @@ pub struct Done {
     pub sampler: Sampler,
     /// Bytes that this run parsed; an earlier run's are not in it.
     pub bytes: u64,
-    /// Megabytes that an earlier run parsed.
-    pub earlier: u64,
+    /// An earlier run did some of the sources.
+    pub resumed: bool,
+    /// Megabytes that it parsed.
+    earlier: u64,
     /// Time of bare parsing, which is not this reading's own.
     pub bare: Duration,
 }
@@ -102,12 +104,14 @@ impl Second<'_> {
             tally: Tally::default(),
             sampler: Sampler::new(self.recipe),
             bytes: 0,
+            resumed: false,
             earlier: 0,
             bare: Duration::ZERO,
         };
         let from = self.restore(&mut done)?;
         // Sources are of all sizes: only their bytes say how long it will take.
         let all = self.census.bytes_from(0) / MEGABYTE;
+        done.resumed = from > 0;
         done.earlier = all.saturating_sub(self.census.bytes_from(from) / MEGABYTE);
         self.progress.begin_at("mining", Some(all), done.earlier);
         let wanted = |source: usize, number: u32| {
@@ -128,8 +132,9 @@ impl Second<'_> {
         let mut open = None;
         let mut current = None;
         reading.batches(|events| {
-            let bare = self.bare.map(|bare| bare.alone(&events, &gate));
-            done.bare += bare.unwrap_or_default();
+            if self.bench {
+                done.bare += bench::alone(&events, &gate);
+            }
             let seen = self.see_all(events, &mut current, &done.sampler)?;
             for seen in seen {
                 self.settle(seen, &mut open, &mut done)?;

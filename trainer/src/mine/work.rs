@@ -1,9 +1,10 @@
 //! The folder beside the output in which a run keeps what it has done, so that it goes on after it
 //! was killed.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -18,9 +19,21 @@ const RUN: &str = "run";
 /// Counts up when the files of the folder change their meaning.
 const VERSION: &str = "4";
 
+/// Opens the file that says whose the folder is; two runs would remove each other's work.
+fn locked(run: &Path) -> Result<File> {
+    let shown = run.display();
+    let file = File::open(run).with_context(|| format!("{shown}: cannot be read"))?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        bail!("{shown}: another run is at work with this folder; wait until that ends, or stop it");
+    }
+    Ok(file)
+}
+
 /// The folder.
 pub struct Work {
     folder: PathBuf,
+    /// Locked while the run goes on.
+    _run: File,
 }
 
 impl Work {
@@ -39,14 +52,16 @@ impl Work {
                 run.exists(),
                 "{shown}: expected a folder that an earlier run left, found another; remove it or name another output"
             );
+            let left = locked(&run)?;
             if std::fs::read_to_string(&run).unwrap_or_default() == id {
-                return Ok(Self { folder });
+                return Ok(Self { folder, _run: left });
             }
             std::fs::remove_dir_all(&folder).with_context(|| format!("{shown}: not removed"))?;
         }
         std::fs::create_dir_all(&folder).with_context(|| format!("{shown}: not made"))?;
         write_whole(&run, id.as_bytes()).with_context(|| format!("{shown}: not written"))?;
-        Ok(Self { folder })
+        let _run = locked(&run)?;
+        Ok(Self { folder, _run })
     }
 
     /// The folder itself.
@@ -135,4 +150,28 @@ fn run_id(recipe: &Recipe, sources: &[Source]) -> Result<String> {
         hasher.update(source.stamp());
     }
     Ok(hex::encode(hasher.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two runs would remove each other's work.
+    #[test]
+    fn one_run_at_a_time_writes_an_output() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().join("contexts.jsonl");
+        let recipe = Recipe::default();
+        let other = Recipe {
+            seed: 2,
+            ..Recipe::default()
+        };
+        let running = Work::open(&out, &recipe, &[]).expect("opened");
+        for recipe in [&other, &recipe] {
+            let refused = Work::open(&out, recipe, &[]).err().expect("refused");
+            assert!(refused.to_string().contains("another run"), "{refused:#}");
+        }
+        drop(running);
+        assert!(Work::open(&out, &other, &[]).is_ok());
+    }
 }

@@ -30,6 +30,16 @@ pub enum AskError {
     Failed(String),
 }
 
+/// What asking runs on.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
 /// A reply that is on its way.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, AskError>> + Send + 'a>>;
 

@@ -28,12 +28,12 @@ const QUICK: i32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum RowError {
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What it said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A line is no row.
     #[error("{}:{line}: expected a row of `{expected}`, found {found}", path.display())]
@@ -52,9 +52,9 @@ pub enum RowError {
 impl RowError {
     fn file(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::File {
+        move |reason| Self::File {
             path: path.clone(),
-            source,
+            reason,
         }
     }
 }

@@ -107,11 +107,11 @@ pub enum DataError {
         left_out: String,
     },
     /// The tokenizer's library failed.
-    #[error("{place}: {source}")]
+    #[error("{place}: {reason}")]
     Encode {
         /// The row.
         place: Place,
         /// What it said.
-        source: TokenizerError,
+        reason: TokenizerError,
     },
 }

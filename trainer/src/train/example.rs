@@ -297,9 +297,9 @@ impl Renderer {
                 Ok(Some(tokens))
             }
             Err(TokenizerError::Unspellable { .. }) => Ok(None),
-            Err(source) => Err(DataError::Encode {
+            Err(reason) => Err(DataError::Encode {
                 place: row.place.clone(),
-                source,
+                reason,
             }),
         }
     }
@@ -371,9 +371,9 @@ impl Renderer {
             Ok(tokens) if tokens.is_empty() || tokens.len() > room => Ok(Err(Skip::TooLong)),
             Ok(tokens) => Ok(Ok(tokens)),
             Err(TokenizerError::Unspellable { .. }) => Ok(Err(Skip::Unspellable)),
-            Err(source) => Err(DataError::Encode {
+            Err(reason) => Err(DataError::Encode {
                 place: place(),
-                source,
+                reason,
             }),
         }
     }

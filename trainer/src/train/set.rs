@@ -159,7 +159,8 @@ impl SetCounts {
         text
     }
 
-    fn left_out(&self) -> String {
+    /// How many are left out, by reason.
+    pub(in crate::train) fn left_out(&self) -> String {
         let skipped = |skip| self.skipped.get(&skip).copied().unwrap_or_default();
         format!(
             "{} spell a control token, {} are too long, {} cannot be spelled",
@@ -171,20 +172,21 @@ impl SetCounts {
 }
 
 /// The control tokens that a text must not spell.
-struct Spelled<'a> {
+pub(in crate::train) struct Spelled<'a> {
     renderer: &'a Renderer,
     format: Option<&'static FimFormat>,
 }
 
 impl<'a> Spelled<'a> {
-    fn of(renderer: &'a Renderer) -> Self {
+    pub(in crate::train) fn of(renderer: &'a Renderer) -> Self {
         Self {
             renderer,
             format: FimFormat::builtin(renderer.format().name()),
         }
     }
 
-    fn find(&self, row: &TrainRow) -> Option<String> {
+    /// The first that a row's text spells.
+    pub(in crate::train) fn find(&self, row: &TrainRow) -> Option<String> {
         let rejected = row.rejected.as_deref().unwrap_or_default();
         match &row.question {
             Question::Fim { prefix, suffix, .. } => {

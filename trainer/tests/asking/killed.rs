@@ -1,7 +1,8 @@
 //! Faults and kills: the same rows as without them, and nothing paid twice but what was under way.
 
-use crate::mock::{self, Books, mix};
-use crate::process::{Bench, Step, until};
+use crate::mock::{self, Books};
+use crate::process::{Bench, Step};
+use crate::support::{mix, until};
 
 const KILLS: usize = 50;
 const PRICES: &str = "price_input_per_million = 1.0\nprice_output_per_million = 1.0\n\

@@ -11,6 +11,8 @@ mod support;
 mod batch;
 mod budget;
 mod killed;
+#[path = "../support/left.rs"]
+mod left;
 mod mock;
 mod process;
 mod secrets;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::support::{Seen, Server, Step, head, reply};
+use crate::support::{Seen, Server, Step, head, mix, reply};
 
 /// Requests of one question, and of these how many were answered in full.
 #[derive(Clone, Default)]
@@ -143,13 +143,4 @@ fn says_import(file: &str, draw: u64) -> String {
         _ => imports[(draw / 10) as usize % imports.len()],
     };
     format!("Original import: {line}\nHallucinated import: {line}_kit")
-}
-
-/// A number that looks drawn.
-pub fn mix(bytes: &[u8], number: usize) -> u64 {
-    let parts = bytes.iter().map(|byte| u64::from(*byte));
-    let parts = parts.chain([number as u64 + 1, 7]);
-    parts.fold(0x9E37_79B9, |hash, part| {
-        (hash ^ part).wrapping_mul(0x100_0000_01B3).rotate_left(23)
-    })
 }

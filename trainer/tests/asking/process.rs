@@ -1,11 +1,12 @@
 //! The steps as a user runs them.
 
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use truefill_syntax::Language;
 use truefill_trainer::rows::{Context, HallucinationType, Negative, RowReader, RowWriter};
+
+use crate::{left, support};
 
 /// A folder with a recipe for a server and rows for it.
 pub struct Bench {
@@ -67,11 +68,7 @@ impl Bench {
 
     /// The names of all files, sorted.
     pub fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        names
+        left::names(self.folder.path())
     }
 
     pub fn manifest(&self) -> Value {
@@ -118,9 +115,7 @@ impl Bench {
 
     /// Attempts that the ledger says were under way.
     pub fn under_way(&self) -> usize {
-        let database = rusqlite::Connection::open(self.path("out.jsonl.ledger.db")).unwrap();
-        let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
-        usize::try_from(count.unwrap_or(0_i64)).unwrap()
+        support::under_way(&self.path("out.jsonl.ledger.db"))
     }
 }
 
@@ -146,17 +141,9 @@ impl Drop for Running {
     }
 }
 
-pub async fn until(mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !done() {
-        assert!(Instant::now() < deadline, "nothing moves any more");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
 /// What a process said on standard error.
 pub fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    left::text(&output.stderr)
 }
 
 pub fn context(number: usize) -> Context {

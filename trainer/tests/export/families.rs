@@ -1,12 +1,17 @@
 //! Whole runs on hub folders with real sentinels, from `import` to what other programs read.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
+use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::store::Kind;
+use truefill_model::weights::{GgufFile, WeightSource};
 
-use crate::{Place, code_llama};
+use crate::left::{checkpoint, text};
+use crate::{Place, code_llama, fim_support, write_model};
 
 fn rows(place: &Place, name: &str, first: usize, count: usize) {
     let line = |nth: usize| {
@@ -33,14 +38,6 @@ fn recipe(place: &Place, checkpoint: &str, lr: &str, keys: &str) {
 }
 
 const TRAIN: [&str; 3] = ["train", "--recipe", "recipe.toml"];
-
-fn id(out: &str) -> String {
-    let found = out.lines().find_map(|line| {
-        line.strip_prefix("checkpoint ")?
-            .strip_suffix(" is in the store")
-    });
-    found.unwrap_or_else(|| panic!("no id: {out}")).to_owned()
-}
 
 /// An adapter of a base in the store stays one, in two layouts, and goes out merged.
 #[test]
@@ -76,15 +73,27 @@ fn a_base_with_sentinels_gets_an_adapter() {
         (&json!("done"), &json!(6))
     );
     assert!(figures["checkpoint"].is_null() && figures["best"].is_null());
-    let made = id(&place.out(&TRAIN));
+    let out = place.out(&TRAIN);
+    let made = checkpoint(&out);
     let stored = place.store().get(&made.parse().unwrap()).unwrap();
     let about = stored.manifest.about();
     assert_eq!(about.kind, Kind::Adapter);
     assert_eq!(about.base.as_ref().map(|base| base.as_str()), Some(&*base));
     assert_eq!(about.format.name, "qwen2.5-coder");
-    place.out(&["export", &made, "--to", "peft", "--out", "peft"]);
-    place.out(&["export", &made, "--to", "gguf", "--out", "m.gguf"]);
-    assert!(Checkpoint::open(&place.path("m.gguf")).is_ok());
+    place.out(&["export", made, "--to", "peft", "--out", "peft"]);
+    let config = Checkpoint::open(&place.path("base")).unwrap().config;
+    let adapter = Adapter::read(&place.path("peft"), &config).unwrap();
+    assert_eq!(adapter.rank, 4);
+    assert!(adapter.rows.is_some_and(|rows| !rows.tokens.is_empty()));
+    let query = |checkpoint: &str, to: &str| {
+        place.out(&["export", checkpoint, "--to", "gguf", "--out", to]);
+        let file = GgufFile::open(place.path(to)).unwrap();
+        let weight = file.tensor("blk.0.attn_q.weight").unwrap();
+        (weight.shape.clone(), weight.data.to_vec())
+    };
+    let (merged, bare) = (query(made, "m.gguf"), query(&base, "base.gguf"));
+    assert_eq!(merged.0, bare.0);
+    assert!(merged.1 != bare.1, "the adapter is not merged");
 }
 
 /// Paper B's setting. What ends a response is what the model was taught, for every program that reads it.
@@ -100,13 +109,9 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
         writeln!(lines, "{row}").unwrap();
     }
     std::fs::write(place.path("pairs.jsonl"), lines).unwrap();
-    recipe(
-        &place,
-        "base",
-        "1e-2",
-        "objective = \"fgit\"\nrows = \"instruct\"\nsteps = 60\noutput = \"run\"\n[train.chat]\n\
-         template = \"<|repo_name|>{{instruction}}<|fim_pad|>\"\nend = \"<|file_sep|>\"\n",
-    );
+    let keys = "objective = \"fgit\"\nrows = \"instruct\"\nsteps = 60\noutput = \"run\"\n[train.chat]\n\
+                template = \"<|repo_name|>{{instruction}}<|fim_pad|>\"\nend = \"<|file_sep|>\"\n";
+    recipe(&place, "base", "1e-2", keys);
     let out = place.out(&TRAIN);
     assert!(out.contains("<|file_sep|>"), "{out}");
     let figures = std::fs::read_to_string(place.path("run/metrics.csv")).unwrap();
@@ -118,20 +123,46 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
     let loss = |row: &[&str]| row[loss].parse::<f64>().unwrap();
     let (first, last) = (loss(&rows[1]), loss(&rows[rows.len() - 1]));
     assert!(last < first / 4.0, "{first} {last}");
-    let folder = place.path("home/checkpoints").join(id(&out));
-    let opened = Checkpoint::open(&folder).unwrap();
-    let end = opened.tokenizer().unwrap().id("<|file_sep|>").unwrap().0;
-    let json = |name: &str| -> Value {
-        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
-    };
-    // Its own comes first; what ended a text before still does.
-    assert_eq!(json("generation_config.json")["eos_token_id"][0], end);
-    assert_eq!(json("tokenizer_config.json")["eos_token"], "<|file_sep|>");
+    let made = checkpoint(&out);
+    let folder = place.path("home/checkpoints").join(made);
+    ends_as_its_chat(&folder);
+    place.out(&["export", made, "--to", "hub", "--out", "full"]);
+    ends_as_its_chat(&place.path("full"));
+
+    let base = place.import(&["base"]);
+    let keys = keys
+        .replace("60", "2")
+        .replace("\"run\"", "\"adapter\"\nparameters = \"lora\"");
+    recipe(&place, &base, "1e-2", &keys);
+    let out = place.out(&TRAIN);
+    let made = checkpoint(&out);
+    let stored = place.store().get(&made.parse().unwrap()).unwrap();
+    assert_eq!(stored.manifest.about().kind, Kind::Adapter);
+    place.out(&["export", made, "--to", "hub", "--out", "merged"]);
+    ends_as_its_chat(&place.path("merged"));
+    place.out(&["export", made, "--to", "gguf", "--out", "merged.gguf"]);
+    let file = GgufFile::open(place.path("merged.gguf")).unwrap();
+    let end = Checkpoint::open(&folder).unwrap();
+    let end = end.tokenizer().unwrap().id("<|file_sep|>").unwrap();
+    let eot = file.unsigned("tokenizer.ggml.eot_token_id").unwrap();
+    assert_eq!(eot, Some(u64::from(end.0)));
     let card = std::fs::read_to_string(folder.join("README.md")).unwrap();
     assert!(
         card.contains("{{instruction}}") && !card.contains("FIM format"),
         "{card}"
     );
+}
+
+/// Its own end token comes first; what ended a text before still does.
+fn ends_as_its_chat(folder: &Path) {
+    let opened = Checkpoint::open(folder).unwrap();
+    let id = |token: &str| opened.tokenizer().unwrap().id(token).unwrap().0;
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    let ends = &json("generation_config.json")["eos_token_id"];
+    assert_eq!(ends, &json!([id("<|file_sep|>"), id("<|endoftext|>")]));
+    assert_eq!(json("tokenizer_config.json")["eos_token"], "<|file_sep|>");
 }
 
 /// Another family, another tokenizer: only the format differs.
@@ -148,10 +179,146 @@ fn code_llama_is_trained_on_the_same_rows() {
     );
     let out = place.out(&TRAIN);
     assert!(out.contains("<PRE>"), "{out}");
-    let stored = place.store().get(&id(&out).parse().unwrap()).unwrap();
+    let stored = place
+        .store()
+        .get(&checkpoint(&out).parse().unwrap())
+        .unwrap();
     assert_eq!(stored.manifest.about().kind, Kind::Full);
+    is_another_model_that_goes_out_alike(&place, checkpoint(&out), "llama");
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// Logits of a text, computed exactly.
+fn logits(path: &Path) -> Vec<f32> {
+    let opened = Checkpoint::open(path).unwrap();
+    let text = opened
+        .tokenizer()
+        .unwrap()
+        .encode_lossy("def f(x): total")
+        .unwrap();
+    let config = opened.config.clone();
+    let decoder = Decoder::on_cpu(config, &*opened.weights, Precision::Exact, 64).unwrap();
+    let mut cache = decoder.cache(text.len()).unwrap();
+    let all: Vec<usize> = (0..text.len()).collect();
+    decoder.forward(&mut cache, &text, &all, &|| false).unwrap()
+}
+
+fn gap(one: &[f32], other: &[f32]) -> f32 {
+    assert_eq!(one.len(), other.len());
+    let gaps = one
+        .iter()
+        .zip(other)
+        .map(|(one, other)| (one - other).abs());
+    gaps.fold(0.0, f32::max)
+}
+
+/// What was trained from `base` has other weights, and both kinds of file that it is written as give the
+/// same logits.
+fn is_another_model_that_goes_out_alike(place: &Place, made: &str, base: &str) {
+    let out = |to: &str, name: &str| {
+        place.out(&["export", made, "--to", to, "--type", "f32", "--out", name]);
+        logits(&place.path(name))
+    };
+    let (folder, file) = (out("hub", "made"), out("gguf", "made.gguf"));
+    assert!(gap(&folder, &file) < 1e-4, "{}", gap(&folder, &file));
+    let before = logits(&place.path(base));
+    assert!(gap(&folder, &before) > 1e-3, "{}", gap(&folder, &before));
+    let stored = place.store().get(&made.parse().unwrap()).unwrap();
+    if stored.manifest.about().kind == Kind::Full {
+        assert_eq!(logits(&stored.folder), folder);
+    }
+}
+
+const STARCODER2: [&str; 7] = [
+    "<|endoftext|>",
+    "<fim_prefix>",
+    "<fim_middle>",
+    "<fim_suffix>",
+    "<fim_pad>",
+    "<repo_name>",
+    "<file_sep>",
+];
+
+#[test]
+fn starcoder2_is_trained_on_the_same_rows() {
+    let place = Place::new();
+    let config = json!({
+        "architectures": ["Starcoder2ForCausalLM"], "model_type": "starcoder2", "hidden_size": 32,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 64, "vocab_size": 320, "max_position_embeddings": 512,
+        "norm_epsilon": 1e-5, "norm_type": "layer_norm", "mlp_type": "default", "use_bias": true,
+        "hidden_act": "gelu_pytorch_tanh", "tie_word_embeddings": true, "bos_token_id": 0,
+        "eos_token_id": 0, "residual_dropout": 0.1,
+    });
+    let vocabulary = fim_support::byte_level("starcoder", &STARCODER2, 40);
+    let folder = place.path("star");
+    write_model(&folder, 1.0, vocabulary, (config, json!({})), STARCODER2[0]);
+    rows(&place, "pairs.jsonl", 0, 16);
+    let keys = "objective = \"fgit+orpo\"\nsteps = 4\noutput = \"run\"\n";
+    recipe(&place, "star", "1e-2", keys);
+    let out = place.out(&TRAIN);
+    assert!(out.contains("<fim_suffix>"), "{out}");
+    let stored = place
+        .store()
+        .get(&checkpoint(&out).parse().unwrap())
+        .unwrap();
+    let about = stored.manifest.about();
+    assert_eq!(
+        (about.kind, &*about.architecture),
+        (Kind::Full, "starcoder2")
+    );
+    assert_eq!(about.format.name, "starcoder2");
+    is_another_model_that_goes_out_alike(&place, checkpoint(&out), "star");
+}
+
+/// The default model's case: spare tokens become sentinels, whose rows are trained beside an adapter.
+#[test]
+fn a_base_without_sentinels_is_taught_them() {
+    let place = Place::new();
+    let config = json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 32,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 64, "vocab_size": 320, "max_position_embeddings": 512,
+        "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": 2,
+    });
+    let vocabulary = fim_support::byte_level("smollm", fim_support::SMOLLM_CONTROL, 40);
+    let folder = place.path("small");
+    write_model(&folder, 1.0, vocabulary, (config, json!({})), "<|im_end|>");
+    let base = place.import(&["small"]);
+    let of_base = place.store().get(&base.parse().unwrap()).unwrap();
+    assert_eq!(of_base.manifest.about().format.name, "causal");
+    rows(&place, "pairs.jsonl", 0, 16);
+    let keys = "format = \"truefill-spm\"\nparameters = \"lora\"\nsteps = 4\noutput = \"run\"\n";
+    let lora = "[train.lora]\nrank = 4\nnew_rows = true\n";
+    recipe(&place, &base, "1e-2", &format!("{keys}{lora}"));
+    let told = place.refused(&TRAIN, 1);
+    assert!(told.contains("teach_format = true"), "{told}");
+    recipe(
+        &place,
+        &base,
+        "1e-2",
+        &format!("{keys}teach_format = true\n{lora}"),
+    );
+    let out = place.out(&TRAIN);
+    assert!(out.contains("<jupyter_output>"), "{out}");
+    let made = checkpoint(&out);
+    let stored = place.store().get(&made.parse().unwrap()).unwrap();
+    let about = stored.manifest.about();
+    assert_eq!(
+        (about.kind, &*about.format.name),
+        (Kind::Adapter, "truefill-spm")
+    );
+    let small = Checkpoint::open(&folder).unwrap();
+    let tokenizer = small.tokenizer().unwrap();
+    let adapter = Adapter::read(&stored.folder, &small.config).unwrap();
+    let rows = adapter.rows.unwrap();
+    for sentinel in [
+        "<jupyter_output>",
+        "<jupyter_code>",
+        "<jupyter_script>",
+        "<|endoftext|>",
+    ] {
+        let token = tokenizer.id(sentinel).unwrap();
+        assert!(rows.tokens.contains(&token), "{sentinel}");
+    }
+    is_another_model_that_goes_out_alike(&place, made, "small");
 }

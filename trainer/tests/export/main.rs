@@ -5,6 +5,9 @@ mod families;
 #[path = "../../../crates/model/tests/fim_support/mod.rs"]
 mod fim_support;
 mod jobs;
+#[path = "../support/left.rs"]
+mod left;
+mod stale;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,21 +22,11 @@ use truefill_model::tokens::TokenId;
 use truefill_model::weights::{GgufFile, WeightDtype};
 use truefill_model::write::{HubFolder, Model, write_hub};
 
-const SPECIALS: [&str; 7] = [
-    "<|endoftext|>",
-    "<|fim_prefix|>",
-    "<|fim_middle|>",
-    "<|fim_suffix|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-];
-
 const TEMPLATE: &str = "{% for m in messages %}{{ m.content }}{% endfor %}";
 
 /// A tiny Qwen2 in the hub's layout, its embedding large enough for a real tokenizer's bytes.
 fn model(folder: &Path, scale: f32) {
-    let vocabulary = fim_support::byte_level("qwen2", &SPECIALS, 40);
+    let vocabulary = fim_support::byte_level("qwen2", fim_support::QWEN, 40);
     let config = json!({
         "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 32,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
@@ -49,10 +42,9 @@ fn model(folder: &Path, scale: f32) {
 /// A tiny CodeLlama: spaces are U+2581 in its vocabulary, also in its sentinels, and it begins
 /// prompts with a token.
 fn code_llama(folder: &Path) {
-    let sentinels = ["▁<PRE>", "▁<MID>", "▁<SUF>", "▁<EOT>"];
     let vocabulary = truefill_model::tokenizer::GgufVocabulary {
         add_bos: Some(true),
-        ..fim_support::sentencepiece(&sentinels)
+        ..fim_support::sentencepiece(fim_support::CODELLAMA)
     };
     let config = json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 32,
@@ -98,6 +90,7 @@ fn write_model(
         tokenizer_json: json.clone(),
         others: BTreeMap::new(),
         end: tokenizer.id(end),
+        ends: Vec::new(),
     };
     write_hub(folder, &model, &about).unwrap();
 }

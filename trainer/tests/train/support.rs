@@ -10,19 +10,8 @@ use truefill_trainer::train::example::{Example, Rendered, Renderer, Settings};
 use truefill_trainer::train::mask::Marking;
 use truefill_trainer::train::objective::{Needs, Objective};
 
-use crate::fim_support::{byte_level, sentencepiece, smollm};
+use crate::fim_support::{CODELLAMA, QWEN, byte_level, sentencepiece, smollm};
 
-pub const QWEN: &[&str] = &[
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|fim_prefix|>",
-    "<|fim_middle|>",
-    "<|fim_suffix|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-];
 const STARCODER: &[&str] = &[
     "<|endoftext|>",
     "<fim_prefix>",
@@ -32,7 +21,6 @@ const STARCODER: &[&str] = &[
     "<file_sep>",
     "<repo_name>",
 ];
-const CODELLAMA: &[&str] = &["▁<PRE>", "▁<MID>", "▁<SUF>", "▁<EOT>"];
 
 /// The formats that one set of rows is trained in.
 pub const FORMATS: [&str; 4] = [

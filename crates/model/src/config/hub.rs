@@ -66,9 +66,9 @@ impl ModelConfig {
     /// malformed, the architecture is none of [`Family`], a size is missing or absurd, or the
     /// model needs something that the decoder does not compute.
     pub fn from_hub_file(path: &Path) -> Result<Self, ConfigError> {
-        let read = |source| ConfigError::Read {
+        let read = |reason| ConfigError::Read {
             path: path.to_owned(),
-            source,
+            reason,
         };
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(read)?;

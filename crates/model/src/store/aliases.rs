@@ -27,7 +27,7 @@ impl Store {
         let path = self.root.join(FILE);
         match disk::read_limited(&path, LIMIT) {
             Ok(bytes) => Ok(disk::parse::<File>(&path, &bytes, VERSION)?.aliases),
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { reason, .. }) if reason.kind() == std::io::ErrorKind::NotFound => {
                 Ok(BTreeMap::new())
             }
             Err(error) => Err(error),

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system refused.
-    #[error("{}: cannot {action}: {source}", path.display())]
+    #[error("{}: cannot {action}: {reason}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What was tried, as an infinitive.
         action: &'static str,
         /// Why it failed.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A file of the store that is damaged, hostile or of another version.
     #[error("{}: {problem}", path.display())]
@@ -29,7 +29,7 @@ pub enum StoreError {
     /// No checkpoint answers to a name.
     #[error(
         "no checkpoint, alias or file is called `{wanted}`; {}",
-        suggest(known)
+        suggest(wanted, known)
     )]
     Unknown {
         /// What was asked for.
@@ -58,18 +58,20 @@ pub enum StoreError {
     },
 }
 
-fn suggest(known: &[String]) -> String {
-    if known.is_empty() {
-        "nothing is installed yet: run `truefill models pull default`".to_owned()
-    } else {
-        format!("installed: {}", known.join(", "))
+fn suggest(wanted: &str, known: &[String]) -> String {
+    const PULL: &str = "run `truefill models pull default`";
+    let installed = known.join(", ");
+    match (known.is_empty(), wanted == "default") {
+        (true, _) => format!("nothing is installed yet: {PULL}"),
+        (false, true) => format!("{PULL}, or name one of those installed: {installed}"),
+        (false, false) => format!("installed: {installed}"),
     }
 }
 
-pub(super) fn io_error(path: &Path, action: &'static str, source: std::io::Error) -> StoreError {
+pub(super) fn io_error(path: &Path, action: &'static str, reason: std::io::Error) -> StoreError {
     StoreError::Io {
         path: path.to_owned(),
         action,
-        source,
+        reason,
     }
 }

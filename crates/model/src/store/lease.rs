@@ -109,8 +109,8 @@ pub(super) fn is_free(lock_path: &std::path::Path) -> Result<bool> {
 fn absent_as_none<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(super::StoreError::Io { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound =>
+        Err(super::StoreError::Io { reason, .. })
+            if reason.kind() == std::io::ErrorKind::NotFound =>
         {
             Ok(None)
         }

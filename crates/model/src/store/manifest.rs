@@ -66,6 +66,10 @@ pub struct Draft {
     pub architecture: String,
     /// The FIM format that the checkpoint is prompted with.
     pub format: FormatName,
+    /// The token that ends its answers, by its spelling, where it is not the format's: it answers
+    /// instructions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
     /// The tokenizer's hash, as the tokenizer itself tells it.
     pub tokenizer_sha256: Sha256Hex,
     /// The training recipe's hash.

@@ -92,7 +92,7 @@ impl Store {
         let path = self.root.join(FILE);
         let bytes = match disk::read_limited(&path, LIMIT) {
             Ok(bytes) => bytes,
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { reason, .. }) if reason.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Serving::default());
             }
             Err(error) => return Err(error),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{CheckpointId, FileEntry, Result, Sha256Hex, Store, disk, manifest};
+use super::{
+    CheckpointId, FileEntry, Result, Sha256Hex, Store, StoreError, Stored, disk, manifest,
+};
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,38 @@ impl Verification {
     }
 }
 
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { bytes, sha256 } => write!(f, "{bytes} bytes with SHA-256 {sha256}"),
+            Self::Missing => f.write_str("no file"),
+            Self::Unreadable(problem) => write!(f, "what cannot be read ({problem})"),
+        }
+    }
+}
+
 impl Store {
+    /// As [`Store::get`], for who trusts the weights with hours of work: every file of the manifest
+    /// is hashed again.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; the first file that is not what the manifest says.
+    pub fn get_whole(&self, id: &CheckpointId) -> Result<Stored> {
+        let stored = self.get(id)?;
+        let files = self.verify(id, &mut |_| ())?.files;
+        match files.into_iter().find(|file| !file.holds()) {
+            None => Ok(stored),
+            Some(FileCheck { expected, found }) => Err(StoreError::Refused {
+                path: stored.folder.join(expected.name.as_str()),
+                problem: format!(
+                    "expected the {} bytes with SHA-256 {} that were stored, found {found}; bring the \
+                     checkpoint into the store again, which repairs it",
+                    expected.bytes, expected.sha256
+                ),
+            }),
+        }
+    }
+
     /// Hashes every file of a checkpoint again. `progress` is told the bytes of each file when it
     /// is done.
     ///

@@ -5,7 +5,7 @@
 pub enum TokenizerError {
     /// `tokenizer.json` that is not what its format says.
     #[error("tokenizer.json: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(String),
     /// A kind of tokenizer that would not give the text back byte for byte, or that is not known.
     #[error("tokenizer: expected {expected}, found {found}")]
     Unsupported {
@@ -39,6 +39,12 @@ pub enum TokenizerError {
     /// The tokenizer library refused.
     #[error("tokenizer: {0}")]
     Library(String),
+}
+
+impl From<serde_json::Error> for TokenizerError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
 }
 
 impl From<tokenizers::Error> for TokenizerError {

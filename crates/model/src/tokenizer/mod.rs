@@ -109,8 +109,8 @@ impl Tokenizer {
         })
     }
 
-    /// The same tokenizer with other begin and end tokens, as a `tokenizer_config.json` or
-    /// `generation_config.json` names them; `None` keeps what is there.
+    /// The same tokenizer with other begin and end tokens, as a `config.json` names them; `None` keeps
+    /// what is there.
     #[must_use]
     pub fn with_ends(self, bos: Option<TokenId>, eos: Option<TokenId>) -> Self {
         Self {
@@ -186,6 +186,12 @@ impl Tokenizer {
             self.inner.kinds.get(id.0 as usize),
             Some(Kind::Control | Kind::Unknown)
         )
+    }
+
+    /// Whether text yields this token, so that it can mean nothing else.
+    pub fn is_text(&self, id: TokenId) -> bool {
+        let kind = self.inner.kinds.get(id.0 as usize);
+        matches!(kind, Some(Kind::Text | Kind::Byte(_)))
     }
 
     /// All tokens for which [`Self::is_special`] holds, in order.

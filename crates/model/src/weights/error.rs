@@ -8,20 +8,20 @@ use super::WeightDtype;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightError {
     /// The system refused to open, map or read the file.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The system refused to write the file.
-    #[error("{}: cannot be written: {source}", path.display())]
+    #[error("{}: cannot be written: {reason}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The content contradicts its format or itself.
     #[error("{}: {what}: expected {expected}, found {found}", path.display())]

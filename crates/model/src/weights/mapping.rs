@@ -16,9 +16,9 @@ pub(super) enum Mapping {
 impl Mapping {
     /// Maps a whole file for reading.
     pub(super) fn open(path: &Path) -> Result<Self, WeightError> {
-        Self::map(path).map_err(|source| WeightError::Read {
+        Self::map(path).map_err(|reason| WeightError::Read {
             path: path.to_owned(),
-            source,
+            reason,
         })
     }
 

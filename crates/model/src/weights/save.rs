@@ -12,9 +12,9 @@ pub(super) fn save(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), WeightError> {
-    write(path, content).map_err(|source| WeightError::Write {
+    write(path, content).map_err(|reason| WeightError::Write {
         path: path.to_owned(),
-        source,
+        reason,
     })
 }
 
@@ -49,5 +49,8 @@ fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.prefix(".writing-").tempfile_in(folder)
+    // The library's errors name the temporary file, of which no reader has heard.
+    std::fs::metadata(folder)?;
+    let made = builder.prefix(".writing-").tempfile_in(folder);
+    made.map_err(|error| error.kind().into())
 }

@@ -34,6 +34,8 @@ pub struct HubFolder<'a> {
     pub others: BTreeMap<String, Vec<u8>>,
     /// The token that ends a completion.
     pub end: Option<TokenId>,
+    /// What ends a text according to the original; still does.
+    pub ends: Vec<TokenId>,
 }
 
 impl HubFolder<'_> {
@@ -296,11 +298,15 @@ fn rope_scaling(config: &ModelConfig) -> Result<Value> {
     })
 }
 
-/// What ends a generation: the format's end token first, then the model's own.
+/// What ends a generation: its own end token first, then the original's.
 fn ends(about: &HubFolder<'_>) -> Vec<u32> {
-    let mut ids: Vec<u32> = about.end.iter().map(|id| id.0).collect();
-    ids.extend(about.tokenizer.eos().map(|id| id.0));
-    ids.dedup();
+    let mut ids: Vec<u32> = Vec::new();
+    let eos = about.tokenizer.eos();
+    for id in about.end.iter().chain(&about.ends).chain(&eos) {
+        if !ids.contains(&id.0) {
+            ids.push(id.0);
+        }
+    }
     ids
 }
 

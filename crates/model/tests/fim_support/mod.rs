@@ -29,6 +29,22 @@ pub const SMOLLM_CONTROL: &[&str] = &[
     "<empty_output>",
 ];
 
+/// Qwen2.5-Coder's control tokens, without those of chats with tools.
+pub const QWEN: &[&str] = &[
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+];
+
+/// CodeLlama's sentinels, which follow its SentencePiece vocabulary.
+pub const CODELLAMA: &[&str] = &["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"];
+
 /// The printable alphabet of byte-level vocabularies.
 pub fn printable(byte: u8) -> char {
     let plain = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..);

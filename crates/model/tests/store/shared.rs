@@ -25,6 +25,7 @@ pub fn draft(name: &str) -> Draft {
             name: "causal".into(),
             version: 1,
         },
+        end: None,
         tokenizer_sha256: sha(b"tokenizer"),
         recipe_sha256: None,
         data_sha256: [("sft.jsonl".to_owned(), sha(b"data"))].into(),

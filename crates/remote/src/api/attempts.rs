@@ -54,11 +54,6 @@ enum Step {
 }
 
 impl Inner {
-    /// The most that a request can cost: no token is shorter than a byte.
-    pub(super) fn most(&self, request_bytes: u64, reply_tokens: u64) -> Nanos {
-        self.cost_of(request_bytes, reply_tokens)
-    }
-
     /// What a reply cost, by the server's count where there is one.
     pub(super) fn price(&self, usage: Usage, request_bytes: u64, reply_bytes: u64) -> Nanos {
         let input = usage.input.unwrap_or(request_bytes / BYTES_PER_TOKEN);
@@ -66,7 +61,8 @@ impl Inner {
         self.cost_of(input, output)
     }
 
-    fn cost_of(&self, input: u64, output: u64) -> Nanos {
+    /// What so many tokens cost.
+    pub(super) fn cost_of(&self, input: u64, output: u64) -> Nanos {
         let config = &self.config;
         cost(input, config.price_input_per_million.unwrap_or(0.0))
             .saturating_add(cost(output, config.price_output_per_million.unwrap_or(0.0)))

@@ -218,7 +218,8 @@ impl Client {
             subject: subject.to_owned(),
             model: config.model.clone(),
             prompt_version: prompt_version.to_owned(),
-            reserve: self.inner.most(body.len() as u64, reply_tokens),
+            // No token is shorter than a byte.
+            reserve: self.inner.cost_of(body.len() as u64, reply_tokens),
         };
         Call {
             path,

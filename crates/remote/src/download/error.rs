@@ -99,14 +99,14 @@ pub enum DownloadError {
         problem: String,
     },
     /// The disk refused.
-    #[error("{}: cannot {action}: {}", path.display(), disk(source))]
+    #[error("{}: cannot {action}: {}", path.display(), disk(reason))]
     Disk {
         /// The file.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
         /// Why it failed.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Two processes at the same file.
     #[error("{}: another process is downloading this file; wait for it", path.display())]

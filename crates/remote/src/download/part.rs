@@ -235,11 +235,11 @@ fn beside(to: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn disk(path: &Path, action: &'static str, source: std::io::Error) -> DownloadError {
+fn disk(path: &Path, action: &'static str, reason: std::io::Error) -> DownloadError {
     DownloadError::Disk {
         path: path.to_owned(),
         action,
-        source,
+        reason,
     }
 }
 

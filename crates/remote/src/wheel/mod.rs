@@ -126,14 +126,14 @@ pub enum WheelError {
         problem: String,
     },
     /// The disk refused.
-    #[error("{}: cannot {action}: {}", path.display(), disk(source))]
+    #[error("{}: cannot {action}: {}", path.display(), disk(reason))]
     Disk {
         /// The file.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
         /// Why it failed.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }
 
@@ -144,10 +144,10 @@ fn disk(error: &std::io::Error) -> String {
     }
 }
 
-pub(crate) fn disk_error(path: &Path, action: &'static str, source: std::io::Error) -> WheelError {
+pub(crate) fn disk_error(path: &Path, action: &'static str, reason: std::io::Error) -> WheelError {
     WheelError::Disk {
         path: path.to_owned(),
         action,
-        source,
+        reason,
     }
 }

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use truefill_remote::api::Client;
 
 use crate::shared::{answer, chat_body, client, config, ledger, question};
-use crate::support::{Server, Step, head, reply};
+use crate::support::{Server, Step, head, mix, reply, under_way, until};
 
 const ITEMS: usize = 1000;
 const KILLS: usize = 50;
@@ -59,7 +58,7 @@ fn serve(books: &Books, seen: &crate::support::Seen) -> Vec<Step> {
     let mut books = books.lock().unwrap();
     let (asked, answered) = books.entry(question.clone()).or_default();
     *asked += 1;
-    let draw = mix(&question, *asked);
+    let draw = mix(question.as_bytes(), *asked);
     let text = format!("answer to {question}");
     if !draw.is_multiple_of(5) {
         *answered += 1;
@@ -87,13 +86,6 @@ fn serve(books: &Books, seen: &crate::support::Seen) -> Vec<Step> {
     }
 }
 
-fn mix(question: &str, asked: usize) -> u64 {
-    let seeded = question.bytes().map(u64::from).chain([asked as u64 + 1]);
-    seeded.fold(0x9E37_79B9, |hash, part| {
-        (hash ^ part).wrapping_mul(0x100_0000_01B3).rotate_left(23)
-    })
-}
-
 struct Kill(Child);
 
 impl Drop for Kill {
@@ -114,23 +106,8 @@ fn start(url: &str, folder: &Path) -> Kill {
     Kill(child)
 }
 
-/// Attempts that the ledger says were under way.
-fn under_way(folder: &Path) -> usize {
-    let database = rusqlite::Connection::open(folder.join("ledger.db")).unwrap();
-    let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
-    usize::try_from(count.unwrap_or(0_i64)).unwrap()
-}
-
 fn asked(books: &Books) -> usize {
     books.lock().unwrap().values().map(|(asked, _)| asked).sum()
-}
-
-async fn until(mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !done() {
-        assert!(Instant::now() < deadline, "nothing moves any more");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// Kills until a run ends or `most` kills hit one; gives the kills.
@@ -144,10 +121,10 @@ async fn disturbed(most: usize) -> usize {
     while hits < most {
         let mut child = start(&server.url, folder.path());
         // Somewhere in the next stretch of the run.
-        let target = asked(&books) + 1 + (mix("kill", most - hits) % 20) as usize;
+        let target = asked(&books) + 1 + (mix(b"kill", most - hits) % 20) as usize;
         until(|| asked(&books) >= target || child.0.try_wait().unwrap().is_some()).await;
         drop(child);
-        let open = under_way(folder.path());
+        let open = under_way(&folder.path().join("ledger.db"));
         assert!(open <= CONCURRENCY, "{open} under way");
         lost += open;
         if answers.exists() {

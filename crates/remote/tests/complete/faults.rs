@@ -1,12 +1,12 @@
 //! Slowness, cuts, nonsense and floods.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use truefill_remote::complete::{BackendError, CompletionBackend, Finish, Wait};
+use truefill_remote::complete::{BackendError, Finish, Wait};
 
-use crate::shared::{SSE, STOP, backend, complete, config, events, open_ai, raw, text};
-use crate::support::{Server, Step, head, reply};
+use crate::shared::{SSE, STOP, backend, complete, events, limited, open_ai, raw, text};
+use crate::support::{Server, Step, head, reply, until};
 
 #[tokio::test]
 async fn the_caller_can_end_it_and_the_server_learns() {
@@ -58,26 +58,17 @@ async fn dropping_the_future_closes_the_connection() {
         })
         .await;
         let backend = backend(&server, open_ai());
-        let wait = Duration::from_millis(60);
-        assert!(
-            tokio::time::timeout(wait, complete(&backend))
-                .await
-                .is_err()
-        );
+        tokio::select! {
+            ended = complete(&backend) => panic!("{ended:?}"),
+            () = until(|| !server.requests().is_empty()) => {}
+        }
         abandoned(&server).await;
     }
 }
 
 /// Waits until the server has seen that nobody listens any more.
 async fn abandoned(server: &Server) {
-    let started = Instant::now();
-    while *server.abandoned.lock().unwrap() == 0 {
-        assert!(
-            started.elapsed() < Duration::from_millis(150),
-            "the connection stays open"
-        );
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until(|| *server.abandoned.lock().unwrap() > 0).await;
 }
 
 #[tokio::test]
@@ -97,7 +88,10 @@ async fn each_kind_of_slowness_has_its_limit() {
     })
     .await;
     for server in [&silent, &headed, &commenting] {
-        let error = complete(&backend(server, open_ai())).await.unwrap_err();
+        let backend = limited(server, |limits| {
+            limits.first_piece = Duration::from_millis(400);
+        });
+        let error = complete(&backend).await.unwrap_err();
         assert!(
             matches!(
                 error,
@@ -115,7 +109,10 @@ async fn each_kind_of_slowness_has_its_limit() {
         steps
     })
     .await;
-    let error = complete(&backend(&stalling, open_ai())).await.unwrap_err();
+    let backend = limited(&stalling, |limits| {
+        limits.silence = Duration::from_millis(200);
+    });
+    let error = complete(&backend).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -139,9 +136,9 @@ async fn each_kind_of_slowness_has_its_limit() {
         steps
     })
     .await;
-    let mut config = config(&dripping.url, open_ai());
-    config.limits.total = Duration::from_millis(300);
-    let backend = CompletionBackend::new(&config, &|_| None).unwrap();
+    let backend = limited(&dripping, |limits| {
+        limits.total = Duration::from_millis(300);
+    });
     let error = complete(&backend).await.unwrap_err();
     assert!(
         matches!(

@@ -1,4 +1,4 @@
-//! A backend with short limits, requests for it, and streams of events.
+//! A backend with small limits, requests for it, and streams of events.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,10 +15,10 @@ pub const SSE: &[(&str, &str)] = &[("Content-Type", "text/event-stream")];
 
 pub fn config(url: &str, protocol: Protocol) -> BackendConfig {
     let limits = Limits {
-        connect: Duration::from_secs(2),
-        first_piece: Duration::from_millis(400),
-        silence: Duration::from_millis(200),
-        total: Duration::from_secs(5),
+        connect: Duration::from_secs(20),
+        first_piece: Duration::from_secs(20),
+        silence: Duration::from_secs(20),
+        total: Duration::from_secs(60),
         text_bytes: 1000,
         line_bytes: 500,
         reply_bytes: 5000,
@@ -29,6 +29,13 @@ pub fn config(url: &str, protocol: Protocol) -> BackendConfig {
         api_key_env: None,
         limits,
     }
+}
+
+/// A backend that differs in its limits.
+pub fn limited(server: &Server, change: impl FnOnce(&mut Limits)) -> CompletionBackend {
+    let mut config = config(&server.url, open_ai());
+    change(&mut config.limits);
+    CompletionBackend::new(&config, &|_| None).unwrap()
 }
 
 pub fn open_ai() -> Protocol {

@@ -7,7 +7,7 @@ use truefill_remote::Secret;
 use truefill_remote::download::{DownloadError, Request};
 
 use crate::shared::{Target, content, get, request, url};
-use crate::support::{Server, Step, downloader, head, ranged, reply, sha256};
+use crate::support::{Server, Step, downloader, head, patient, ranged, reply, sha256, until};
 
 #[tokio::test]
 async fn refusals_are_told_in_one_sentence_and_not_repeated() {
@@ -172,7 +172,11 @@ async fn sizes_are_checked_before_and_while_bytes_arrive() {
 #[tokio::test]
 async fn silence_and_absence_are_told_apart() {
     let silent = Server::start(|_, _| vec![Step::Hang]).await;
-    let error = get(&silent, &Target::new(), 1).await.unwrap_err();
+    let (address, target) = (url(&silent), Target::new());
+    let error = patient(1, Duration::from_millis(300))
+        .download(&request(&address, &target.to), &mut |_, _| ())
+        .await
+        .unwrap_err();
     assert!(matches!(error, DownloadError::Silent { .. }), "{error}");
     assert_eq!(silent.requests().len(), 2);
 
@@ -228,16 +232,16 @@ async fn one_process_downloads_a_file_at_a_time() {
     let wanted = request(&url, &target.to);
     let slow = downloader(0);
     let mut nothing = |_, _| ();
-    let first = slow.download(&wanted, &mut nothing);
     let second = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until(|| !server.requests().is_empty()).await;
         get(&server, &target, 0).await
     };
-    let (_, second) = tokio::join!(first, second);
-    assert!(
-        matches!(second, Err(DownloadError::Busy { .. })),
-        "{second:?}"
-    );
+    tokio::select! {
+        first = slow.download(&wanted, &mut nothing) => panic!("{first:?}"),
+        second = second => {
+            assert!(matches!(second, Err(DownloadError::Busy { .. })), "{second:?}");
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -6,8 +6,9 @@
     reason = "helpers of tests fail a test the same way"
 )]
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,7 +50,7 @@ impl Seen {
 pub struct Server {
     pub url: String,
     pub seen: Arc<Mutex<Vec<Seen>>>,
-    /// Connections that the client closed while the server was hanging.
+    /// Connections that the client closed while the server sent or was hanging.
     pub abandoned: Arc<Mutex<usize>>,
 }
 
@@ -102,6 +103,7 @@ async fn serve(
         match step {
             Step::Send(bytes) => {
                 if stream.write_all(&bytes).await.is_err() {
+                    *abandoned.lock().unwrap() += 1;
                     return;
                 }
             }
@@ -203,9 +205,14 @@ pub fn ranged(request: &Seen, content: &[u8], etag: &str, most: usize) -> Vec<St
 
 /// A downloader that loses no time between attempts.
 pub fn downloader(retries: usize) -> Downloader {
+    patient(retries, Duration::from_secs(20))
+}
+
+/// The same, which takes a silence of `silence_timeout`.
+pub fn patient(retries: usize, silence_timeout: Duration) -> Downloader {
     Downloader::new(Options {
-        connect_timeout: Duration::from_secs(2),
-        silence_timeout: Duration::from_millis(300),
+        connect_timeout: Duration::from_secs(20),
+        silence_timeout,
         retry: RetryPolicy {
             retries,
             first_delay: Duration::from_millis(1),
@@ -215,6 +222,31 @@ pub fn downloader(retries: usize) -> Downloader {
         },
     })
     .unwrap()
+}
+
+/// Waits for what other tasks and processes do.
+pub async fn until(mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !done() {
+        assert!(Instant::now() < deadline, "nothing moves any more");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Attempts that a ledger says were under way.
+pub fn under_way(ledger: &Path) -> usize {
+    let database = rusqlite::Connection::open(ledger).unwrap();
+    let count = database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0));
+    usize::try_from(count.unwrap_or(0_i64)).unwrap()
+}
+
+/// A number that looks drawn.
+pub fn mix(bytes: &[u8], number: usize) -> u64 {
+    let parts = bytes.iter().map(|byte| u64::from(*byte));
+    let parts = parts.chain([number as u64 + 1, 7]);
+    parts.fold(0x9E37_79B9, |hash, part| {
+        (hash ^ part).wrapping_mul(0x100_0000_01B3).rotate_left(23)
+    })
 }
 
 pub fn sha256(bytes: &[u8]) -> String {

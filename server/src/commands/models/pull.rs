@@ -297,6 +297,7 @@ fn draft(name: &str, source: &str, inspection: Inspection, context: &ModelsConte
         base: None,
         architecture: inspection.architecture,
         format: inspection.format,
+        end: None,
         tokenizer_sha256: inspection.tokenizer_sha256,
         recipe_sha256: None,
         data_sha256: Default::default(),

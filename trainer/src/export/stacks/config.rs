@@ -8,8 +8,18 @@ use serde_json::{Value, json};
 
 use super::super::Target;
 use super::{Job, trl};
-use crate::train::recipe::{ObjectiveName, Parameters};
+use crate::train::recipe::{ObjectiveName, Parameters, TrainRecipe};
 use crate::train::schedule::Decay;
+
+/// All names that [`files`] gives, of any job.
+pub(super) const NAMES: [&str; 6] = [
+    "ds_z3_config.json",
+    "accelerate.yaml",
+    "train.py",
+    "axolotl.yaml",
+    "dataset_info.json",
+    "train.yaml",
+];
 
 pub(super) fn files(job: &Job<'_>, evaluation: bool) -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
@@ -205,6 +215,24 @@ fn llama_factory(job: &Job<'_>, evaluation: bool) -> String {
     yaml.0
 }
 
+fn axolotl_objective(recipe: &TrainRecipe, yaml: &mut Yaml) {
+    match recipe.objective {
+        ObjectiveName::Orpo => {
+            yaml.put("rl", "orpo");
+            yaml.put("orpo_alpha", recipe.orpo.lambda);
+        }
+        ObjectiveName::Dpo => {
+            yaml.put("rl", "dpo");
+            yaml.put("rl_beta", recipe.dpo.beta);
+            if recipe.dpo.pref_ftx > 0.0 {
+                yaml.put("dpo_loss_type", json!(["sigmoid", "sft"]));
+                yaml.put("dpo_loss_weights", json!([1.0, recipe.dpo.pref_ftx]));
+            }
+        }
+        _ => yaml.put("train_on_inputs", false),
+    }
+}
+
 fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
     let recipe = job.recipe;
     let (at_once, accumulated) = job.batch();
@@ -232,21 +260,7 @@ fn axolotl(job: &Job<'_>, evaluation: bool) -> String {
         yaml.put("test_datasets", with("eval.jsonl"));
         yaml.put("eval_steps", recipe.eval.every);
     }
-    match recipe.objective {
-        ObjectiveName::Orpo => {
-            yaml.put("rl", "orpo");
-            yaml.put("orpo_alpha", recipe.orpo.lambda);
-        }
-        ObjectiveName::Dpo => {
-            yaml.put("rl", "dpo");
-            yaml.put("rl_beta", recipe.dpo.beta);
-            if recipe.dpo.pref_ftx > 0.0 {
-                yaml.put("dpo_loss_type", json!(["sigmoid", "sft"]));
-                yaml.put("dpo_loss_weights", json!([1.0, recipe.dpo.pref_ftx]));
-            }
-        }
-        _ => yaml.put("train_on_inputs", false),
-    }
+    axolotl_objective(recipe, &mut yaml);
     if recipe.parameters == Parameters::Lora {
         yaml.put("adapter", "lora");
         yaml.put("lora_r", recipe.lora.rank);

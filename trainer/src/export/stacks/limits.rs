@@ -103,6 +103,13 @@ pub(super) fn differences(job: &Job<'_>) -> Vec<String> {
     if recipe.precision == Precision::F32 {
         told.push("weights and activations are computed in bf16, and not in f32".into());
     }
+    // For pairs all three switch it off themselves.
+    if let (false, Some(key)) = (job.pairs(), &job.dropout) {
+        told.push(format!(
+            "activations are dropped while it trains, because the model's `config.json` says so in `{key}`; \
+             here none are"
+        ));
+    }
     if job.foreign_begin() {
         told.push(
             "every prompt begins with the `bos_token` that the model's tokenizer names, and not without"

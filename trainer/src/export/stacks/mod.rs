@@ -46,6 +46,8 @@ pub struct Job<'a> {
     pub matrices: Vec<String>,
     /// The token that ends a completion, as it is written.
     pub end: String,
+    /// The first key of the model's `config.json` that asks for dropout, which there is none of here.
+    pub dropout: Option<String>,
     /// Tokens of a row at most.
     pub cutoff: usize,
     /// Rows of the training file.
@@ -189,9 +191,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 pub fn write_job(args: &Args, recipe: &TrainRecipe, opened: &Opened) -> Result<StackReport> {
     let tokenizer = opened.tokenizer()?;
     let named = args.format.as_deref().or(recipe.format.as_deref());
-    let format = crate::checkpoint::format(opened.format_name(named), tokenizer)?;
-    check_checkpoint(&opened.claims(), tokenizer, &format, recipe.teach_format)?;
-    let renderer = recipe.renderer(&format)?;
+    let path = args.recipe.as_deref();
+    let format = crate::checkpoint::format(opened.format_name(named), tokenizer)
+        .map_err(crate::recipe::named(path.filter(|_| args.format.is_none())))?;
+    check_checkpoint(&opened.claims(), tokenizer, &format, recipe.teach_format)
+        .with_context(|| opened.checkpoint.path.display().to_string())?;
+    let renderer = recipe.renderer_of(path.unwrap_or(Path::new("")), &format)?;
     let mut job = Job {
         target: args.to,
         recipe,
@@ -199,6 +204,7 @@ pub fn write_job(args: &Args, recipe: &TrainRecipe, opened: &Opened) -> Result<S
         model: model_name(opened)?,
         matrices: recipe.lora.matrices(opened.checkpoint.config.family),
         end: tokenizer.decode(&[renderer.end()]),
+        dropout: dropout(opened)?,
         cutoff: recipe.max_tokens,
         rows: 0,
     };
@@ -249,11 +255,33 @@ fn evaluation(
 fn write(folder: &Path, files: BTreeMap<String, String>, report: &mut StackReport) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{}: cannot be made", folder.display()))?;
+    remove_former(folder, &files)?;
     for (name, text) in files {
         let path = folder.join(&name);
         crate::rows::write_whole(&path, text.as_bytes())
             .with_context(|| format!("{}: cannot be written", path.display()))?;
         report.files.push(name.into());
+    }
+    Ok(())
+}
+
+/// Removes what a job that was in the folder before has and this one lacks, as another program's
+/// configuration or rows for evaluation. The README says whether there was one.
+fn remove_former(folder: &Path, files: &BTreeMap<String, String>) -> Result<()> {
+    let readme = std::fs::read(folder.join("README.md")).unwrap_or_default();
+    if !readme.starts_with(readme::HEADING.as_bytes()) {
+        return Ok(());
+    }
+    let mut former = config::NAMES.to_vec();
+    former.extend(["train.jsonl", "eval.jsonl"]);
+    for name in former {
+        let path = folder.join(name);
+        if !files.contains_key(name) && path.is_file() {
+            std::fs::remove_file(&path).with_context(|| {
+                let shown = path.display();
+                format!("{shown}: cannot be removed, though it is of a job that is replaced")
+            })?;
+        }
     }
     Ok(())
 }
@@ -265,6 +293,17 @@ fn model_name(opened: &Opened) -> Result<String> {
         true => absolute(path),
         false => Ok("model".to_owned()),
     }
+}
+
+/// The key that makes other programs drop activations in training.
+fn dropout(opened: &Opened) -> Result<Option<String>> {
+    let config = stored::sidecars(&opened.checkpoint)?.config;
+    let keys = config.as_ref().and_then(serde_json::Value::as_object);
+    let asks = |(key, value): &(&String, &serde_json::Value)| {
+        key.contains("dropout") && value.as_f64().is_some_and(|share| share > 0.0)
+    };
+    let found = keys.and_then(|keys| keys.iter().find(asks));
+    Ok(found.map(|(key, _)| key.clone()))
 }
 
 /// A path that means the same in the job's folder.

@@ -9,6 +9,9 @@ use super::{FileReport, GPUS, Job, StackReport, absolute};
 use crate::stored::Opened;
 use crate::train::recipe::Parameters;
 
+/// How it begins, before the program's name.
+pub(super) const HEADING: &str = "# A job for ";
+
 /// What is typed in the job's folder, beside the program's own command.
 pub(super) struct Commands {
     /// Before it, where the model must be written out.
@@ -94,10 +97,7 @@ pub(super) fn text(job: &Job<'_>, commands: &Commands, report: &StackReport) -> 
     let back = commands.back.iter().map(String::as_str);
     let lines: Vec<&str> = first.chain([command]).chain(back).collect();
     let (at_once, accumulated) = job.batch();
-    let mut out = format!(
-        "# A job for {program}\n\n```sh\n{}\n```\n",
-        lines.join("\n")
-    );
+    let mut out = format!("{HEADING}{program}\n\n```sh\n{}\n```\n", lines.join("\n"));
     let _ = writeln!(
         out,
         "\nRun it in this folder, on a machine with {GPUS} GPUs: a step has {GPUS} × {at_once} × \

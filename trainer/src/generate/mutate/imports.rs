@@ -155,6 +155,30 @@ mod tests {
     use super::*;
     use crate::rows::Context;
 
+    /// A scope's sign is part of the path, and stays the only one.
+    #[test]
+    fn a_scoped_package_keeps_its_scope() {
+        let parts = ["", "import { load } from '@acme/core';", "\nload();\n"];
+        let vocabulary = Vocabulary::default();
+        let mut packages = 0;
+        for seed in 0..40 {
+            let context = Context::of_file(Language::TypeScript, "o/r", "MIT", "a.ts", parts);
+            let scene = Scene::new(context, seed).expect("parses");
+            let (_, made) = propose(&scene, &vocabulary).expect("a site");
+            let (split, golden) = scene.import().expect("an import");
+            assert_eq!(made.split.as_ref(), Some(split));
+            packages += usize::from(made.rejected.starts_with("import { load } from '@acme/"));
+            let signs = |text: &str| text.matches(['@', '/', '\'', '{', '}']).collect::<String>();
+            assert_eq!(
+                signs(&made.rejected),
+                signs(golden.in_hole()),
+                "{}",
+                made.rejected
+            );
+        }
+        assert!(packages > 0);
+    }
+
     /// What stands before a version may be a character of many bytes.
     #[test]
     fn a_part_before_a_version_may_end_in_any_sign() {

@@ -19,7 +19,7 @@ use crate::rows::HallucinationType;
 use names::Pool;
 
 /// Counts up with every change to the rules; the way in which a name was made follows it.
-const VERSION: &str = "mutate-3";
+const VERSION: &str = "mutate-4";
 
 /// A candidate with the way in which it was made.
 type Made = Result<(&'static str, Proposal), Refusal>;
@@ -58,7 +58,7 @@ impl Mutate {
             let pool = Pool::new(scene, golden, &self.vocabulary, uses);
             let old = bare(golden.text_of(site));
             if let Some((way, new)) = pool.invent(old, &mut draw) {
-                return Ok((way.name(), Proposal::in_hole(replaced(golden, site, &new))));
+                return Ok((way.name(), Proposal::in_hole(renamed(golden, site, &new))));
             }
         }
         Err(Refusal::NoSite)
@@ -92,15 +92,19 @@ fn sites<'p>(golden: &'p Parsed, uses: &[NameUse]) -> Vec<&'p Leaf> {
         .collect()
 }
 
-/// The hole's text with another name at `site`.
-fn replaced(parsed: &Parsed, site: &Leaf, new: &str) -> String {
-    let (start, end) = (parsed.hole.start, parsed.hole.end);
+/// The hole's text with another name at `site`, which keeps its sigil.
+fn renamed(parsed: &Parsed, site: &Leaf, new: &str) -> String {
     let old = parsed.text_of(site);
     let sigil = &old[..old.len() - bare(old).len()];
+    replaced(parsed, site, &[sigil, new].concat())
+}
+
+/// The hole's text with another text at `site`.
+fn replaced(parsed: &Parsed, site: &Leaf, new: &str) -> String {
+    let (start, end) = (parsed.hole.start, parsed.hole.end);
     let text = &parsed.text;
     [
         &text[start..site.range.start],
-        sigil,
         new,
         &text[site.range.end..end],
     ]

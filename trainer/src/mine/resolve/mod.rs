@@ -8,7 +8,7 @@ mod callee;
 
 use std::collections::{HashMap, HashSet};
 
-use truefill_syntax::{Import, Language, SymbolKind, Symbols, is_known_everywhere};
+use truefill_syntax::{Import, Language, SymbolKind, Symbols, is_common_name};
 
 use super::packages::{Origin, Project, plain};
 use super::recipe::Recipe;
@@ -151,7 +151,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         let strong = self.called_like(name);
-        if strong.is_some() || is_known_everywhere(self.language, name) {
+        if strong.is_some() || is_common_name(self.language, name) {
             return strong;
         }
         self.unnamed(name, bare)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use foldhash::{HashMap, HashMapExt as _};
-use truefill_syntax::{HoleKind, Language, is_known_everywhere};
+use truefill_syntax::{HoleKind, Language, is_common_name};
 
 use crate::mine::reason::HoleReason;
 use crate::mine::recipe::Selector;
@@ -131,7 +131,7 @@ impl<'a> Page<'a> {
             .map(|(name, count)| {
                 if self.counts.get(name).is_some_and(|all| all > count) {
                     1.0
-                } else if is_known_everywhere(self.language, name) {
+                } else if is_common_name(self.language, name) {
                     0.5
                 } else {
                     0.0

@@ -51,10 +51,10 @@ struct Opened<'a, 'v> {
 }
 
 impl Opened<'_, '_> {
-    fn wrong(&self, source: std::io::Error) -> SourceError {
+    fn wrong(&self, reason: std::io::Error) -> SourceError {
         SourceError::File {
             path: self.path.to_owned(),
-            source,
+            reason,
         }
     }
 

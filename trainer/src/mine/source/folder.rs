@@ -29,11 +29,11 @@ pub(super) fn visit(source: &Source, visit: &mut Visit<'_>) -> Result<(), Source
     for entry in files(source) {
         let entry = entry.map_err(|error| SourceError::File {
             path: source.path.clone(),
-            source: std::io::Error::other(error),
+            reason: std::io::Error::other(error),
         })?;
         let wrong = |error| SourceError::File {
             path: entry.path().to_owned(),
-            source: error,
+            reason: error,
         };
         let inside = entry.path().strip_prefix(&source.path);
         let path = inside

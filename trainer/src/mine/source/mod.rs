@@ -66,12 +66,12 @@ const ENDS: &[(&str, Format)] = &[
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The file system or an archive's reader refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     File {
         /// The source, or the file in it.
         path: PathBuf,
         /// What it said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// It is nothing that can be read.
     #[error(

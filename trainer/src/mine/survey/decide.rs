@@ -193,7 +193,7 @@ mod tests {
         let code = Code {
             number: 0,
             path: name.to_owned(),
-            language: Language::Python,
+            language: Language::from_path(name.as_ref()).expect("known"),
             body: Ok(text.into_bytes()),
         };
         survey(&code, &Benchmarks::default())
@@ -203,6 +203,30 @@ mod tests {
         (0..lines)
             .map(|line| format!("name_{seed}_{line} = call_{seed}({line})\n"))
             .collect()
+    }
+
+    /// What is large in one language is usual in another.
+    #[test]
+    fn each_language_has_percentiles_of_its_own() {
+        let mut rows: Vec<FileRow> = Vec::new();
+        for at in 0..60 {
+            rows.push(row("a.py", text(at, 20 + at / 10)));
+            rows.push(row("a.rb", text(100 + at, 400 + at)));
+        }
+        rows.push(row("as-in-ruby.py", text(200, 430)));
+        rows.push(row("as-in-python.rb", text(300, 23)));
+        let mut census = Census::default();
+        census.add(&rows);
+        let limits = census.decide(&Recipe::default());
+        let files = [Language::Python, Language::Ruby].map(|it| limits[&it].files);
+        assert_eq!(files, [61, 61]);
+        let refused = [120, 121].map(|at: usize| census.files[at].refused);
+        assert_eq!(refused, [Some(Reason::Size); 2]);
+        // The median ones stay.
+        assert_eq!(
+            [60, 61].map(|at: usize| census.files[at].refused),
+            [None; 2]
+        );
     }
 
     #[test]

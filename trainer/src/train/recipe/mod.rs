@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use truefill_model::fim::{BoundFormat, Layout, SUFFIX_SHARE};
+use truefill_model::fim::{BoundFormat, FimError, Layout, SUFFIX_SHARE};
 
 use super::batches::{BatchPlan, StepSize};
 use super::chat::{Chat, ChatRecipe};
@@ -195,15 +195,13 @@ impl TrainRecipe {
     /// Where the file cannot be read; [`Usage`] for what cannot be meant.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut recipe: Self = crate::recipe::section(Some(path), "train")?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         let lists = [
             &mut recipe.data,
             &mut recipe.held_out,
             &mut recipe.eval.data,
         ];
-        for file in lists.into_iter().flatten().chain(recipe.output.as_mut()) {
-            *file = folder.join(&*file);
-        }
+        let paths = lists.into_iter().flatten().chain(recipe.output.as_mut());
+        crate::recipe::found_from(Some(path), paths);
         recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }
@@ -253,6 +251,13 @@ impl TrainRecipe {
             if zero {
                 return wrong(format!("expected `{key}` above 0, found 0"));
             }
+        }
+        if self.eval.patience.is_some() && self.eval.data.is_empty() {
+            return wrong(
+                "`eval.patience` ends training by held-out rows: expected files of them in \
+                 `eval.data`, found none"
+                    .into(),
+            );
         }
         self.check_numbers()
     }
@@ -371,6 +376,22 @@ impl TrainRecipe {
     /// [`DataError`] where layouts, end token or chat template do not fit.
     pub fn renderer(&self, format: &BoundFormat) -> Result<Renderer, DataError> {
         self.renderer_with(format, self.settings())
+    }
+
+    /// As [`Self::renderer`], for the recipe in `path`.
+    ///
+    /// # Errors
+    /// [`Usage`] for a layout that the format lacks and a template that does not fit; else as
+    /// [`Self::renderer`].
+    pub fn renderer_of(&self, path: &Path, format: &BoundFormat) -> anyhow::Result<Renderer> {
+        self.renderer(format).map_err(|error| match error {
+            DataError::Format(FimError::UnknownLayout { .. }) => Usage::error(format!(
+                "{}: section `[train]`: `layouts`: {error}",
+                path.display()
+            )),
+            DataError::Chat(error) => Usage::error(format!("{}: {error}", path.display())),
+            error => error.into(),
+        })
     }
 
     fn renderer_with(

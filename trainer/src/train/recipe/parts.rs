@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use truefill_model::config::Family;
+use truefill_model::training::AdamSettings;
 use truefill_model::weights::WeightDtype;
 
 use crate::train::mask::{Granularity, OneLine};
@@ -174,11 +175,17 @@ pub struct AdamRecipe {
 
 impl Default for AdamRecipe {
     fn default() -> Self {
+        let AdamSettings {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+        } = AdamSettings::default();
         Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
         }
     }
 }

@@ -93,6 +93,21 @@ impl TrainArgs {
         recipe.check()?;
         Ok(recipe)
     }
+
+    fn start(&self) -> Start {
+        match (self.fresh, self.with_changes) {
+            (true, _) => Start::Fresh,
+            (_, true) => Start::WithChanges,
+            _ => Start::GoOn,
+        }
+    }
+}
+
+fn colour() -> Colour {
+    match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Colour::Always,
+        false => Colour::Never,
+    }
 }
 
 /// Runs the step.
@@ -109,22 +124,22 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let flag = args.checkpoint.as_deref();
     let origin = Opened::of_recipe(&store, &args.recipe, &recipe.checkpoint, flag)?;
     if origin.adapter.is_some() {
+        let name = &origin.name;
         anyhow::bail!(
-            "`{}` is an adapter: merge it first, `truefill-trainer import … --merge`, and train that",
-            recipe.checkpoint
+            "`{name}` is an adapter: write it out merged, `truefill-trainer export {name} --to hub --type \
+             f32 --out FOLDER`, and train `./FOLDER`"
         );
     }
     let path = origin.checkpoint.path.clone();
     let tokenizer = origin.tokenizer()?.clone();
     let named = origin.format_name(recipe.format.as_deref());
-    let format = checkpoint::format(named, &tokenizer)?;
-    check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)?;
+    let format =
+        checkpoint::format(named, &tokenizer).map_err(crate::recipe::named(Some(&args.recipe)))?;
+    check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)
+        .with_context(|| path.display().to_string())?;
+    recipe.renderer_of(&args.recipe, &format)?;
     let stop = on_signals()?;
     let progress = Progress::new("train");
-    let colour = match std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Colour::Always,
-        false => Colour::Never,
-    };
     let mut show = |sample: &str| -> Result<()> {
         match args.json {
             true => writeln!(std::io::stderr(), "{sample}")?,
@@ -133,51 +148,51 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         Ok(())
     };
     let job = Job {
-        checkpoint_sha256: checkpoint::sha256(&path)?,
+        checkpoint_sha256: origin.sha256()?,
         recipe: &recipe,
         checkpoint: &path,
         format: &format,
         output,
-        start: match (args.fresh, args.with_changes) {
-            (true, _) => Start::Fresh,
-            (_, true) => Start::WithChanges,
-            _ => Start::GoOn,
-        },
+        start: args.start(),
         show: &mut show,
-        colour,
+        colour: colour(),
         progress: &progress,
         stop: &|| stop.load(Ordering::Relaxed) != 0,
         clock: &SystemTime::now,
     };
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .context("threads cannot be started")?;
-    }
+    start_threads(args.threads)?;
     let mut outcome = job.run()?;
     // What is no better than what was there is no new checkpoint.
     let helped = outcome.best().is_none_or(|best| best.step > 0);
-    let installed = match outcome.weights.take() {
-        Some(weights) if helped && !args.no_install => {
-            let installed = deliver::install(
-                &store, &origin, &format, &recipe, output, &outcome, weights.0,
-            );
-            Some(installed.with_context(|| {
-                format!(
-                    "the trained weights cannot be stored; {} keeps them, and the same command tries \
-                     again. Values that are too large for `save.dtype` fit into \"bf16\"",
-                    output.display()
-                )
-            })?)
-        }
-        _ => None,
-    };
+    let weights = outcome.weights.take();
+    let weights = weights.filter(|_| helped && !args.no_install);
+    let installed = weights.map(|weights| {
+        let weights = weights.0;
+        deliver::install(&store, &origin, &format, &recipe, output, &outcome, weights)
+            .with_context(|| not_stored(output))
+    });
+    let installed = installed.transpose()?;
     print(&outcome, installed.as_ref(), output, args, out)?;
     Ok(match outcome.ended {
         Ended::Stopped => ExitCode::from(stop.load(Ordering::Relaxed)),
         Ended::Done | Ended::Early => ExitCode::SUCCESS,
     })
+}
+
+fn start_threads(threads: Option<usize>) -> Result<()> {
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().context("threads cannot be started")
+}
+
+fn not_stored(output: &Path) -> String {
+    format!(
+        "the trained weights cannot be stored; {} keeps them, and the same command tries again. Values \
+         that are too large for `save.dtype` fit into \"bf16\"",
+        output.display()
+    )
 }
 
 /// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; the second ends the program

@@ -138,14 +138,17 @@ impl Run<'_> {
         self.saved.as_ref().map(|place| place.step)
     }
 
+    /// Seconds since 1970 UTC.
+    fn seconds(&self) -> f64 {
+        let now = (self.clock)().duration_since(UNIX_EPOCH);
+        now.unwrap_or_default().as_secs_f64()
+    }
+
     fn row(&self, stepped: &Stepped, epoch: u64, rate: f64, took: Duration) -> Row {
-        let now = (self.clock)()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let around = Around {
             step: self.place.step,
             epoch,
-            seconds: now.as_secs_f64(),
+            seconds: self.seconds(),
             rate,
             tokens: self.place.tokens,
             took: took.as_secs_f64(),
@@ -170,18 +173,11 @@ impl Run<'_> {
             Ok(None) => return Ok(false),
             Err(error) => return Err(self.explain_measurement(error)),
         };
-        let now = (self.clock)()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let mut row = Row::from([("step", step as f64), ("seconds", now.as_secs_f64())]);
+        let mut row = Row::from([("step", step as f64), ("seconds", self.seconds())]);
         row.extend(measured.columns());
         self.log(row);
         self.progress.say(&sentence(&measured));
-        self.place.measured = Some(step);
-        let best = self.place.best;
-        let rises = best.is_none_or(|best| measured.exact_match > best.exact_match);
-        self.place.stale = if rises { 0 } else { self.place.stale + 1 };
-        if best.is_none_or(|best| measured.is_better(&best)) {
+        if self.place.see(&measured) {
             self.keep_best(measured);
         }
         Ok(true)

@@ -131,6 +131,7 @@ fn about(
             .as_ref()
             .map(|manifest| manifest.id().clone()),
         format: format_name(format),
+        end: chat.map(|chat| chat.end.clone()),
         recipe_sha256: Some(hex(hex::encode(Sha256::digest(bytes)))?),
         data_sha256,
         source: format!("training run {}", output.display()),

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::rows::{Input, write_whole};
 use crate::train::recipe::TrainRecipe;
 
 /// Counts up when files of the folder change their meaning.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const RUN: &str = "run.json";
 const LOCK: &str = ".lock";
 
@@ -192,7 +193,8 @@ fn lock(root: &Path) -> Result<File> {
     }
 }
 
-/// Whether the run that `found` describes goes on as this one.
+/// Whether the run that `found` describes goes on as this one. A run that came to nothing, as one whose
+/// recipe could not be computed, makes room for any other.
 fn check(root: &Path, found: &[u8], identity: &Identity, start: Start) -> Result<bool> {
     if start == Start::Fresh {
         return Ok(false);
@@ -202,7 +204,10 @@ fn check(root: &Path, found: &[u8], identity: &Identity, start: Start) -> Result
     if earlier.as_ref() == Some(identity) {
         return Ok(true);
     }
-    let run: serde_json::Value = serde_json::from_slice(found).unwrap_or_default();
+    if !has_work(root)? {
+        return Ok(false);
+    }
+    let run: Value = serde_json::from_slice(found).unwrap_or_default();
     ensure!(
         run["version"]
             .as_u64()
@@ -212,17 +217,62 @@ fn check(root: &Path, found: &[u8], identity: &Identity, start: Start) -> Result
          throw it away",
         run["version"]
     );
+    let differences = differences(&run, &serde_json::to_value(identity)?);
     let alike = earlier.is_some_and(|earlier| earlier.fixed() == identity.fixed());
     match (alike, start) {
         (true, Start::WithChanges) => Ok(true),
         (true, _) => bail!(
             "{shown}: expected the run of this recipe, found one with another rate, schedule or \
-             length; give `--with-changes` to go on from its last state, name another `output`, or \
-             give `--fresh` to throw it away"
+             length ({differences}); give `--with-changes` to go on from its last state, name another \
+             `output`, or give `--fresh` to throw it away"
         ),
         (false, _) => bail!(
-            "{shown}: expected the run of this recipe, data and checkpoint, found another one; name \
-             another `output`, or give `--fresh` to throw it away"
+            "{shown}: expected the run of this recipe, data and checkpoint, found another one \
+             ({differences}); name another `output`, or give `--fresh` to throw it away"
         ),
+    }
+}
+
+/// Whether a run left anything that takes time to make again.
+fn has_work(root: &Path) -> Result<bool> {
+    for name in ["metrics.csv", "reference.jsonl", "best", "best.old"] {
+        if root.join(name).exists() {
+            return Ok(true);
+        }
+    }
+    Ok(!is_empty(&root.join("states"))?)
+}
+
+/// In what a run differs from the one that was asked for, for people.
+fn differences(found: &Value, asked: &Value) -> String {
+    let mut told = Vec::new();
+    for (key, name) in [
+        ("checkpoint_sha256", "another checkpoint"),
+        ("data", "other rows"),
+        ("held_out", "other held-out rows"),
+    ] {
+        if found[key] != asked[key] {
+            told.push(name.to_owned());
+        }
+    }
+    if found["computed"] != asked["computed"] {
+        let (found, asked) = (&found["computed"], &asked["computed"]);
+        told.push(format!("{found} there, {asked} here"));
+    }
+    keys(&mut told, "", &found["recipe"], &asked["recipe"]);
+    told.join("; ")
+}
+
+fn keys(told: &mut Vec<String>, path: &str, found: &Value, asked: &Value) {
+    let (Value::Object(ours), Value::Object(theirs)) = (asked, found) else {
+        if found != asked {
+            told.push(format!("`{path}` is {found} there, {asked} here"));
+        }
+        return;
+    };
+    let more = theirs.keys().filter(|key| !ours.contains_key(*key));
+    for key in ours.keys().chain(more) {
+        let dot = if path.is_empty() { "" } else { "." };
+        keys(told, &format!("{path}{dot}{key}"), &found[key], &asked[key]);
     }
 }

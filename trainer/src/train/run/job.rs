@@ -113,6 +113,9 @@ impl Job<'_> {
         self.progress.say(&set.counts.sentence());
         let computing = Computing::of(self.recipe)?;
         let held_out = HeldOutRows::open(self.recipe, self.format, &computing.device)?;
+        if let Some(sentence) = held_out.sentence() {
+            self.progress.say(&sentence);
+        }
         let hash = self.checkpoint_sha256.clone();
         let identity = Identity::of(self.recipe, hash, computing.describe())?;
         let data = provenance(&self.recipe.data, &identity.data, &set.files);
@@ -120,6 +123,7 @@ impl Job<'_> {
         let sample = self.sample(&set, &renderer)?;
         (self.show)(&sample)?;
         let mut decoder = engine::load(self.recipe, &computing, self.checkpoint, &renderer)?;
+        let states = States::open(folder.join("states"))?;
         let plan = self.recipe.batches();
         let objective = self.recipe.objective();
         let references = match objective.needs().reference {
@@ -131,11 +135,10 @@ impl Job<'_> {
                     reference::of_rows(&decoder, &set, &renderer, &plan, &file, progress, stop)?;
                 match found {
                     Some(found) => found,
-                    None => return Ok(self.stopped_before(&set, &decoder, data)),
+                    None => return Ok(self.stopped_before(&set, &decoder, data, &states)),
                 }
             }
         };
-        let states = States::open(folder.join("states"))?;
         for left in ["best.tmp", "best.old"].map(|name| folder.join(name)) {
             if left.exists() {
                 state::tidy(&left)?;
@@ -190,11 +193,12 @@ impl Job<'_> {
         set: &TrainingSet,
         decoder: &GradDecoder,
         data: Vec<DataFile>,
+        states: &States,
     ) -> Outcome {
         Outcome {
             weights: None,
             ended: Ended::Stopped,
-            place: Place::default(),
+            place: states.place().unwrap_or_default(),
             steps: steps(self.recipe, &self.recipe.batches(), set),
             trained_values: decoder.trained_values(),
             counts: set.counts.clone(),

@@ -37,8 +37,7 @@ impl Run<'_> {
         let mut place = self.place.clone();
         place.best = Some(measured);
         let folder = self.folder.join("best");
-        let there = state::unseal(&folder).ok().and_then(|place| place.best);
-        let written = match there {
+        let written = match self.best_there() {
             Some(there) if there.is_better(&measured) => Ok(()),
             _ => state::write(&folder, &place, &self.decoder, None),
         };
@@ -48,6 +47,11 @@ impl Run<'_> {
                 .progress
                 .say(&format!("warning: {error:#}; training goes on")),
         }
+    }
+
+    /// How good the weights are that lie there as the best.
+    fn best_there(&self) -> Option<Measured> {
+        state::unseal(&self.folder.join("best")).ok()?.best
     }
 
     /// Saves; a disk that is full now may have room at the next state.
@@ -167,7 +171,7 @@ impl Run<'_> {
     fn take_best(&mut self) -> Option<Measured> {
         let best = self.place.best?;
         let folder = self.folder.join("best");
-        let there = state::unseal(&folder).ok().and_then(|place| place.best);
+        let there = self.best_there();
         if best.step == self.place.step && there.is_none_or(|there| !there.is_better(&best)) {
             return Some(best);
         }

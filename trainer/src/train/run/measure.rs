@@ -1,5 +1,6 @@
 //! Figures on held-out rows during training: what the checkpoint would do if it were served now.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -15,8 +16,12 @@ use truefill_model::training::GradDecoder;
 use truefill_model::weights::{MemoryWeights, Naming, WeightDtype};
 
 use super::step::{batch, sums};
+use crate::eval::cut::lines::over_generates;
+use crate::eval::metrics::exact::Normalisation;
+use crate::eval::metrics::levenshtein;
 use crate::train::example::{Example, Rendered};
 use crate::train::recipe::TrainRecipe;
+use crate::train::set::{SetCounts, Spelled};
 
 /// Rows whose probabilities are computed at once at most.
 const AT_ONCE: usize = 8;
@@ -81,6 +86,10 @@ impl Measured {
 /// The rows that are measured.
 pub struct HeldOutRows {
     examples: Vec<(Example, String)>,
+    /// The rows that were drawn until there were enough, by what became of them.
+    drawn: SetCounts,
+    /// Rows of the files.
+    in_files: usize,
     tokenizer: Tokenizer,
     stop: Vec<TokenId>,
     max_tokens: usize,
@@ -94,37 +103,67 @@ impl HeldOutRows {
     /// completions where there are two. They are measured on `device`.
     ///
     /// # Errors
-    /// Where a file cannot be read, or training is to end early by rows that there are none of.
+    /// Where a file cannot be read, or files are named and none of their rows can be measured.
     pub fn open(recipe: &TrainRecipe, format: &BoundFormat, device: &Device) -> Result<Self> {
         let alone = recipe.held_out_renderer(format, false)?;
         let both = recipe.held_out_renderer(format, true)?;
+        let spelled = Spelled::of(&alone);
+        let rows = recipe.held_out_rows()?;
+        let in_files = rows.len();
         let mut examples = Vec::new();
-        for row in recipe.held_out_rows()? {
+        let mut drawn = SetCounts::default();
+        for row in rows {
             if examples.len() == recipe.eval.rows {
                 break;
+            }
+            drawn.read += 1;
+            if spelled.find(&row).is_some() {
+                drawn.sentinel += 1;
+                continue;
             }
             let renderer = match row.rejected {
                 Some(_) => &both,
                 None => &alone,
             };
-            if let Rendered::Whole(example) = renderer.render(&row, 0)? {
-                examples.push((*example, row.chosen));
+            match renderer.render(&row, 0)? {
+                Rendered::Whole(example) => examples.push((*example, row.chosen)),
+                Rendered::Skipped(skip) => *drawn.skipped.entry(skip).or_default() += 1,
             }
         }
+        drawn.kept = examples.len() as u64;
         ensure!(
-            recipe.eval.patience.is_none() || !examples.is_empty(),
-            "`patience` ends training by held-out rows, and `[train.eval]` has none that fit"
+            !examples.is_empty() || recipe.eval.data.is_empty(),
+            "section `[train.eval]`: expected rows to measure in {}, found none: of {in_files} that were \
+             read, {}",
+            named(&recipe.eval.data),
+            drawn.left_out()
         );
         let mut stop = alone.format().stop_tokens().to_vec();
         stop.push(alone.end());
         Ok(Self {
             examples,
+            drawn,
+            in_files,
             tokenizer: alone.tokenizer().clone(),
             stop,
             max_tokens: recipe.eval.max_tokens,
             at_once: (recipe.rows_at_once.min(AT_ONCE), recipe.tokens_at_once),
             device: device.clone(),
         })
+    }
+
+    /// How many rows are measured and what became of the others; nothing where there are none.
+    pub fn sentence(&self) -> Option<String> {
+        let SetCounts { read, kept, .. } = self.drawn;
+        let mut text = format!("{kept} of {} held-out rows are measured", self.in_files);
+        if kept < read {
+            let others = self.drawn.left_out();
+            text += &format!(
+                "; of the {} that were drawn beside them {others}",
+                read - kept
+            );
+        }
+        (!self.is_empty()).then_some(text)
     }
 
     /// Nothing is to be measured.
@@ -216,14 +255,21 @@ impl HeldOutRows {
     }
 }
 
+fn named(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    names.join(", ")
+}
+
 impl Measured {
     fn see(&mut self, found: &str, golden: &str, ended: bool) {
-        let collapse = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let lines = |text: &str| text.trim_end().matches('\n').count();
-        self.exact_match += f64::from(u8::from(collapse(found) == collapse(golden)));
-        self.edit_similarity += strsim::normalized_levenshtein(found, golden);
+        let exact = Normalisation::Collapse.matches(found, golden);
+        self.exact_match += f64::from(u8::from(exact));
+        self.edit_similarity += levenshtein::similarity(found, golden);
         self.end_rate += f64::from(u8::from(ended));
-        self.over_generation += f64::from(u8::from(lines(found) > lines(golden)));
+        self.over_generation += f64::from(u8::from(over_generates(found, golden)));
     }
 
     fn score(&mut self, decoder: &GradDecoder, examples: &[Example]) -> Result<()> {

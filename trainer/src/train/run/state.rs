@@ -42,10 +42,21 @@ pub struct Place {
     pub best: Option<Measured>,
     /// The step of the last measurement.
     pub measured: Option<u64>,
-    /// Measurements since the best one.
+    /// Measurements since exact match last rose.
     pub stale: u64,
     /// The smoothed loss, and its least so far.
     pub watch: super::watch::Watch,
+}
+
+impl Place {
+    /// Takes a measurement into account; whether it is better than the best so far.
+    pub fn see(&mut self, measured: &Measured) -> bool {
+        self.measured = Some(measured.step);
+        let best = self.best;
+        let rises = best.is_none_or(|best| measured.exact_match > best.exact_match);
+        self.stale = if rises { 0 } else { self.stale + 1 };
+        best.is_none_or(|best| measured.is_better(&best))
+    }
 }
 
 /// A state's own list of files.
@@ -130,6 +141,13 @@ impl States {
             }
         }
         Ok(removed)
+    }
+
+    /// Where the run stands: the last state's place, if it can be read.
+    pub fn place(&self) -> Option<Place> {
+        let steps = self.steps().ok()?;
+        let mut states = steps.iter().rev();
+        states.find_map(|(_, path)| unseal(path).ok())
     }
 
     /// The last state's step.

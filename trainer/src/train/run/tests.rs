@@ -1,5 +1,7 @@
 //! Runs on a tiny random model: what they learn, and what does not change the result.
 
+mod heart;
+mod held_out;
 mod states;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use super::measure::{HeldOutRows, Measured};
 use super::state::restore_parameters;
 use super::{engine, step};
 use crate::checkpoint;
+use crate::left::names;
 use crate::progress::Progress;
 use crate::train::example::Renderer;
 use crate::train::recipe::TrainRecipe;
@@ -18,6 +21,7 @@ use crate::train::sample::Colour;
 use candle_core::Device;
 use truefill_model::fim::BoundFormat;
 use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
 use truefill_model::training::GradDecoder;
 
 const WORDS: [&str; 8] = [
@@ -47,9 +51,7 @@ fn model() -> PathBuf {
 }
 
 fn format() -> BoundFormat {
-    let opened = truefill_model::checkpoint::Checkpoint::open(&model()).expect("opens");
-    let tokenizer: Tokenizer = opened.tokenizer().expect("there").clone();
-    checkpoint::format(Some("causal"), &tokenizer).expect("fits")
+    Tiny::of(&model(), Some("causal")).format
 }
 
 fn recipe(folder: &Path, keys: &str) -> TrainRecipe {
@@ -77,43 +79,78 @@ fn stopping(
     start: Start,
     stop: &dyn Fn() -> bool,
 ) -> anyhow::Result<Outcome> {
-    let job = Job {
-        recipe,
-        checkpoint: &model(),
-        checkpoint_sha256: "tiny".into(),
-        format: &format(),
-        output,
-        start,
-        show: &mut |sample| {
-            anyhow::ensure!(sample.contains("to learn"), "{sample}");
-            Ok(())
-        },
-        colour: Colour::Never,
-        progress: &Progress::silent(),
-        stop,
-        clock: &|| SystemTime::UNIX_EPOCH,
-    };
-    job.run()
+    Tiny::of(&model(), Some("causal")).start(recipe, output, start, stop)
 }
 
 fn load(recipe: &TrainRecipe, renderer: &Renderer) -> GradDecoder {
-    let computing = engine::Computing::of(recipe).expect("a processor");
-    engine::load(recipe, &computing, &model(), renderer).expect("loads")
+    Tiny::of(&model(), Some("causal")).load(recipe, renderer)
 }
 
-/// The figures of the last state on the rows that it was trained on.
 fn remembered(recipe: &TrainRecipe, output: &Path, step: u64) -> Measured {
-    let renderer = recipe.renderer(&format()).expect("renders");
-    let mut decoder = load(recipe, &renderer);
-    let state = output.join(format!("states/step-{step:08}"));
-    let place = restore_parameters(&state, &mut decoder).expect("restores");
-    assert_eq!(place.step, step);
-    let mut asked = recipe.clone();
-    asked.eval.data = recipe.data.clone();
-    asked.eval.max_tokens = 40;
-    let rows = HeldOutRows::open(&asked, &format(), &Device::Cpu).expect("opens");
-    let measured = rows.measure(&mut decoder, step, &|| false);
-    measured.expect("measures").expect("was not stopped")
+    Tiny::of(&model(), Some("causal")).remembered(recipe, output, step)
+}
+
+/// A checkpoint and the format that it is prompted in.
+struct Tiny {
+    checkpoint: PathBuf,
+    format: BoundFormat,
+}
+
+impl Tiny {
+    fn of(checkpoint: &Path, format: Option<&str>) -> Self {
+        let opened = truefill_model::checkpoint::Checkpoint::open(checkpoint).expect("opens");
+        let tokenizer: &Tokenizer = opened.tokenizer().expect("there");
+        Self {
+            checkpoint: checkpoint.to_owned(),
+            format: checkpoint::format(format, tokenizer).expect("fits"),
+        }
+    }
+
+    fn start(
+        &self,
+        recipe: &TrainRecipe,
+        output: &Path,
+        start: Start,
+        stop: &dyn Fn() -> bool,
+    ) -> anyhow::Result<Outcome> {
+        let job = Job {
+            recipe,
+            checkpoint: &self.checkpoint,
+            checkpoint_sha256: "tiny".into(),
+            format: &self.format,
+            output,
+            start,
+            show: &mut |sample| {
+                anyhow::ensure!(sample.contains("to learn"), "{sample}");
+                Ok(())
+            },
+            colour: Colour::Never,
+            progress: &Progress::silent(),
+            stop,
+            clock: &|| SystemTime::UNIX_EPOCH,
+        };
+        job.run()
+    }
+
+    fn load(&self, recipe: &TrainRecipe, renderer: &Renderer) -> GradDecoder {
+        let computing = engine::Computing::of(recipe).expect("a processor");
+        engine::load(recipe, &computing, &self.checkpoint, renderer).expect("loads")
+    }
+
+    /// The figures of the last state on the rows that it was trained on.
+    fn remembered(&self, recipe: &TrainRecipe, output: &Path, step: u64) -> Measured {
+        let renderer = recipe.renderer(&self.format).expect("renders");
+        let mut decoder = self.load(recipe, &renderer);
+        let state = output.join(format!("states/step-{step:08}"));
+        let place = restore_parameters(&state, &mut decoder).expect("restores");
+        assert_eq!(place.step, step);
+        let mut asked = recipe.clone();
+        asked.eval.data = recipe.data.clone();
+        asked.eval.max_tokens = 40;
+        let rows = HeldOutRows::open(&asked, &self.format, &Device::Cpu).expect("opens");
+        let measured = rows.measure(&mut decoder, step, &|| false);
+        measured.expect("measures").expect("was not stopped")
+    }
 }
 
 #[test]
@@ -125,6 +162,14 @@ fn every_objective_that_teaches_the_golden_completion_learns_rows_by_heart() {
         ("fgit", "objective = \"fgit\"\n"),
         ("fgit+orpo", "objective = \"fgit+orpo\"\n"),
         ("sft, adapter", lora),
+        (
+            "fgit+orpo, adapter",
+            &format!("objective = \"fgit+orpo\"\n{lora}"),
+        ),
+        (
+            "dpo that learns golden completions, too",
+            "objective = \"dpo\"\n[train.dpo]\npref_ftx = 1.0\n",
+        ),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let recipe = recipe(folder.path(), keys);
@@ -203,20 +248,6 @@ fn micro_batches_and_recomputing_change_no_weight() {
         weights.push(parameters(&output, 6));
     }
     assert!(weights.windows(2).all(|two| two[0] == two[1]));
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).expect("there");
-    let names = entries.map(|entry| {
-        entry
-            .expect("one")
-            .file_name()
-            .to_string_lossy()
-            .into_owned()
-    });
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }
 
 /// States that were saved while the loss climbed are none to go on from; with a lower rate the run goes
@@ -342,7 +373,10 @@ fn a_run_ends_early_with_its_best_weights() {
 
     std::fs::write(&held_out, "").expect("written");
     let error = try_run(&recipe, &folder.path().join("none")).expect_err("refused");
-    assert!(error.to_string().contains("`patience`"), "{error}");
+    assert!(error.to_string().contains("found none: of 0"), "{error}");
+    recipe.eval.data.clear();
+    let error = recipe.check().expect_err("refused").to_string();
+    assert!(error.contains("`eval.patience`"), "{error}");
 }
 
 #[test]

@@ -129,9 +129,9 @@ impl SafetensorsFiles {
 
 /// The one `.safetensors` file of a folder.
 fn only_file(folder: &Path) -> Result<PathBuf, WeightError> {
-    let read = |source| WeightError::Read {
+    let read = |reason| WeightError::Read {
         path: folder.to_owned(),
-        source,
+        reason,
     };
     let mut found: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(read)? {

@@ -136,6 +136,18 @@ fn another_recipe_does_not_go_on_with_this_run() {
         error.contains("--fresh") && error.contains("another rate"),
         "{error}"
     );
+    assert!(
+        error.contains("(`lr` is 0.005 there, 0.0001 here)"),
+        "{error}"
+    );
+    let mut other = recipe.clone();
+    other.lora.rank = 3;
+    other.data = vec![pairs(folder.path(), 31)];
+    let error = try_run(&other, &output).expect_err("refused").to_string();
+    let expected =
+        "(other rows; `lora.rank` is 16 there, 3 here; `lr` is 0.005 there, 0.0001 here)";
+    assert!(error.contains(expected), "{error}");
+    recipe.data = vec![pairs(folder.path(), 32)];
     // A folder may be moved, and one that a run is at work in is left to it.
     recipe.lr = Some(5e-3);
     let moved = folder.path().join("moved");
@@ -175,4 +187,41 @@ fn a_run_that_was_stopped_before_its_first_step_goes_on() {
     assert_eq!(names(&stopped.join("states")), ["step-00000000"]);
     try_run(&recipe, &stopped).expect("goes on");
     assert!(parameters(&whole, 3) == parameters(&stopped, 3));
+}
+
+/// A start that came to nothing leaves a folder that any other run may have.
+#[test]
+fn a_start_that_fails_does_not_take_the_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lora = |target: &str| {
+        let keys =
+            format!("parameters = \"lora\"\n[train.lora]\nrank = 2\ntargets = [{target:?}]\n");
+        let mut recipe = recipe(folder.path(), &keys);
+        recipe.steps = Some(1);
+        recipe
+    };
+    let output = folder.path().join("run");
+    let error = try_run(&lora("nope"), &output).expect_err("refused");
+    assert!(error.to_string().contains("`nope`"), "{error}");
+    try_run(&lora("q_proj"), &output).expect("runs");
+    let error = try_run(&lora("v_proj"), &output)
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        error.contains("`lora.targets` is [\"q_proj\"] there"),
+        "{error}"
+    );
+}
+
+/// Who stops it while the reference is computed once more hears where the run stands.
+#[test]
+fn a_run_that_is_stopped_before_it_goes_on_stands_where_it_stood() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut recipe = recipe(folder.path(), "objective = \"dpo\"\n");
+    recipe.steps = Some(2);
+    let output = folder.path().join("run");
+    try_run(&recipe, &output).expect("runs");
+    std::fs::remove_file(output.join("reference.jsonl")).expect("removed");
+    let outcome = stopping(&recipe, &output, Start::GoOn, &|| true).expect("stops");
+    assert_eq!((outcome.ended, outcome.place.step), (Ended::Stopped, 2));
 }
