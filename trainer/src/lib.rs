@@ -27,6 +27,7 @@ pub mod recipe;
 pub mod rows;
 pub mod score;
 pub mod sentinels;
+pub mod signals;
 pub mod stats;
 pub mod stored;
 pub mod table;

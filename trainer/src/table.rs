@@ -123,17 +123,17 @@ pub struct Table {
     /// What it shows, in one line.
     pub title: String,
     /// Names of the columns.
-    pub columns: Vec<&'static str>,
+    pub columns: Vec<String>,
     /// One cell for each column.
     pub rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new(title: impl Into<String>, columns: &[&'static str]) -> Self {
+    pub fn new(title: impl Into<String>, columns: &[&str]) -> Self {
         Self {
             title: title.into(),
-            columns: columns.to_vec(),
+            columns: columns.iter().map(|name| (*name).to_owned()).collect(),
             rows: Vec::new(),
         }
     }
@@ -177,7 +177,7 @@ impl Table {
             let fields = self.columns.iter().zip(row);
             Value::Object(
                 fields
-                    .map(|(name, cell)| ((*name).to_owned(), cell.json()))
+                    .map(|(name, cell)| (name.clone(), cell.json()))
                     .collect::<Map<_, _>>(),
             )
         };
@@ -185,7 +185,7 @@ impl Table {
     }
 
     fn lines(&self) -> Vec<Vec<String>> {
-        let header = self.columns.iter().map(|name| (*name).to_owned()).collect();
+        let header = self.columns.clone();
         let rows = self.rows.iter();
         std::iter::once(header)
             .chain(rows.map(|row| row.iter().map(Cell::text).collect()))

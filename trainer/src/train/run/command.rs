@@ -3,8 +3,7 @@
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
@@ -18,6 +17,7 @@ use super::job::{Ended, Job, Outcome};
 use super::keeping::sentence;
 use crate::checkpoint;
 use crate::progress::Progress;
+use crate::signals;
 use crate::stored::{self, Opened};
 use crate::train::recipe::TrainRecipe;
 use crate::train::sample::Colour;
@@ -138,7 +138,7 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)
         .with_context(|| path.display().to_string())?;
     recipe.renderer_of(&args.recipe, &format)?;
-    let stop = on_signals()?;
+    let stop = signals::first("stopping after this step; once more ends it at once")?;
     let progress = Progress::new("train");
     let mut show = |sample: &str| -> Result<()> {
         match args.json {
@@ -193,50 +193,6 @@ fn not_stored(output: &Path) -> String {
          that are too large for `save.dtype` fit into \"bf16\"",
         output.display()
     )
-}
-
-/// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; the second ends the program
-/// as if there were no handler.
-fn on_signals() -> Result<Arc<AtomicU8>> {
-    let stop = Arc::new(AtomicU8::new(0));
-    let told = Arc::clone(&stop);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            runtime.block_on(async {
-                let Ok(code) = signal().await else {
-                    return;
-                };
-                told.store(code, Ordering::Relaxed);
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "stopping after this step; once more ends it at once"
-                );
-                let code = signal().await.unwrap_or(code);
-                #[expect(clippy::exit, reason = "the user will not wait for the step's end")]
-                std::process::exit(i32::from(code));
-            });
-        })?;
-    Ok(stop)
-}
-
-/// Waits for a signal; the exit status of who ends by it.
-#[cfg(unix)]
-async fn signal() -> std::io::Result<u8> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| 130),
-        _ = terminated.recv() => Ok(143),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<u8> {
-    tokio::signal::ctrl_c().await.map(|()| 130)
 }
 
 fn print(

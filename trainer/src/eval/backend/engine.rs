@@ -1,0 +1,277 @@
+//! Our engine, several rows at a time.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::device::{self, Choice};
+use truefill_model::error::ModelError;
+use truefill_model::fim::{BoundFormat, Budget, PromptParts, SUFFIX_SHARE};
+use truefill_model::generate::{
+    Flow, Generation, Limits, Request, Sampling, StopReason, Told, generate_many,
+};
+use truefill_model::tokenizer::Tokenizer;
+use truefill_model::tokens::TokenId;
+use truefill_model::weights::WeightSource;
+
+use super::{Backend, Completion, Hear, Likelihood, Stop};
+use crate::checkpoint;
+use crate::eval::chat;
+use crate::eval::cut::stops::before_stop;
+use crate::eval::decoding::Decoding;
+use crate::eval::row::{EvalRow, Question};
+use crate::kept;
+use crate::score::Scorer;
+use crate::stored::Opened;
+use crate::train::chat::Chat;
+
+/// Counts up with every change to how prompts are made or completions end.
+const VERSION: &str = "engine-1";
+
+/// A checkpoint as it would be served: an adapter is merged into its base, and on the CPU both are
+/// rounded to eight bits.
+pub struct Engine {
+    decoder: Arc<Decoder>,
+    tokenizer: Tokenizer,
+    format: BoundFormat,
+    stop: Vec<TokenId>,
+    chat: Option<Chat>,
+    scorer: Scorer,
+    decoding: Decoding,
+    width: usize,
+    identity: String,
+}
+
+impl Engine {
+    /// Loads a checkpoint onto `device` for rows of which `width` are completed at a time.
+    ///
+    /// # Errors
+    /// What is wrong with the checkpoint, a format that does not fit it, a device that is not there.
+    pub fn open(opened: &Opened, decoding: &Decoding, device: &str, width: usize) -> Result<Self> {
+        let tokenizer = opened.tokenizer()?.clone();
+        let named = opened.format_name(decoding.format.as_deref());
+        let format = checkpoint::format(named, &tokenizer)?;
+        let format = match decoding.layout {
+            Some(layout) => format.with_layout(layout)?,
+            None => format,
+        };
+        let most = decoding.most_tokens(true).max(decoding.most_tokens(false));
+        let decoder = Arc::new(load(opened, device, decoding.context_tokens + most + 1)?);
+        let mut stop = format.stop_tokens().to_vec();
+        stop.extend(opened.end(&format)?);
+        let chat = chat::of(opened, &format)?;
+        stop.extend(chat.iter().map(Chat::end));
+        let context = decoding.context_tokens;
+        let scorer = Scorer::new("model".into(), Arc::clone(&decoder), format.clone(), context)?;
+        let (name, version) = (format.name(), format.version());
+        let identity = format!(
+            "{VERSION} {} {name}@{version} {} {stop:?}",
+            identity(opened)?,
+            format.layout()
+        );
+        Ok(Self {
+            decoder,
+            tokenizer,
+            format,
+            stop,
+            chat,
+            scorer,
+            decoding: decoding.clone(),
+            width,
+            identity,
+        })
+    }
+
+    /// The format that prompts have.
+    #[must_use]
+    pub fn format(&self) -> &BoundFormat {
+        &self.format
+    }
+
+    fn limits(&self, row: &EvalRow) -> Limits<'_> {
+        let in_a_hole = matches!(row.question, Question::Infill { .. });
+        let banned = if in_a_hole { self.format.banned_before_text() } else { &[] };
+        Limits {
+            max_new_tokens: self.decoding.most_tokens(in_a_hole),
+            stop_tokens: &self.stop,
+            banned_before_text: banned,
+            deadline: None,
+        }
+    }
+
+    fn sampling(&self, row: &EvalRow) -> Sampling {
+        let drawn = kept::key(self.decoding.seed, &["sample", &row.id]);
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&drawn[..8]);
+        Sampling {
+            temperature: self.decoding.temperature,
+            top_p: self.decoding.top_p,
+            seed: u64::from_le_bytes(seed),
+        }
+    }
+
+    /// A row's prompt, and whether it lacks a part of the text.
+    fn prompt(&self, row: &EvalRow) -> Result<(Vec<TokenId>, bool)> {
+        let most = self.decoding.context_tokens;
+        match &row.question {
+            Question::Infill { suffix, .. } => {
+                let prefix = row.prefix();
+                let parts = PromptParts {
+                    prefix: &prefix,
+                    suffix,
+                    path: row.path.as_deref(),
+                    ..PromptParts::default()
+                };
+                let budget = Budget {
+                    total: most,
+                    suffix_share: SUFFIX_SHARE,
+                    chunk_share: 0.0,
+                };
+                let prompt = self.format.render(&parts, &budget)?;
+                let whole = prompt.prefix_window.len() == prefix.len()
+                    && prompt.suffix_window.len() == suffix.len();
+                Ok((prompt.tokens, !whole))
+            }
+            Question::Continue { prompt } => {
+                let begin = self.tokenizer.bos().filter(|_| self.tokenizer.add_bos());
+                let mut tokens: Vec<TokenId> = begin.into_iter().collect();
+                let found = self.tokenizer.encode(prompt)?;
+                let first = (found.len() + tokens.len()).saturating_sub(most);
+                tokens.extend(&found[first..]);
+                Ok((tokens, first > 0))
+            }
+            Question::Instruct { prompt } => {
+                let chat = self.chat.as_ref().context(
+                    "expected a chat template for tasks in words, found none in the checkpoint; \
+                     measure the suite's completion form",
+                )?;
+                let tokens = chat.prompt(&self.tokenizer, "", prompt)?;
+                ensure!(
+                    tokens.len() <= most,
+                    "expected a task of at most {most} tokens, found {}; raise `context_tokens`",
+                    tokens.len()
+                );
+                Ok((tokens, false))
+            }
+        }
+    }
+
+    /// What `generate` found, as files have it.
+    fn completion(&self, found: Generation, shortened: bool) -> Completion {
+        let stop = match found.stop {
+            StopReason::StopToken(_) => Stop::End,
+            StopReason::Callback => Stop::Text,
+            StopReason::Limit | StopReason::Deadline | StopReason::Cancelled => Stop::Limit,
+        };
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        Completion {
+            tokens: Some(found.tokens.len() as u64),
+            prompt_tokens: Some(found.prompt_tokens as u64),
+            first_ms: ms(found.first_token),
+            ms: ms(found.prefill + found.decode),
+            text: found.text,
+            stop,
+            shortened,
+            width: self.width,
+        }
+    }
+}
+
+impl Backend for Engine {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn complete(&mut self, rows: &[&EvalRow], hear: Hear<'_>) -> Result<()> {
+        let failed: RefCell<Option<anyhow::Error>> = RefCell::new(None);
+        let fail = |error: anyhow::Error| failed.borrow_mut().get_or_insert(error);
+        let shortened: RefCell<Vec<bool>> = RefCell::new(Vec::new());
+        let limits: Vec<Limits<'_>> = rows.iter().map(|row| self.limits(row)).collect();
+        let requests = rows.iter().zip(&limits).map_while(|(row, limits)| {
+            let prompt = self.prompt(row).with_context(|| format!("row `{}`", row.id));
+            let (prompt, shorter) = prompt.map_err(|error| drop(fail(error))).ok()?;
+            shortened.borrow_mut().push(shorter);
+            Some(Request {
+                prompt,
+                sampling: self.sampling(row),
+                limits,
+            })
+        });
+        let mut done = |at: usize, found: Generation| {
+            let shorter = shortened.borrow().get(at).copied().unwrap_or_default();
+            let told = (hear.done)(at, Ok(self.completion(found, shorter)));
+            if let Err(error) = told {
+                fail(error);
+            }
+        };
+        let mut on_text = |at: usize, text: &str| end_at(text, rows[at].stops);
+        let ended = generate_many(
+            &self.decoder,
+            &self.tokenizer,
+            requests,
+            (self.width, self.decoder.max_positions()),
+            &Instant::now,
+            &|| (hear.stop)() || failed.borrow().is_some(),
+            Told {
+                text: &mut on_text,
+                done: &mut done,
+            },
+        );
+        match (failed.into_inner(), ended) {
+            (Some(error), _) => Err(error),
+            (None, Err(ModelError::Cancelled)) => Ok(()),
+            (None, ended) => Ok(ended?),
+        }
+    }
+
+    fn likelihood(&mut self, row: &EvalRow, completion: &str) -> Result<Option<Likelihood>> {
+        let Question::Infill { suffix, .. } = &row.question else {
+            return Ok(None);
+        };
+        let path = row.path.as_deref().unwrap_or_default();
+        let found = self.scorer.score(path, [&row.prefix(), completion, suffix])?;
+        Ok(found.map(|scored| Likelihood {
+            log_probability: scored.log_probability,
+            tokens: scored.tokens as u64,
+        }))
+    }
+}
+
+/// Ends a text before the first of the stop texts.
+fn end_at(text: &str, stops: &[&str]) -> Flow {
+    match before_stop(text, stops).len() {
+        keep_bytes if keep_bytes < text.len() => Flow::Stop { keep_bytes },
+        _ => Flow::Continue,
+    }
+}
+
+/// SHA-256 of the checkpoint; of an adapter its own and its base's.
+fn identity(opened: &Opened) -> Result<String> {
+    let model = opened.sha256()?;
+    Ok(match (&opened.adapter, &opened.manifest) {
+        (Some(_), Some(manifest)) => format!("{model}+{}", manifest.id()),
+        _ => model,
+    })
+}
+
+fn load(opened: &Opened, device: &str, positions: usize) -> Result<Decoder> {
+    let checkpoint = &opened.checkpoint;
+    let merged;
+    let (config, weights): (_, &dyn WeightSource) = match &opened.adapter {
+        None => (checkpoint.config.clone(), &*checkpoint.weights),
+        Some(_) => {
+            merged = opened.model().in_memory()?;
+            (merged.0.clone(), &merged.1)
+        }
+    };
+    let precision = Precision::Serving;
+    let decoder = match device::choose(device)? {
+        Choice::Cpu => Decoder::on_cpu(config, weights, precision, positions),
+        Choice::Accelerator { device, .. } => {
+            Decoder::on_device(config, weights, &device, precision, positions)
+        }
+    };
+    decoder.with_context(|| format!("{}: cannot be loaded", checkpoint.path.display()))
+}

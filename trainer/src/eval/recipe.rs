@@ -1,0 +1,120 @@
+//! The recipe's section `[eval]`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::backend::ServerConfig;
+use super::decoding::Decoding;
+use super::suite::{Form, Suite};
+use crate::usage::Usage;
+
+/// What is measured, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvalRecipe {
+    /// The checkpoint: a file, a folder, or an id or alias in the store.
+    pub model: String,
+    /// A server in its place.
+    pub server: Option<ServerConfig>,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    pub device: String,
+    /// Rows that are completed at a time; without a number 8, 64 on a GPU, 16 at a server.
+    pub width: Option<usize>,
+    /// How completions are made.
+    pub decoding: Decoding,
+    /// Whether programs are run, where a suite has them.
+    pub run: bool,
+    /// The Python that runs them: a path, or a name in PATH.
+    pub python: PathBuf,
+    /// Whether its installed packages can be imported (BigCodeBench needs many).
+    pub packages: bool,
+    /// Programs that run at a time; without a number one for each core.
+    pub workers: Option<usize>,
+    /// Draws the rows of a limit and the clusters of intervals.
+    pub seed: u64,
+    /// What is measured with.
+    pub suite: Vec<SuiteRecipe>,
+}
+
+impl Default for EvalRecipe {
+    fn default() -> Self {
+        Self {
+            model: "default".into(),
+            server: None,
+            device: "auto".into(),
+            width: None,
+            decoding: Decoding::default(),
+            run: true,
+            python: "python3".into(),
+            packages: false,
+            workers: None,
+            seed: 1,
+            suite: Vec::new(),
+        }
+    }
+}
+
+/// A suite and its files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteRecipe {
+    /// Which one.
+    pub name: Suite,
+    /// Its files, or folders of files.
+    pub data: Vec<PathBuf>,
+    /// What its results are called, where it is not the suite's name.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Rows at most, drawn by the seed.
+    #[serde(default)]
+    pub limit: Option<usize>,
+    /// Whether tasks are asked as text that goes on or in words.
+    #[serde(default)]
+    pub form: Form,
+}
+
+impl SuiteRecipe {
+    /// What its results are called.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.title.clone().unwrap_or_else(|| self.name.to_string())
+    }
+}
+
+impl EvalRecipe {
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// [`Usage`].
+    pub fn check(&self) -> anyhow::Result<()> {
+        let wrong = |why: String| Usage::error(format!("section `[eval]`: {why}"));
+        self.decoding.check().map_err(&wrong)?;
+        for (key, number) in [("width", self.width), ("workers", self.workers)] {
+            if number == Some(0) {
+                return Err(wrong(format!("`{key}`: expected at least 1, found 0")));
+            }
+        }
+        let mut titles = Vec::new();
+        for suite in &self.suite {
+            let title = suite.title();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if title.is_empty() || title.starts_with('.') || !title.chars().all(plain) {
+                return Err(wrong(format!(
+                    "a suite's `title` becomes the name of a file: expected letters, digits, `-`, `_` and \
+                     `.`, found `{title}`"
+                )));
+            }
+            if suite.limit == Some(0) {
+                return Err(wrong(format!("`limit` of `{title}`: expected at least 1, found 0")));
+            }
+            if titles.contains(&title) {
+                return Err(wrong(format!(
+                    "expected suites of different titles, found `{title}` twice; give one of them a `title`"
+                )));
+            }
+            titles.push(title);
+        }
+        Ok(())
+    }
+}

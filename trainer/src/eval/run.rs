@@ -1,0 +1,308 @@
+//! Rows in, results out: what was found out before is taken from the cache, everything else is asked for,
+//! and kept as soon as it is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+
+use super::backend::{Backend, Completion, Hear, Likelihood};
+use super::decoding::Decoding;
+use super::figures::Variant;
+use super::measure::{RowResult, Run, variants};
+use super::row::{EvalRow, Question};
+use crate::kept::{self, Kept, Key};
+use crate::progress::Progress;
+
+/// Counts up with every change to how programs are run.
+const RUNNER: &str = "python-1";
+
+/// Runs a row's program. An error is the sandbox's own, never the program's.
+pub type Runner<'a> = &'a (dyn Fn(&EvalRow, &str) -> Result<Run> + Sync);
+
+/// A model, rows, and where results are kept.
+pub struct Evaluation<'a> {
+    /// The rows.
+    pub rows: &'a [EvalRow],
+    /// Who completes.
+    pub backend: &'a mut dyn Backend,
+    /// How.
+    pub decoding: &'a Decoding,
+    /// The folder of results that were found out before.
+    pub cache: &'a Path,
+    /// Who runs programs; without one nothing is run.
+    pub runner: Option<Runner<'a>>,
+    /// Programs that run at a time.
+    pub workers: usize,
+    /// Shows how far it is.
+    pub progress: &'a Progress,
+    /// Whether to end early.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// By row; nothing where it failed or was not come to.
+    pub results: Vec<Option<RowResult>>,
+    /// Rows that could not be completed, with the reason.
+    pub failed: Vec<(usize, String)>,
+    /// Results of completions that were in the cache.
+    pub cached: u64,
+    /// It was told to stop before the end.
+    pub stopped: bool,
+}
+
+impl Evaluation<'_> {
+    /// Completes, scores and runs.
+    ///
+    /// # Errors
+    /// Where the cache cannot be written, and what is wrong with all rows alike.
+    pub fn run(mut self) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let completions = self.complete(&mut outcome)?;
+        let likelihoods = self.likelihoods()?;
+        let runs = self.runs(&completions)?;
+        let parts = completions.into_iter().zip(likelihoods).zip(runs);
+        outcome.results = parts
+            .map(|((completion, [golden, rejected]), runs)| {
+                Some(RowResult {
+                    completion: completion?,
+                    golden,
+                    rejected,
+                    runs: runs?,
+                })
+            })
+            .collect();
+        outcome.stopped = (self.stop)();
+        Ok(outcome)
+    }
+
+    fn complete(&mut self, outcome: &mut Outcome) -> Result<Vec<Option<Completion>>> {
+        let mut kept = Kept::<Completion>::open(&self.cache.join("completions.jsonl"))?;
+        let how = Decoding {
+            // The identity has the names that they stand for.
+            format: None,
+            layout: None,
+            ..self.decoding.clone()
+        };
+        let how = serde_json::to_string(&how)?;
+        let identity = self.backend.identity().to_owned();
+        let keys: Vec<Key> = self
+            .rows
+            .iter()
+            .map(|row| completion_key(row, &identity, &how))
+            .collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for key in &keys {
+            found.push(kept.get(key)?);
+        }
+        outcome.cached = found.iter().flatten().count() as u64;
+        let missing = (0..found.len()).filter(|at| found[*at].is_none());
+        let missing: Vec<usize> = missing.collect();
+        self.progress.begin_at(
+            "completing",
+            Some(found.len() as u64),
+            outcome.cached,
+        );
+        let rows: Vec<&EvalRow> = missing.iter().map(|at| &self.rows[*at]).collect();
+        let mut done = |at: usize, completion: Result<Completion, String>| {
+            let at = missing[at];
+            match completion {
+                Ok(completion) => {
+                    kept.put(keys[at], &completion)?;
+                    found[at] = Some(completion);
+                }
+                Err(problem) => outcome.failed.push((at, problem)),
+            }
+            self.progress.add(1);
+            Ok(())
+        };
+        let hear = Hear {
+            done: &mut done,
+            stop: self.stop,
+        };
+        self.backend.complete(&rows, hear)?;
+        outcome.failed.sort_by_key(|(at, _)| *at);
+        Ok(found)
+    }
+
+    /// Of the golden and the rejected completion of each row that has both.
+    fn likelihoods(&mut self) -> Result<Vec<[Option<Likelihood>; 2]>> {
+        let mut kept = Kept::<Option<Likelihood>>::open(&self.cache.join("likelihoods.jsonl"))?;
+        let context = self.decoding.context_tokens as u64;
+        let identity = self.backend.identity().to_owned();
+        let pairs = self.rows.iter().filter(|row| row.rejected.is_some()).count();
+        self.progress.begin("scoring", Some(pairs as u64));
+        let mut found = Vec::with_capacity(self.rows.len());
+        for row in self.rows {
+            let mut both = [None, None];
+            let rejected = row.rejected.as_deref().filter(|_| !(self.stop)());
+            if let Some(rejected) = rejected {
+                for (text, place) in [&*row.golden, rejected].into_iter().zip(&mut both) {
+                    let key = likelihood_key(row, &identity, context, text);
+                    *place = match kept.get(&key)? {
+                        Some(known) => known,
+                        None => {
+                            let fresh = self.backend.likelihood(row, text)?;
+                            kept.put(key, &fresh)?;
+                            fresh
+                        }
+                    };
+                }
+                self.progress.add(1);
+            }
+            found.push(both);
+        }
+        Ok(found)
+    }
+
+    /// What became of each row's programs; nothing of a row that was not come to.
+    fn runs(
+        &self,
+        completions: &[Option<Completion>],
+    ) -> Result<Vec<Option<BTreeMap<Variant, Run>>>> {
+        let mut found: Vec<Option<BTreeMap<Variant, Run>>> =
+            vec![Some(BTreeMap::new()); completions.len()];
+        let Some(runner) = self.runner else {
+            return Ok(found);
+        };
+        let jobs = self.jobs(completions);
+        if jobs.is_empty() {
+            return Ok(found);
+        }
+        let kept = Kept::<Run>::open(&self.cache.join("programs.jsonl"))?;
+        self.progress.begin("running", Some(jobs.len() as u64));
+        let shared = Shared {
+            jobs: &jobs,
+            next: AtomicUsize::new(0),
+            kept: Mutex::new(kept),
+            runner,
+            progress: self.progress,
+            stop: self.stop,
+        };
+        let done: Vec<Vec<(usize, Run)>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.workers.max(1))
+                .map(|_| scope.spawn(|| shared.work()))
+                .collect();
+            let joined = threads.into_iter().map(|thread| {
+                let ended = thread.join();
+                ended.unwrap_or_else(|_| anyhow::bail!("a thread that ran programs has ended"))
+            });
+            joined.collect::<Result<_>>()
+        })?;
+        let done: BTreeMap<usize, Run> = done.into_iter().flatten().collect();
+        for (at, job) in jobs.iter().enumerate() {
+            for (row, variant) in &job.of {
+                match (done.get(&at), &mut found[*row]) {
+                    (Some(run), Some(runs)) => drop(runs.insert(*variant, *run)),
+                    (_, place) => *place = None,
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The programs, each once however many variants of a row are the same.
+    fn jobs(&self, completions: &[Option<Completion>]) -> Vec<Program<'_>> {
+        let mut jobs: Vec<Program<'_>> = Vec::new();
+        for (at, (row, completion)) in self.rows.iter().zip(completions).enumerate() {
+            let Some(completion) = completion else {
+                continue;
+            };
+            let first = jobs.len();
+            for (variant, text) in variants(row, &completion.text) {
+                let Some(program) = &row.program else {
+                    continue;
+                };
+                let text = program.with(text);
+                match jobs[first..].iter_mut().find(|job| job.text == text) {
+                    Some(job) => job.of.push((at, variant)),
+                    None => jobs.push(Program {
+                        row,
+                        text,
+                        of: vec![(at, variant)],
+                    }),
+                }
+            }
+        }
+        jobs
+    }
+}
+
+/// A program, and whose it is.
+struct Program<'a> {
+    row: &'a EvalRow,
+    text: String,
+    of: Vec<(usize, Variant)>,
+}
+
+/// What the threads share that run programs.
+struct Shared<'a> {
+    jobs: &'a [Program<'a>],
+    next: AtomicUsize,
+    kept: Mutex<Kept<Run>>,
+    runner: Runner<'a>,
+    progress: &'a Progress,
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Shared<'_> {
+    /// Runs programs until there are no more.
+    fn work(&self) -> Result<Vec<(usize, Run)>> {
+        let mut done = Vec::new();
+        while !(self.stop)() {
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = self.jobs.get(at) else {
+                break;
+            };
+            done.push((at, self.one(job)?));
+            self.progress.add(1);
+        }
+        Ok(done)
+    }
+
+    fn one(&self, job: &Program<'_>) -> Result<Run> {
+        let wall = job.row.program.as_ref().map(|program| program.wall);
+        let wall = wall.unwrap_or_default().as_millis() as u64;
+        let key = kept::key(wall, &["program", RUNNER, &job.text]);
+        if let Some(known) = self.kept()?.get(&key)? {
+            return Ok(known);
+        }
+        let run = (self.runner)(job.row, &job.text)?;
+        self.kept()?.put(key, &run)?;
+        Ok(run)
+    }
+
+    fn kept(&self) -> Result<std::sync::MutexGuard<'_, Kept<Run>>> {
+        let locked = self.kept.lock();
+        locked.map_err(|_| anyhow::anyhow!("a thread that ran programs has ended"))
+    }
+}
+
+fn completion_key(row: &EvalRow, identity: &str, how: &str) -> Key {
+    let stops = row.stops.join("\0");
+    let mut parts = vec!["completion", identity, how, &row.id, &stops];
+    let prefix = row.prefix();
+    parts.extend(asked(row, &prefix));
+    kept::key(0, &parts)
+}
+
+fn likelihood_key(row: &EvalRow, identity: &str, context_tokens: u64, text: &str) -> Key {
+    let prefix = row.prefix();
+    let mut parts = vec!["likelihood", identity, text];
+    parts.extend(asked(row, &prefix));
+    kept::key(context_tokens, &parts)
+}
+
+/// What a row asks, in parts.
+fn asked<'r>(row: &'r EvalRow, prefix: &'r str) -> [&'r str; 4] {
+    let path = row.path.as_deref().unwrap_or_default();
+    match &row.question {
+        Question::Infill { suffix, .. } => ["infill", path, prefix, suffix],
+        Question::Continue { prompt } => ["continue", path, prompt, ""],
+        Question::Instruct { prompt } => ["instruct", path, prompt, ""],
+    }
+}

@@ -1,0 +1,174 @@
+//! An evaluation's figures as tables for a terminal.
+
+use super::figures::{
+    Comparison, Difference, Estimate, Figure, Group, GroupFigures, Metric, Variant, Verdict,
+};
+use super::output::Evaluated;
+use crate::table::{Cell, Table};
+
+/// What tables by type and language show, where it was measured.
+const SHOWN: [Figure; 9] = [
+    Figure::whole(Metric::ExactMatch),
+    trunc(Metric::ExactMatch),
+    Figure::whole(Metric::EditSimilarity),
+    trunc(Metric::EditSimilarity),
+    Figure::whole(Metric::Pass),
+    trunc(Metric::Pass),
+    cut(Metric::Pass),
+    Figure::whole(Metric::HallucinationAligned),
+    Figure::whole(Metric::Preference),
+];
+
+const fn trunc(metric: Metric) -> Figure {
+    Figure {
+        metric,
+        variant: Variant::FirstLines,
+    }
+}
+
+const fn cut(metric: Metric) -> Figure {
+    Figure {
+        metric,
+        variant: Variant::Cut,
+    }
+}
+
+/// The tables: all rows, then kinds and languages.
+#[must_use]
+pub fn of(evaluated: &Evaluated) -> Vec<Table> {
+    let mut tables = vec![whole(evaluated)];
+    for (title, head, of) in [
+        ("By type", "type", kind as fn(&Group) -> Option<&str>),
+        ("By language", "language", language),
+    ] {
+        let groups = evaluated.groups.iter();
+        let groups = groups.filter_map(|found| Some((of(&found.group)?, found)));
+        let groups: Vec<(&str, &GroupFigures)> = groups.collect();
+        if !groups.is_empty() {
+            tables.push(by(title, head, &groups));
+        }
+    }
+    tables
+}
+
+fn kind(group: &Group) -> Option<&str> {
+    match group {
+        Group::Kind(kind) => Some(kind),
+        _ => None,
+    }
+}
+
+fn language(group: &Group) -> Option<&str> {
+    match group {
+        Group::Language(language) => Some(language),
+        _ => None,
+    }
+}
+
+fn whole(evaluated: &Evaluated) -> Table {
+    let Evaluated {
+        suite, rows, model, ..
+    } = evaluated;
+    let title = format!(
+        "{suite}, {}: {rows} of {} rows",
+        model.name, evaluated.rows_in_files
+    );
+    let mut table = Table::new(title, &["figure", "percent", "95 % interval", "rows", "clusters"]);
+    let all = evaluated.groups.iter().find(|found| found.group == Group::All);
+    for (figure, found) in all.iter().flat_map(|all| &all.figures) {
+        table.row([
+            figure.title().into(),
+            Cell::Number(found.value * 100.0, 1),
+            range(found.interval).into(),
+            found.rows.into(),
+            found.clusters.into(),
+        ]);
+    }
+    let noted = [
+        ("rows that could not be completed", evaluated.failed.len() as u64),
+        ("prompts that lack a part of the file", evaluated.shortened),
+    ];
+    for (what, rows) in noted.into_iter().filter(|(_, rows)| *rows > 0) {
+        let none = [Cell::Nothing, Cell::Nothing];
+        let [percent, interval] = none;
+        table.row([what.into(), percent, interval, rows.into(), Cell::Nothing]);
+    }
+    table
+}
+
+fn by(title: &str, head: &str, groups: &[(&str, &GroupFigures)]) -> Table {
+    let is_there = |figure: &&Figure| {
+        let mut all = groups.iter();
+        all.any(|(_, found)| found.figures.contains_key(figure))
+    };
+    let shown: Vec<Figure> = SHOWN.iter().filter(is_there).copied().collect();
+    let mut columns = vec![head, "rows"];
+    let titles: Vec<String> = shown.iter().map(|figure| figure.title()).collect();
+    columns.extend(titles.iter().map(String::as_str));
+    let mut table = Table::new(format!("{title}: percent (95 % interval)"), &columns);
+    for (name, found) in groups {
+        let mut cells: Vec<Cell> = vec![(*name).into(), found.rows.into()];
+        cells.extend(shown.iter().map(|figure| cell(found.figures.get(figure))));
+        table.row(cells);
+    }
+    table
+}
+
+fn cell(found: Option<&Estimate>) -> Cell {
+    match found {
+        Some(found) => Cell::Text(format!(
+            "{:.1} ({})",
+            found.value * 100.0,
+            range(found.interval)
+        )),
+        None => Cell::Nothing,
+    }
+}
+
+fn range([low, high]: [f64; 2]) -> String {
+    format!("{:.1}–{:.1}", low * 100.0, high * 100.0)
+}
+
+/// What differs between two checkpoints.
+#[must_use]
+pub fn differences(compared: &Comparison) -> Table {
+    let title = format!(
+        "Compared on {} rows that both have ({} that one has alone): points of percent",
+        compared.rows, compared.unpaired
+    );
+    let columns = ["rows of", "figure", "before", "after", "change", "95 % interval", "is it one?"];
+    let mut table = Table::new(title, &columns);
+    let shown = compared.differences.iter().filter(|found| {
+        let all = found.group == Group::All;
+        all || (SHOWN.contains(&found.figure) && !matches!(found.group, Group::Cell { .. }))
+    });
+    for found in shown {
+        table.row(difference(found));
+    }
+    table
+}
+
+fn difference(found: &Difference) -> [Cell; 7] {
+    let group = match &found.group {
+        Group::All => "all".to_owned(),
+        Group::Kind(name) | Group::Language(name) => name.clone(),
+        Group::Cell { language, kind } => format!("{language}, {kind}"),
+    };
+    let verdict = match found.verdict {
+        Verdict::Open => "not told apart",
+        Verdict::Higher if found.figure.metric.lower_is_better() => "higher: worse",
+        Verdict::Higher => "higher: better",
+        Verdict::Lower if found.figure.metric.lower_is_better() => "lower: better",
+        Verdict::Lower => "lower: worse",
+    };
+    let [low, high] = found.interval.map(|bound| bound * 100.0);
+    [
+        group.into(),
+        found.figure.title().into(),
+        Cell::Number(found.before * 100.0, 1),
+        Cell::Number(found.after * 100.0, 1),
+        format!("{:+.1}", found.value() * 100.0).into(),
+        format!("{low:+.1} to {high:+.1}").into(),
+        verdict.into(),
+    ]
+}

@@ -1,0 +1,51 @@
+//! SIGINT and SIGTERM: the first asks a long step to end, the second ends it.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use anyhow::Result;
+
+/// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; `told` is said then. The second
+/// ends the program as if there were no handler.
+///
+/// # Errors
+/// Where signals cannot be listened to.
+pub fn first(told: &'static str) -> Result<Arc<AtomicU8>> {
+    let stop = Arc::new(AtomicU8::new(0));
+    let asked = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                let Ok(code) = signal().await else {
+                    return;
+                };
+                asked.store(code, Ordering::Relaxed);
+                let _ = writeln!(std::io::stderr(), "{told}");
+                let code = signal().await.unwrap_or(code);
+                #[expect(clippy::exit, reason = "the user will not wait for the step's end")]
+                std::process::exit(i32::from(code));
+            });
+        })?;
+    Ok(stop)
+}
+
+/// Waits for a signal; the exit status of who ends by it.
+#[cfg(unix)]
+async fn signal() -> std::io::Result<u8> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| 130),
+        _ = terminated.recv() => Ok(143),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<u8> {
+    tokio::signal::ctrl_c().await.map(|()| 130)
+}
