@@ -21,6 +21,22 @@ pub(crate) enum CacheLayers {
     Device(Vec<DeviceLayerKv>),
 }
 
+impl CacheLayers {
+    pub(crate) fn cpu(&mut self) -> Option<&mut [LayerKv]> {
+        match self {
+            Self::Cpu(layers) => Some(layers),
+            Self::Device(_) => None,
+        }
+    }
+
+    pub(crate) fn device(&mut self) -> Option<&mut [DeviceLayerKv]> {
+        match self {
+            Self::Device(layers) => Some(layers),
+            Self::Cpu(_) => None,
+        }
+    }
+}
+
 impl KvCache {
     pub(crate) fn on_cpu(
         shape: HeadShape,

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::generate::{Flow, Generation, Limits, Sampling, StopReason, generate, warm};
+use truefill_model::generate::{
+    Flow, Generation, Limits, Request, Sampling, StopReason, Told, generate, generate_many, warm,
+};
 use truefill_model::kv::KvCache;
 use truefill_model::tokens::TokenId;
 
@@ -17,11 +19,19 @@ struct Tiny {
 
 impl Tiny {
     fn open() -> Self {
+        Self::with(Precision::Exact)
+    }
+
+    fn serving() -> Self {
+        Self::with(Precision::Serving)
+    }
+
+    fn with(precision: Precision) -> Self {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity/gguf/llama-f32.gguf");
         let checkpoint = Checkpoint::open(&path).expect("opens");
         let config = checkpoint.config.clone();
-        let decoder = Decoder::on_cpu(config, &*checkpoint.weights, Precision::Exact, 128);
+        let decoder = Decoder::on_cpu(config, &*checkpoint.weights, precision, 128);
         Self {
             decoder: decoder.expect("loads"),
             checkpoint,
@@ -264,4 +274,75 @@ fn a_full_cache_is_a_limit_not_an_error() {
         (generation.stop, generation.tokens.len()),
         (StopReason::Limit, 5)
     );
+}
+
+/// What a prompt's completion is does not depend on what is completed beside it.
+#[test]
+fn many_prompts_at_once_give_what_each_gives_alone() {
+    let tiny = Tiny::serving();
+    let texts = [
+        "def main():\n    return 1",
+        "x",
+        "import os\nimport sys\n\n\ndef walk(folder):\n    for name in os.listdir(folder):\n",
+        "def main():\n    return 2",
+        "class A:\n",
+        "def main():\n",
+    ];
+    let prompts = texts.map(|text| tiny.prompt(text));
+    let mut cache = tiny.decoder.cache(128).expect("cache");
+    let mut alone: Vec<Generation> = Vec::new();
+    let limits = |at: usize, stops: &'static [TokenId]| Limits {
+        max_new_tokens: 5 + 7 * at,
+        stop_tokens: stops,
+        ..With::default().limits
+    };
+    let free = tiny.run(&mut cache, &prompts[4], &With::default());
+    let stops: &'static [TokenId] = vec![free.tokens[3]].leak();
+    let limits: Vec<Limits<'_>> = (0..prompts.len()).map(|at| limits(at, stops)).collect();
+    let sampling = |at: usize| match at % 2 {
+        0 => Sampling::GREEDY,
+        _ => Sampling {
+            temperature: 0.8,
+            top_p: 0.9,
+            seed: at as u64,
+        },
+    };
+    for (at, prompt) in prompts.iter().enumerate() {
+        let with = With {
+            limits: Limits { ..limits[at] },
+            sampling: sampling(at),
+            ..With::default()
+        };
+        alone.push(tiny.run(&mut cache, prompt, &with));
+    }
+    assert!(alone.iter().any(|found| found.stop == StopReason::StopToken(stops[0])));
+    assert!(alone.iter().any(|found| found.stop == StopReason::Limit));
+    for width in [1, 2, 5, 40] {
+        let requests = prompts.iter().enumerate().map(|(at, prompt)| Request {
+            prompt: prompt.clone(),
+            sampling: sampling(at),
+            limits: &limits[at],
+        });
+        let mut found: Vec<Option<Generation>> = vec![None; prompts.len()];
+        let tokenizer = tiny.checkpoint.tokenizer().expect("has one");
+        generate_many(
+            &tiny.decoder,
+            tokenizer,
+            requests,
+            (width, 128),
+            &Instant::now,
+            &|| false,
+            Told {
+                text: &mut |_, _| Flow::Continue,
+                done: &mut |at, generation| found[at] = Some(generation),
+            },
+        )
+        .expect("generates");
+        for (found, alone) in found.iter().zip(&alone) {
+            let found = found.as_ref().expect("told");
+            assert_eq!((&found.text, &found.tokens), (&alone.text, &alone.tokens), "{width}");
+            assert_eq!(found.log_probabilities, alone.log_probabilities, "{width}");
+            assert_eq!(found.stop, alone.stop, "{width}");
+        }
+    }
 }

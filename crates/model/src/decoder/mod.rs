@@ -9,6 +9,7 @@ use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::kernels::layer_kv::{HeadShape, KvPrecision};
 use crate::kv::{CacheLayers, KvCache};
+use crate::ops::Sequence;
 use crate::ops::cpu::{CpuLoader, CpuOps, CpuWeights};
 use crate::ops::device::{DeviceLoader, DeviceOps, DeviceWeights, causal_mask};
 use crate::rope::RopeTables;
@@ -28,6 +29,16 @@ pub enum Precision {
     Serving,
     /// Every weight exact in `f32`.
     Exact,
+}
+
+/// A sequence's part in a pass of several.
+pub struct Part<'a> {
+    /// The sequence so far.
+    pub cache: &'a mut KvCache,
+    /// What is appended to it; at least one token.
+    pub tokens: &'a [TokenId],
+    /// Whether the logits after the last of them are wanted.
+    pub logits: bool,
 }
 
 /// A model that infers. Immutable: sequences keep their state in a [`KvCache`].
@@ -179,8 +190,37 @@ impl Decoder {
                 .map(|index| (index - start) as u32)
                 .collect();
             let mut take = Take::Logits(&rows, &mut logits);
-            self.chunk(cache, chunk, cancelled, &mut take)?;
+            self.chunk(&mut [Part::of(cache, chunk)], cancelled, &mut take)?;
             start = end;
+        }
+        Ok(logits)
+    }
+
+    /// Appends tokens to several sequences in one pass over the weights, and gives the logits of those
+    /// that want them, `[wanted, vocabulary]`, row-major. All tokens go through the layers together: the
+    /// caller bounds their number.
+    ///
+    /// On the CPU a sequence's numbers do not depend on the others, under [`Precision::Serving`] not by
+    /// a bit.
+    ///
+    /// # Errors
+    /// As [`Decoder::forward`]; where there is one, no sequence has its tokens.
+    pub fn forward_many(
+        &self,
+        parts: &mut [Part<'_>],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<f32>> {
+        let mut rows = Vec::new();
+        let mut end = 0;
+        for part in parts.iter() {
+            self.check(part.cache, part.tokens)?;
+            end += part.tokens.len() as u32;
+            rows.extend((part.logits && end > 0).then(|| end - 1));
+        }
+        let mut logits = Vec::with_capacity(rows.len() * self.config.vocabulary);
+        if end > 0 {
+            let mut take = Take::Logits(&rows, &mut logits);
+            self.chunk(parts, cancelled, &mut take)?;
         }
         Ok(logits)
     }
@@ -202,7 +242,8 @@ impl Decoder {
         self.check(cache, tokens)?;
         let mut sum = vec![0.0; self.config.hidden];
         for chunk in tokens.chunks(CHUNK) {
-            self.chunk(cache, chunk, cancelled, &mut Take::Sum(&mut sum))?;
+            let mut take = Take::Sum(&mut sum);
+            self.chunk(&mut [Part::of(cache, chunk)], cancelled, &mut take)?;
         }
         for value in &mut sum {
             *value /= tokens.len() as f32;
@@ -230,78 +271,100 @@ impl Decoder {
 
     fn chunk(
         &self,
-        cache: &mut KvCache,
-        tokens: &[TokenId],
+        parts: &mut [Part<'_>],
         cancelled: &dyn Fn() -> bool,
         take: &mut Take<'_>,
     ) -> Result<()> {
-        let ids: Vec<u32> = tokens.iter().map(|token| token.0).collect();
-        let offset = cache.len();
-        match (&self.weights, &mut cache.layers) {
-            (Weights::Cpu { weights, .. }, CacheLayers::Cpu(layers)) => {
+        let tokens = parts.iter().flat_map(|part| part.tokens);
+        let ids: Vec<u32> = tokens.map(|token| token.0).collect();
+        match &self.weights {
+            Weights::Cpu { weights, .. } => {
                 let mut ops = CpuOps {
                     shape: self.head_shape(),
                     epsilon: self.config.norm_epsilon,
                     window: self.config.sliding_window,
                     rope: &self.rope,
-                    cache: layers,
-                    offset,
+                    sequences: sequences(parts, CacheLayers::cpu)?,
                     cancelled,
                 };
                 let hidden = network::hidden_states(&mut ops, weights, &ids)?;
                 take.from(&mut ops, weights, &hidden)?;
             }
-            (
-                Weights::Device {
-                    weights, device, ..
-                },
-                CacheLayers::Device(layers),
-            ) => {
-                let mut ops = self.device_ops(layers, tokens.len(), offset, device, cancelled)?;
+            Weights::Device {
+                weights, device, ..
+            } => {
+                let mut ops = self.device_ops(parts, device, cancelled)?;
                 let hidden = network::hidden_states(&mut ops, weights, &ids)?;
                 take.from(&mut ops, weights, &hidden)?;
             }
-            _ => {
-                return Err(ModelError::internal(
-                    "a cache belongs to the model that made it",
-                ));
-            }
         }
-        cache.extend(tokens);
+        for part in parts {
+            part.cache.extend(part.tokens);
+        }
         Ok(())
     }
 
     fn device_ops<'a>(
         &self,
-        cache: &'a mut [crate::ops::device::DeviceLayerKv],
-        tokens: usize,
-        offset: usize,
+        parts: &'a mut [Part<'_>],
         device: &Device,
         cancelled: &'a dyn Fn() -> bool,
     ) -> Result<DeviceOps<'a>> {
-        let (cos, sin) = self.rope.rows(offset..offset + tokens);
-        let angles = |values: &[f32]| -> Result<Tensor> {
-            Ok(Tensor::from_slice(
-                values,
-                (tokens, self.rope.half()),
-                device,
-            )?)
-        };
         let window = self.config.sliding_window;
-        let mask = (tokens > 1)
-            .then(|| causal_mask(tokens, offset, window, device))
-            .transpose()?;
+        let (mut cos, mut sin, mut masks) = (Vec::new(), Vec::new(), Vec::new());
+        for part in parts.iter() {
+            let (offset, tokens) = (part.cache.len(), part.tokens.len());
+            let (own_cos, own_sin) = self.rope.rows(offset..offset + tokens);
+            cos.extend_from_slice(own_cos);
+            sin.extend_from_slice(own_sin);
+            let mask = (tokens > 1).then(|| causal_mask(tokens, offset, window, device));
+            masks.push(mask.transpose()?);
+        }
+        let half = self.rope.half();
+        let angles = |values: Vec<f32>| -> Result<Tensor> {
+            let rows = values.len() / half;
+            Ok(Tensor::from_vec(values, (rows, half), device)?)
+        };
         Ok(DeviceOps {
             shape: self.head_shape(),
             epsilon: f64::from(self.config.norm_epsilon),
             window,
             angles: (angles(cos)?, angles(sin)?),
-            cache,
-            offset,
-            mask,
+            sequences: sequences(parts, CacheLayers::device)?,
+            masks,
             cancelled,
         })
     }
+}
+
+impl<'a> Part<'a> {
+    /// A sequence whose logits are taken by other means.
+    fn of(cache: &'a mut KvCache, tokens: &'a [TokenId]) -> Self {
+        Self {
+            cache,
+            tokens,
+            logits: false,
+        }
+    }
+}
+
+/// The parts as operations see them.
+fn sequences<'a, L>(
+    parts: &'a mut [Part<'_>],
+    of: fn(&mut CacheLayers) -> Option<&mut [L]>,
+) -> Result<Vec<Sequence<'a, L>>> {
+    let found = parts.iter_mut().map(|part| {
+        let offset = part.cache.len();
+        let cache = of(&mut part.cache.layers).ok_or(ModelError::internal(
+            "a cache belongs to the model that made it",
+        ))?;
+        Ok(Sequence {
+            cache,
+            offset,
+            tokens: part.tokens.len(),
+        })
+    });
+    found.collect()
 }
 
 /// What is taken from the hidden states of a chunk.

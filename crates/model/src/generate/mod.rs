@@ -1,9 +1,11 @@
 //! Generation: the prompt through the cache, then a token at a time until something stops it.
 
+mod many;
 mod sampler;
 
 use std::time::{Duration, Instant};
 
+pub use many::{Request, Told, generate_many};
 pub use sampler::{Sampler, Sampling};
 
 use crate::decoder::Decoder;
@@ -115,94 +117,125 @@ pub fn generate(
     if prompt.is_empty() {
         return Err(ModelError::internal("a prompt has at least one token"));
     }
-    let begin = clock();
-    // The last token is always computed: its logits are what the first token is drawn from.
-    let shared = cache.shared_prefix(prompt).min(prompt.len() - 1);
-    cache.truncate(shared);
-    let mut run = Run {
-        model,
-        tokenizer,
-        sampler: Sampler::new(sampling),
-        limits,
-        stream: Utf8Stream::default(),
-        result: Generation {
-            text: String::new(),
-            tokens: Vec::new(),
-            log_probabilities: Vec::new(),
-            stop: StopReason::Limit,
-            prompt_tokens: prompt.len(),
-            cached_tokens: shared,
-            prefill: Duration::ZERO,
-            first_token: Duration::ZERO,
-            decode: Duration::ZERO,
-        },
-    };
-    let rest = &prompt[shared..];
-    let logits = match model.forward(cache, rest, &[rest.len() - 1], cancelled) {
-        Err(ModelError::Cancelled) => return Ok(run.cancelled()),
+    let mut run = Run::new(tokenizer, sampling, limits, prompt.len(), clock());
+    let rest = run.reuse(cache, prompt);
+    let mut logits = match model.forward(cache, rest, &[rest.len() - 1], cancelled) {
+        Err(ModelError::Cancelled) => return Ok(run.ended(StopReason::Cancelled, clock())),
         logits => logits?,
     };
-    run.result.prefill = clock() - begin;
-    run.decode(cache, logits, begin, clock, cancelled, on_text)
+    run.result.prefill = clock() - run.begin;
+    loop {
+        let token = match run.step(&mut logits, cache, clock, on_text)? {
+            Step::Token(token) => token,
+            Step::Ended(stop) => return Ok(run.ended(stop, clock())),
+        };
+        logits = match model.forward(cache, &[token], &[0], cancelled) {
+            Err(ModelError::Cancelled) => return Ok(run.ended(StopReason::Cancelled, clock())),
+            logits => logits?,
+        };
+    }
 }
 
+/// A generation under way: what is drawn from logits, and when it ends. Who computes the logits is not
+/// its affair.
 struct Run<'a> {
-    model: &'a Decoder,
     tokenizer: &'a Tokenizer,
     sampler: Sampler,
     limits: &'a Limits<'a>,
     stream: Utf8Stream,
+    begin: Instant,
     result: Generation,
 }
 
-impl Run<'_> {
-    fn decode(
-        mut self,
-        cache: &mut KvCache,
-        mut logits: Vec<f32>,
+/// What follows a draw.
+enum Step {
+    /// This token goes through the model.
+    Token(TokenId),
+    /// Nothing does.
+    Ended(StopReason),
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        tokenizer: &'a Tokenizer,
+        sampling: Sampling,
+        limits: &'a Limits<'a>,
+        prompt_tokens: usize,
         begin: Instant,
+    ) -> Self {
+        Self {
+            tokenizer,
+            sampler: Sampler::new(sampling),
+            limits,
+            stream: Utf8Stream::default(),
+            begin,
+            result: Generation {
+                text: String::new(),
+                tokens: Vec::new(),
+                log_probabilities: Vec::new(),
+                stop: StopReason::Limit,
+                prompt_tokens,
+                cached_tokens: 0,
+                prefill: Duration::ZERO,
+                first_token: Duration::ZERO,
+                decode: Duration::ZERO,
+            },
+        }
+    }
+
+    /// Cuts the cache back to what it shares with the prompt, and gives the rest of the prompt: at least
+    /// its last token, whose logits the first token is drawn from.
+    fn reuse<'p>(&mut self, cache: &mut KvCache, prompt: &'p [TokenId]) -> &'p [TokenId] {
+        let shared = cache.shared_prefix(prompt).min(prompt.len() - 1);
+        cache.truncate(shared);
+        self.result.cached_tokens = shared;
+        &prompt[shared..]
+    }
+
+    /// Draws a token from the logits behind what is in `cache`.
+    fn step(
+        &mut self,
+        logits: &mut [f32],
+        cache: &KvCache,
         clock: Clock<'_>,
-        cancelled: &dyn Fn() -> bool,
         on_text: &mut dyn FnMut(&str) -> Flow,
-    ) -> Result<Generation> {
-        let stop = loop {
-            if self.result.tokens.len() >= self.limits.max_new_tokens {
-                break StopReason::Limit;
-            }
-            if self
-                .limits
-                .deadline
-                .is_some_and(|deadline| clock() >= deadline)
-            {
-                break StopReason::Deadline;
-            }
-            let token = self.draw(&mut logits)?;
-            if self.result.first_token.is_zero() {
-                self.result.first_token = clock() - begin;
-            }
-            if self.limits.stop_tokens.contains(&token) {
-                break StopReason::StopToken(token);
-            }
-            self.result.tokens.push(token);
-            if let Some(stop) = self.take_text(token, on_text) {
-                break stop;
-            }
-            if cache.len() >= cache.capacity() {
-                break StopReason::Limit;
-            }
-            logits = match self.model.forward(cache, &[token], &[0], cancelled) {
-                Err(ModelError::Cancelled) => break StopReason::Cancelled,
-                logits => logits?,
-            };
-        };
+    ) -> Result<Step> {
+        if self.result.tokens.len() >= self.limits.max_new_tokens {
+            return Ok(Step::Ended(StopReason::Limit));
+        }
+        if self
+            .limits
+            .deadline
+            .is_some_and(|deadline| clock() >= deadline)
+        {
+            return Ok(Step::Ended(StopReason::Deadline));
+        }
+        let token = self.draw(logits)?;
+        if self.result.first_token.is_zero() {
+            self.result.first_token = clock() - self.begin;
+        }
+        if self.limits.stop_tokens.contains(&token) {
+            return Ok(Step::Ended(StopReason::StopToken(token)));
+        }
+        self.result.tokens.push(token);
+        Ok(match self.take_text(token, on_text) {
+            Some(stop) => Step::Ended(stop),
+            None if cache.len() >= cache.capacity() => Step::Ended(StopReason::Limit),
+            None => Step::Token(token),
+        })
+    }
+
+    fn ended(mut self, stop: StopReason, now: Instant) -> Generation {
         self.result.stop = stop;
-        self.result.decode = (clock() - begin).saturating_sub(self.result.first_token);
+        if !self.result.prefill.is_zero() || !self.result.tokens.is_empty() {
+            self.result.decode = (now - self.begin).saturating_sub(self.result.first_token);
+        }
         if stop != StopReason::Condition {
             self.result
                 .text
                 .push_str(self.stream.finish().trim_end_matches('\u{fffd}'));
         }
-        Ok(self.result)
+        self.result
     }
 
     fn draw(&mut self, logits: &mut [f32]) -> Result<TokenId> {
@@ -241,10 +274,5 @@ impl Run<'_> {
                 Some(StopReason::Condition)
             }
         }
-    }
-
-    fn cancelled(mut self) -> Generation {
-        self.result.stop = StopReason::Cancelled;
-        self.result
     }
 }

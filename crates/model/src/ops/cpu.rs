@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor};
+use rayon::prelude::*;
 
-use super::{Loader, NamedWeight, Ops, WeightSet};
+use super::{Loader, NamedWeight, Ops, Sequence, WeightSet};
 use crate::error::{ModelError, Result};
 use crate::kernels::elementwise;
 use crate::kernels::gemm::{Part, QuantisedRows, product};
@@ -102,7 +103,7 @@ impl WeightSet for CpuWeights {
     type Gated = CpuLinear;
 }
 
-/// One forward pass over one sequence.
+/// One forward pass. What a row becomes does not depend on the other sequences of the pass.
 pub struct CpuOps<'a> {
     /// Head counts.
     pub shape: HeadShape,
@@ -112,10 +113,8 @@ pub struct CpuOps<'a> {
     pub window: Option<usize>,
     /// Angles.
     pub rope: &'a RopeTables,
-    /// One per layer.
-    pub cache: &'a mut [LayerKv],
-    /// Position of the first token.
-    pub offset: usize,
+    /// In the order of their rows.
+    pub sequences: Vec<Sequence<'a, LayerKv>>,
     /// Asked before each layer.
     pub cancelled: &'a dyn Fn() -> bool,
 }
@@ -166,11 +165,13 @@ impl Ops for CpuOps<'_> {
 
     fn attend(&mut self, layer: usize, x: &Tensor, weight: &CpuLinear) -> Result<Tensor> {
         let mut joint = weight.apply(x)?;
-        self.rotate(&mut joint);
-        let cache = &mut self.cache[layer];
-        cache.write(&joint, self.offset);
         let mut out = vec![0.0; x.dims()[0] * self.shape.query_width()];
-        cache.attend(&joint, self.offset, self.window, &mut out);
+        let mut work = self.split(layer, &mut joint, &mut out);
+        match &mut work[..] {
+            // One sequence has all threads for its heads.
+            [one] => one.run(),
+            many => many.par_iter_mut().for_each(Attention::run),
+        }
         rows(out, self.shape.query_width())
     }
 
@@ -199,14 +200,65 @@ impl Ops for CpuOps<'_> {
 }
 
 impl CpuOps<'_> {
-    /// Rotates queries and keys of `[tokens, joint_width]` in place.
-    fn rotate(&self, joint: &mut [f32]) {
+    /// The attention of each sequence, with its rows of `joint` and of `out`.
+    fn split<'w>(
+        &'w mut self,
+        layer: usize,
+        mut joint: &'w mut [f32],
+        mut out: &'w mut [f32],
+    ) -> Vec<Attention<'w>> {
+        let (shape, rope, window) = (self.shape, self.rope, self.window);
+        let each = self.sequences.iter_mut().map(|sequence| {
+            let (rows, rest) =
+                std::mem::take(&mut joint).split_at_mut(sequence.tokens * shape.joint_width());
+            joint = rest;
+            let (result, rest) =
+                std::mem::take(&mut out).split_at_mut(sequence.tokens * shape.query_width());
+            out = rest;
+            Attention {
+                cache: &mut sequence.cache[layer],
+                offset: sequence.offset,
+                joint: rows,
+                out: result,
+                shape,
+                rope,
+                window,
+            }
+        });
+        each.collect()
+    }
+}
+
+/// The attention of one sequence in one layer.
+struct Attention<'a> {
+    cache: &'a mut LayerKv,
+    offset: usize,
+    /// Queries, keys and values, `[tokens, joint_width]`.
+    joint: &'a mut [f32],
+    /// `[tokens, query_width]`.
+    out: &'a mut [f32],
+    shape: HeadShape,
+    rope: &'a RopeTables,
+    window: Option<usize>,
+}
+
+impl Attention<'_> {
+    fn run(&mut self) {
+        self.rotate();
+        self.cache.write(self.joint, self.offset);
+        self.cache
+            .attend(self.joint, self.offset, self.window, self.out);
+    }
+
+    /// Rotates queries and keys in place.
+    fn rotate(&mut self) {
         let HeadShape {
             heads,
             kv_heads,
             head_dim,
         } = self.shape;
-        for (token, row) in joint.chunks_exact_mut(self.shape.joint_width()).enumerate() {
+        let width = self.shape.joint_width();
+        for (token, row) in self.joint.chunks_exact_mut(width).enumerate() {
             let (cos, sin) = self.rope.at(self.offset + token);
             for head in row[..(heads + kv_heads) * head_dim].chunks_exact_mut(head_dim) {
                 elementwise::rotate(head, cos, sin);

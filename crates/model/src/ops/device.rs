@@ -3,7 +3,7 @@
 
 use candle_core::{D, DType, Device, Tensor};
 
-use super::{Loader, NamedWeight, Ops, WeightSet};
+use super::{Loader, NamedWeight, Ops, Sequence, WeightSet};
 use crate::error::{ModelError, Result};
 use crate::kernels::layer_kv::HeadShape;
 
@@ -58,7 +58,7 @@ impl DeviceLayerKv {
     }
 }
 
-/// One forward pass over one sequence.
+/// One forward pass.
 pub struct DeviceOps<'a> {
     /// Head counts.
     pub shape: HeadShape,
@@ -66,14 +66,12 @@ pub struct DeviceOps<'a> {
     pub epsilon: f64,
     /// Positions that attention sees, counted back from the query's own.
     pub window: Option<usize>,
-    /// Cosines and sines of this pass's positions, `[tokens, head_dim / 2]` each.
+    /// Cosines and sines of the rows' positions, `[rows, head_dim / 2]` each.
     pub angles: (Tensor, Tensor),
-    /// One per layer.
-    pub cache: &'a mut [DeviceLayerKv],
-    /// Position of the first token.
-    pub offset: usize,
-    /// Additive mask `[tokens, keys]`, for more than one token.
-    pub mask: Option<Tensor>,
+    /// In the order of their rows.
+    pub sequences: Vec<Sequence<'a, DeviceLayerKv>>,
+    /// Of each sequence the additive mask `[tokens, keys]`, where it has more than one token.
+    pub masks: Vec<Option<Tensor>>,
     /// Asked before each layer.
     pub cancelled: &'a dyn Fn() -> bool,
 }
@@ -108,48 +106,33 @@ impl Ops for DeviceOps<'_> {
             kv_heads,
             head_dim,
         } = self.shape;
-        let tokens = x.dims()[0];
+        let rows = x.dims()[0];
         let joint = weight.apply(x)?;
         let split = |first: usize, count: usize| -> Result<Tensor> {
             let part = joint.narrow(1, first * head_dim, count * head_dim)?;
-            // [tokens, count, head_dim] -> [count, tokens, head_dim]
+            // [rows, count, head_dim] -> [count, rows, head_dim]
             Ok(part
-                .reshape((tokens, count, head_dim))?
+                .reshape((rows, count, head_dim))?
                 .transpose(0, 1)?
                 .contiguous()?)
         };
         let queries = rotate(&split(0, heads)?, &self.angles)?;
         let keys = rotate(&split(heads, kv_heads)?, &self.angles)?;
         let values = split(heads + kv_heads, kv_heads)?;
-        let cache = &self.cache[layer];
-        cache.keys.slice_set(&keys, 1, self.offset)?;
-        cache.values.slice_set(&values, 1, self.offset)?;
-        let end = self.offset + tokens;
-        let start = match self.window {
-            Some(window) if self.mask.is_none() => end.saturating_sub(window),
-            _ => 0,
-        };
-        let keys = cache.keys.narrow(1, start, end - start)?;
-        let values = cache.values.narrow(1, start, end - start)?;
-        let group = heads / kv_heads;
-        let queries = queries.reshape((kv_heads, group * tokens, head_dim))?;
-        let queries = (queries * (1.0 / (head_dim as f64).sqrt()))?;
-        let scores = queries
-            .matmul(&keys.transpose(1, 2)?)?
-            .to_dtype(DType::F32)?;
-        let scores = match &self.mask {
-            None => scores,
-            Some(mask) => scores
-                .reshape((heads, tokens, end - start))?
-                .broadcast_add(mask)?
-                .reshape((kv_heads, group * tokens, end - start))?,
-        };
-        let weights = softmax(&scores)?.to_dtype(values.dtype())?;
-        // [kv_heads, group * tokens, head_dim] -> [tokens, heads * head_dim]
-        let out = weights
-            .matmul(&values.contiguous()?)?
-            .reshape((heads, tokens, head_dim))?;
-        Ok(out.transpose(0, 1)?.reshape((tokens, heads * head_dim))?)
+        let mut out = Vec::with_capacity(self.sequences.len());
+        let mut row = 0;
+        for (sequence, mask) in self.sequences.iter().zip(&self.masks) {
+            let own = |part: &Tensor| part.narrow(1, row, sequence.tokens)?.contiguous();
+            let cache = &sequence.cache[layer];
+            cache.keys.slice_set(&own(&keys)?, 1, sequence.offset)?;
+            cache.values.slice_set(&own(&values)?, 1, sequence.offset)?;
+            out.push(self.attend_one(&own(&queries)?, sequence, layer, mask.as_ref())?);
+            row += sequence.tokens;
+        }
+        match &out[..] {
+            [one] => Ok(one.clone()),
+            several => Ok(Tensor::cat(several, 0)?),
+        }
     }
 
     fn gated_silu(&mut self, x: &Tensor, weight: &DeviceLinear) -> Result<Tensor> {
@@ -165,6 +148,51 @@ impl Ops for DeviceOps<'_> {
 
     fn add(&mut self, a: Tensor, b: Tensor) -> Result<Tensor> {
         Ok((a + b)?)
+    }
+}
+
+impl DeviceOps<'_> {
+    /// Attends a sequence's queries, `[heads, tokens, head_dim]`, to its cache, which has their keys and
+    /// values; `[tokens, heads * head_dim]`.
+    fn attend_one(
+        &self,
+        queries: &Tensor,
+        sequence: &Sequence<'_, DeviceLayerKv>,
+        layer: usize,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let HeadShape {
+            heads,
+            kv_heads,
+            head_dim,
+        } = self.shape;
+        let (tokens, cache) = (sequence.tokens, &sequence.cache[layer]);
+        let end = sequence.offset + tokens;
+        let start = match self.window {
+            Some(window) if mask.is_none() => end.saturating_sub(window),
+            _ => 0,
+        };
+        let keys = cache.keys.narrow(1, start, end - start)?;
+        let values = cache.values.narrow(1, start, end - start)?;
+        let group = heads / kv_heads;
+        let queries = queries.reshape((kv_heads, group * tokens, head_dim))?;
+        let queries = (queries * (1.0 / (head_dim as f64).sqrt()))?;
+        let scores = queries
+            .matmul(&keys.transpose(1, 2)?)?
+            .to_dtype(DType::F32)?;
+        let scores = match mask {
+            None => scores,
+            Some(mask) => scores
+                .reshape((heads, tokens, end - start))?
+                .broadcast_add(mask)?
+                .reshape((kv_heads, group * tokens, end - start))?,
+        };
+        let weights = softmax(&scores)?.to_dtype(values.dtype())?;
+        // [kv_heads, group * tokens, head_dim] -> [tokens, heads * head_dim]
+        let out = weights
+            .matmul(&values.contiguous()?)?
+            .reshape((heads, tokens, head_dim))?;
+        Ok(out.transpose(0, 1)?.reshape((tokens, heads * head_dim))?)
     }
 }
 

@@ -24,6 +24,16 @@ pub trait WeightSet {
     type Gated;
 }
 
+/// Where the rows of a sequence stand in a forward pass, and its cache.
+pub struct Sequence<'a, L> {
+    /// One per layer.
+    pub cache: &'a mut [L],
+    /// Position of the first token.
+    pub offset: usize,
+    /// Rows, one a token; they follow those of the sequence before.
+    pub tokens: usize,
+}
+
 /// The operations of one forward pass.
 pub trait Ops {
     /// What this implementation computes with.
