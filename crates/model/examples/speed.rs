@@ -7,8 +7,9 @@
 //!
 //! DEVICE is `cpu` (the default: the kernels that serve there), `cuda:N`, `auto`, or `tensors`, the
 //! GPU's code on the CPU. Prints the median of five repetitions for a prompt of 512 tokens, for the
-//! 32 tokens after it one by one, and for one token at 1,024; beside decoding stands what reading
-//! every weight once alone takes, on a GPU at the rate at which it copies its own memory.
+//! 32 tokens after it one by one, for one token at 1,024, and for several sequences that decode together;
+//! beside decoding stands what reading every weight once alone takes, on a GPU at the rate at which it
+//! copies its own memory.
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
 mod shapes;
@@ -20,7 +21,8 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::config::ModelConfig;
-use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::decoder::{Decoder, Part, Precision};
+use truefill_model::kv::KvCache;
 use truefill_model::tokens::TokenId;
 use truefill_model::weights::WeightSource;
 use truefill_model::{device, threads};
@@ -32,6 +34,9 @@ const POSITIONS: usize = 2048;
 const PROMPT: usize = 512;
 const SINGLE: usize = 32;
 const DEPTH: usize = 1024;
+/// Sequences that decode together, each behind so many tokens.
+const TOGETHER: [usize; 4] = [2, 4, 8, 16];
+const BEHIND: usize = 128;
 
 fn main() -> ExitCode {
     match report(std::env::args().skip(1)) {
@@ -69,6 +74,12 @@ fn report(mut args: impl Iterator<Item = String>) -> Result<String> {
         "prefill {:.0} tokens/s ({PROMPT}), decode {:.1} tokens/s (at {PROMPT}), one token at \
          {DEPTH}: {:.2} ms",
         speed.prefill, speed.decode, speed.appended
+    ));
+    let together = speed.together.iter().map(|(width, rate)| format!("{width}: {rate:.1}"));
+    let together: Vec<String> = together.collect();
+    lines.push(format!(
+        "decode of several sequences at {BEHIND}, tokens/s in all: {}",
+        together.join(", ")
     ));
     let read = place.bytes_per_token(&decoder) as f64;
     lines.push(format!(
@@ -194,6 +205,8 @@ struct Speed {
     decode: f64,
     /// Milliseconds.
     appended: f64,
+    /// Sequences that decode together, and the tokens a second of all.
+    together: Vec<(usize, f64)>,
 }
 
 impl Speed {
@@ -231,8 +244,43 @@ impl Speed {
             prefill: median(prefill),
             decode: median(decode),
             appended: median(appended),
+            together: together(decoder)?,
         })
     }
+}
+
+/// Tokens a second of sequences that decode together.
+fn together(decoder: &Decoder) -> Result<Vec<(usize, f64)>> {
+    let vocabulary = decoder.config().vocabulary as u32;
+    let token = |at: usize| TokenId((at as u32).wrapping_mul(7919) % vocabulary);
+    let mut rates = Vec::new();
+    for width in [1].into_iter().chain(TOGETHER) {
+        let mut caches: Vec<KvCache> = Vec::new();
+        for sequence in 0..width {
+            let prompt: Vec<TokenId> = (sequence..sequence + BEHIND).map(token).collect();
+            let mut cache = decoder.cache(BEHIND + SINGLE)?;
+            decoder.forward(&mut cache, &prompt, &[], &|| false)?;
+            caches.push(cache);
+        }
+        let mut found = Vec::new();
+        for _ in 0..5 {
+            caches.iter_mut().for_each(|cache| cache.truncate(BEHIND));
+            let start = Instant::now();
+            for step in 0..SINGLE {
+                let next = [token(step)];
+                let part = |cache| Part {
+                    cache,
+                    tokens: &next,
+                    logits: true,
+                };
+                let mut parts: Vec<Part<'_>> = caches.iter_mut().map(part).collect();
+                decoder.forward_many(&mut parts, &|| false)?;
+            }
+            found.push((width * SINGLE) as f64 / start.elapsed().as_secs_f64());
+        }
+        rates.push((width, median(found)));
+    }
+    Ok(rates)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -253,7 +301,7 @@ mod tests {
         for device in ["cpu", "tensors"] {
             let report = run(&["--shape", "tiny", device, "1"]).expect(device);
             assert!(
-                report.contains("prefill") && report.contains("GB/s"),
+                report.contains("prefill") && report.contains("16: ") && report.contains("GB/s"),
                 "{report}"
             );
         }
