@@ -1,13 +1,14 @@
 //! Measuring a checkpoint: benchmarks, held-out rows and a repository's own tests.
 //!
-//! [`row::EvalRow`] is a row of any benchmark, `metrics` compares a completion with the golden one, `cut`
-//! ends completions as benchmarks do, `sandbox` runs what a completion belongs to. Nothing reads benchmarks
-//! yet.
+//! [`row::EvalRow`] is a row of any benchmark and `suite` reads benchmarks' files into such rows. `cut` ends
+//! completions as benchmarks do, `metrics` compares them with the golden ones, `sandbox` runs what they
+//! belong to.
 
 pub mod cut;
 pub mod metrics;
 pub mod row;
 pub mod sandbox;
+pub mod suite;
 pub mod text;
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! A row that a model is measured with, whatever benchmark it is from.
 
+use std::time::Duration;
+
 use truefill_syntax::Language;
+
+use super::cut::Cut;
 
 /// A hole or a task, and what is right there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +26,55 @@ pub struct EvalRow {
     pub kind: String,
     /// Rows of one cluster are not independent: the repository, or the problem that holes were cut in.
     pub cluster: String,
+    /// The file's path in its repository, where the benchmark says.
+    pub path: Option<String>,
+    /// What was retrieved from other files of the repository. CrossCodeEval puts it and a line feed before
+    /// the prefix.
+    pub cross_file: Option<String>,
+    /// Texts at which a continuation ends; they do not belong to it.
+    pub stops: &'static [&'static str],
+    /// Where the benchmark ends a completion.
+    pub cut: Cut,
     /// How a completion is shown to be right by running it.
     pub program: Option<Program>,
+}
+
+impl EvalRow {
+    /// A row that is compared with its golden completion as it is; its cluster is its own.
+    #[must_use]
+    pub fn new(id: String, question: Question, golden: String, language: &str) -> Self {
+        let language = language.to_lowercase();
+        Self {
+            grammar: grammar(&language),
+            cluster: id.clone(),
+            id,
+            question,
+            golden,
+            rejected: None,
+            language,
+            kind: String::new(),
+            path: None,
+            cross_file: None,
+            stops: &[],
+            cut: Cut::None,
+            program: None,
+        }
+    }
+}
+
+/// The grammar of a language by one of the names that benchmarks have for it.
+fn grammar(language: &str) -> Option<Language> {
+    let name = match language {
+        "c#" | "cs" | "c_sharp" => "csharp",
+        "c++" => "cpp",
+        "js" => "javascript",
+        "py" => "python",
+        "rb" => "ruby",
+        "rs" => "rust",
+        "ts" => "typescript",
+        name => name,
+    };
+    name.parse().ok()
 }
 
 /// What the model is given.
@@ -41,6 +92,23 @@ pub enum Question {
         /// The text.
         prompt: String,
     },
+    /// Answer this task.
+    Instruct {
+        /// The task.
+        prompt: String,
+    },
+}
+
+impl Question {
+    /// What stands right before the completion; nothing before an answer.
+    #[must_use]
+    pub fn before(&self) -> &str {
+        match self {
+            Self::Infill { prefix, .. } => prefix,
+            Self::Continue { prompt } => prompt,
+            Self::Instruct { .. } => "",
+        }
+    }
 }
 
 /// A Python program whose last line is reached where a completion is right: tests raise where it is
@@ -51,4 +119,14 @@ pub struct Program {
     pub head: String,
     /// After it, the tests.
     pub tail: String,
+    /// How long it may run: the benchmark's own limit.
+    pub wall: Duration,
+}
+
+impl Program {
+    /// The program with a completion in it.
+    #[must_use]
+    pub fn with(&self, completion: &str) -> String {
+        [&*self.head, completion, &self.tail].concat()
+    }
 }

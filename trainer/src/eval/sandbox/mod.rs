@@ -14,7 +14,7 @@ mod probe;
 mod process;
 pub mod python;
 #[cfg(test)]
-mod tests;
+pub(in crate::eval) mod tests;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use super::python::Python;
 use super::*;
 
 /// For programs that end by themselves: never reached, however busy the machine is.
-const PATIENT: Duration = Duration::from_secs(120);
+pub(in crate::eval) const PATIENT: Duration = Duration::from_secs(120);
 
 /// A sandbox; without `bwrap` the refusal is looked at instead, but not where CI runs.
 fn sandbox(wall: Duration) -> Option<Sandbox> {
@@ -28,7 +28,7 @@ fn sandbox(wall: Duration) -> Option<Sandbox> {
     }
 }
 
-fn python(wall: Duration) -> Option<Python> {
+pub(in crate::eval) fn python(wall: Duration) -> Option<Python> {
     Some(Python::open(Path::new("python3"), false, sandbox(wall)?).expect("a Python"))
 }
 
