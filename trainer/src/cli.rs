@@ -44,8 +44,7 @@ enum Step {
     Judge(crate::judge::Args),
     Curate(crate::curate::Args),
     Train(crate::train::run::command::TrainArgs),
-    /// Measure a checkpoint on benchmarks and held-out rows (not in this version)
-    Eval,
+    Eval(Box<crate::eval::command::EvalArgs>),
     /// Put a checkpoint that passes the gate into service (not in this version)
     Promote,
     /// Make contexts and pairs from the journal's outcomes (not in this version)
@@ -80,6 +79,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Step::Train(args) => {
             return ended_with(crate::train::run::command::run(&args, out));
         }
+        Step::Eval(args) => return ended_with(crate::eval::command::run(&args, out)),
         Step::Export(args) => return ended(crate::export::run(&args, out)),
         Step::Import(args) => return ended(crate::import::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
@@ -146,7 +146,7 @@ mod tests {
         let mut cli = Cli::command();
         let mut texts = vec![("", cli.render_long_help().to_string())];
         for step in [
-            "mine", "generate", "judge", "curate", "train", "export", "import",
+            "mine", "generate", "judge", "curate", "train", "eval", "export", "import",
         ] {
             let command = cli.find_subcommand_mut(step).expect("a step");
             texts.push((step, command.render_long_help().to_string()));

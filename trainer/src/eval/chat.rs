@@ -1,6 +1,7 @@
 //! The chat template that a checkpoint brings, for tasks in words.
 
 use anyhow::{Context as _, Result};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, context};
 use truefill_model::fim::BoundFormat;
 
@@ -40,8 +41,9 @@ pub fn of(opened: &Opened, format: &BoundFormat) -> Result<Option<Chat>> {
 /// The template with one task and the beginning of the answer, as transformers renders it.
 fn render(template: &str, [begin, end]: [&str; 2]) -> Result<String> {
     let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true);
+    environment.set_syntax(syntax.build()?);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_function("raise_exception", |message: String| {
         Err::<String, _>(minijinja::Error::new(ErrorKind::InvalidOperation, message))

@@ -1,5 +1,6 @@
 //! A row that a model is measured with, whatever benchmark it is from.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use truefill_syntax::Language;
@@ -97,6 +98,18 @@ pub enum Question {
         /// The task.
         prompt: String,
     },
+}
+
+impl EvalRow {
+    /// What a model reads before the hole: what other files gave stands in front.
+    #[must_use]
+    pub fn prefix(&self) -> Cow<'_, str> {
+        let prefix = self.question.before();
+        match &self.cross_file {
+            Some(found) => [found, "\n", prefix].concat().into(),
+            None => prefix.into(),
+        }
+    }
 }
 
 impl Question {

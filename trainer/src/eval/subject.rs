@@ -9,7 +9,8 @@ use super::measure::Run;
 use super::output::{self, Evaluated, ModelInfo};
 use super::recipe::EvalRecipe;
 use super::row::EvalRow;
-use super::sandbox::{Limits, Python, Sandbox, Status};
+use super::sandbox::python::Python;
+use super::sandbox::{Limits, Sandbox, Status};
 use crate::stored::Opened;
 
 /// Rows that a CPU completes at a time: more of them need more memory and are hardly faster.
@@ -116,7 +117,7 @@ impl Programs {
     pub fn run(&self, row: &EvalRow, text: &str) -> Result<Run> {
         let wall = row.program.as_ref().map(|program| program.wall);
         let limits = Limits::program(wall.unwrap_or_default());
-        let outcome = self.python.clone().with_limits(limits).run(text)?;
+        let outcome = self.python.with_limits(limits).run(text)?;
         Ok(match outcome.status {
             Status::Passed => Run::Passed,
             Status::Failed(_) => Run::Failed,

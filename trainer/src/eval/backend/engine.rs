@@ -162,7 +162,7 @@ impl Engine {
     fn completion(&self, found: Generation, shortened: bool) -> Completion {
         let stop = match found.stop {
             StopReason::StopToken(_) => Stop::End,
-            StopReason::Callback => Stop::Text,
+            StopReason::Condition => Stop::Text,
             StopReason::Limit | StopReason::Deadline | StopReason::Cancelled => Stop::Limit,
         };
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
@@ -186,12 +186,14 @@ impl Backend for Engine {
 
     fn complete(&mut self, rows: &[&EvalRow], hear: Hear<'_>) -> Result<()> {
         let failed: RefCell<Option<anyhow::Error>> = RefCell::new(None);
-        let fail = |error: anyhow::Error| failed.borrow_mut().get_or_insert(error);
+        let fail = |error: anyhow::Error| {
+            failed.borrow_mut().get_or_insert(error);
+        };
         let shortened: RefCell<Vec<bool>> = RefCell::new(Vec::new());
         let limits: Vec<Limits<'_>> = rows.iter().map(|row| self.limits(row)).collect();
         let requests = rows.iter().zip(&limits).map_while(|(row, limits)| {
             let prompt = self.prompt(row).with_context(|| format!("row `{}`", row.id));
-            let (prompt, shorter) = prompt.map_err(|error| drop(fail(error))).ok()?;
+            let (prompt, shorter) = prompt.map_err(fail).ok()?;
             shortened.borrow_mut().push(shorter);
             Some(Request {
                 prompt,

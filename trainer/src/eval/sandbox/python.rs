@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Job, Mount, Outcome, Sandbox, SandboxError, Status};
+use super::{Job, Limits, Mount, Outcome, Sandbox, SandboxError, Status};
 
 /// Prints where the interpreter is, where it is installed, and the home folder.
 const WHERE: &str = "import os, sys\nfor path in sys.executable, sys.prefix, sys.base_prefix, os.path.expanduser('~'): print(path)";
@@ -75,16 +75,20 @@ impl Python {
         Ok(python)
     }
 
+    /// The same with other limits.
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self {
+            sandbox: self.sandbox.clone().with_limits(limits),
+            ..self.clone()
+        }
+    }
+
     /// A first program shows that the installation is complete inside.
     fn verify(&self, unusable: &dyn Fn(String) -> SandboxError) -> Result<(), SandboxError> {
         let mut limits = self.sandbox.limits.clone();
         limits.wall = limits.wall.max(std::time::Duration::from_secs(60));
-        let sandbox = self.sandbox.clone().with_limits(limits);
-        let outcome = Self {
-            sandbox,
-            ..self.clone()
-        }
-        .run("import ctypes, json, random, unittest\n")?;
+        let patient = self.with_limits(limits);
+        let outcome = patient.run("import ctypes, json, random, unittest\n")?;
         if outcome.status == Status::Passed {
             return Ok(());
         }

@@ -26,13 +26,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use super::row::{EvalRow, Program};
 pub use error::{Fault, SuiteError};
 use record::Record;
 
 /// What can be measured with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(into = "String", try_from = "String")]
 pub enum Suite {
     /// Delulu: completions that were made up, each beside the right one.
     Delulu,
@@ -75,8 +79,27 @@ impl fmt::Display for Suite {
     }
 }
 
+impl From<Suite> for String {
+    fn from(suite: Suite) -> Self {
+        suite.to_string()
+    }
+}
+
+impl TryFrom<String> for Suite {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::from_str(&name, false).map_err(|_| {
+            let known = Self::value_variants().iter().map(ToString::to_string);
+            let known: Vec<String> = known.collect();
+            format!("expected a suite, one of {}, found `{name}`", known.join(", "))
+        })
+    }
+}
+
 /// How a task is put to a model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// As code to complete.
     #[default]
