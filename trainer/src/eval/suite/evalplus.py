@@ -144,15 +144,18 @@ def _truefill_evalplus(program, problem):
     reference, completed = namespace[entry], program[entry]
     for lists in problem["inputs"]:
         # Once a float was expected, all that follows is compared with a tolerance: EvalPlus's way.
-        tolerance = problem["atol"]
+        tolerance, left = problem["atol"], 60.0
         for arguments in arguments_of(lists):
             begun = time.monotonic()
             expected = call(reference, copy.deepcopy(arguments))
             allowed = max(4.0, 4.0 * (time.monotonic() - begun))
             if as_any:
                 expected = expected is not None
-            with within(allowed):
+            begun = time.monotonic()
+            with within(min(allowed, left)):
                 out = call(completed, arguments)
+            # A time limit of nothing would be none.
+            left = max(left - (time.monotonic() - begun), 0.001)
             if not mbpp and entry == "find_zero":
                 value = sum(c * math.pow(out, i) for i, c in enumerate(*arguments))
                 right = abs(value) <= tolerance

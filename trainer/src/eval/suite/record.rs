@@ -42,7 +42,10 @@ impl<'l> Record<'l> {
             .map(|value| value.get())
             .ok_or_else(|| {
                 let there: Vec<&str> = self.fields.keys().map(String::as_str).collect();
-                let found = format!("no such field beside `{}`", there.join("`, `"));
+                let found = match there[..] {
+                    [] => "a row without fields".to_owned(),
+                    _ => format!("no such field beside `{}`", there.join("`, `")),
+                };
                 Fault::new(field, "a value", found)
             })
     }
