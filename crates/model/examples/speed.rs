@@ -75,7 +75,10 @@ fn report(mut args: impl Iterator<Item = String>) -> Result<String> {
          {DEPTH}: {:.2} ms",
         speed.prefill, speed.decode, speed.appended
     ));
-    let together = speed.together.iter().map(|(width, rate)| format!("{width}: {rate:.1}"));
+    let together = speed
+        .together
+        .iter()
+        .map(|(width, rate)| format!("{width}: {rate:.1}"));
     let together: Vec<String> = together.collect();
     lines.push(format!(
         "decode of several sequences at {BEHIND}, tokens/s in all: {}",

@@ -315,7 +315,11 @@ fn many_prompts_at_once_give_what_each_gives_alone() {
         };
         alone.push(tiny.run(&mut cache, prompt, &with));
     }
-    assert!(alone.iter().any(|found| found.stop == StopReason::StopToken(stops[0])));
+    assert!(
+        alone
+            .iter()
+            .any(|found| found.stop == StopReason::StopToken(stops[0]))
+    );
     assert!(alone.iter().any(|found| found.stop == StopReason::Limit));
     for width in [1, 2, 5, 40] {
         let requests = prompts.iter().enumerate().map(|(at, prompt)| Request {
@@ -340,7 +344,11 @@ fn many_prompts_at_once_give_what_each_gives_alone() {
         .expect("generates");
         for (found, alone) in found.iter().zip(&alone) {
             let found = found.as_ref().expect("told");
-            assert_eq!((&found.text, &found.tokens), (&alone.text, &alone.tokens), "{width}");
+            assert_eq!(
+                (&found.text, &found.tokens),
+                (&alone.text, &alone.tokens),
+                "{width}"
+            );
             assert_eq!(found.log_probabilities, alone.log_probabilities, "{width}");
             assert_eq!(found.stop, alone.stop, "{width}");
         }

@@ -35,7 +35,9 @@ pub fn of(opened: &Opened, format: &BoundFormat) -> Result<Option<Chat>> {
         end: spelled(end),
     };
     let chat = Chat::bind(&recipe, tokenizer);
-    Ok(Some(chat.with_context(|| format!("{path}: its chat template"))?))
+    Ok(Some(
+        chat.with_context(|| format!("{path}: its chat template"))?,
+    ))
 }
 
 /// The template with one task and the beginning of the answer, as transformers renders it.

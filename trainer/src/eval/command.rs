@@ -59,7 +59,12 @@ pub struct EvalArgs {
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
     /// A server with OpenAI's protocol in the checkpoint's place
-    #[arg(long, value_name = "URL", requires = "server_model", conflicts_with = "model")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "server_model",
+        conflicts_with = "model"
+    )]
     pub server: Option<String>,
     /// The model's name at the server
     #[arg(long, value_name = "NAME", requires = "server")]
@@ -177,7 +182,10 @@ impl EvalArgs {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe = args.recipe()?;
     let against = args.against.as_deref().map(output::read).transpose()?;
-    let suites = recipe.suite.iter().map(|suite| Chosen::load(suite, recipe.seed));
+    let suites = recipe
+        .suite
+        .iter()
+        .map(|suite| Chosen::load(suite, recipe.seed));
     let suites: Vec<Chosen<'_>> = suites.collect::<Result<_>>()?;
     let has_programs = suites.iter().any(Chosen::has_programs);
     let programs = (recipe.run && has_programs)
@@ -188,7 +196,9 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let place = Place::of(args, &subject.info, store.root());
     let stop = signals::first("stopping; what was completed is kept. Once more ends it at once")?;
     let progress = Progress::new("eval");
-    let runner = programs.as_ref().map(|programs| |row: &EvalRow, text: &str| programs.run(row, text));
+    let runner = programs
+        .as_ref()
+        .map(|programs| |row: &EvalRow, text: &str| programs.run(row, text));
     let mut failed = 0;
     for chosen in &suites {
         let evaluation = Evaluation {
@@ -197,7 +207,9 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
             decoding: &recipe.decoding,
             cache: &place.cache,
             runner: runner.as_ref().map(|run| run as _),
-            workers: recipe.workers.unwrap_or_else(truefill_model::threads::available),
+            workers: recipe
+                .workers
+                .unwrap_or_else(truefill_model::threads::available),
             progress: &progress,
             stop: &|| stop.load(Ordering::Relaxed) != 0,
         };

@@ -58,7 +58,10 @@ impl Delivery<'_> {
             rows_in_files: self.rows_in_files,
             rows: rows.len() as u64,
             failed: self.failed(outcome),
-            shortened: rows.iter().filter(|row| row.result.completion.shortened).count() as u64,
+            shortened: rows
+                .iter()
+                .filter(|row| row.result.completion.shortened)
+                .count() as u64,
             groups: summarise(&figures, bootstrap),
             runs: runs(&rows),
             speed: Speed::of(rows.iter().map(|row| &row.result)),
@@ -72,12 +75,16 @@ impl Delivery<'_> {
     fn failed(&self, outcome: &Outcome) -> BTreeMap<String, String> {
         let failed = outcome.failed.iter();
         failed
-            .filter_map(|(at, problem)| Some((self.loaded.rows.get(*at)?.id.clone(), problem.clone())))
+            .filter_map(|(at, problem)| {
+                Some((self.loaded.rows.get(*at)?.id.clone(), problem.clone()))
+            })
             .collect()
     }
 }
 
-fn runs(rows: &[MeasuredRow]) -> BTreeMap<super::figures::Variant, BTreeMap<super::measure::Run, u64>> {
+fn runs(
+    rows: &[MeasuredRow],
+) -> BTreeMap<super::figures::Variant, BTreeMap<super::measure::Run, u64>> {
     let mut runs: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
     for row in rows {
         for (variant, run) in &row.result.runs {

@@ -80,7 +80,10 @@ pub fn figures(row: &EvalRow, result: &RowResult) -> RowFigures {
     if in_a_hole {
         let mut put = |metric, value| values.insert(Figure::whole(metric), value);
         put(Metric::Ended, share(result.completion.stop == Stop::End));
-        put(Metric::OverGeneration, share(over_generates(text, &row.golden)));
+        put(
+            Metric::OverGeneration,
+            share(over_generates(text, &row.golden)),
+        );
         if let (Some(golden), Some(rejected)) = (result.golden, result.rejected) {
             let summed = golden.log_probability > rejected.log_probability;
             put(Metric::Preference, share(summed));
@@ -97,7 +100,10 @@ pub fn figures(row: &EvalRow, result: &RowResult) -> RowFigures {
             values.insert(Figure { metric, variant }, value)
         };
         put(Metric::StatementMatch, share(found.exact_match));
-        put(Metric::StatementSimilarity, f64::from(found.edit_similarity) / 100.0);
+        put(
+            Metric::StatementSimilarity,
+            f64::from(found.edit_similarity) / 100.0,
+        );
         put(Metric::IdentifierMatch, share(found.identifiers.exact));
         put(Metric::IdentifierF1, found.identifiers.f1);
     }
@@ -120,7 +126,10 @@ fn compare(row: &EvalRow, text: &str, put: &mut dyn FnMut(Metric, f64)) {
     for (metric, normalisation) in exact {
         put(metric, share(normalisation.matches(text, golden)));
     }
-    put(Metric::EditSimilarity, sequence_matcher::ratio(text, golden));
+    put(
+        Metric::EditSimilarity,
+        sequence_matcher::ratio(text, golden),
+    );
     let levenshtein = levenshtein::similarity(text, golden);
     put(Metric::EditSimilarityLevenshtein, levenshtein);
     let rejected = row.rejected.as_deref();

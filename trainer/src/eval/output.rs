@@ -98,7 +98,10 @@ impl Speed {
             Some([nearest_rank(&times, 1, 2)?, nearest_rank(&times, 95, 100)?])
         };
         Some(Self {
-            width: results.clone().map(|result| result.completion.width).max()?,
+            width: results
+                .clone()
+                .map(|result| result.completion.width)
+                .max()?,
             first_ms: both(|result| result.completion.first_ms)?,
             ms: both(|result| result.completion.ms)?,
         })
@@ -231,9 +234,8 @@ pub fn read(folder: &Path) -> Result<Vec<Evaluated>> {
 fn read_one(path: &Path) -> Result<Evaluated> {
     let shown = path.display();
     let text = std::fs::read(path).with_context(|| format!("{shown}: cannot be read"))?;
-    let found: Evaluated = serde_json::from_slice(&text).with_context(|| {
-        format!("{shown}: expected figures that `truefill-trainer eval` wrote")
-    })?;
+    let found: Evaluated = serde_json::from_slice(&text)
+        .with_context(|| format!("{shown}: expected figures that `truefill-trainer eval` wrote"))?;
     ensure!(
         found.version == VERSION,
         "{shown}: expected version {VERSION} of an evaluation's file, found {}; measure again, which \

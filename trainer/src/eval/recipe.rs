@@ -106,7 +106,9 @@ impl EvalRecipe {
                 )));
             }
             if suite.limit == Some(0) {
-                return Err(wrong(format!("`limit` of `{title}`: expected at least 1, found 0")));
+                return Err(wrong(format!(
+                    "`limit` of `{title}`: expected at least 1, found 0"
+                )));
             }
             if titles.contains(&title) {
                 return Err(wrong(format!(

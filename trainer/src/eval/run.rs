@@ -102,11 +102,8 @@ impl Evaluation<'_> {
         outcome.cached = found.iter().flatten().count() as u64;
         let missing = (0..found.len()).filter(|at| found[*at].is_none());
         let missing: Vec<usize> = missing.collect();
-        self.progress.begin_at(
-            "completing",
-            Some(found.len() as u64),
-            outcome.cached,
-        );
+        self.progress
+            .begin_at("completing", Some(found.len() as u64), outcome.cached);
         let rows: Vec<&EvalRow> = missing.iter().map(|at| &self.rows[*at]).collect();
         let mut done = |at: usize, completion: Result<Completion, String>| {
             let at = missing[at];
@@ -134,7 +131,11 @@ impl Evaluation<'_> {
         let mut kept = Kept::<Option<Likelihood>>::open(&self.cache.join("likelihoods.jsonl"))?;
         let context = self.decoding.context_tokens as u64;
         let identity = self.backend.identity().to_owned();
-        let pairs = self.rows.iter().filter(|row| row.rejected.is_some()).count();
+        let pairs = self
+            .rows
+            .iter()
+            .filter(|row| row.rejected.is_some())
+            .count();
         self.progress.begin("scoring", Some(pairs as u64));
         let mut found = Vec::with_capacity(self.rows.len());
         for row in self.rows {

@@ -84,7 +84,11 @@ pub fn add_evidence(store: &Store, evaluated: &Evaluated) -> Result<()> {
         ..evaluated.clone()
     };
     let text = output::text(&lasting)?;
-    let name = format!("eval-{}-{}.json", evaluated.suite, output::short_hash(&text));
+    let name = format!(
+        "eval-{}-{}.json",
+        evaluated.suite,
+        output::short_hash(&text)
+    );
     let name: FileName = name.parse().map_err(|why: String| anyhow::anyhow!(why))?;
     let id = id.parse().map_err(|why: String| anyhow::anyhow!(why))?;
     Ok(store.add_evidence(&id, &name, text.as_bytes())?)

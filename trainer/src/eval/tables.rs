@@ -73,8 +73,14 @@ fn whole(evaluated: &Evaluated) -> Table {
         "{suite}, {}: {rows} of {} rows",
         model.name, evaluated.rows_in_files
     );
-    let mut table = Table::new(title, &["figure", "percent", "95 % interval", "rows", "clusters"]);
-    let all = evaluated.groups.iter().find(|found| found.group == Group::All);
+    let mut table = Table::new(
+        title,
+        &["figure", "percent", "95 % interval", "rows", "clusters"],
+    );
+    let all = evaluated
+        .groups
+        .iter()
+        .find(|found| found.group == Group::All);
     for (figure, found) in all.iter().flat_map(|all| &all.figures) {
         table.row([
             figure.title().into(),
@@ -85,7 +91,10 @@ fn whole(evaluated: &Evaluated) -> Table {
         ]);
     }
     let noted = [
-        ("rows that could not be completed", evaluated.failed.len() as u64),
+        (
+            "rows that could not be completed",
+            evaluated.failed.len() as u64,
+        ),
         ("prompts that lack a part of the file", evaluated.shortened),
     ];
     for (what, rows) in noted.into_iter().filter(|(_, rows)| *rows > 0) {
@@ -136,7 +145,15 @@ pub fn differences(compared: &Comparison) -> Table {
         "Compared on {} rows that both have ({} that one has alone): points of percent",
         compared.rows, compared.unpaired
     );
-    let columns = ["rows of", "figure", "before", "after", "change", "95 % interval", "is it one?"];
+    let columns = [
+        "rows of",
+        "figure",
+        "before",
+        "after",
+        "change",
+        "95 % interval",
+        "is it one?",
+    ];
     let mut table = Table::new(title, &columns);
     let shown = compared.differences.iter().filter(|found| {
         let all = found.group == Group::All;

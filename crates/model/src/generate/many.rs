@@ -135,7 +135,13 @@ impl<'a> Slot<'a> {
             return Err(ModelError::internal("a prompt has at least one token"));
         }
         let prompt = &request.prompt;
-        let mut run = Run::new(tokenizer, request.sampling, request.limits, prompt.len(), clock());
+        let mut run = Run::new(
+            tokenizer,
+            request.sampling,
+            request.limits,
+            prompt.len(),
+            clock(),
+        );
         let pending = run.reuse(&mut cache, prompt).to_vec();
         Ok(Self {
             index,
@@ -159,7 +165,9 @@ impl<'a> Slot<'a> {
         let mut logits = logits.to_vec();
         let step = self
             .run
-            .step(&mut logits, &self.cache, clock, &mut |text| on_text(self.index, text))?;
+            .step(&mut logits, &self.cache, clock, &mut |text| {
+                on_text(self.index, text)
+            })?;
         Ok(match step {
             Step::Token(token) => {
                 self.pending.push(token);

@@ -64,7 +64,12 @@ impl Engine {
         let chat = chat::of(opened, &format)?;
         stop.extend(chat.iter().map(Chat::end));
         let context = decoding.context_tokens;
-        let scorer = Scorer::new("model".into(), Arc::clone(&decoder), format.clone(), context)?;
+        let scorer = Scorer::new(
+            "model".into(),
+            Arc::clone(&decoder),
+            format.clone(),
+            context,
+        )?;
         let (name, version) = (format.name(), format.version());
         let identity = format!(
             "{VERSION} {} {name}@{version} {} {stop:?}",
@@ -92,7 +97,11 @@ impl Engine {
 
     fn limits(&self, row: &EvalRow) -> Limits<'_> {
         let in_a_hole = matches!(row.question, Question::Infill { .. });
-        let banned = if in_a_hole { self.format.banned_before_text() } else { &[] };
+        let banned = if in_a_hole {
+            self.format.banned_before_text()
+        } else {
+            &[]
+        };
         Limits {
             max_new_tokens: self.decoding.most_tokens(in_a_hole),
             stop_tokens: &self.stop,
@@ -192,7 +201,9 @@ impl Backend for Engine {
         let shortened: RefCell<Vec<bool>> = RefCell::new(Vec::new());
         let limits: Vec<Limits<'_>> = rows.iter().map(|row| self.limits(row)).collect();
         let requests = rows.iter().zip(&limits).map_while(|(row, limits)| {
-            let prompt = self.prompt(row).with_context(|| format!("row `{}`", row.id));
+            let prompt = self
+                .prompt(row)
+                .with_context(|| format!("row `{}`", row.id));
             let (prompt, shorter) = prompt.map_err(fail).ok()?;
             shortened.borrow_mut().push(shorter);
             Some(Request {
@@ -233,7 +244,9 @@ impl Backend for Engine {
             return Ok(None);
         };
         let path = row.path.as_deref().unwrap_or_default();
-        let found = self.scorer.score(path, [&row.prefix(), completion, suffix])?;
+        let found = self
+            .scorer
+            .score(path, [&row.prefix(), completion, suffix])?;
         Ok(found.map(|scored| Likelihood {
             log_probability: scored.log_probability,
             tokens: scored.tokens as u64,

@@ -8,7 +8,8 @@ use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use truefill_model::fim::{FimFormat, SUFFIX_SHARE};
 use truefill_remote::complete::{
-    BackendConfig, Completed, CompletionBackend, CompletionRequest, Finish, Limits, Prompt, Protocol,
+    BackendConfig, Completed, CompletionBackend, CompletionRequest, Finish, Limits, Prompt,
+    Protocol,
 };
 
 use super::{Backend, Completion, Hear, Likelihood, Stop};
@@ -137,7 +138,10 @@ impl Server {
                 )?;
                 stop.push(chat.end.clone());
                 let filled = chat.template.replace("{{system}}", "");
-                (Prompt::Raw(filled.replace("{{instruction}}", prompt)), false)
+                (
+                    Prompt::Raw(filled.replace("{{instruction}}", prompt)),
+                    false,
+                )
             }
         };
         let in_a_hole = matches!(row.question, Question::Infill { .. });

@@ -149,7 +149,11 @@ mod tests {
     #[test]
     fn the_percentiles_are_students() {
         for (n, expected) in TAILS {
-            assert!((tail(n, 0.95) - expected).abs() < 1e-7, "{n}: {}", tail(n, 0.95));
+            assert!(
+                (tail(n, 0.95) - expected).abs() < 1e-7,
+                "{n}: {}",
+                tail(n, 0.95)
+            );
         }
     }
 
@@ -158,7 +162,10 @@ mod tests {
     #[test]
     fn intervals_have_the_figure_as_often_as_they_say() {
         let mut random = ChaCha8Rng::seed_from_u64(7);
-        let bootstrap = Bootstrap { draws: 1000, seed: 1 };
+        let bootstrap = Bootstrap {
+            draws: 1000,
+            seed: 1,
+        };
         for (count, least) in [(10, 0.90), (60, 0.92)] {
             let (samples, mut hits) = (400, 0);
             for _ in 0..samples {
@@ -182,7 +189,9 @@ mod tests {
     /// For the mean of many independent values it is the interval of the central limit theorem.
     #[test]
     fn independent_rows_have_the_textbooks_interval() {
-        let values: Vec<Vec<f64>> = (0..1000).map(|at| vec![f64::from(u8::from(at % 4 == 0))]).collect();
+        let values: Vec<Vec<f64>> = (0..1000)
+            .map(|at| vec![f64::from(u8::from(at % 4 == 0))])
+            .collect();
         let found = Bootstrap::default().interval(&clusters(&values), 0.95, UNIT);
         let [low, high] = found.expect("values");
         let half = 1.96 * (0.25 * 0.75 / 1000.0f64).sqrt();
@@ -196,12 +205,19 @@ mod tests {
     #[test]
     fn what_never_varied_may_still_vary() {
         let none = clusters(&vec![vec![0.0, 0.0]; 20]);
-        let [low, high] = Bootstrap::default().interval(&none, 0.95, UNIT).expect("values");
+        let [low, high] = Bootstrap::default()
+            .interval(&none, 0.95, UNIT)
+            .expect("values");
         // statsmodels' `proportion_confint(0, 20, method="wilson")`.
         assert!(low == 0.0 && (high - 0.161_125).abs() < 1e-5, "{high}");
-        let same = Bootstrap::default().interval(&none, 0.95, [-1.0, 1.0]).expect("values");
+        let same = Bootstrap::default()
+            .interval(&none, 0.95, [-1.0, 1.0])
+            .expect("values");
         assert!((same[0] + high).abs() < 1e-12 && (same[1] - high).abs() < 1e-12);
-        assert_eq!(Bootstrap::default().interval(&clusters(&[]), 0.95, UNIT), None);
+        assert_eq!(
+            Bootstrap::default().interval(&clusters(&[]), 0.95, UNIT),
+            None
+        );
         assert_eq!(none.rows(), 40);
     }
 }

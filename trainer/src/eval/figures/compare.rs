@@ -189,7 +189,11 @@ mod tests {
         assert_eq!(none.differences[0].verdict, Verdict::Open);
         assert_eq!(found.unpaired, 0);
         let same = compare(&before, &before, Bootstrap::default());
-        assert!(same.differences.iter().all(|one| one.verdict == Verdict::Open));
+        assert!(
+            same.differences
+                .iter()
+                .all(|one| one.verdict == Verdict::Open)
+        );
         let reversed = compare(&gained, &before, Bootstrap::default());
         assert_eq!(reversed.differences[0].verdict, Verdict::Lower);
     }

@@ -220,10 +220,7 @@ mod tests {
                 assert_eq!(Figure::parse(&figure.to_string()), Ok(figure));
             }
         }
-        assert_eq!(
-            Figure::whole(Metric::ExactMatch).to_string(),
-            "exact_match"
-        );
+        assert_eq!(Figure::whole(Metric::ExactMatch).to_string(), "exact_match");
         let error = Figure::parse("exact+trunc").expect_err("no such metric");
         assert!(error.contains("`exact+trunc`") && error.contains("edit_similarity"));
     }

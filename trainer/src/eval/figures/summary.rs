@@ -112,10 +112,13 @@ pub(super) fn grouped(rows: &[RowFigures]) -> BTreeMap<Group, Vec<&RowFigures>> 
         Group::All => true,
         Group::Kind(_) | Group::Language(_) => len < rows.len(),
         Group::Cell { language, kind } => {
-            len < count(&Group::Kind(kind.clone())) && len < count(&Group::Language(language.clone()))
+            len < count(&Group::Kind(kind.clone()))
+                && len < count(&Group::Language(language.clone()))
         }
     };
-    let new = groups.iter().filter(|(group, rows)| is_new(group, rows.len()));
+    let new = groups
+        .iter()
+        .filter(|(group, rows)| is_new(group, rows.len()));
     let new: Vec<Group> = new.map(|(group, _)| group.clone()).collect();
     groups.retain(|group, _| new.contains(group));
     groups
@@ -158,7 +161,12 @@ mod tests {
     use super::*;
     use crate::eval::figures::metric::Metric;
 
-    pub(in crate::eval::figures) fn row(at: usize, kind: &str, language: &str, value: f64) -> RowFigures {
+    pub(in crate::eval::figures) fn row(
+        at: usize,
+        kind: &str,
+        language: &str,
+        value: f64,
+    ) -> RowFigures {
         let values = [(Figure::whole(Metric::ExactMatch), value)];
         RowFigures {
             id: format!("{at}"),

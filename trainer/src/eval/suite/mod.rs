@@ -92,7 +92,10 @@ impl TryFrom<String> for Suite {
         Self::from_str(&name, false).map_err(|_| {
             let known = Self::value_variants().iter().map(ToString::to_string);
             let known: Vec<String> = known.collect();
-            format!("expected a suite, one of {}, found `{name}`", known.join(", "))
+            format!(
+                "expected a suite, one of {}, found `{name}`",
+                known.join(", ")
+            )
         })
     }
 }
