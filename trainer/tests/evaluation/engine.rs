@@ -1,0 +1,126 @@
+//! A tiny model: the same figures however often it is stopped.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::rows::{command, figures, infilling, model, pairs, ran, texts};
+
+fn args<'a>(model: &'a str, suite: &'a str, data: &'a str, out: &'a str) -> Vec<&'a str> {
+    let what = ["--suite", suite, "--data", data, "--out", out];
+    let how = ["--model", model, "--format", "causal", "--device", "cpu"];
+    let limits = ["--context-tokens", "48", "--max-tokens", "12"];
+    what.into_iter().chain(how).chain(limits).collect()
+}
+
+/// Waits until a file has so many lines.
+fn wait(path: &Path, lines: usize) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let count = || std::fs::read_to_string(path).map_or(0, |text| text.lines().count());
+    while count() < lines {
+        assert!(Instant::now() < deadline, "nothing moves any more");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The one folder of kept results.
+fn cache(folder: &Path) -> Option<std::path::PathBuf> {
+    let mut entries = std::fs::read_dir(folder.join("store/evaluations")).ok()?;
+    Some(entries.next()?.ok()?.path())
+}
+
+#[test]
+fn a_killed_evaluation_goes_on_to_the_same_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, killed] = ["whole", "killed"].map(|name| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        pairs(&path.join("p.jsonl"), 400);
+        path
+    });
+    let model = model();
+    let args = args(model.to_str().unwrap(), "pairs", "p.jsonl", "out");
+    ran(&whole, &args);
+    for lines in [3, 150] {
+        let mut child = command(&killed, &args).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let found = loop {
+            if let Some(found) = cache(&killed) {
+                break found;
+            }
+            assert!(Instant::now() < deadline, "nothing moves any more");
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        wait(&found.join("completions.jsonl"), lines);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(!killed.join("out/pairs.json").exists(), "it was not done");
+    ran(&killed, &args);
+    let [whole_figures, killed_figures] =
+        [&whole, &killed].map(|path| figures(&path.join("out"), "pairs"));
+    assert_eq!(whole_figures, killed_figures);
+    assert_eq!(
+        texts(&whole.join("out"), "pairs"),
+        texts(&killed.join("out"), "pairs")
+    );
+    // Once more nothing is asked, and the figures are the same to the last byte.
+    let read = || std::fs::read(killed.join("out/pairs.json")).unwrap();
+    let before = read();
+    let kept = |name: &str| std::fs::read(cache(&killed).unwrap().join(name)).unwrap();
+    let [completions, likelihoods] = ["completions.jsonl", "likelihoods.jsonl"].map(kept);
+    ran(&killed, &args);
+    assert_eq!(before, read());
+    assert_eq!(completions, kept("completions.jsonl"));
+    assert_eq!(likelihoods, kept("likelihoods.jsonl"));
+    let preference = whole_figures["groups"][0]["figures"]["preference"]["rows"].as_u64();
+    assert_eq!(preference, Some(400));
+}
+
+/// Neither how many are completed at a time nor their order is part of a result.
+#[test]
+fn completions_do_not_hang_on_their_neighbours() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pairs(&path.join("p.jsonl"), 40);
+    let model = model();
+    let model = model.to_str().unwrap();
+    let mut found = Vec::new();
+    for (width, out) in [("1", "one"), ("7", "seven")] {
+        let mut args = args(model, "pairs", "p.jsonl", out);
+        args.extend(["--width", width, "--cache", out]);
+        ran(path, &args);
+        found.push(texts(&path.join(out), "pairs"));
+    }
+    assert_eq!(found[0], found[1]);
+    // A draw of rows is a part of the whole.
+    let mut args = args(model, "pairs", "p.jsonl", "drawn");
+    args.extend(["--limit", "9", "--cache", "drawn"]);
+    ran(path, &args);
+    let drawn = texts(&path.join("drawn"), "pairs");
+    assert_eq!(drawn.len(), 9);
+    assert!(drawn.iter().all(|row| found[0].contains(row)));
+}
+
+#[test]
+fn a_suite_is_shown_and_its_programs_are_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    infilling(&path.join("h.jsonl"), 4);
+    let model = model();
+    let args = args(
+        model.to_str().unwrap(),
+        "humaneval-infilling",
+        "h.jsonl",
+        "out",
+    );
+    let table = ran(path, &args);
+    assert!(
+        table.contains("pass@1") && table.contains("4 of 4 rows"),
+        "{table}"
+    );
+    let found = figures(&path.join("out"), "humaneval-infilling");
+    let runs = found["runs"]["whole"].as_object().unwrap();
+    let count: u64 = runs.values().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(count, 4);
+    assert_eq!(found["groups"][0]["figures"]["pass"]["rows"], 4);
+}

@@ -1,0 +1,14 @@
+//! `truefill-trainer eval` as a process: over a tiny model, over a scripted server, killed and refused.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail a test the same way"
+)]
+
+#[path = "../../../crates/remote/tests/support/mod.rs"]
+mod support;
+
+mod engine;
+mod refusals;
+mod rows;
+mod server;
