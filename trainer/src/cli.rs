@@ -11,7 +11,7 @@ use crate::usage::Usage;
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
-/// curate, train. The first four need neither a network nor a model. export and import carry
+/// curate, train, eval. The first four need neither a network nor a model. export and import carry
 /// checkpoints, and training itself, to other programs and back.
 ///
 /// Examples:
@@ -20,6 +20,7 @@ use crate::usage::Usage;
 ///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
 ///   truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst --out data
 ///   truefill-trainer train --recipe recipe.toml
+///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model NAME
 ///
 /// `--help` behind a step has its options. A recipe (`--recipe FILE`) sets up all steps, and models
 /// that are asked; docs/data.md has its keys. Results go to standard output, progress to standard

@@ -1,6 +1,6 @@
 //! The companion of the language server: hard negatives from real code, judged and curated,
-//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `train`, `export` and
-//! `import` are there; the other commands are named and say that they are not.
+//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `train`, `eval`,
+//! `export` and `import` are there; the other commands are named and say that they are not.
 
 pub mod checkpoint;
 pub mod cli;

@@ -151,6 +151,7 @@ mod tests {
 
     const DATA: &str = include_str!("../../docs/data.md");
     const TRAIN: &str = include_str!("../../docs/train.md");
+    const EVAL: &str = include_str!("../../docs/eval.md");
 
     fn json(value: &impl serde::Serialize) -> serde_json::Value {
         serde_json::to_value(value).expect("JSON")
@@ -175,7 +176,7 @@ mod tests {
         let rows = rows(page, heading);
         let elsewhere = [
             "local", "teacher", "bands", "scorer", "orpo", "dpo", "fgit", "lora", "schedule",
-            "adam", "eval", "save", "chat",
+            "adam", "eval", "save", "chat", "decoding", "suite", "server",
         ];
         let defaults = defaults.as_object().expect("a table");
         let keys: Vec<_> = defaults.keys().map(String::as_str).collect();
@@ -262,5 +263,8 @@ mod tests {
         ] {
             assert_section(TRAIN, &format!("[train.{table}]"), &train[table]);
         }
+        let eval = json(&crate::eval::recipe::EvalRecipe::default());
+        assert_section(EVAL, "[eval]", &eval);
+        assert_section(EVAL, "[eval.decoding]", &eval["decoding"]);
     }
 }

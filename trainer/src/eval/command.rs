@@ -12,6 +12,7 @@ use truefill_model::store::{Store, slug};
 use super::backend::ServerConfig;
 use super::deliver::Delivery;
 use super::figures::{Bootstrap, Comparison, RowFigures, compare};
+use super::gate::{self, GateRecipe};
 use super::output::{self, Evaluated, ModelInfo};
 use super::recipe::{EvalRecipe, SuiteRecipe};
 use super::row::EvalRow;
@@ -38,10 +39,10 @@ use crate::usage::Usage;
 ///
 /// Examples:
 ///   truefill-trainer eval --suite humaneval-infilling --data HumanEval-SingleLineInfilling.jsonl.gz
-///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-7 --out evaluations/run-7
-///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-8 --against evaluations/run-7
-///   truefill-trainer eval --recipe recipe.toml
-///   truefill-trainer eval --suite safim --data safim --server http://localhost:8000 --server-model qwen
+///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --model run-7 --out eval/run-7
+///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --against eval/run-7
+///   truefill-trainer eval --recipe recipe.toml --model run-8 --against eval/run-7 --gate
+///   truefill-trainer eval --suite safim --data safim --server URL --server-model qwen
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct EvalArgs {
@@ -75,6 +76,10 @@ pub struct EvalArgs {
     /// Compare with what is in this folder, row by row
     #[arg(long, value_name = "FOLDER")]
     pub against: Option<PathBuf>,
+    /// Ask whether it may take the place of what `--against` has, by the recipe's `[promote]`; 1 where
+    /// not
+    #[arg(long, requires = "against")]
+    pub gate: bool,
     /// Rows of the suite at most, drawn by the seed
     #[arg(long, value_name = "ROWS")]
     pub limit: Option<usize>,
@@ -182,6 +187,9 @@ impl EvalArgs {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe = args.recipe()?;
     let against = args.against.as_deref().map(output::read).transpose()?;
+    let gate: GateRecipe = crate::recipe::section(args.recipe.as_deref(), "promote")?;
+    gate.check()
+        .map_err(crate::recipe::named(args.recipe.as_deref()))?;
     let suites = recipe
         .suite
         .iter()
@@ -240,7 +248,18 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
         failed == 0,
         "{failed} rows could not be completed and are in no figure; the same command asks again"
     );
-    Ok(ExitCode::SUCCESS)
+    let Some(before) = args.against.as_deref().filter(|_| args.gate) else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let judgement = gate::judge(&gate, before, &place.folder)?;
+    match args.json {
+        true => writeln!(out, "{}", serde_json::to_string(&judgement)?)?,
+        false => writeln!(out, "{}", tables::judgement(&judgement).to_text())?,
+    }
+    Ok(match judgement.passed {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 /// A suite with the rows that are measured.

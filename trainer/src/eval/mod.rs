@@ -11,6 +11,7 @@ pub mod cut;
 pub mod decoding;
 mod deliver;
 pub mod figures;
+pub mod gate;
 pub mod measure;
 pub mod metrics;
 pub mod output;

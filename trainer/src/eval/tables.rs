@@ -3,6 +3,7 @@
 use super::figures::{
     Comparison, Difference, Estimate, Figure, Group, GroupFigures, Metric, Variant, Verdict,
 };
+use super::gate::{Finding, Judgement, Require};
 use super::output::Evaluated;
 use crate::table::{Cell, Table};
 
@@ -165,12 +166,68 @@ pub fn differences(compared: &Comparison) -> Table {
     table
 }
 
-fn difference(found: &Difference) -> [Cell; 7] {
-    let group = match &found.group {
+/// What became of the gate's rules.
+#[must_use]
+pub fn judgement(judgement: &Judgement) -> Table {
+    let title = match judgement.passed {
+        true => "Gate: passed",
+        false => "Gate: not passed",
+    };
+    let columns = [
+        "suite",
+        "rows of",
+        "figure",
+        "has to",
+        "change",
+        "95 % interval",
+        "found",
+    ];
+    let mut table = Table::new(title, &columns);
+    for Finding {
+        rule,
+        group,
+        difference,
+        problem,
+        ..
+    } in &judgement.findings
+    {
+        let points = rule.by * 100.0;
+        let has_to = match rule.require {
+            Require::Rises if rule.by == 0.0 => "get better".to_owned(),
+            Require::Rises => format!("get better by {points:.1}"),
+            Require::Holds => format!("get worse by less than {points:.1}"),
+        };
+        let change = difference
+            .as_ref()
+            .map(|it| format!("{:+.1}", it.value() * 100.0));
+        let interval = difference.as_ref().map(|it| change_range(it.interval));
+        table.row([
+            rule.suite.clone().into(),
+            group_name(group).into(),
+            rule.figure.title().into(),
+            has_to.into(),
+            change.map_or(Cell::Nothing, Cell::Text),
+            interval.map_or(Cell::Nothing, Cell::Text),
+            problem.clone().unwrap_or_else(|| "passed".into()).into(),
+        ]);
+    }
+    table
+}
+
+fn change_range(interval: [f64; 2]) -> String {
+    let [low, high] = interval.map(|bound| bound * 100.0);
+    format!("{low:+.1} to {high:+.1}")
+}
+
+fn group_name(group: &Group) -> String {
+    match group {
         Group::All => "all".to_owned(),
         Group::Kind(name) | Group::Language(name) => name.clone(),
         Group::Cell { language, kind } => format!("{language}, {kind}"),
-    };
+    }
+}
+
+fn difference(found: &Difference) -> [Cell; 7] {
     let verdict = match found.verdict {
         Verdict::Open => "not told apart",
         Verdict::Higher if found.figure.metric.lower_is_better() => "higher: worse",
@@ -178,14 +235,13 @@ fn difference(found: &Difference) -> [Cell; 7] {
         Verdict::Lower if found.figure.metric.lower_is_better() => "lower: better",
         Verdict::Lower => "lower: worse",
     };
-    let [low, high] = found.interval.map(|bound| bound * 100.0);
     [
-        group.into(),
+        group_name(&found.group).into(),
         found.figure.title().into(),
         Cell::Number(found.before * 100.0, 1),
         Cell::Number(found.after * 100.0, 1),
         format!("{:+.1}", found.value() * 100.0).into(),
-        format!("{low:+.1} to {high:+.1}").into(),
+        change_range(found.interval).into(),
         verdict.into(),
     ]
 }

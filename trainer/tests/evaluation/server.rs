@@ -211,6 +211,32 @@ async fn completions_are_run_and_compared() {
         "{table}"
     );
     assert!(kept(&path) > 0);
+    let rule = |least: u64| {
+        format!(
+            "[[promote.rule]]\nsuite = \"humaneval-infilling\"\nfigure = \"pass\"\nrequire = \"rises\"\n\
+             least_rows = {least}\n"
+        )
+    };
+    for (model, out, before, least, code) in [
+        ("better", "better", "base", 30, 0),
+        ("m", "base", "better", 30, 1),
+        ("better", "better", "base", 41, 1),
+    ] {
+        std::fs::write(path.join("r.toml"), rule(least)).unwrap();
+        let url = server.url.clone();
+        let at = path.clone();
+        let ended = in_thread(move || {
+            let mut all = args(&url, "humaneval-infilling", "h.jsonl", out);
+            all[3] = model;
+            all.extend(["--recipe", "r.toml", "--against", before, "--gate"]);
+            run(&at, &all)
+        })
+        .await;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(code), "{said}");
+        let passed = said.contains("Gate: passed");
+        assert_eq!(passed, code == 0, "{said}");
+    }
 }
 
 /// Lines of what was kept of programs.
