@@ -54,8 +54,7 @@ enum Step {
     Import(crate::import::Args),
     /// Show results as a page (not in this version)
     Report,
-    /// Run a grid of recipes (not in this version)
-    Ablate,
+    Ablate(crate::ablate::AblateArgs),
     /// Run a whole recipe (not in this version)
     Run,
 }
@@ -81,6 +80,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ended_with(crate::train::run::command::run(&args, out));
         }
         Step::Eval(args) => return ended_with(crate::eval::command::run(&args, out)),
+        Step::Ablate(args) => return ended_with(crate::ablate::run(&args, out)),
         Step::Export(args) => return ended(crate::export::run(&args, out)),
         Step::Import(args) => return ended(crate::import::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
@@ -147,7 +147,7 @@ mod tests {
         let mut cli = Cli::command();
         let mut texts = vec![("", cli.render_long_help().to_string())];
         for step in [
-            "mine", "generate", "judge", "curate", "train", "eval", "export", "import",
+            "mine", "generate", "judge", "curate", "train", "eval", "ablate", "export", "import",
         ] {
             let command = cli.find_subcommand_mut(step).expect("a step");
             texts.push((step, command.render_long_help().to_string()));

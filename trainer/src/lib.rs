@@ -2,6 +2,7 @@
 //! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `train`, `eval`,
 //! `export` and `import` are there; the other commands are named and say that they are not.
 
+pub mod ablate;
 pub mod checkpoint;
 pub mod cli;
 pub mod contract;

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::usage::Usage;
 
 /// The sections that there are: the models that are asked, and the steps in their order.
-const SECTIONS: [&str; 8] = [
-    "members", "mine", "generate", "judge", "curate", "train", "eval", "promote",
+const SECTIONS: [&str; 9] = [
+    "members", "mine", "generate", "judge", "curate", "train", "eval", "promote", "ablate",
 ];
 
 /// The section `[name]` of a recipe, its defaults where the file or the section is not there. Other

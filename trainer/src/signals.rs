@@ -1,10 +1,15 @@
 //! SIGINT and SIGTERM: the first asks a long step to end, the second ends it.
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Result;
+
+/// The steps of a program share what they listen to: the second signal is the second, whichever step
+/// runs.
+static HEARD: OnceLock<Arc<AtomicU8>> = OnceLock::new();
+static TOLD: Mutex<&str> = Mutex::new("");
 
 /// The exit status that the first SIGINT or SIGTERM asks for, 0 before it; `told` is said then. The second
 /// ends the program as if there were no handler.
@@ -12,8 +17,12 @@ use anyhow::Result;
 /// # Errors
 /// Where signals cannot be listened to.
 pub fn first(told: &'static str) -> Result<Arc<AtomicU8>> {
-    let stop = Arc::new(AtomicU8::new(0));
-    let asked = Arc::clone(&stop);
+    *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    if let Some(heard) = HEARD.get() {
+        return Ok(Arc::clone(heard));
+    }
+    let heard = Arc::new(AtomicU8::new(0));
+    let asked = Arc::clone(&heard);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -25,13 +34,14 @@ pub fn first(told: &'static str) -> Result<Arc<AtomicU8>> {
                     return;
                 };
                 asked.store(code, Ordering::Relaxed);
+                let told = *TOLD.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = writeln!(std::io::stderr(), "{told}");
                 let code = signal().await.unwrap_or(code);
                 #[expect(clippy::exit, reason = "the user will not wait for the step's end")]
                 std::process::exit(i32::from(code));
             });
         })?;
-    Ok(stop)
+    Ok(Arc::clone(HEARD.get_or_init(|| heard)))
 }
 
 /// Waits for a signal; the exit status of who ends by it.

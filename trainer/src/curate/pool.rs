@@ -138,7 +138,15 @@ impl Pool {
         };
         let (rows, names) = (&mut pool.rows, &mut pool.generators);
         let mut imports = HashSet::new();
+        let wanted = |generator: &String| {
+            recipe.generators.is_empty() || recipe.generators.contains(generator)
+        };
+        let mut others = 0;
         negatives(rejected, &pool.contexts, |place, negative| {
+            if !wanted(&negative.generator) {
+                others += 1;
+                return Ok(());
+            }
             let generator = names.number(&negative.generator) as u16;
             let about = &pool.contexts.get(place).own;
             let row = row(place, about, generator, &negative);
@@ -152,6 +160,10 @@ impl Pool {
             rows.push(row);
             Ok(())
         })?;
+        if others > 0 {
+            pool.count("negatives of generators that are not asked for", others);
+        }
+        pool.has_all(&recipe.generators)?;
         pool.drop_near(near);
         let all = pool.rows.len();
         pool.rows.sort_by_key(Row::key);
@@ -162,6 +174,19 @@ impl Pool {
             all - pool.rows.len(),
         );
         Ok(pool)
+    }
+
+    /// Refuses a generator that no negative is of: its name is a slip of the pen.
+    fn has_all(&self, wanted: &[String]) -> Result<()> {
+        let mut wanted = wanted.iter();
+        let Some(unknown) = wanted.find(|name| !self.generators.numbers.contains_key(*name)) else {
+            return Ok(());
+        };
+        let found: Vec<&str> = self.generators.all().iter().map(String::as_str).collect();
+        Err(Usage::error(format!(
+            "`generators` of `[curate]`: expected generators of the negatives, found `{unknown}`; of those \
+             that are asked for there are {found:?}"
+        )))
     }
 
     /// Drops what nearly stands in another file.

@@ -24,6 +24,8 @@ pub struct CurateRecipe {
     pub pairs_per_context: usize,
     /// Training rows in all, as far as mix and caps let it come to that; none: what the caps allow.
     pub rows: Option<u64>,
+    /// Generators whose rows are used; without any, all.
+    pub generators: Vec<String>,
     /// Weights of types; those that are not named have 1, 0 leaves a type out. A teacher's `similar`
     /// rows are none of the four types: they are left out unless they are named.
     pub types: BTreeMap<HallucinationType, f64>,
@@ -70,6 +72,7 @@ impl Default for CurateRecipe {
             repo_cap: 200,
             pairs_per_context: 1,
             rows: None,
+            generators: Vec::new(),
             types: BTreeMap::new(),
             languages: BTreeMap::new(),
             valid: 0.02,

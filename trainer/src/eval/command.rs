@@ -43,7 +43,7 @@ use crate::usage::Usage;
 ///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --against eval/run-7
 ///   truefill-trainer eval --recipe recipe.toml --model run-8 --against eval/run-7 --gate
 ///   truefill-trainer eval --suite safim --data safim --server URL --server-model qwen
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(verbatim_doc_comment)]
 pub struct EvalArgs {
     /// The benchmark

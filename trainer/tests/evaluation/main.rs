@@ -8,6 +8,7 @@
 #[path = "../../../crates/remote/tests/support/mod.rs"]
 mod support;
 
+mod ablation;
 mod engine;
 mod refusals;
 mod rows;

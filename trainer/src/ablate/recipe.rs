@@ -1,0 +1,259 @@
+//! The recipe's section `[ablate]`: which choices are varied.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::eval::figures::{Figure, Metric, Variant};
+use crate::usage::Usage;
+
+/// What is varied, and from what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AblateRecipe {
+    /// The folder of the cells.
+    pub out: PathBuf,
+    /// What `curate` reads: contexts, negatives, and verdicts and scores where there are some. Without it
+    /// `train.data` names rows that are curated already.
+    pub rows: Option<Rows>,
+    /// Every combination of the axes' cells, in place of one axis at a time.
+    pub grid: bool,
+    /// A preset that the other keys change.
+    pub preset: Option<Preset>,
+    /// The columns of the tables.
+    pub figures: Vec<Figure>,
+    /// What is varied.
+    pub axis: Vec<Axis>,
+}
+
+/// Files of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// What `mine` wrote.
+    pub contexts: PathBuf,
+    /// What `generate` wrote.
+    pub negatives: PathBuf,
+    /// What `judge` wrote.
+    #[serde(default)]
+    pub verdicts: Option<PathBuf>,
+    /// What `judge` wrote beside it.
+    #[serde(default)]
+    pub scores: Option<PathBuf>,
+}
+
+/// Keys that are set together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// "Hard negatives", limitations: two generators and fewer rows come nearly as far. The paper does
+    /// not say how many rows; 20,000 are where its size curve flattens.
+    Reduced,
+}
+
+impl Preset {
+    /// What it sets, by dotted keys; `generators` are all that the negatives have.
+    #[must_use]
+    pub fn keys(self, generators: &[String]) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::Reduced => {
+                let two = generators.iter().take(2).cloned().map(Value::String);
+                vec![
+                    ("curate.rows", Value::Integer(20_000)),
+                    ("curate.generators", Value::Array(two.collect())),
+                ]
+            }
+        }
+    }
+}
+
+/// A choice, and the values that it is tried with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// A name of [`KNOWN`], or any name where `key` or `cell` says what is set.
+    pub name: String,
+    /// The key of the recipe that the values are of, such as `train.fgit.alpha`.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The values, a cell each.
+    #[serde(default)]
+    pub values: Vec<Value>,
+    /// Cells that set several keys.
+    #[serde(default)]
+    pub cell: Vec<NamedCell>,
+}
+
+/// A cell in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedCell {
+    /// Its name in tables.
+    pub name: String,
+    /// Dotted keys and their values.
+    pub set: Table,
+}
+
+/// Axes that are known by name, with what a value of theirs sets.
+pub const KNOWN: [(&str, &str); 12] = [
+    ("size", "training rows: a number"),
+    (
+        "types",
+        "types of hallucination that are trained on: a list, or \"all\"",
+    ),
+    (
+        "languages",
+        "languages that are trained on: a list, or \"all\"",
+    ),
+    ("base", "the checkpoint that training starts from"),
+    (
+        "band",
+        "how many judges a row fooled: \"easy\", \"medium\" or \"hard\"",
+    ),
+    ("generators", "the panel: a list of generators' names"),
+    ("source", "where negatives come from: one generator's name"),
+    ("objective", "`train.objective`"),
+    ("alpha", "`train.fgit.alpha`"),
+    ("fixed_weight", "`train.fgit.fixed_weight`"),
+    ("epochs", "`train.epochs`"),
+    ("granularity", "`train.fgit.granularity`"),
+];
+
+impl Default for AblateRecipe {
+    fn default() -> Self {
+        let figure = |metric, variant| Figure { metric, variant };
+        Self {
+            out: "ablation".into(),
+            rows: None,
+            grid: false,
+            preset: None,
+            figures: vec![
+                figure(Metric::ExactMatch, Variant::Whole),
+                figure(Metric::ExactMatch, Variant::FirstLines),
+                figure(Metric::EditSimilarity, Variant::Whole),
+                figure(Metric::Pass, Variant::Whole),
+                figure(Metric::HallucinationAligned, Variant::Whole),
+                figure(Metric::Preference, Variant::Whole),
+            ],
+            axis: Vec::new(),
+        }
+    }
+}
+
+impl Axis {
+    /// Its cells: names, and what each sets.
+    ///
+    /// # Errors
+    /// [`Usage`] for an axis that says nothing, or whose values cannot be meant.
+    pub fn cells(&self) -> anyhow::Result<Vec<(String, Vec<(String, Value)>)>> {
+        let wrong =
+            |why: String| Usage::error(format!("axis `{}` of `[ablate]`: {why}", self.name));
+        let mut cells = Vec::new();
+        for value in &self.values {
+            let set = match &self.key {
+                Some(key) => vec![(key.clone(), value.clone())],
+                None => known(&self.name, value).map_err(&wrong)?,
+            };
+            cells.push((shown(value), set));
+        }
+        for cell in &self.cell {
+            let set = cell.set.iter();
+            let set = set.map(|(key, value)| (key.clone(), value.clone()));
+            cells.push((cell.name.clone(), set.collect()));
+        }
+        if cells.is_empty() {
+            return Err(wrong(
+                "expected `values` or `[[ablate.axis.cell]]`, found neither".into(),
+            ));
+        }
+        let names: std::collections::BTreeSet<&String> =
+            cells.iter().map(|(name, _)| name).collect();
+        match names.len() == cells.len() {
+            true => Ok(cells),
+            false => Err(wrong(
+                "expected cells of different names, found one twice".into(),
+            )),
+        }
+    }
+}
+
+/// A value as a cell's name.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join("+"),
+        value => value.to_string(),
+    }
+}
+
+/// What a value of a known axis sets.
+fn known(axis: &str, value: &Value) -> Result<Vec<(String, Value)>, String> {
+    let one = |key: &str| Ok(vec![(key.to_owned(), value.clone())]);
+    let subset = |name: String| {
+        let file = Value::String(format!("{{data}}/subsets/{name}/pairs.jsonl"));
+        ("train.data".to_owned(), Value::Array(vec![file]))
+    };
+    match axis {
+        "size" => {
+            let rows = value.as_integer().ok_or("expected numbers of rows")?;
+            let sizes = Value::Array(vec![Value::Integer(rows)]);
+            Ok(vec![
+                ("curate.sizes".into(), sizes),
+                subset(format!("size-{rows}")),
+            ])
+        }
+        "types" => weights("curate.types", value, &TYPES),
+        "languages" => {
+            let all: Vec<&str> = truefill_syntax::Language::ALL
+                .map(|language| language.name())
+                .to_vec();
+            weights("curate.languages", value, &all)
+        }
+        "base" => one("train.checkpoint"),
+        "band" => {
+            let band = value.as_str().ok_or("expected names of bands")?;
+            Ok(vec![subset(format!("band-{band}"))])
+        }
+        "generators" => one("curate.generators"),
+        "source" => {
+            let list = Value::Array(vec![value.clone()]);
+            Ok(vec![("curate.generators".into(), list)])
+        }
+        "objective" => one("train.objective"),
+        "alpha" => one("train.fgit.alpha"),
+        "fixed_weight" => one("train.fgit.fixed_weight"),
+        "epochs" => one("train.epochs"),
+        "granularity" => one("train.fgit.granularity"),
+        _ => {
+            let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
+            Err(format!(
+                "expected a `key`, or one of the names {}",
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+const TYPES: [&str; 4] = ["method", "parameter", "undefined_variable", "import"];
+
+/// Weights that leave out what is not named.
+fn weights(key: &str, value: &Value, all: &[&str]) -> Result<Vec<(String, Value)>, String> {
+    let named: Vec<&str> = match value {
+        Value::String(name) if name == "all" => {
+            return Ok(vec![(key.into(), Value::Table(Table::new()))]);
+        }
+        Value::String(name) => vec![name],
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        _ => return Err("expected names, a list of names, or \"all\"".into()),
+    };
+    if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
+        return Err(format!(
+            "expected names of {}, found `{unknown}`",
+            all.join(", ")
+        ));
+    }
+    let out = all.iter().filter(|name| !named.contains(name));
+    let out = out.map(|name| ((*name).to_owned(), Value::Float(0.0)));
+    Ok(vec![(key.to_owned(), Value::Table(out.collect()))])
+}
