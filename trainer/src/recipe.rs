@@ -176,7 +176,7 @@ mod tests {
         let rows = rows(page, heading);
         let elsewhere = [
             "local", "teacher", "bands", "scorer", "orpo", "dpo", "fgit", "lora", "schedule",
-            "adam", "eval", "save", "chat", "decoding", "suite", "server",
+            "adam", "eval", "save", "chat", "decoding", "suite", "server", "axis",
         ];
         let defaults = defaults.as_object().expect("a table");
         let keys: Vec<_> = defaults.keys().map(String::as_str).collect();
@@ -266,5 +266,7 @@ mod tests {
         let eval = json(&crate::eval::recipe::EvalRecipe::default());
         assert_section(EVAL, "[eval]", &eval);
         assert_section(EVAL, "[eval.decoding]", &eval["decoding"]);
+        let ablate = json(&crate::ablate::recipe::AblateRecipe::default());
+        assert_section(EVAL, "[ablate]", &ablate);
     }
 }

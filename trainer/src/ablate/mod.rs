@@ -1,7 +1,7 @@
 //! `ablate`: the same pipeline with one choice after the other changed.
 
 mod cells;
-mod recipe;
+pub mod recipe;
 mod steps;
 mod tables;
 
@@ -72,7 +72,8 @@ pub struct Measured {
 pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe: AblateRecipe = crate::recipe::section(Some(&args.recipe), "ablate")?;
     let named = crate::recipe::named(Some(&args.recipe));
-    let from = args.recipe.parent().unwrap_or(Path::new(""));
+    let from = args.recipe.parent().filter(|it| !it.as_os_str().is_empty());
+    let from = from.unwrap_or(Path::new("."));
     let generators = generators(&recipe, from)?;
     let sections = crate::recipe::sections(&args.recipe)?;
     let cells = cells::expand(&sections, &recipe, &generators).map_err(named)?;
