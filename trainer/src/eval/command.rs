@@ -10,16 +10,16 @@ use clap::Args;
 use truefill_model::store::{Store, slug};
 
 use super::backend::ServerConfig;
+use super::chosen::Chosen;
 use super::deliver::Delivery;
 use super::figures::{Bootstrap, Comparison, RowFigures, compare};
+use super::holes::{Choice, Surroundings};
 use super::output::{self, Evaluated, ModelInfo};
 use super::recipe::{EvalRecipe, SuiteRecipe};
-use super::row::EvalRow;
-use super::run::Evaluation;
+use super::run::{Evaluation, Runner};
 use super::subject::{Programs, Subject, add_evidence};
-use super::suite::{self, Form, Loaded, Suite};
+use super::suite::{Form, Suite};
 use super::tables;
-use crate::corpus::stable_digest;
 use crate::progress::Progress;
 use crate::signals;
 use crate::stored::{self, Opened};
@@ -32,6 +32,9 @@ use crate::usage::Usage;
 /// in a sandbox without a network (Linux, bubblewrap; docs/eval.md). Figures are shown for all rows,
 /// by type and by language, with 95 % intervals for other repositories or problems.
 ///
+/// `holes` cuts holes into a repository of yours, completes them and runs the repository's own tests on
+/// a copy of it. Holes that the tests do not notice are passed over.
+///
 /// What was completed is kept at once: the same command goes on where it was stopped, and another
 /// checkpoint's figures do not hang on when they were made. The folder gets SUITE.json with the figures
 /// and SUITE.rows.jsonl.zst with what the model wrote; `truefill-trainer report` makes pages of them.
@@ -40,6 +43,8 @@ use crate::usage::Usage;
 ///   truefill-trainer eval --suite humaneval-infilling --data HumanEval-SingleLineInfilling.jsonl.gz
 ///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-7 --out evaluations/run-7
 ///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-8 --against evaluations/run-7
+///   truefill-trainer eval --suite holes --data . --test 'python3 -m unittest'
+///   truefill-trainer eval --suite holes --data . --test 'cargo test --offline' --mount ~/.cargo --mount ~/.rustup
 ///   truefill-trainer eval --recipe recipe.toml
 ///   truefill-trainer eval --suite safim --data safim --server http://localhost:8000 --server-model qwen
 #[derive(Clone, Debug, Args)]
@@ -48,7 +53,7 @@ pub struct EvalArgs {
     /// The benchmark
     #[arg(long, value_name = "NAME", requires = "data")]
     pub suite: Option<Suite>,
-    /// Its file, or a folder of its files (may be given several times)
+    /// Its file, or a folder of its files (may be given several times); of `holes` a repository
     #[arg(long, value_name = "PATH", requires = "suite")]
     pub data: Vec<PathBuf>,
     /// A recipe with `[eval]`; flags replace its keys, `--suite` its suites
@@ -75,9 +80,19 @@ pub struct EvalArgs {
     /// Compare with what is in this folder, row by row
     #[arg(long, value_name = "FOLDER")]
     pub against: Option<PathBuf>,
-    /// Rows of the suite at most, drawn by the seed
+    /// Rows of the suite at most, drawn by the seed [default: all; 50 of `holes`]
     #[arg(long, value_name = "ROWS")]
     pub limit: Option<usize>,
+    /// Of `holes`: the command that tests the repository, run by bash in a copy of it
+    #[arg(long, value_name = "COMMAND", requires = "suite")]
+    pub test: Option<String>,
+    /// Of `holes`: what the tests need beside the repository and /usr, seen read-only (may be given
+    /// several times)
+    #[arg(long = "mount", value_name = "PATH", requires = "suite")]
+    pub mounts: Vec<PathBuf>,
+    /// Of `holes`: seconds that the tests may take [default: 300]
+    #[arg(long, value_name = "SECONDS", requires = "suite")]
+    pub timeout: Option<u64>,
     /// How tasks are asked that have both forms
     #[arg(long, value_name = "FORM")]
     pub form: Option<Form>,
@@ -119,8 +134,14 @@ pub struct EvalArgs {
 impl EvalArgs {
     fn recipe(&self) -> Result<EvalRecipe> {
         let mut recipe: EvalRecipe = crate::recipe::section(self.recipe.as_deref(), "eval")?;
-        let data = recipe.suite.iter_mut().flat_map(|suite| &mut suite.data);
-        crate::recipe::found_from(self.recipe.as_deref(), data);
+        let around = Surroundings::of_process();
+        for suite in &mut recipe.suite {
+            for mount in &mut suite.mounts {
+                *mount = around.filled(std::mem::take(mount));
+            }
+            let paths = suite.data.iter_mut().chain(&mut suite.mounts);
+            crate::recipe::found_from(self.recipe.as_deref(), paths);
+        }
         if let Some(name) = self.suite {
             recipe.suite = vec![SuiteRecipe {
                 name,
@@ -128,6 +149,9 @@ impl EvalArgs {
                 title: None,
                 limit: None,
                 form: Form::default(),
+                test: self.test.clone(),
+                mounts: self.mounts.clone(),
+                timeout: self.timeout,
             }];
         }
         for suite in &mut recipe.suite {
@@ -182,10 +206,11 @@ impl EvalArgs {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe = args.recipe()?;
     let against = args.against.as_deref().map(output::read).transpose()?;
+    let around = Surroundings::of_process();
     let suites = recipe
         .suite
         .iter()
-        .map(|suite| Chosen::load(suite, recipe.seed));
+        .map(|suite| Chosen::load(suite, recipe.seed, &around));
     let suites: Vec<Chosen<'_>> = suites.collect::<Result<_>>()?;
     let has_programs = suites.iter().any(Chosen::has_programs);
     let programs = (recipe.run && has_programs)
@@ -196,35 +221,53 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let place = Place::of(args, &subject.info, store.root());
     let stop = signals::first("stopping; what was completed is kept. Once more ends it at once")?;
     let progress = Progress::new("eval");
-    let runner = programs
-        .as_ref()
-        .map(|programs| |row: &EvalRow, text: &str| programs.run(row, text));
+    for chosen in &suites {
+        chosen.check(&progress)?;
+    }
+    let stopped = || {
+        progress.finish();
+        writeln!(std::io::stderr(), "stopped; the same command goes on")?;
+        Ok(ExitCode::from(stop.load(Ordering::Relaxed)))
+    };
     let mut failed = 0;
     for chosen in &suites {
-        let evaluation = Evaluation {
-            rows: &chosen.loaded.rows,
-            backend: &mut *subject.backend,
-            decoding: &recipe.decoding,
-            cache: &place.cache,
-            runner: runner.as_ref().map(|run| run as _),
-            workers: recipe
-                .workers
-                .unwrap_or_else(truefill_model::threads::available),
+        let repository = chosen.repository().map(|it| it as &dyn Runner);
+        // A repository's tests use all cores themselves.
+        let workers = match repository {
+            Some(_) => 1,
+            None => truefill_model::threads::available(),
+        };
+        let choice = Choice {
+            seed: recipe.seed,
+            cache: &place.shared,
+            workers: recipe.workers.unwrap_or(workers),
             progress: &progress,
             stop: &|| stop.load(Ordering::Relaxed) != 0,
         };
+        let Some((loaded, rows_in_files)) = chosen.rows(&choice)? else {
+            return stopped();
+        };
+        let evaluation = Evaluation {
+            rows: &loaded.rows,
+            backend: &mut *subject.backend,
+            decoding: &recipe.decoding,
+            cache: &place.cache,
+            runner: repository.or(programs.as_ref().map(|it| it as &dyn Runner)),
+            workers: choice.workers,
+            progress: &progress,
+            stop: choice.stop,
+        };
         let outcome = evaluation.run()?;
-        progress.finish();
         if outcome.stopped {
-            writeln!(std::io::stderr(), "stopped; the same command goes on")?;
-            return Ok(ExitCode::from(stop.load(Ordering::Relaxed)));
+            return stopped();
         }
+        progress.finish();
         failed += outcome.failed.len();
         let delivery = Delivery {
             folder: &place.folder,
             suite: chosen.suite,
-            loaded: &chosen.loaded,
-            rows_in_files: chosen.rows_in_files,
+            loaded: &loaded,
+            rows_in_files,
             recipe: &recipe,
             info: &subject.info,
         };
@@ -243,60 +286,24 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A suite with the rows that are measured.
-struct Chosen<'r> {
-    suite: &'r SuiteRecipe,
-    loaded: Loaded,
-    rows_in_files: u64,
-}
-
-impl<'r> Chosen<'r> {
-    fn load(suite: &'r SuiteRecipe, seed: u64) -> Result<Self> {
-        let mut loaded = suite::load(suite.name, &suite.data, suite.form)?;
-        let rows_in_files = loaded.rows.len() as u64;
-        if let Some(limit) = suite.limit {
-            draw(&mut loaded.rows, limit, seed);
-        }
-        Ok(Self {
-            suite,
-            loaded,
-            rows_in_files,
-        })
-    }
-
-    fn has_programs(&self) -> bool {
-        self.loaded.rows.iter().any(|row| row.program.is_some())
-    }
-}
-
-/// Keeps `limit` rows, in their order; a larger limit keeps those of a smaller one.
-fn draw(rows: &mut Vec<EvalRow>, limit: usize, seed: u64) {
-    let mut lots: Vec<[u8; 32]> = rows
-        .iter()
-        .map(|row| stable_digest(seed, &[b"eval", row.id.as_bytes()]))
-        .collect();
-    let own = lots.clone();
-    lots.sort_unstable();
-    if let Some(last) = limit.checked_sub(1).and_then(|at| lots.get(at)) {
-        let mut own = own.iter();
-        rows.retain(|_| own.next().is_some_and(|lot| lot <= last));
-    }
-}
-
 /// Where results go.
 struct Place {
     folder: PathBuf,
+    /// The model's own results.
     cache: PathBuf,
+    /// What no model has to do with.
+    shared: PathBuf,
 }
 
 impl Place {
     fn of(args: &EvalArgs, info: &ModelInfo, store: &Path) -> Self {
         let named = || Path::new("evaluations").join(slug(&info.name));
-        let cache = args.cache.clone();
-        let cache = cache.unwrap_or_else(|| store.join("evaluations"));
+        let shared = args.cache.clone();
+        let shared = shared.unwrap_or_else(|| store.join("evaluations"));
         Self {
             folder: args.out.clone().unwrap_or_else(named),
-            cache: cache.join(output::short_hash(&info.identity)),
+            cache: shared.join(output::short_hash(&info.identity)),
+            shared,
         }
     }
 }
