@@ -1,5 +1,7 @@
 //! The suites of a run: rows that were read, or a repository that rows are still to be drawn from.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 
 use super::holes::{Choice, Repository, Surroundings};
@@ -72,10 +74,13 @@ impl<'r> Chosen<'r> {
     ///
     /// # Errors
     /// As [`Repository::rows`].
-    pub fn rows(&self, choice: &Choice<'_>) -> Result<Option<(Loaded, u64)>> {
+    pub fn rows(&self, choice: &Choice<'_>) -> Result<Option<(Cow<'_, Loaded>, u64)>> {
         match &self.found {
-            Found::Rows(loaded, all) => Ok(Some((loaded.clone(), *all))),
-            Found::Repository(repository) => repository.rows(choice),
+            Found::Rows(loaded, all) => Ok(Some((Cow::Borrowed(loaded), *all))),
+            Found::Repository(repository) => {
+                let drawn = repository.rows(choice)?;
+                Ok(drawn.map(|(loaded, all)| (Cow::Owned(loaded), all)))
+            }
         }
     }
 }

@@ -217,73 +217,104 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
         .then(|| Programs::open(&recipe))
         .transpose()?;
     let store = stored::store(args.store.as_deref())?;
-    let mut subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
+    let subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
     let place = Place::of(args, &subject.info, store.root());
     let stop = signals::first("stopping; what was completed is kept. Once more ends it at once")?;
-    let progress = Progress::new("eval");
-    for chosen in &suites {
-        chosen.check(&progress)?;
-    }
-    let stopped = || {
-        progress.finish();
-        writeln!(std::io::stderr(), "stopped; the same command goes on")?;
-        Ok(ExitCode::from(stop.load(Ordering::Relaxed)))
+    let mut session = Session {
+        args,
+        recipe: &recipe,
+        store: &store,
+        place,
+        against,
+        programs,
+        subject,
+        progress: Progress::new("eval"),
+        stop: &|| stop.load(Ordering::Relaxed) != 0,
     };
+    for chosen in &suites {
+        chosen.check(&session.progress)?;
+    }
     let mut failed = 0;
     for chosen in &suites {
-        let repository = chosen.repository().map(|it| it as &dyn Runner);
-        // A repository's tests use all cores themselves.
-        let workers = match repository {
-            Some(_) => 1,
-            None => truefill_model::threads::available(),
+        let Some(more) = session.measure(chosen, out)? else {
+            session.progress.finish();
+            writeln!(std::io::stderr(), "stopped; the same command goes on")?;
+            return Ok(ExitCode::from(stop.load(Ordering::Relaxed)));
         };
-        let choice = Choice {
-            seed: recipe.seed,
-            cache: &place.shared,
-            workers: recipe.workers.unwrap_or(workers),
-            progress: &progress,
-            stop: &|| stop.load(Ordering::Relaxed) != 0,
-        };
-        let Some((loaded, rows_in_files)) = chosen.rows(&choice)? else {
-            return stopped();
-        };
-        let evaluation = Evaluation {
-            rows: &loaded.rows,
-            backend: &mut *subject.backend,
-            decoding: &recipe.decoding,
-            cache: &place.cache,
-            runner: repository.or(programs.as_ref().map(|it| it as &dyn Runner)),
-            workers: choice.workers,
-            progress: &progress,
-            stop: choice.stop,
-        };
-        let outcome = evaluation.run()?;
-        if outcome.stopped {
-            return stopped();
-        }
-        progress.finish();
-        failed += outcome.failed.len();
-        let delivery = Delivery {
-            folder: &place.folder,
-            suite: chosen.suite,
-            loaded: &loaded,
-            rows_in_files,
-            recipe: &recipe,
-            info: &subject.info,
-        };
-        let (evaluated, rows) = delivery.write(&outcome)?;
-        add_evidence(&store, &evaluated)?;
-        let compared = match (&args.against, &against) {
-            (Some(folder), Some(earlier)) => compared(folder, earlier, &evaluated, &rows)?,
-            _ => None,
-        };
-        show(args, &evaluated, compared.as_ref(), out)?;
+        failed += more;
     }
     ensure!(
         failed == 0,
         "{failed} rows could not be completed and are in no figure; the same command asks again"
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the suites of a run share.
+struct Session<'a> {
+    args: &'a EvalArgs,
+    recipe: &'a EvalRecipe,
+    store: &'a Store,
+    place: Place,
+    against: Option<Vec<Evaluated>>,
+    programs: Option<Programs>,
+    subject: Subject,
+    progress: Progress,
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Session<'_> {
+    /// Measures with a suite, writes and shows. How many rows failed; nothing where it was told to stop.
+    fn measure(&mut self, chosen: &Chosen<'_>, out: &mut dyn Write) -> Result<Option<usize>> {
+        let repository = chosen.repository().map(|it| it as &dyn Runner);
+        let programs = self.programs.as_ref().map(|it| it as &dyn Runner);
+        // A repository's tests use all cores themselves.
+        let workers = match repository {
+            Some(_) => 1,
+            None => truefill_model::threads::available(),
+        };
+        let choice = Choice {
+            seed: self.recipe.seed,
+            cache: &self.place.shared,
+            workers: self.recipe.workers.unwrap_or(workers),
+            progress: &self.progress,
+            stop: self.stop,
+        };
+        let Some((loaded, rows_in_files)) = chosen.rows(&choice)? else {
+            return Ok(None);
+        };
+        let evaluation = Evaluation {
+            rows: &loaded.rows,
+            backend: &mut *self.subject.backend,
+            decoding: &self.recipe.decoding,
+            cache: &self.place.cache,
+            runner: repository.or(programs),
+            workers: choice.workers,
+            progress: &self.progress,
+            stop: self.stop,
+        };
+        let outcome = evaluation.run()?;
+        if outcome.stopped {
+            return Ok(None);
+        }
+        self.progress.finish();
+        let delivery = Delivery {
+            folder: &self.place.folder,
+            suite: chosen.suite,
+            loaded: &loaded,
+            rows_in_files,
+            recipe: self.recipe,
+            info: &self.subject.info,
+        };
+        let (evaluated, rows) = delivery.write(&outcome)?;
+        add_evidence(self.store, &evaluated)?;
+        let compared = match (&self.args.against, &self.against) {
+            (Some(folder), Some(earlier)) => compared(folder, earlier, &evaluated, &rows)?,
+            _ => None,
+        };
+        show(self.args, &evaluated, compared.as_ref(), out)?;
+        Ok(Some(outcome.failed.len()))
+    }
 }
 
 /// Where results go.
@@ -336,6 +367,9 @@ fn show(
     }
     for table in tables::of(evaluated) {
         writeln!(out, "{}", table.to_text())?;
+    }
+    for note in &evaluated.notes {
+        writeln!(out, "note: {note}")?;
     }
     match (compared, &args.against) {
         (Some(compared), _) => writeln!(out, "{}", tables::differences(compared).to_text())?,

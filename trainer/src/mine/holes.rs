@@ -21,6 +21,9 @@ use super::survey::decide::half;
 use super::survey::{FileRow, survey};
 use crate::dedup::Benchmarks;
 
+/// Holes of a kind from one file: a repository of few files has enough to measure with.
+const PER_FILE: usize = 8;
+
 /// A hole and the file that it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderHole {
@@ -50,6 +53,7 @@ pub fn holes(
         seed,
         // The whole file stands around a hole.
         window_bytes: MAX_PARSE_BYTES,
+        per_file: PER_FILE,
         ..Recipe::default()
     };
     let sources = [Source {

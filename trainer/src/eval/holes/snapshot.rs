@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// Bytes of one file, and of all: a copy lies in memory while it is tested.
 const LARGEST: u64 = 512 << 20;
 const MOST: u64 = 2 << 30;
+/// How copies' folders are called, and the file in them that is locked.
+const PREFIX: &str = "truefill-holes-";
+const LOCK: &str = "lock";
 /// Things left out that are named.
 const NAMED: usize = 3;
 
@@ -24,13 +27,17 @@ pub(super) struct Snapshot {
     /// What could not be copied, with the reason.
     left_out: Vec<String>,
     _folder: TempDir,
+    /// Locked while this is there.
+    _lock: File,
 }
 
 impl Snapshot {
     /// Copies what git does not ignore, hidden files too; `.git` and what is mounted are no part of it.
     pub(super) fn take(repository: &Path, mounted: Vec<PathBuf>) -> Result<Self> {
         // Others may not read it; a sandbox that root opens is shown the folder inside.
-        let folder = private().context("a temporary folder for the copy of the repository")?;
+        remove_left_behind(&std::env::temp_dir());
+        let (folder, lock) =
+            private().context("a temporary folder for the copy of the repository")?;
         let root = folder.path().join("copy");
         let mut copy = Copy {
             to: root.clone(),
@@ -61,6 +68,7 @@ impl Snapshot {
             sha256: hex::encode(copy.hasher.finalize()),
             left_out: copy.left_out,
             _folder: folder,
+            _lock: lock,
         })
     }
 
@@ -206,19 +214,39 @@ fn shown(kind: Option<FileType>) -> String {
     kind.map_or_else(|| "it".to_owned(), |kind| format!("{kind:?}"))
 }
 
-#[cfg(unix)]
-fn private() -> io::Result<TempDir> {
-    use std::os::unix::fs::PermissionsExt as _;
+/// A new folder with a locked file in it.
+fn private() -> io::Result<(TempDir, File)> {
     let mut builder = tempfile::Builder::new();
-    let builder = builder.prefix("truefill-holes-");
-    builder
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir()
+    let builder = builder.prefix(PREFIX);
+    #[cfg(unix)]
+    let builder = {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o700))
+    };
+    let folder = builder.tempdir()?;
+    let begun = folder.path().join("begun");
+    let lock = File::create(&begun)?;
+    lock.lock()?;
+    // Who finds the name finds it locked.
+    fs::rename(&begun, folder.path().join(LOCK))?;
+    Ok((folder, lock))
 }
 
-#[cfg(not(unix))]
-fn private() -> io::Result<TempDir> {
-    tempfile::tempdir()
+/// A run that was killed leaves its copy behind; the next one removes it.
+fn remove_left_behind(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let named = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !named || !is_dir {
+            continue;
+        }
+        let lock = File::open(entry.path().join(LOCK));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // Where it cannot be removed it stays; nothing depends on it.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// A folder that the sandbox's user may enter, whoever that is.
