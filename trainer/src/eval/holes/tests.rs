@@ -380,7 +380,7 @@ fn hostile_repositories_are_survived() {
     let huge = fs::File::create(path("huge.bin")).expect("a file");
     huge.set_len(1 << 40).expect("a hole");
     fs::write(path("locked.py"), CODE).expect("written");
-    fs::set_permissions(path("locked.py"), fs::Permissions::from_mode(0)).expect("locked");
+    fs::set_permissions(path("locked.py"), fs::Permissions::from_mode(0o000)).expect("locked");
     let fifo = std::process::Command::new("mkfifo")
         .arg(path("pipe.py"))
         .status();
