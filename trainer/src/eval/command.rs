@@ -10,17 +10,17 @@ use clap::Args;
 use truefill_model::store::{Store, slug};
 
 use super::backend::ServerConfig;
+use super::chosen::Chosen;
 use super::deliver::Delivery;
 use super::figures::{Bootstrap, Comparison, RowFigures, compare};
 use super::gate::{self, GateRecipe};
+use super::holes::{Choice, Surroundings};
 use super::output::{self, Evaluated, ModelInfo};
 use super::recipe::{EvalRecipe, SuiteRecipe};
-use super::row::EvalRow;
-use super::run::Evaluation;
+use super::run::{Evaluation, Runner};
 use super::subject::{Programs, Subject, add_evidence};
-use super::suite::{self, Form, Loaded, Suite};
+use super::suite::{Form, Suite};
 use super::tables;
-use crate::corpus::stable_digest;
 use crate::progress::Progress;
 use crate::signals;
 use crate::stored::{self, Opened};
@@ -33,6 +33,9 @@ use crate::usage::Usage;
 /// in a sandbox without a network (Linux, bubblewrap; docs/eval.md). Figures are shown for all rows,
 /// by type and by language, with 95 % intervals for other repositories or problems.
 ///
+/// `holes` cuts holes into a repository of yours, completes them and runs the repository's own tests on
+/// a copy of it. Holes that the tests do not notice are passed over.
+///
 /// What was completed is kept at once: the same command goes on where it was stopped, and another
 /// checkpoint's figures do not hang on when they were made. The folder gets SUITE.json with the figures
 /// and SUITE.rows.jsonl.zst with what the model wrote; `truefill-trainer report` makes pages of them.
@@ -41,6 +44,7 @@ use crate::usage::Usage;
 ///   truefill-trainer eval --suite humaneval-infilling --data HumanEval-SingleLineInfilling.jsonl.gz
 ///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --model run-7 --out eval/run-7
 ///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --against eval/run-7
+///   truefill-trainer eval --suite holes --data . --test ./run-tests.sh
 ///   truefill-trainer eval --recipe recipe.toml --model run-8 --against eval/run-7 --gate
 ///   truefill-trainer eval --suite safim --data safim --server URL --server-model qwen
 #[derive(Clone, Debug, Default, Args)]
@@ -49,7 +53,7 @@ pub struct EvalArgs {
     /// The benchmark
     #[arg(long, value_name = "NAME", requires = "data")]
     pub suite: Option<Suite>,
-    /// Its file, or a folder of its files (may be given several times)
+    /// Its file, or a folder of its files (may be given several times); of `holes` a repository
     #[arg(long, value_name = "PATH", requires = "suite")]
     pub data: Vec<PathBuf>,
     /// A recipe with `[eval]`; flags replace its keys, `--suite` its suites
@@ -80,9 +84,19 @@ pub struct EvalArgs {
     /// not
     #[arg(long, requires = "against")]
     pub gate: bool,
-    /// Rows of the suite at most, drawn by the seed
+    /// Rows of the suite at most, drawn by the seed [default: all; 50 of `holes`]
     #[arg(long, value_name = "ROWS")]
     pub limit: Option<usize>,
+    /// Of `holes`: the command that tests the repository, run by bash in a copy of it
+    #[arg(long, value_name = "COMMAND", requires = "suite")]
+    pub test: Option<String>,
+    /// Of `holes`: what the tests need beside the repository and /usr, seen read-only (may be given
+    /// several times)
+    #[arg(long = "mount", value_name = "PATH", requires = "suite")]
+    pub mounts: Vec<PathBuf>,
+    /// Of `holes`: seconds that the tests may take [default: 300]
+    #[arg(long, value_name = "SECONDS", requires = "suite")]
+    pub timeout: Option<u64>,
     /// How tasks are asked that have both forms
     #[arg(long, value_name = "FORM")]
     pub form: Option<Form>,
@@ -124,8 +138,14 @@ pub struct EvalArgs {
 impl EvalArgs {
     fn recipe(&self) -> Result<EvalRecipe> {
         let mut recipe: EvalRecipe = crate::recipe::section(self.recipe.as_deref(), "eval")?;
-        let data = recipe.suite.iter_mut().flat_map(|suite| &mut suite.data);
-        crate::recipe::found_from(self.recipe.as_deref(), data);
+        let around = Surroundings::of_process();
+        for suite in &mut recipe.suite {
+            for mount in &mut suite.mounts {
+                *mount = around.filled(std::mem::take(mount));
+            }
+            let paths = suite.data.iter_mut().chain(&mut suite.mounts);
+            crate::recipe::found_from(self.recipe.as_deref(), paths);
+        }
         if let Some(name) = self.suite {
             recipe.suite = vec![SuiteRecipe {
                 name,
@@ -133,6 +153,9 @@ impl EvalArgs {
                 title: None,
                 limit: None,
                 form: Form::default(),
+                test: self.test.clone(),
+                mounts: self.mounts.clone(),
+                timeout: self.timeout,
             }];
         }
         for suite in &mut recipe.suite {
@@ -190,68 +213,62 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let gate: GateRecipe = crate::recipe::section(args.recipe.as_deref(), "promote")?;
     gate.check()
         .map_err(crate::recipe::named(args.recipe.as_deref()))?;
+    let around = Surroundings::of_process();
     let suites = recipe
         .suite
         .iter()
-        .map(|suite| Chosen::load(suite, recipe.seed));
+        .map(|suite| Chosen::load(suite, recipe.seed, &around));
     let suites: Vec<Chosen<'_>> = suites.collect::<Result<_>>()?;
     let has_programs = suites.iter().any(Chosen::has_programs);
     let programs = (recipe.run && has_programs)
         .then(|| Programs::open(&recipe))
         .transpose()?;
     let store = stored::store(args.store.as_deref())?;
-    let mut subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
+    let subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
     let place = Place::of(args, &subject.info, store.root());
     let stop = signals::first("stopping; what was completed is kept. Once more ends it at once")?;
-    let progress = Progress::new("eval");
-    let runner = programs
-        .as_ref()
-        .map(|programs| |row: &EvalRow, text: &str| programs.run(row, text));
+    let mut session = Session {
+        args,
+        recipe: &recipe,
+        store: &store,
+        place,
+        against,
+        programs,
+        subject,
+        progress: Progress::new("eval"),
+        stop: &|| stop.load(Ordering::Relaxed) != 0,
+    };
+    for chosen in &suites {
+        chosen.check(&session.progress)?;
+    }
     let mut failed = 0;
     for chosen in &suites {
-        let evaluation = Evaluation {
-            rows: &chosen.loaded.rows,
-            backend: &mut *subject.backend,
-            decoding: &recipe.decoding,
-            cache: &place.cache,
-            runner: runner.as_ref().map(|run| run as _),
-            workers: recipe
-                .workers
-                .unwrap_or_else(truefill_model::threads::available),
-            progress: &progress,
-            stop: &|| stop.load(Ordering::Relaxed) != 0,
-        };
-        let outcome = evaluation.run()?;
-        progress.finish();
-        if outcome.stopped {
+        let Some(more) = session.measure(chosen, out)? else {
+            session.progress.finish();
             writeln!(std::io::stderr(), "stopped; the same command goes on")?;
             return Ok(ExitCode::from(stop.load(Ordering::Relaxed)));
-        }
-        failed += outcome.failed.len();
-        let delivery = Delivery {
-            folder: &place.folder,
-            suite: chosen.suite,
-            loaded: &chosen.loaded,
-            rows_in_files: chosen.rows_in_files,
-            recipe: &recipe,
-            info: &subject.info,
         };
-        let (evaluated, rows) = delivery.write(&outcome)?;
-        add_evidence(&store, &evaluated)?;
-        let compared = match (&args.against, &against) {
-            (Some(folder), Some(earlier)) => compared(folder, earlier, &evaluated, &rows)?,
-            _ => None,
-        };
-        show(args, &evaluated, compared.as_ref(), out)?;
+        failed += more;
     }
     ensure!(
         failed == 0,
         "{failed} rows could not be completed and are in no figure; the same command asks again"
     );
-    let Some(before) = args.against.as_deref().filter(|_| args.gate) else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let judgement = gate::judge(&gate, before, &place.folder)?;
+    match args.against.as_deref().filter(|_| args.gate) {
+        Some(before) => judge(args, &gate, before, &session.place.folder, out),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Asks the gate, and ends with what it says.
+fn judge(
+    args: &EvalArgs,
+    gate: &GateRecipe,
+    before: &Path,
+    after: &Path,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    let judgement = gate::judge(gate, before, after)?;
     match args.json {
         true => writeln!(out, "{}", serde_json::to_string(&judgement)?)?,
         false => writeln!(out, "{}", tables::judgement(&judgement).to_text())?,
@@ -262,60 +279,91 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     })
 }
 
-/// A suite with the rows that are measured.
-struct Chosen<'r> {
-    suite: &'r SuiteRecipe,
-    loaded: Loaded,
-    rows_in_files: u64,
+/// What the suites of a run share.
+struct Session<'a> {
+    args: &'a EvalArgs,
+    recipe: &'a EvalRecipe,
+    store: &'a Store,
+    place: Place,
+    against: Option<Vec<Evaluated>>,
+    programs: Option<Programs>,
+    subject: Subject,
+    progress: Progress,
+    stop: &'a (dyn Fn() -> bool + Sync),
 }
 
-impl<'r> Chosen<'r> {
-    fn load(suite: &'r SuiteRecipe, seed: u64) -> Result<Self> {
-        let mut loaded = suite::load(suite.name, &suite.data, suite.form)?;
-        let rows_in_files = loaded.rows.len() as u64;
-        if let Some(limit) = suite.limit {
-            draw(&mut loaded.rows, limit, seed);
+impl Session<'_> {
+    /// Measures with a suite, writes and shows. How many rows failed; nothing where it was told to stop.
+    fn measure(&mut self, chosen: &Chosen<'_>, out: &mut dyn Write) -> Result<Option<usize>> {
+        let repository = chosen.repository().map(|it| it as &dyn Runner);
+        let programs = self.programs.as_ref().map(|it| it as &dyn Runner);
+        // A repository's tests use all cores themselves.
+        let workers = match repository {
+            Some(_) => 1,
+            None => truefill_model::threads::available(),
+        };
+        let choice = Choice {
+            seed: self.recipe.seed,
+            cache: &self.place.shared,
+            workers: self.recipe.workers.unwrap_or(workers),
+            progress: &self.progress,
+            stop: self.stop,
+        };
+        let Some((loaded, rows_in_files)) = chosen.rows(&choice)? else {
+            return Ok(None);
+        };
+        let evaluation = Evaluation {
+            rows: &loaded.rows,
+            backend: &mut *self.subject.backend,
+            decoding: &self.recipe.decoding,
+            cache: &self.place.cache,
+            runner: repository.or(programs),
+            workers: choice.workers,
+            progress: &self.progress,
+            stop: self.stop,
+        };
+        let outcome = evaluation.run()?;
+        if outcome.stopped {
+            return Ok(None);
         }
-        Ok(Self {
-            suite,
-            loaded,
+        self.progress.finish();
+        let delivery = Delivery {
+            folder: &self.place.folder,
+            suite: chosen.suite,
+            loaded: &loaded,
             rows_in_files,
-        })
-    }
-
-    fn has_programs(&self) -> bool {
-        self.loaded.rows.iter().any(|row| row.program.is_some())
-    }
-}
-
-/// Keeps `limit` rows, in their order; a larger limit keeps those of a smaller one.
-fn draw(rows: &mut Vec<EvalRow>, limit: usize, seed: u64) {
-    let mut lots: Vec<[u8; 32]> = rows
-        .iter()
-        .map(|row| stable_digest(seed, &[b"eval", row.id.as_bytes()]))
-        .collect();
-    let own = lots.clone();
-    lots.sort_unstable();
-    if let Some(last) = limit.checked_sub(1).and_then(|at| lots.get(at)) {
-        let mut own = own.iter();
-        rows.retain(|_| own.next().is_some_and(|lot| lot <= last));
+            recipe: self.recipe,
+            info: &self.subject.info,
+        };
+        let (evaluated, rows) = delivery.write(&outcome)?;
+        add_evidence(self.store, &evaluated)?;
+        let compared = match (&self.args.against, &self.against) {
+            (Some(folder), Some(earlier)) => compared(folder, earlier, &evaluated, &rows)?,
+            _ => None,
+        };
+        show(self.args, &evaluated, compared.as_ref(), out)?;
+        Ok(Some(outcome.failed.len()))
     }
 }
 
 /// Where results go.
 struct Place {
     folder: PathBuf,
+    /// The model's own results.
     cache: PathBuf,
+    /// What no model has to do with.
+    shared: PathBuf,
 }
 
 impl Place {
     fn of(args: &EvalArgs, info: &ModelInfo, store: &Path) -> Self {
         let named = || Path::new("evaluations").join(slug(&info.name));
-        let cache = args.cache.clone();
-        let cache = cache.unwrap_or_else(|| store.join("evaluations"));
+        let shared = args.cache.clone();
+        let shared = shared.unwrap_or_else(|| store.join("evaluations"));
         Self {
             folder: args.out.clone().unwrap_or_else(named),
-            cache: cache.join(output::short_hash(&info.identity)),
+            cache: shared.join(output::short_hash(&info.identity)),
+            shared,
         }
     }
 }
@@ -348,6 +396,9 @@ fn show(
     }
     for table in tables::of(evaluated) {
         writeln!(out, "{}", table.to_text())?;
+    }
+    for note in &evaluated.notes {
+        writeln!(out, "note: {note}")?;
     }
     match (compared, &args.against) {
         (Some(compared), _) => writeln!(out, "{}", tables::differences(compared).to_text())?,

@@ -12,6 +12,7 @@ use super::metrics::cross_code::CrossCode;
 use super::metrics::exact::Normalisation;
 use super::metrics::{aligned, levenshtein, sequence_matcher};
 use super::row::{EvalRow, Question};
+use super::sandbox::Status;
 
 /// What was found out about a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,16 @@ pub enum Run {
     Failed,
     /// It was ended at its limit of time.
     TimedOut,
+}
+
+impl From<Status> for Run {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Passed => Self::Passed,
+            Status::Failed(_) => Self::Failed,
+            Status::TimedOut => Self::TimedOut,
+        }
+    }
 }
 
 /// A completion's variants that are measured. A hole has all that was written, its first lines, and what

@@ -1,17 +1,19 @@
 //! Measuring a checkpoint: benchmarks, held-out rows and a repository's own tests.
 //!
-//! `suite` reads benchmarks' files into [`row::EvalRow`]s, `backend` completes them, `cut` ends completions as
+//! `suite` reads benchmarks' files into [`row::EvalRow`]s, `holes` cuts some into a repository, `backend` completes them, `cut` ends completions as
 //! benchmarks do, `metrics` compares them with the golden ones, `sandbox` runs what they belong to, `run`
 //! keeps what was found out, and `figures` makes averages and intervals of it.
 
 pub mod backend;
 mod chat;
+mod chosen;
 pub mod command;
 pub mod cut;
 pub mod decoding;
 mod deliver;
 pub mod figures;
 pub mod gate;
+pub mod holes;
 pub mod measure;
 pub mod metrics;
 pub mod output;

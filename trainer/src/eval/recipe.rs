@@ -9,6 +9,9 @@ use super::decoding::Decoding;
 use super::suite::{Form, Suite};
 use crate::usage::Usage;
 
+/// Seconds of a day: nobody waits longer for one run of tests.
+const LONGEST_TEST: u64 = 86_400;
+
 /// What is measured, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,7 +32,7 @@ pub struct EvalRecipe {
     pub python: PathBuf,
     /// Whether its installed packages can be imported (BigCodeBench needs many).
     pub packages: bool,
-    /// Programs that run at a time; without a number one for each core.
+    /// Programs that run at a time; without a number one for each core, and one copy of a repository.
     pub workers: Option<usize>,
     /// Draws the rows of a limit and the clusters of intervals.
     pub seed: u64,
@@ -61,17 +64,26 @@ impl Default for EvalRecipe {
 pub struct SuiteRecipe {
     /// Which one.
     pub name: Suite,
-    /// Its files, or folders of files.
+    /// Its files, or folders of files; of `holes` a repository.
     pub data: Vec<PathBuf>,
     /// What its results are called, where it is not the suite's name.
     #[serde(default)]
     pub title: Option<String>,
-    /// Rows at most, drawn by the seed.
+    /// Rows at most, drawn by the seed; without a number all, 50 of `holes`.
     #[serde(default)]
     pub limit: Option<usize>,
     /// Whether tasks are asked as text that goes on or in words.
     #[serde(default)]
     pub form: Form,
+    /// Of `holes`: the command that tests the repository.
+    #[serde(default)]
+    pub test: Option<String>,
+    /// Of `holes`: what the tests need beside the repository and `/usr`.
+    #[serde(default)]
+    pub mounts: Vec<PathBuf>,
+    /// Of `holes`: seconds that the tests may take; without a number 300.
+    #[serde(default)]
+    pub timeout: Option<u64>,
 }
 
 impl SuiteRecipe {
@@ -79,6 +91,45 @@ impl SuiteRecipe {
     #[must_use]
     pub fn title(&self) -> String {
         self.title.clone().unwrap_or_else(|| self.name.to_string())
+    }
+
+    /// What only `holes` knows, and what it cannot do without.
+    fn check_holes(&self, run: bool) -> Result<(), String> {
+        let title = self.title();
+        if self.name != Suite::Holes {
+            let given = [
+                ("test", self.test.is_some()),
+                ("mounts", !self.mounts.is_empty()),
+                ("timeout", self.timeout.is_some()),
+            ];
+            return match given.iter().find(|(_, given)| *given) {
+                Some((key, _)) => Err(format!(
+                    "`{key}` of `{title}`: only `{}` has it",
+                    Suite::Holes
+                )),
+                None => Ok(()),
+            };
+        }
+        let wrong = |what: &str| Err(format!("`{title}`: expected {what}"));
+        match &self.test {
+            _ if !run => wrong(
+                "tests that may be run, found `run = false`; `mine` cuts holes that `contexts` measures without \
+                 them",
+            ),
+            None => wrong("the command that tests the repository (`test`), found none"),
+            Some(command) if command.trim().is_empty() => {
+                wrong("the command that tests the repository in `test`, found nothing")
+            }
+            Some(_) if self.data.len() != 1 => wrong(&format!(
+                "one repository in `data`, found {} paths; give each a suite and a `title`",
+                self.data.len()
+            )),
+            Some(_) if !(1..=LONGEST_TEST).contains(&self.timeout.unwrap_or(1)) => wrong(&format!(
+                "1 to {LONGEST_TEST} seconds in `timeout`, found {}",
+                self.timeout.unwrap_or_default()
+            )),
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -110,6 +161,7 @@ impl EvalRecipe {
                     "`limit` of `{title}`: expected at least 1, found 0"
                 )));
             }
+            suite.check_holes(self.run).map_err(&wrong)?;
             if titles.contains(&title) {
                 return Err(wrong(format!(
                     "expected suites of different titles, found `{title}` twice; give one of them a `title`"

@@ -125,14 +125,15 @@ impl Question {
 }
 
 /// A Python program whose last line is reached where a completion is right: tests raise where it is
-/// not, and a program that leaves before its end has not passed.
+/// not, and a program that leaves before its end has not passed. Of `holes` it is the row's file, which the
+/// repository's own tests judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Before the completion.
     pub head: String,
     /// After it, the tests.
     pub tail: String,
-    /// How long it may run: the benchmark's own limit.
+    /// How long it may run: the benchmark's own limit, or the one that was asked for.
     pub wall: Duration,
 }
 

@@ -16,11 +16,17 @@ use super::row::{EvalRow, Question};
 use crate::kept::{self, Kept, Key};
 use crate::progress::Progress;
 
-/// Counts up with every change to how programs are run.
-const RUNNER: &str = "python-1";
+/// Runs what rows' completions belong to.
+pub trait Runner: Sync {
+    /// What an outcome depends on beside the text and its limit of time.
+    fn identity(&self, row: &EvalRow) -> String;
 
-/// Runs a row's program. An error is the sandbox's own, never the program's.
-pub type Runner<'a> = &'a (dyn Fn(&EvalRow, &str) -> Result<Run> + Sync);
+    /// Runs a row's program.
+    ///
+    /// # Errors
+    /// What is the sandbox's own fault, never the program's.
+    fn run(&self, row: &EvalRow, text: &str) -> Result<Run>;
+}
 
 /// A model, rows, and where results are kept.
 pub struct Evaluation<'a> {
@@ -33,7 +39,7 @@ pub struct Evaluation<'a> {
     /// The folder of results that were found out before.
     pub cache: &'a Path,
     /// Who runs programs; without one nothing is run.
-    pub runner: Option<Runner<'a>>,
+    pub runner: Option<&'a dyn Runner>,
     /// Programs that run at a time.
     pub workers: usize,
     /// Shows how far it is.
@@ -174,31 +180,19 @@ impl Evaluation<'_> {
         if jobs.is_empty() {
             return Ok(found);
         }
-        let kept = Kept::<Run>::open(&self.cache.join("programs.jsonl"))?;
-        self.progress.begin("running", Some(jobs.len() as u64));
-        let shared = Shared {
-            jobs: &jobs,
-            next: AtomicUsize::new(0),
-            kept: Mutex::new(kept),
-            runner,
-            progress: self.progress,
-            stop: self.stop,
-        };
-        let done: Vec<Vec<(usize, Run)>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.workers.max(1))
-                .map(|_| scope.spawn(|| shared.work()))
-                .collect();
-            let joined = threads.into_iter().map(|thread| {
-                let ended = thread.join();
-                ended.unwrap_or_else(|_| anyhow::bail!("a thread that ran programs has ended"))
-            });
-            joined.collect::<Result<_>>()
+        let kept = Mutex::new(Kept::open(&self.cache.join("programs.jsonl"))?);
+        let progress = self.progress;
+        progress.begin("running", Some(jobs.len() as u64));
+        let done = spread(jobs.len(), self.workers, self.stop, &|at| {
+            let job = &jobs[at];
+            let run = run_once(&kept, runner, job.row, &job.text)?;
+            progress.add(1);
+            Ok(run)
         })?;
-        let done: BTreeMap<usize, Run> = done.into_iter().flatten().collect();
         for (at, job) in jobs.iter().enumerate() {
             for (row, variant) in &job.of {
-                match (done.get(&at), &mut found[*row]) {
-                    (Some(run), Some(runs)) => drop(runs.insert(*variant, *run)),
+                match (done[at], &mut found[*row]) {
+                    (Some(run), Some(runs)) => drop(runs.insert(*variant, run)),
                     (_, place) => *place = None,
                 }
             }
@@ -240,47 +234,63 @@ struct Program<'a> {
     of: Vec<(usize, Variant)>,
 }
 
-/// What the threads share that run programs.
-struct Shared<'a> {
-    jobs: &'a [Program<'a>],
-    next: AtomicUsize,
-    kept: Mutex<Kept<Run>>,
-    runner: Runner<'a>,
-    progress: &'a Progress,
-    stop: &'a (dyn Fn() -> bool + Sync),
-}
-
-impl Shared<'_> {
-    /// Runs programs until there are no more.
-    fn work(&self) -> Result<Vec<(usize, Run)>> {
+/// Does `count` things, `workers` at a time; nothing for those that were not come to before it was told to
+/// stop.
+pub(super) fn spread<T: Send>(
+    count: usize,
+    workers: usize,
+    stop: &(dyn Fn() -> bool + Sync),
+    one: &(dyn Fn(usize) -> Result<T> + Sync),
+) -> Result<Vec<Option<T>>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
         let mut done = Vec::new();
-        while !(self.stop)() {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(job) = self.jobs.get(at) else {
+        while !stop() {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= count {
                 break;
-            };
-            done.push((at, self.one(job)?));
-            self.progress.add(1);
+            }
+            done.push((at, one(at)?));
         }
         Ok(done)
+    };
+    let done: Vec<Vec<(usize, T)>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers.clamp(1, count.max(1)))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let joined = threads.into_iter().map(|thread| {
+            let ended = thread.join();
+            ended.unwrap_or_else(|_| anyhow::bail!("a thread that ran programs has ended"))
+        });
+        joined.collect::<Result<_>>()
+    })?;
+    let mut found: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    for (at, value) in done.into_iter().flatten() {
+        found[at] = Some(value);
     }
+    Ok(found)
+}
 
-    fn one(&self, job: &Program<'_>) -> Result<Run> {
-        let wall = job.row.program.as_ref().map(|program| program.wall);
-        let wall = wall.unwrap_or_default().as_millis() as u64;
-        let key = kept::key(wall, &["program", RUNNER, &job.text]);
-        if let Some(known) = self.kept()?.get(&key)? {
-            return Ok(known);
-        }
-        let run = (self.runner)(job.row, &job.text)?;
-        self.kept()?.put(key, &run)?;
-        Ok(run)
-    }
-
-    fn kept(&self) -> Result<std::sync::MutexGuard<'_, Kept<Run>>> {
-        let locked = self.kept.lock();
+/// What becomes of a row's program, from what is kept where it was run before.
+pub(super) fn run_once(
+    kept: &Mutex<Kept<Run>>,
+    runner: &dyn Runner,
+    row: &EvalRow,
+    text: &str,
+) -> Result<Run> {
+    let lock = || {
+        let locked = kept.lock();
         locked.map_err(|_| anyhow::anyhow!("a thread that ran programs has ended"))
+    };
+    let wall = row.program.as_ref().map(|program| program.wall);
+    let wall = wall.unwrap_or_default().as_millis() as u64;
+    let key = kept::key(wall, &["program", &runner.identity(row), text]);
+    if let Some(known) = lock()?.get(&key)? {
+        return Ok(known);
     }
+    let run = runner.run(row, text)?;
+    lock()?.put(key, &run)?;
+    Ok(run)
 }
 
 fn completion_key(row: &EvalRow, identity: &str, how: &str) -> Key {

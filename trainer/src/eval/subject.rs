@@ -9,10 +9,13 @@ use super::measure::Run;
 use super::output::{self, Evaluated, ModelInfo};
 use super::recipe::EvalRecipe;
 use super::row::EvalRow;
+use super::run::Runner;
 use super::sandbox::python::Python;
-use super::sandbox::{Limits, Sandbox, Status};
+use super::sandbox::{Limits, Sandbox};
 use crate::stored::Opened;
 
+/// Counts up with every change to how programs are run.
+const RUNNER: &str = "python-1";
 /// Rows that a CPU completes at a time: more of them need more memory and are hardly faster.
 const WIDTH_CPU: usize = 8;
 const WIDTH_GPU: usize = 64;
@@ -94,7 +97,7 @@ pub fn add_evidence(store: &Store, evaluated: &Evaluated) -> Result<()> {
     Ok(store.add_evidence(&id, &name, text.as_bytes())?)
 }
 
-/// Runs programs of rows in the sandbox.
+/// Runs Python programs of rows in the sandbox.
 pub struct Programs {
     python: Python,
 }
@@ -113,19 +116,17 @@ impl Programs {
         let python = open().map_err(|error| anyhow::anyhow!("{error}; {advice}"))?;
         Ok(Self { python })
     }
+}
 
-    /// Runs a row's program.
-    ///
-    /// # Errors
-    /// What is wrong with the sandbox.
-    pub fn run(&self, row: &EvalRow, text: &str) -> Result<Run> {
+impl Runner for Programs {
+    fn identity(&self, _: &EvalRow) -> String {
+        RUNNER.to_owned()
+    }
+
+    fn run(&self, row: &EvalRow, text: &str) -> Result<Run> {
         let wall = row.program.as_ref().map(|program| program.wall);
         let limits = Limits::program(wall.unwrap_or_default());
         let outcome = self.python.with_limits(limits).run(text)?;
-        Ok(match outcome.status {
-            Status::Passed => Run::Passed,
-            Status::Failed(_) => Run::Failed,
-            Status::TimedOut => Run::TimedOut,
-        })
+        Ok(outcome.status.into())
     }
 }

@@ -11,7 +11,7 @@ use truefill_syntax::Language;
 
 use super::bench;
 use super::licence::is_allowed;
-use super::packages::{self, Meta};
+use super::packages::{self, Meta, Project};
 use super::reason::Reason;
 use super::recipe::Recipe;
 use super::sidecar::Sidecar;
@@ -175,19 +175,7 @@ impl First<'_> {
             sha256: identity(source, &files)?,
             ..Repository::default()
         };
-        let project = &mut repository.project;
-        open.metas
-            .into_iter()
-            .for_each(|meta| project.add_meta(meta));
-        for file in &mut files {
-            let own = std::mem::take(&mut file.own);
-            // Tests and examples of a language are no part of what a repository is imported by,
-            // but harmless; copied code is somebody else's.
-            if file.refused != Some(Reason::Vendored) {
-                project.add_file(file.language, own);
-            }
-        }
-        project.restrict(self.recipe);
+        repository.project = declared(open.metas, &mut files, self.recipe);
         let known = self.sidecar.of(&repository.name, &source.name);
         let refused = self.refused(source, &repository, known.stars);
         for file in &mut files {
@@ -253,6 +241,22 @@ impl First<'_> {
             file.signature = None;
         }
     }
+}
+
+/// What a repository's manifests and files declare.
+pub(super) fn declared(metas: Vec<Meta>, files: &mut [FileRow], recipe: &Recipe) -> Project {
+    let mut project = Project::default();
+    metas.into_iter().for_each(|meta| project.add_meta(meta));
+    for file in files {
+        let own = std::mem::take(&mut file.own);
+        // Tests and examples of a language are no part of what a repository is imported by,
+        // but harmless; copied code is somebody else's.
+        if file.refused != Some(Reason::Vendored) {
+            project.add_file(file.language, own);
+        }
+    }
+    project.restrict(recipe);
+    project
 }
 
 /// What is needed of a repository when its files are not read: the rest comes back from the disk.

@@ -22,6 +22,7 @@ pub mod command;
 mod draw;
 mod extract;
 mod first;
+mod holes;
 mod licence;
 mod packages;
 mod reason;
@@ -40,6 +41,7 @@ mod work;
 
 pub use crate::progress::Progress;
 pub use bench::Rates;
+pub use holes::{FolderHole, holes};
 pub use reason::{HoleReason, Reason};
 pub use recipe::{Limits, Recipe, Selector};
 pub use run::{Job, Outcome, SOURCES, SourceRow};

@@ -138,8 +138,8 @@ fn isolation() -> Vec<OsString> {
     );
     arguments.extend(["--uid", INSIDE, "--gid", INSIDE].map(OsString::from));
     for (name, value) in [
-        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        ("HOME", "/tmp"),
+        ("PATH", super::PATH),
+        ("HOME", super::HOME),
         ("LANG", "C.UTF-8"),
         ("PYTHONHASHSEED", "0"),
         ("PYTHONDONTWRITEBYTECODE", "1"),

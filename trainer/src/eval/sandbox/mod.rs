@@ -88,6 +88,15 @@ impl Mount {
     }
 }
 
+/// Where a program starts, and a job's folder is copied to.
+pub const WORKING_FOLDER: &str = "/sandbox";
+
+/// The home folder inside: empty, in memory.
+pub const HOME: &str = "/tmp";
+
+/// Where programs are looked up.
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// One program to run.
 #[derive(Clone, Debug, Default)]
 pub struct Job<'a> {
@@ -234,10 +243,13 @@ fn check(mount: &Mount) -> Result<(), SandboxError> {
     if ["/proc", "/dev", "/input"]
         .iter()
         .any(|own| inside.starts_with(own))
+        || ["/tmp", "/sandbox"]
+            .iter()
+            .any(|own| inside == Path::new(own))
     {
         return Err(path(
             inside,
-            "the sandbox has its own /proc, /dev and /input",
+            "the sandbox has its own /proc, /dev, /input, /tmp and /sandbox",
         ));
     }
     Ok(())

@@ -41,6 +41,9 @@ pub(super) fn run(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // Ctrl-C is for the trainer, which lets what runs come to its end.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(pipes, 0);
     let mut child = pipes.spawn()?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (events, told) = channel();

@@ -70,6 +70,8 @@ pub enum Suite {
     /// BigCodeBench, full and hard.
     #[value(name = "bigcodebench")]
     BigCodeBench,
+    /// A repository of your own, judged by its own tests.
+    Holes,
 }
 
 impl fmt::Display for Suite {
@@ -184,6 +186,7 @@ impl Suite {
             Self::HumanEval | Self::HumanEvalPlus => humaneval::row(record, origin),
             Self::Mbpp | Self::MbppPlus => mbpp::row(record, origin),
             Self::BigCodeBench => bigcodebench::row(record, origin),
+            Self::Holes => Err(Fault::new("", "a repository", "a file of rows")),
         }
     }
 }

@@ -359,6 +359,6 @@ fn suites_are_named_as_on_the_command_line() {
     assert_eq!(
         names.join(" "),
         "delulu humaneval-infilling safim santacoder-fim real-fim-eval crosscodeeval contexts pairs \
-         humaneval humaneval-plus mbpp mbpp-plus bigcodebench"
+         humaneval humaneval-plus mbpp mbpp-plus bigcodebench holes"
     );
 }
