@@ -38,10 +38,10 @@ use crate::usage::Usage;
 ///
 /// Examples:
 ///   truefill-trainer eval --suite humaneval-infilling --data HumanEval-SingleLineInfilling.jsonl.gz
-///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-7 --out evaluations/run-7
-///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-8 --against evaluations/run-7
+///   truefill-trainer eval --suite pairs --data pairs.jsonl --model run-7 --out evaluations/run-7
+///   truefill-trainer eval --suite pairs --data pairs.jsonl --model run-8 --against evaluations/run-7
 ///   truefill-trainer eval --recipe recipe.toml
-///   truefill-trainer eval --suite safim --data safim --server http://localhost:8000 --server-model qwen
+///   truefill-trainer eval --suite safim --data safim --server http://gpu:8000 --server-model qwen
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct EvalArgs {
