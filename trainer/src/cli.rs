@@ -11,8 +11,8 @@ use crate::usage::Usage;
 /// Turns code and the journal into better checkpoints.
 ///
 /// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
-/// curate, train, eval. The first four need neither a network nor a model. export and import carry
-/// checkpoints, and training itself, to other programs and back.
+/// curate, train, eval, report. The first four need neither a network nor a model. ablate varies a
+/// recipe's choices. export and import carry checkpoints, and training itself, to other programs and back.
 ///
 /// Examples:
 ///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst
@@ -20,7 +20,8 @@ use crate::usage::Usage;
 ///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
 ///   truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst --out data
 ///   truefill-trainer train --recipe recipe.toml
-///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model NAME
+///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-7
+///   truefill-trainer report base=evaluations/default sft=evaluations/run-7
 ///
 /// `--help` behind a step has its options. A recipe (`--recipe FILE`) sets up all steps, and models
 /// that are asked; docs/data.md has its keys. Results go to standard output, progress to standard
@@ -52,8 +53,7 @@ enum Step {
     Harvest,
     Export(crate::export::Args),
     Import(crate::import::Args),
-    /// Show results as a page (not in this version)
-    Report,
+    Report(Box<crate::report::Args>),
     Ablate(crate::ablate::AblateArgs),
     /// Run a whole recipe (not in this version)
     Run,
@@ -83,6 +83,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Step::Ablate(args) => return ended_with(crate::ablate::run(&args, out)),
         Step::Export(args) => return ended(crate::export::run(&args, out)),
         Step::Import(args) => return ended(crate::import::run(&args, out)),
+        Step::Report(args) => return ended(crate::report::run(&args, out)),
         step => format!("{step:?}").to_lowercase(),
     };
     tell(&format!(
@@ -147,7 +148,8 @@ mod tests {
         let mut cli = Cli::command();
         let mut texts = vec![("", cli.render_long_help().to_string())];
         for step in [
-            "mine", "generate", "judge", "curate", "train", "eval", "ablate", "export", "import",
+            "mine", "generate", "judge", "curate", "train", "eval", "report", "ablate", "export",
+            "import",
         ] {
             let command = cli.find_subcommand_mut(step).expect("a step");
             texts.push((step, command.render_long_help().to_string()));

@@ -1,8 +1,9 @@
 //! The companion of the language server: hard negatives from real code, judged and curated,
-//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `train`, `eval`,
-//! `export` and `import` are there; the other commands are named and say that they are not.
+//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `train`, `eval`, `report`,
+//! `ablate`, `export` and `import` are there; the other commands are named and say that they are not.
 
 pub mod ablate;
+pub mod chart;
 pub mod checkpoint;
 pub mod cli;
 pub mod contract;
@@ -25,6 +26,7 @@ pub mod panel;
 pub mod progress;
 pub mod prompt;
 pub mod recipe;
+pub mod report;
 pub mod rows;
 pub mod score;
 pub mod sentinels;

@@ -56,7 +56,7 @@ fn commands(folder: &Path) -> Vec<Vec<String>> {
 #[test]
 fn help_teaches() {
     for step in [
-        "", "mine", "generate", "judge", "curate", "train", "export", "import",
+        "", "mine", "generate", "judge", "curate", "train", "eval", "report", "export", "import",
     ] {
         let args = [step, "--help"];
         let ran = run(&args[usize::from(step.is_empty())..], Stdio::piped());

@@ -63,6 +63,7 @@ impl Delivery<'_> {
                 .filter(|row| row.result.completion.shortened)
                 .count() as u64,
             groups: summarise(&figures, bootstrap),
+            bootstrap: Some(bootstrap),
             runs: runs(&rows),
             speed: Speed::of(rows.iter().map(|row| &row.result)),
             notes: self.loaded.notes.clone(),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::decoding::Decoding;
-use super::figures::{GroupFigures, RowFigures, Variant};
+use super::figures::{Bootstrap, GroupFigures, RowFigures, Variant};
 use super::measure::{RowResult, Run};
 use super::row::{EvalRow, Question};
 use crate::corpus::stable_digest;
@@ -52,6 +52,9 @@ pub struct Evaluated {
     pub shortened: u64,
     /// Figures by group.
     pub groups: Vec<GroupFigures>,
+    /// How their intervals were drawn; files of before do not say.
+    #[serde(default)]
+    pub bootstrap: Option<Bootstrap>,
     /// What became of the programs that were run, by variant.
     pub runs: BTreeMap<Variant, BTreeMap<Run, u64>>,
     /// What was taken of the machine; not part of what a repetition has to give again.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::metrics::Row;
+use crate::chart::{escape, short, ticks};
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 220.0;
@@ -96,8 +97,7 @@ fn chart(lines: &[(&str, Vec<(f64, f64)>)]) -> String {
     let right = |value: f64| LEFT + (value - x.0) / (x.1 - x.0) * (WIDTH - LEFT - 8.0);
     let up = |value: f64| 8.0 + (y.1 - value) / (y.1 - y.0) * (HEIGHT - BOTTOM - 8.0);
     let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n");
-    for part in 0..=4 {
-        let value = y.0 + (y.1 - y.0) * f64::from(part) / 4.0;
+    for value in ticks(y.0, y.1, 4) {
         let _ = writeln!(
             out,
             "<path d=\"M{LEFT} {0:.1}H{WIDTH}\" stroke=\"#d1d9e0\"/><text x=\"{1}\" y=\"{2:.1}\" \
@@ -140,22 +140,6 @@ fn chart(lines: &[(&str, Vec<(f64, f64)>)]) -> String {
         out.push('\n');
     }
     out
-}
-
-/// Few digits: enough for an axis.
-fn short(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        size if !(1e-3..1e5).contains(&size) => format!("{value:.1e}"),
-        size if size >= 100.0 => format!("{value:.0}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -1,0 +1,289 @@
+//! The page's tables, shaped like the papers'.
+
+use super::grid::{Cell, Column, Gain, Grid, Heat, Key, Row, percent};
+use super::study::{Study, SuiteStudy};
+use crate::eval::figures::{Figure, Group, Metric, Variant};
+
+/// What tables show, where it was measured.
+const SHOWN: [Figure; 15] = [
+    Figure::whole(Metric::ExactMatch),
+    of(Metric::ExactMatch, Variant::FirstLines),
+    of(Metric::ExactMatch, Variant::Cut),
+    Figure::whole(Metric::EditSimilarity),
+    of(Metric::EditSimilarity, Variant::FirstLines),
+    of(Metric::EditSimilarity, Variant::Cut),
+    of(Metric::StatementMatch, Variant::Cut),
+    of(Metric::StatementSimilarity, Variant::Cut),
+    Figure::whole(Metric::Pass),
+    of(Metric::Pass, Variant::FirstLines),
+    of(Metric::Pass, Variant::Cut),
+    Figure::whole(Metric::HallucinationAligned),
+    Figure::whole(Metric::Preference),
+    Figure::whole(Metric::Ended),
+    Figure::whole(Metric::OverGeneration),
+];
+
+/// What charts and heat tables show: the first of each line that a suite has.
+const CHIEF: [&[Figure]; 2] = [
+    &[
+        Figure::whole(Metric::ExactMatch),
+        of(Metric::StatementMatch, Variant::Cut),
+    ],
+    &[Figure::whole(Metric::Pass), of(Metric::Pass, Variant::Cut)],
+];
+
+const fn of(metric: Metric, variant: Variant) -> Figure {
+    Figure { metric, variant }
+}
+
+/// What a suite's charts show.
+pub fn chief(suite: &SuiteStudy) -> Vec<Figure> {
+    let first = |figures: &&[Figure]| figures.iter().copied().find(|it| suite.has(*it));
+    CHIEF.iter().filter_map(first).collect()
+}
+
+/// A group's name on the page.
+pub fn group_name(group: &Group) -> String {
+    match group {
+        Group::All => "all".to_owned(),
+        Group::Kind(name) | Group::Language(name) => name.clone(),
+        Group::Cell { language, kind } => format!("{language}, {kind}"),
+    }
+}
+
+/// Whether rows are parted by type.
+pub fn is_kind(group: &Group) -> bool {
+    matches!(group, Group::Kind(_))
+}
+
+/// Whether they are parted by language.
+pub fn is_language(group: &Group) -> bool {
+    matches!(group, Group::Language(_))
+}
+
+/// Each suite's figures of all rows, a line for each checkpoint.
+pub fn headline(study: &Study) -> Vec<Grid> {
+    let suites = study.suites.iter();
+    suites.map(|suite| of_suite(study, suite)).collect()
+}
+
+fn of_suite(study: &Study, suite: &SuiteStudy) -> Grid {
+    let figures: Vec<Figure> = SHOWN.into_iter().filter(|it| suite.has(*it)).collect();
+    let row = |(at, name): (usize, &String)| Row {
+        keys: vec![Key::one(name)],
+        cells: figures
+            .iter()
+            .map(|figure| cell(suite, at, &Group::All, *figure))
+            .collect(),
+    };
+    let column = |figure: &Figure| Column {
+        name: figure.title(),
+        below: denominators(suite, &Group::All, *figure),
+    };
+    Grid {
+        title: suite.title.clone(),
+        lead: "Percent [95 % interval].".to_owned() + changes(study),
+        keys: vec!["checkpoint".into()],
+        columns: figures.iter().map(column).collect(),
+        rows: study.names.iter().enumerate().map(row).collect(),
+    }
+}
+
+fn changes(study: &Study) -> &'static str {
+    match study.compares() {
+        true => " Then points gained against the base on the same rows [95 % interval].",
+        false => "",
+    }
+}
+
+fn cell(suite: &SuiteStudy, at: usize, group: &Group, figure: Figure) -> Cell {
+    Cell::figure(
+        suite.estimate(at, group, figure),
+        suite.change(at, group, figure),
+    )
+}
+
+/// `1033 rows, 164 clusters`; from the fewest to the most where checkpoints differ.
+fn denominators(suite: &SuiteStudy, group: &Group, figure: Figure) -> String {
+    let found = (0..suite.measured.len()).filter_map(|at| suite.estimate(at, group, figure));
+    let (rows, clusters): (Vec<u64>, Vec<u64>) = found.map(|it| (it.rows, it.clusters)).unzip();
+    let rows = range(&rows);
+    format!("{rows} rows, {} clusters", range(&clusters))
+}
+
+fn range(counts: &[u64]) -> String {
+    match (counts.iter().min(), counts.iter().max()) {
+        (Some(low), Some(high)) if low < high => format!("{low}–{high}"),
+        (Some(low), _) => low.to_string(),
+        _ => "–".to_owned(),
+    }
+}
+
+/// A group of a suite's rows, under the name that its table has for it.
+type Entry<'s> = (String, &'s SuiteStudy, Group);
+
+/// All suites with their kinds, checkpoints side by side.
+pub fn cross_benchmark(study: &Study) -> Vec<Grid> {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    for suite in &study.suites {
+        entries.push((suite.title.clone(), suite, Group::All));
+        for group in suite.groups(is_kind) {
+            let name = format!("{}: {}", suite.title, group_name(&group));
+            entries.push((name, suite, group));
+        }
+    }
+    if study.suites.len() < 2 {
+        return Vec::new();
+    }
+    let across = |figure: &Figure| {
+        use Metric::{EditSimilarity, ExactMatch, Pass};
+        matches!(figure.metric, ExactMatch | EditSimilarity | Pass)
+    };
+    let figures: Vec<Figure> = SHOWN.into_iter().filter(across).collect();
+    let mut grid = side_by_side(study, "All suites", "suite", &entries, &figures);
+    grid.lead += " Languages and all other figures stand below.";
+    vec![grid]
+}
+
+/// A suite's tables by type, by language and by both.
+pub fn parts(study: &Study, suite: &SuiteStudy) -> Vec<Grid> {
+    let mut grids = Vec::new();
+    for (title, head, wanted) in [
+        ("By type", "type", is_kind as fn(&Group) -> bool),
+        ("By language", "language", is_language),
+    ] {
+        let groups = suite.groups(wanted).into_iter();
+        let entries = groups.map(|group| (group_name(&group), suite, group));
+        let entries: Vec<Entry<'_>> = entries.collect();
+        if !entries.is_empty() {
+            let title = format!("{}: {}", suite.title, title.to_lowercase());
+            grids.push(side_by_side(study, &title, head, &entries, &SHOWN));
+        }
+    }
+    if let Some(figure) = chief(suite).first() {
+        let grids_of = (0..study.names.len()).filter_map(|at| heat(study, suite, at, *figure));
+        grids.extend(grids_of);
+    }
+    grids
+}
+
+fn side_by_side(
+    study: &Study,
+    title: &str,
+    head: &str,
+    entries: &[Entry<'_>],
+    shown: &[Figure],
+) -> Grid {
+    let mut columns = vec![Column::plain("rows")];
+    columns.extend(study.names.iter().map(Column::plain));
+    let rows = entries
+        .iter()
+        .flat_map(|entry| lines(study.names.len(), entry, shown));
+    Grid {
+        title: title.to_owned(),
+        lead: "Percent [95 % interval].".to_owned() + changes(study),
+        keys: vec![head.to_owned(), "figure".to_owned()],
+        columns,
+        rows: rows.collect(),
+    }
+}
+
+/// A group's figures, one a line.
+fn lines(checkpoints: usize, (name, suite, group): &Entry<'_>, shown: &[Figure]) -> Vec<Row> {
+    let has =
+        |figure: &Figure| (0..checkpoints).any(|at| suite.estimate(at, group, *figure).is_some());
+    let figures: Vec<Figure> = shown.iter().copied().filter(has).collect();
+    let line = |(at, figure): (usize, &Figure)| {
+        let name = Key {
+            text: name.clone(),
+            span: if at == 0 { figures.len() } else { 0 },
+        };
+        let counts = (0..checkpoints).filter_map(|at| suite.estimate(at, group, *figure));
+        let counts: Vec<u64> = counts.map(|it| it.rows).collect();
+        let cells = (0..checkpoints).map(|at| cell(suite, at, group, *figure));
+        Row {
+            keys: vec![name, Key::one(figure.title())],
+            cells: std::iter::once(Cell::text(range(&counts)))
+                .chain(cells)
+                .collect(),
+        }
+    };
+    figures.iter().enumerate().map(line).collect()
+}
+
+/// A checkpoint's figure by language and type: the base's is shaded by its height, another's by its gain.
+fn heat(study: &Study, suite: &SuiteStudy, at: usize, figure: Figure) -> Option<Grid> {
+    let cells = suite.groups(|group| matches!(group, Group::Cell { .. }));
+    let (mut languages, mut kinds) = (Vec::new(), Vec::new());
+    for cell in &cells {
+        if let Group::Cell { language, kind } = cell {
+            languages.push(language.clone());
+            kinds.push(kind.clone());
+        }
+    }
+    for names in [&mut languages, &mut kinds] {
+        names.sort();
+        names.dedup();
+    }
+    let is_there = |cell: &Group| suite.estimate(at, cell, figure).is_some();
+    if !cells.iter().any(is_there) {
+        return None;
+    }
+    let row = |language: &String| Row {
+        keys: vec![Key::one(language)],
+        cells: kinds
+            .iter()
+            .map(|kind| {
+                let (language, kind) = (language.clone(), kind.clone());
+                shaded(suite, at, &Group::Cell { language, kind }, figure)
+            })
+            .collect(),
+    };
+    let name = &study.names[at];
+    let title = format!(
+        "{}: {} by language and type, {name}",
+        suite.title,
+        figure.title()
+    );
+    let lead = match at {
+        0 => "Percent [95 % interval] (rows); darker is higher.",
+        _ => {
+            "Percent [95 % interval] (rows), and points gained against the base; blue is better, orange is \
+             worse, darker is more. Only ▲ and ▼ are differences."
+        }
+    };
+    Some(Grid {
+        title,
+        lead: lead.to_owned(),
+        keys: vec!["language".into()],
+        columns: kinds.iter().map(Column::plain).collect(),
+        rows: languages.iter().map(row).collect(),
+    })
+}
+
+/// Points of gain that have the darkest shade.
+const DARKEST: f64 = 0.3;
+
+fn shaded(suite: &SuiteStudy, at: usize, group: &Group, figure: Figure) -> Cell {
+    let Some(found) = suite.estimate(at, group, figure) else {
+        return Cell::nothing();
+    };
+    let change = suite.change(at, group, figure);
+    let (strength, below) = match change {
+        None => (found.value, false),
+        Some(change) => {
+            let worse = (change.value() < 0.0) != figure.metric.lower_is_better();
+            ((change.value().abs() / DARKEST).min(1.0), worse)
+        }
+    };
+    let own = Cell::figure(Some(found), None);
+    Cell {
+        text: percent(found.value),
+        interval: own.interval.map(|it| format!("{it} ({})", found.rows)),
+        gain: change.map(Gain::of),
+        heat: Some(Heat {
+            strength: (strength * 20.0).round() / 20.0,
+            below,
+        }),
+    }
+}
