@@ -5,7 +5,7 @@ mod fim_support;
 
 use std::fmt::Write;
 
-use fim_support::{CODELLAMA, QWEN, SMOLLM_CONTROL, byte_level, sentencepiece, smollm};
+use fim_support::{CODELLAMA, QWEN, SMOLLM_CONTROL, STARCODER2, byte_level, sentencepiece, smollm};
 use truefill_model::fim::{BoundFormat, Budget, ContextChunk, FimFormat, Layout, PromptParts};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer};
 
@@ -25,16 +25,6 @@ const GRANITE_4: &[&str] = &[
     "<|fim_pad|>",
     "<|filename|>",
     "<|reponame|>",
-];
-const STARCODER2: &[&str] = &[
-    "<|endoftext|>",
-    "<fim_prefix>",
-    "<fim_middle>",
-    "<fim_suffix>",
-    "<fim_pad>",
-    "<repo_name>",
-    "<file_sep>",
-    "<issue_start>",
 ];
 const GRANITE_CODE: &[&str] = &[
     "<|endoftext|>",

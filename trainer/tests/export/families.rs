@@ -10,6 +10,7 @@ use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::store::Kind;
 use truefill_model::weights::{GgufFile, WeightSource};
 
+use crate::fim_support::STARCODER2;
 use crate::left::{checkpoint, text};
 use crate::{Place, code_llama, fim_support, write_model};
 
@@ -228,16 +229,6 @@ fn is_another_model_that_goes_out_alike(place: &Place, made: &str, base: &str) {
     }
 }
 
-const STARCODER2: [&str; 7] = [
-    "<|endoftext|>",
-    "<fim_prefix>",
-    "<fim_middle>",
-    "<fim_suffix>",
-    "<fim_pad>",
-    "<repo_name>",
-    "<file_sep>",
-];
-
 #[test]
 fn starcoder2_is_trained_on_the_same_rows() {
     let place = Place::new();
@@ -249,7 +240,7 @@ fn starcoder2_is_trained_on_the_same_rows() {
         "hidden_act": "gelu_pytorch_tanh", "tie_word_embeddings": true, "bos_token_id": 0,
         "eos_token_id": 0, "residual_dropout": 0.1,
     });
-    let vocabulary = fim_support::byte_level("starcoder", &STARCODER2, 40);
+    let vocabulary = fim_support::byte_level("starcoder", &STARCODER2[..7], 40);
     let folder = place.path("star");
     write_model(&folder, 1.0, vocabulary, (config, json!({})), STARCODER2[0]);
     rows(&place, "pairs.jsonl", 0, 16);

@@ -6,6 +6,18 @@ use serde_json::Value;
 
 use crate::{Place, adapter, fim_support, write_model};
 
+/// Training by the recipe, and the same as a job for other programs.
+const TRAIN: [&str; 3] = ["train", "--recipe", "recipe.toml"];
+const JOB: [&str; 7] = [
+    "export",
+    "--to",
+    "trl",
+    "--out",
+    "x",
+    "--recipe",
+    "recipe.toml",
+];
+
 fn flip(file: &Path) {
     let mut bytes = std::fs::read(file).unwrap();
     let middle = bytes.len() / 2;
@@ -53,18 +65,10 @@ fn damaged_weights_are_neither_trained_on_nor_passed_on() {
     recipe(&place, &base, "", false);
     let hub = |name: &'static str| ["--to", "hub", "--out", name];
     let commands = [
-        vec!["train", "--recipe", "recipe.toml"],
+        TRAIN.to_vec(),
         [&["export", &*base][..], &hub("x")].concat(),
         [&["export", &*lora][..], &hub("x")].concat(),
-        vec![
-            "export",
-            "--to",
-            "trl",
-            "--out",
-            "x",
-            "--recipe",
-            "recipe.toml",
-        ],
+        JOB.to_vec(),
         vec!["import", "lora", "--adapter", "--base", &base, "--merge"],
     ];
     for command in &commands {
@@ -143,16 +147,7 @@ fn a_recipe_is_named_where_it_does_not_fit_the_checkpoint() {
         ("format = \"nope\"\n", "unknown FIM format `nope`"),
     ] {
         recipe(&place, "base", keys, false);
-        let job = [
-            "export",
-            "--to",
-            "trl",
-            "--out",
-            "x",
-            "--recipe",
-            "recipe.toml",
-        ];
-        for command in [&["train", "--recipe", "recipe.toml"][..], &job] {
+        for command in [&TRAIN[..], &JOB] {
             let told = place.refused(command, 2);
             assert!(
                 told.contains("recipe.toml: ") && told.contains(expected),

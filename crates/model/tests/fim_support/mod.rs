@@ -8,6 +8,18 @@ const MERGES: &str = include_str!("../data/tokenizer/smollm-merges.txt");
 /// A SentencePiece vocabulary with the ids that its own library gives to some texts.
 pub const SENTENCEPIECE: &str = include_str!("../data/tokenizer/sentencepiece.json");
 
+/// StarCoder2's first control tokens, by id; the first seven are those that FIM needs.
+pub const STARCODER2: &[&str] = &[
+    "<|endoftext|>",
+    "<fim_prefix>",
+    "<fim_middle>",
+    "<fim_suffix>",
+    "<fim_pad>",
+    "<repo_name>",
+    "<file_sep>",
+    "<issue_start>",
+];
+
 /// SmolLM2's control tokens, by id.
 pub const SMOLLM_CONTROL: &[&str] = &[
     "<|endoftext|>",

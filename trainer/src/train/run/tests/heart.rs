@@ -13,21 +13,13 @@ use super::*;
 #[path = "../../../../../crates/model/tests/fim_support/mod.rs"]
 mod fim_support;
 
-const SPECIALS: [&str; 7] = [
-    "<|endoftext|>",
-    "<fim_prefix>",
-    "<fim_middle>",
-    "<fim_suffix>",
-    "<fim_pad>",
-    "<repo_name>",
-    "<file_sep>",
-];
+use fim_support::STARCODER2;
 
 const STEPS: u64 = 140;
 
 /// A tiny Llama of made-up weights with StarCoder2's sentinels, whose layouts are both `psm` and `spm`.
 fn with_sentinels(folder: &Path) {
-    let vocabulary = fim_support::byte_level("starcoder", &SPECIALS, 40);
+    let vocabulary = fim_support::byte_level("starcoder", &STARCODER2[..7], 40);
     let definition = json_from_gguf(vocabulary).expect("a vocabulary");
     let tokenizer = Tokenizer::from_json(&definition).expect("a tokenizer");
     let config = json!({
@@ -61,7 +53,7 @@ fn with_sentinels(folder: &Path) {
         tokenizer: &tokenizer,
         tokenizer_json: definition.clone(),
         others: BTreeMap::new(),
-        end: tokenizer.id(SPECIALS[0]),
+        end: tokenizer.id(STARCODER2[0]),
         ends: Vec::new(),
     };
     write_hub(folder, &model, &about).expect("written");
