@@ -56,7 +56,8 @@ fn commands(folder: &Path) -> Vec<Vec<String>> {
 #[test]
 fn help_teaches() {
     for step in [
-        "", "mine", "generate", "judge", "curate", "train", "eval", "report", "export", "import",
+        "", "mine", "generate", "judge", "curate", "train", "eval", "report", "ablate", "export",
+        "import",
     ] {
         let args = [step, "--help"];
         let ran = run(&args[usize::from(step.is_empty())..], Stdio::piped());
@@ -155,6 +156,20 @@ fn no_error_says_the_same_twice() {
             "export", &tiny, "--to", "hub", "--out", full, "--store", &store,
         ],
         &["import", &none, "--store", &store],
+        &[
+            "eval", "--suite", "pairs", "--data", &none, "--model", &tiny, "--store", &store,
+        ],
+        &[
+            "eval", "--suite", "pairs", "--data", &torn, "--model", &tiny, "--store", &store,
+        ],
+        &[
+            "eval", "--suite", "pairs", "--data", &none, "--model", &gguf, "--store", &store,
+        ],
+        &["eval", "--recipe", &none, "--store", &store],
+        &["ablate", &none, "--store", &store],
+        &["ablate", &recipe, "--store", &store],
+        &["report", &none],
+        &["report", &sources],
     ] {
         let ran = run(command, Stdio::piped());
         let told = text(&ran.stderr);

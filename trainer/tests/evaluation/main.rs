@@ -11,5 +11,6 @@ mod support;
 mod ablation;
 mod engine;
 mod refusals;
+mod report;
 mod rows;
 mod server;

@@ -10,7 +10,7 @@ use crate::rows::{figure, figures, golden, infilling, pairs, ran, rejected, run}
 use crate::support::{Seen, Server, Step, reply};
 
 /// A reply in pieces, as servers stream it.
-fn streamed(text: &str, finish: &str) -> Vec<Step> {
+pub fn streamed(text: &str, finish: &str) -> Vec<Step> {
     let piece = |text: &str, finish: Value| {
         let choice = json!({"choices": [{"text": text, "index": 0, "finish_reason": finish}]});
         format!("data: {choice}\n\n")
@@ -21,7 +21,7 @@ fn streamed(text: &str, finish: &str) -> Vec<Step> {
 }
 
 /// The number of the row that is asked for: `row N =`.
-fn asked(seen: &Seen) -> usize {
+pub fn asked(seen: &Seen) -> usize {
     let body = seen.json();
     let prompt = body["prompt"].as_str().unwrap();
     let number = prompt.split("row ").last().unwrap();
@@ -29,13 +29,13 @@ fn asked(seen: &Seen) -> usize {
     number.parse().unwrap()
 }
 
-fn args<'a>(server: &'a str, suite: &'a str, data: &'a str, out: &'a str) -> Vec<&'a str> {
+pub fn args<'a>(server: &'a str, suite: &'a str, data: &'a str, out: &'a str) -> Vec<&'a str> {
     let model = ["--server", server, "--server-model", "m"];
     let what = ["--suite", suite, "--data", data, "--out", out];
     model.into_iter().chain(what).collect()
 }
 
-async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
