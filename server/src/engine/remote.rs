@@ -308,7 +308,7 @@ fn stop_reason(completed: &Completed) -> StopReason {
     match completed.finish {
         Finish::Length => StopReason::Limit,
         Finish::Caller => StopReason::Condition,
-        Finish::Stop | Finish::Other(_) => StopReason::Unknown,
+        Finish::Stop | Finish::Other(_) | Finish::Unsaid => StopReason::Unknown,
     }
 }
 

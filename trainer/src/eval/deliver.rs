@@ -11,6 +11,7 @@ use super::output::{self, Evaluated, MeasuredRow, ModelInfo, Speed};
 use super::recipe::{EvalRecipe, SuiteRecipe};
 use super::run::Outcome;
 use super::suite::Loaded;
+use crate::score::LONGEST_MIDDLE;
 
 /// What was measured, and where it goes.
 pub struct Delivery<'a> {
@@ -65,12 +66,29 @@ impl Delivery<'_> {
             groups: summarise(&figures, bootstrap),
             bootstrap: Some(bootstrap),
             runs: runs(&rows),
-            speed: Speed::of(rows.iter().map(|row| &row.result)),
-            notes: self.loaded.notes.clone(),
+            speed: Speed::of(&outcome.timings),
+            notes: self.notes(&rows, outcome),
             rows_file,
         };
         output::write(self.folder, &evaluated)?;
         Ok((evaluated, figures))
+    }
+
+    fn notes(&self, rows: &[MeasuredRow], outcome: &Outcome) -> Vec<String> {
+        let pairs = rows.iter().filter(|row| row.rejected.is_some());
+        let pairs = pairs.map(|row| row.result.golden.is_some() && row.result.rejected.is_some());
+        let (known, unknown): (Vec<bool>, Vec<bool>) = pairs.partition(|known| *known);
+        let mut notes = self.loaded.notes.clone();
+        notes.extend(outcome.notes.iter().cloned());
+        if !unknown.is_empty() && (!known.is_empty() || self.recipe.server.is_none()) {
+            notes.push(format!(
+                "preference is of {} rows of {}: of the others a completion is longer than {LONGEST_MIDDLE} tokens, \
+                 or the vocabulary cannot spell it",
+                known.len(),
+                known.len() + unknown.len()
+            ));
+        }
+        notes
     }
 
     fn failed(&self, outcome: &Outcome) -> BTreeMap<String, String> {

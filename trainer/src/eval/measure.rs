@@ -90,7 +90,9 @@ pub fn figures(row: &EvalRow, result: &RowResult) -> RowFigures {
     }
     if in_a_hole {
         let mut put = |metric, value| values.insert(Figure::whole(metric), value);
-        put(Metric::Ended, share(result.completion.stop == Stop::End));
+        if result.completion.stop != Stop::Unsaid {
+            put(Metric::Ended, share(result.completion.stop == Stop::End));
+        }
         put(
             Metric::OverGeneration,
             share(over_generates(text, &row.golden)),
@@ -153,4 +155,117 @@ fn compare(row: &EvalRow, text: &str, put: &mut dyn FnMut(Metric, f64)) {
 
 fn share(part: bool) -> f64 {
     f64::from(u8::from(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::figures::Figure;
+
+    fn row(golden: &str, language: &str, cut: Cut) -> EvalRow {
+        let question = Question::Infill {
+            prefix: "x = ".into(),
+            suffix: "\n".into(),
+        };
+        let row = EvalRow::new("r".into(), question, golden.into(), language);
+        EvalRow {
+            rejected: Some("made_up()".into()),
+            cut,
+            ..row
+        }
+    }
+
+    fn result(text: &str) -> RowResult {
+        RowResult {
+            completion: Completion {
+                text: text.into(),
+                stop: Stop::End,
+                tokens: None,
+                prompt_tokens: None,
+                shortened: false,
+            },
+            golden: None,
+            rejected: None,
+            runs: BTreeMap::new(),
+        }
+    }
+
+    fn value(found: &RowFigures, metric: Metric, variant: Variant) -> Option<f64> {
+        found.values.get(&Figure { metric, variant }).copied()
+    }
+
+    /// Summed, the shorter completion is the likelier one here; by token the longer one.
+    #[test]
+    fn a_preference_is_for_the_likelier_of_two() {
+        let row = row("f()", "python", Cut::None);
+        let likelihood = |log_probability, tokens| {
+            Some(Likelihood {
+                log_probability,
+                tokens,
+            })
+        };
+        let preferences = |golden, rejected| {
+            let result = RowResult {
+                golden,
+                rejected,
+                ..result("f()")
+            };
+            let found = figures(&row, &result);
+            let metrics = [Metric::Preference, Metric::PreferencePerToken];
+            metrics.map(|metric| value(&found, metric, Variant::Whole))
+        };
+        let (short, long) = (likelihood(-3.0, 2), likelihood(-4.0, 4));
+        assert_eq!(preferences(short, long), [Some(1.0), Some(0.0)]);
+        assert_eq!(preferences(long, short), [Some(0.0), Some(1.0)]);
+        assert_eq!(preferences(short, short), [Some(0.0), Some(0.0)]);
+        assert_eq!(preferences(short, None), [None, None]);
+    }
+
+    #[test]
+    fn an_end_that_nobody_told_is_no_figure() {
+        let row = row("f()", "python", Cut::None);
+        let ended = |stop| {
+            let mut result = result("f()");
+            result.completion.stop = stop;
+            value(&figures(&row, &result), Metric::Ended, Variant::Whole)
+        };
+        let found = [Stop::End, Stop::Text, Stop::Limit, Stop::Unsaid].map(ended);
+        assert_eq!(found, [Some(1.0), Some(0.0), Some(0.0), None]);
+    }
+
+    /// Each variant is measured by itself, and CrossCodeEval's own figures are of what it cuts.
+    #[test]
+    fn what_is_cut_is_measured_beside_the_whole() {
+        let row = row("f(a)", "python", Cut::Statement);
+        let found = figures(&row, &result("f(a)  # done\nmore = f(b)\n"));
+        for (metric, variant, expected) in [
+            (Metric::ExactMatch, Variant::Whole, Some(0.0)),
+            (Metric::ExactMatch, Variant::FirstLines, Some(0.0)),
+            (Metric::ExactMatchStrip, Variant::Cut, Some(0.0)),
+            (Metric::OverGeneration, Variant::Whole, Some(1.0)),
+            (Metric::OverGeneration, Variant::Cut, None),
+            (Metric::HallucinationAligned, Variant::Cut, Some(0.0)),
+            // The comment is left out there.
+            (Metric::StatementMatch, Variant::Cut, Some(1.0)),
+            (Metric::StatementSimilarity, Variant::Cut, Some(1.0)),
+            (Metric::IdentifierMatch, Variant::Cut, Some(1.0)),
+            (Metric::IdentifierF1, Variant::Cut, Some(1.0)),
+            (Metric::StatementMatch, Variant::Whole, None),
+        ] {
+            assert_eq!(
+                value(&found, metric, variant),
+                expected,
+                "{metric:?} {variant:?}"
+            );
+        }
+        let wrong = figures(&row, &result("f(b)\n"));
+        assert_eq!(
+            value(&wrong, Metric::StatementMatch, Variant::Cut),
+            Some(0.0)
+        );
+        let f1 = value(&wrong, Metric::IdentifierF1, Variant::Cut).expect("measured");
+        assert!((f1 - 0.5).abs() < 1e-9, "one of two names: {f1}");
+        let whole = figures(&row, &result("f(a)"));
+        assert_eq!(value(&whole, Metric::ExactMatch, Variant::Cut), Some(1.0));
+    }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::backend::Timing;
 use super::decoding::Decoding;
 use super::figures::{Bootstrap, GroupFigures, RowFigures, Variant};
 use super::measure::{RowResult, Run};
@@ -92,21 +93,18 @@ pub struct Speed {
 }
 
 impl Speed {
-    /// Of results; nothing of nothing.
+    /// Of completions; nothing of nothing.
     #[must_use]
-    pub fn of<'r>(results: impl Iterator<Item = &'r RowResult> + Clone) -> Option<Self> {
-        let both = |of: fn(&RowResult) -> f64| {
-            let mut times: Vec<f64> = results.clone().map(of).collect();
+    pub fn of(timings: &[Timing]) -> Option<Self> {
+        let both = |of: fn(&Timing) -> f64| {
+            let mut times: Vec<f64> = timings.iter().map(of).collect();
             times.sort_unstable_by(f64::total_cmp);
             Some([nearest_rank(&times, 1, 2)?, nearest_rank(&times, 95, 100)?])
         };
         Some(Self {
-            width: results
-                .clone()
-                .map(|result| result.completion.width)
-                .max()?,
-            first_ms: both(|result| result.completion.first_ms)?,
-            ms: both(|result| result.completion.ms)?,
+            width: timings.iter().map(|timing| timing.width).max()?,
+            first_ms: both(|timing| timing.first_ms)?,
+            ms: both(|timing| timing.ms)?,
         })
     }
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::backend::{Backend, Completion, Hear, Likelihood};
+use super::backend::{Backend, Completion, Hear, Likelihood, Timed, Timing};
 use super::decoding::Decoding;
 use super::figures::Variant;
 use super::measure::{RowResult, Run, variants};
@@ -55,6 +55,10 @@ pub struct Outcome {
     pub results: Vec<Option<RowResult>>,
     /// Rows that could not be completed, with the reason.
     pub failed: Vec<(usize, String)>,
+    /// How long the completions took that there are.
+    pub timings: Vec<Timing>,
+    /// What is to be known of all completions.
+    pub notes: Vec<String>,
     /// Results of completions that were in the cache.
     pub cached: u64,
     /// It was told to stop before the end.
@@ -69,6 +73,7 @@ impl Evaluation<'_> {
     pub fn run(mut self) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let completions = self.complete(&mut outcome)?;
+        outcome.notes = self.backend.notes();
         let likelihoods = self.likelihoods()?;
         let runs = self.runs(&completions)?;
         let parts = completions.into_iter().zip(likelihoods).zip(runs);
@@ -87,19 +92,13 @@ impl Evaluation<'_> {
     }
 
     fn complete(&mut self, outcome: &mut Outcome) -> Result<Vec<Option<Completion>>> {
-        let mut kept = Kept::<Completion>::open(&self.cache.join("completions.jsonl"))?;
-        let how = Decoding {
-            // The identity has the names that they stand for.
-            format: None,
-            layout: None,
-            ..self.decoding.clone()
-        };
-        let how = serde_json::to_string(&how)?;
+        let mut kept = Kept::<Timed>::open(&self.cache.join("completions.jsonl"))?;
+        let how = how(self.decoding)?;
         let identity = self.backend.identity().to_owned();
         let keys: Vec<Key> = self
             .rows
             .iter()
-            .map(|row| completion_key(row, &identity, &how))
+            .map(|row| completion_key(row, &identity, &how, self.decoding.temperature > 0.0))
             .collect();
         let mut found = Vec::with_capacity(keys.len());
         for key in &keys {
@@ -111,7 +110,7 @@ impl Evaluation<'_> {
         self.progress
             .begin_at("completing", Some(found.len() as u64), outcome.cached);
         let rows: Vec<&EvalRow> = missing.iter().map(|at| &self.rows[*at]).collect();
-        let mut done = |at: usize, completion: Result<Completion, String>| {
+        let mut done = |at: usize, completion: Result<Timed, String>| {
             let at = missing[at];
             match completion {
                 Ok(completion) => {
@@ -129,7 +128,11 @@ impl Evaluation<'_> {
         };
         self.backend.complete(&rows, hear)?;
         outcome.failed.sort_by_key(|(at, _)| *at);
-        Ok(found)
+        outcome.timings = found.iter().flatten().map(|timed| timed.timing).collect();
+        let completions = found
+            .into_iter()
+            .map(|timed| timed.map(|timed| timed.completion));
+        Ok(completions.collect())
     }
 
     /// Of the golden and the rejected completion of each row that has both.
@@ -153,7 +156,8 @@ impl Evaluation<'_> {
                     *place = match kept.get(&key)? {
                         Some(known) => known,
                         None => {
-                            let fresh = self.backend.likelihood(row, text)?;
+                            let fresh = self.backend.likelihood(row, text);
+                            let fresh = fresh.with_context(|| format!("row `{}`", row.id))?;
                             kept.put(key, &fresh)?;
                             fresh
                         }
@@ -235,7 +239,7 @@ struct Program<'a> {
 }
 
 /// Does `count` things, `workers` at a time; nothing for those that were not come to before it was told to
-/// stop.
+/// stop, or one of them failed.
 pub(super) fn spread<T: Send>(
     count: usize,
     workers: usize,
@@ -243,14 +247,17 @@ pub(super) fn spread<T: Send>(
     one: &(dyn Fn(usize) -> Result<T> + Sync),
 ) -> Result<Vec<Option<T>>> {
     let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
     let work = || {
         let mut done = Vec::new();
-        while !stop() {
+        while !stop() && !failed.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= count {
                 break;
             }
-            done.push((at, one(at)?));
+            let found = one(at);
+            failed.fetch_or(found.is_err(), Ordering::Relaxed);
+            done.push((at, found?));
         }
         Ok(done)
     };
@@ -293,9 +300,26 @@ pub(super) fn run_once(
     Ok(run)
 }
 
-fn completion_key(row: &EvalRow, identity: &str, how: &str) -> Key {
+/// What of the decoding a completion depends on.
+fn how(decoding: &Decoding) -> Result<String> {
+    let greedy = decoding.temperature <= 0.0;
+    let kept = Decoding {
+        // The identity has the names that they stand for.
+        format: None,
+        layout: None,
+        // Nothing is drawn.
+        seed: if greedy { 0 } else { decoding.seed },
+        top_p: if greedy { 1.0 } else { decoding.top_p },
+        ..decoding.clone()
+    };
+    Ok(serde_json::to_string(&kept)?)
+}
+
+/// A drawn completion depends on its row's name, a greedy one does not.
+fn completion_key(row: &EvalRow, identity: &str, how: &str, drawn: bool) -> Key {
     let stops = row.stops.join("\0");
-    let mut parts = vec!["completion", identity, how, &row.id, &stops];
+    let id = if drawn { &*row.id } else { "" };
+    let mut parts = vec!["completion", identity, how, id, &stops];
     let prefix = row.prefix();
     parts.extend(asked(row, &prefix));
     kept::key(0, &parts)

@@ -252,6 +252,7 @@ fn written(name: String, class: String, row: &MeasuredRow) -> Written {
         Stop::End => "ended by itself",
         Stop::Text => "ended at a stop text",
         Stop::Limit => "ended at the limit of tokens",
+        Stop::Unsaid => "ended, the server did not say why",
     };
     let mut facts = vec![stop.to_owned()];
     facts.extend(judged.map(|figure| format!("judged by {}", figure.title())));

@@ -16,7 +16,7 @@ use crate::checkpoint;
 use crate::usage::Usage;
 
 /// Completions beyond so many tokens are not scored: none of a negative's kind is so long.
-const LONGEST_MIDDLE: usize = 512;
+pub const LONGEST_MIDDLE: usize = 512;
 
 /// Tokens whose logits are held at a time; a row of them is a vocabulary long.
 const LOGITS_AT_ONCE: usize = 32;

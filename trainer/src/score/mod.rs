@@ -6,4 +6,4 @@ mod likelihood;
 
 pub use difficulty::{FEWEST_SCORERS, Thresholds, difficulty};
 pub use divergence::{Divergence, divergence, likeliest};
-pub use likelihood::{Scored, Scorer, ScorerRecipe, open};
+pub use likelihood::{LONGEST_MIDDLE, Scored, Scorer, ScorerRecipe, open};

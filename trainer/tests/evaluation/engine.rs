@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::rows::{command, figures, infilling, model, pairs, ran, texts};
+use crate::rows::{command, figures, infilling, measured, model, pairs, ran, texts};
 
 fn args<'a>(model: &'a str, suite: &'a str, data: &'a str, out: &'a str) -> Vec<&'a str> {
     let what = ["--suite", suite, "--data", data, "--out", out];
@@ -99,6 +99,98 @@ fn completions_do_not_hang_on_their_neighbours() {
     let drawn = texts(&path.join("drawn"), "pairs");
     assert_eq!(drawn.len(), 9);
     assert!(drawn.iter().all(|row| found[0].contains(row)));
+}
+
+/// How long a completion may become changes nothing in how likely one is.
+#[test]
+fn preferences_do_not_hang_on_the_limit_of_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pairs(&path.join("p.jsonl"), 12);
+    let model = model();
+    let found = [("2", "short"), ("200", "long")].map(|(most, out)| {
+        let mut args = args(model.to_str().unwrap(), "pairs", "p.jsonl", out);
+        let at = args.iter().position(|arg| *arg == "12").unwrap();
+        args[at] = most;
+        args.extend(["--cache", out]);
+        ran(path, &args);
+        let rows = measured(&path.join(out), "pairs");
+        let both = |row: &serde_json::Value| {
+            let of = |name: &str| row["result"][name]["log_probability"].as_f64().unwrap();
+            [of("golden"), of("rejected")]
+        };
+        rows.iter().map(both).collect::<Vec<_>>()
+    });
+    assert_eq!(found[0], found[1]);
+    assert!(found[0].iter().all(|[golden, rejected]| golden != rejected));
+}
+
+/// A prompt leaves room for the completion in a model of few positions (512), and the figures say so.
+#[test]
+fn a_model_of_few_positions_gets_shorter_prompts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let row = serde_json::json!({
+        "context_id": "long", "repo": "o/r", "path": "a.py", "language": "python", "type": "method",
+        "prefix": "value = other + 1\n".repeat(400), "golden": "call(a)", "suffix": "\n",
+        "rejected": "call_all(a)",
+    });
+    std::fs::write(path.join("p.jsonl"), format!("{row}\n")).unwrap();
+    let model = model();
+    let what = ["--suite", "pairs", "--data", "p.jsonl", "--out", "out"];
+    let how = [
+        "--model",
+        model.to_str().unwrap(),
+        "--format",
+        "causal",
+        "--device",
+        "cpu",
+    ];
+    ran(path, &[&what[..], &how].concat());
+    let completion = &measured(&path.join("out"), "pairs")[0]["result"]["completion"];
+    let count = |name: &str| completion[name].as_u64().unwrap();
+    assert!(
+        count("tokens") == 128 || completion["stop"] == "end",
+        "{completion}"
+    );
+    assert!(count("prompt_tokens") + 128 < 512, "{completion}");
+    assert_eq!(completion["shortened"], true);
+    let notes = figures(&path.join("out"), "pairs")["notes"].to_string();
+    assert!(
+        notes.contains("512 positions") && notes.contains("383 tokens"),
+        "{notes}"
+    );
+    let mut refused = command(path, &[&what[..], &how, &["--max-tokens", "500"]].concat());
+    let refused = refused.output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("512 positions") && said.contains("at most 495"),
+        "{said}"
+    );
+}
+
+/// Greedy completions hang on no seed: what was completed is not completed again.
+#[test]
+fn another_seed_takes_greedy_completions_from_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pairs(&path.join("p.jsonl"), 6);
+    std::fs::write(
+        path.join("r.toml"),
+        "[eval.decoding]\nseed = 7\ntop_p = 0.5\n",
+    )
+    .unwrap();
+    let model = model();
+    let args = args(model.to_str().unwrap(), "pairs", "p.jsonl", "out");
+    ran(path, &args);
+    let kept = || std::fs::read(cache(path).unwrap().join("completions.jsonl")).unwrap();
+    let before = kept();
+    ran(path, &[&args[..], &["--recipe", "r.toml"]].concat());
+    assert_eq!(before, kept());
+    std::fs::write(path.join("r.toml"), "[eval.decoding]\ntemperature = 0.5\n").unwrap();
+    ran(path, &[&args[..], &["--recipe", "r.toml"]].concat());
+    assert!(kept().len() > before.len());
 }
 
 #[test]

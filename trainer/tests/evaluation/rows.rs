@@ -78,8 +78,6 @@ pub fn figures(folder: &Path, suite: &str) -> Value {
     let path = folder.join(format!("{suite}.json"));
     let mut figures: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     figures["speed"] = Value::Null;
-    // Rows have the time that they took.
-    figures["rows_file"] = Value::Null;
     figures
 }
 
@@ -90,18 +88,23 @@ pub fn figure(figures: &Value, group: &Value, name: &str) -> Option<f64> {
     found["figures"][name]["value"].as_f64()
 }
 
-/// The texts that a model wrote, by row.
-pub fn texts(folder: &Path, suite: &str) -> Vec<(String, String)> {
+/// The rows that were measured.
+pub fn measured(folder: &Path, suite: &str) -> Vec<Value> {
     let bytes = std::fs::read(folder.join(format!("{suite}.rows.jsonl.zst"))).unwrap();
     let bytes = zstd::decode_all(&bytes[..]).unwrap();
     let rows = String::from_utf8(bytes).unwrap();
-    let text = |line: &str| {
-        let row: Value = serde_json::from_str(line).unwrap();
+    let rows = rows.lines().map(|line| serde_json::from_str(line).unwrap());
+    rows.collect()
+}
+
+/// The texts that a model wrote, by row.
+pub fn texts(folder: &Path, suite: &str) -> Vec<(String, String)> {
+    let text = |row: &Value| {
         let part = |value: &Value| value.as_str().unwrap().to_owned();
         (
             part(&row["figures"]["id"]),
             part(&row["result"]["completion"]["text"]),
         )
     };
-    rows.lines().map(text).collect()
+    measured(folder, suite).iter().map(text).collect()
 }

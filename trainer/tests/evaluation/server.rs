@@ -136,6 +136,42 @@ async fn what_failed_is_asked_for_again() {
     assert_eq!(server.requests().len(), 6 + 2, "four were kept");
 }
 
+/// What a server does not say is no figure, and stop texts are looked for here where it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_leaves_out_is_done_here() {
+    let server = Server::start(|_, seen| {
+        let prompt = seen.json()["prompt"].as_str().unwrap().to_owned();
+        let text = match prompt.contains("def f(a)") {
+            true => "    return a\n\ndef other():\n    broken(",
+            false => "value",
+        };
+        let choice = json!({"choices": [{"text": text, "index": 0, "finish_reason": null}]});
+        let headers = [("Content-Type", "text/event-stream")];
+        let body = format!("data: {choice}\n\ndata: [DONE]\n\n");
+        reply("200 OK", &headers, body.as_bytes())
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    pairs(&path.join("p.jsonl"), 2);
+    let task = json!({
+        "task_id": "HumanEval/0", "prompt": "def f(a):\n", "entry_point": "f",
+        "canonical_solution": "    return a\n", "test": "def check(f):\n    assert f(3) == 3\n",
+    });
+    std::fs::write(path.join("h.jsonl"), format!("{task}\n")).unwrap();
+    let url = server.url.clone();
+    in_thread(move || {
+        ran(&path, &args(&url, "pairs", "p.jsonl", "out"));
+        let pairs = figures(&path.join("out"), "pairs");
+        assert!(figure(&pairs, &all(), "ended").is_none(), "{pairs}");
+        assert!(figure(&pairs, &all(), "exact_match").is_some(), "{pairs}");
+        ran(&path, &args(&url, "humaneval", "h.jsonl", "out"));
+        let tasks = figures(&path.join("out"), "humaneval");
+        assert_eq!(figure(&tasks, &all(), "pass"), Some(1.0), "{tasks}");
+    })
+    .await;
+}
+
 /// A server that is down is not asked a thousand times.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_only_fails_ends_it() {

@@ -37,8 +37,8 @@ struct Slot<'a> {
 pub struct Told<'a> {
     /// As in [`super::generate`].
     pub text: &'a mut dyn FnMut(usize, &str) -> Flow,
-    /// A request that has ended.
-    pub done: &'a mut dyn FnMut(usize, Generation),
+    /// A request that has ended, or whose logits are not finite.
+    pub done: &'a mut dyn FnMut(usize, Result<Generation>),
 }
 
 /// Completes `requests` in their order, `width` at a time, with caches of `capacity` tokens. On the CPU under
@@ -46,7 +46,8 @@ pub struct Told<'a> {
 /// are of the shared passes.
 ///
 /// # Errors
-/// As [`super::generate`]; [`ModelError::Cancelled`] where `cancelled` said so: what ended before was told.
+/// As [`super::generate`], but for [`ModelError::NotFinite`], which ends its own request alone;
+/// [`ModelError::Cancelled`] where `cancelled` said so: what ended before was told.
 pub fn generate_many<'a>(
     model: &Decoder,
     tokenizer: &'a Tokenizer,
@@ -78,16 +79,19 @@ pub fn generate_many<'a>(
         let mut going = Vec::with_capacity(slots.len());
         for mut slot in slots {
             slot.pending.drain(..slot.now);
-            let stop = match slot.pending.is_empty() {
-                true => slot.draw(logits.next().unwrap_or_default(), clock, told.text)?,
-                false => None,
+            let drawn = match slot.pending.is_empty() {
+                true => slot.draw(logits.next().unwrap_or_default(), clock, told.text),
+                false => Ok(None),
             };
-            match stop {
-                None => going.push(slot),
-                Some(stop) => {
-                    (told.done)(slot.index, slot.run.ended(stop, clock()));
+            match drawn {
+                Ok(None) => going.push(slot),
+                Ok(Some(stop)) => {
+                    (told.done)(slot.index, Ok(slot.run.ended(stop, clock())));
                     free.push(slot.cache);
                 }
+                // Its cache may hold what is no number, too.
+                Err(error @ ModelError::NotFinite) => (told.done)(slot.index, Err(error)),
+                Err(error) => return Err(error),
             }
         }
         slots = going;

@@ -141,6 +141,8 @@ pub enum Finish {
     Caller,
     /// What the server says, where it is none of these.
     Other(String),
+    /// The server did not say.
+    Unsaid,
 }
 
 /// A finished completion.

@@ -33,7 +33,7 @@ impl CompletionBackend {
         let response = self.send(post, first).await?;
         let completed = Completed {
             text: String::new(),
-            finish: Finish::Stop,
+            finish: Finish::Unsaid,
             prompt_tokens: None,
             cached_tokens: None,
             generated_tokens: None,

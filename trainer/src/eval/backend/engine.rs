@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::device::{self, Choice};
 use truefill_model::error::ModelError;
-use truefill_model::fim::{BoundFormat, Budget, PromptParts, SUFFIX_SHARE};
+use truefill_model::fim::{BoundFormat, Budget, Layout, PromptParts, SUFFIX_SHARE};
 use truefill_model::generate::{
     Flow, Generation, Limits, Request, Sampling, StopReason, Told, generate_many,
 };
@@ -16,19 +16,21 @@ use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 use truefill_model::weights::WeightSource;
 
-use super::{Backend, Completion, Hear, Likelihood, Stop};
+use super::{Backend, Completion, Hear, Likelihood, Stop, Timed, Timing};
 use crate::checkpoint;
 use crate::eval::chat;
 use crate::eval::cut::stops::before_stop;
 use crate::eval::decoding::Decoding;
 use crate::eval::row::{EvalRow, Question};
 use crate::kept;
-use crate::score::Scorer;
+use crate::score::{LONGEST_MIDDLE, Scorer};
 use crate::stored::Opened;
 use crate::train::chat::Chat;
 
 /// Counts up with every change to how prompts are made or completions end.
-const VERSION: &str = "engine-1";
+const VERSION: &str = "engine-2";
+/// Fewer tokens of a prompt are none.
+const LEAST_PROMPT: usize = 16;
 
 /// A checkpoint as it would be served: an adapter is merged into its base, and on the CPU both are
 /// rounded to eight bits.
@@ -37,7 +39,8 @@ pub struct Engine {
     tokenizer: Tokenizer,
     format: BoundFormat,
     stop: Vec<TokenId>,
-    chat: Option<Chat>,
+    /// The checkpoint's own, or why it cannot be used.
+    chat: Result<Option<Chat>, String>,
     scorer: Scorer,
     decoding: Decoding,
     width: usize,
@@ -57,13 +60,17 @@ impl Engine {
             Some(layout) => format.with_layout(layout)?,
             None => format,
         };
+        let context = decoding.context_tokens;
         let most = decoding.most_tokens(true).max(decoding.most_tokens(false));
-        let decoder = Arc::new(load(opened, device, decoding.context_tokens + most + 1)?);
+        // What is scored must not hang on how long completions may become.
+        let positions = context + most.max(LONGEST_MIDDLE) + 1;
+        let decoder = Arc::new(load(opened, device, positions)?);
+        leaves_room(&decoder, decoding.most_tokens(true))
+            .with_context(|| opened.checkpoint.path.display().to_string())?;
         let mut stop = format.stop_tokens().to_vec();
         stop.extend(opened.end(&format)?);
-        let chat = chat::of(opened, &format)?;
-        stop.extend(chat.iter().map(Chat::end));
-        let context = decoding.context_tokens;
+        let chat = chat::of(opened, &format).map_err(|error| format!("{error:#}"));
+        stop.extend(chat.iter().flatten().map(Chat::end));
         let scorer = Scorer::new(
             "model".into(),
             Arc::clone(&decoder),
@@ -72,8 +79,9 @@ impl Engine {
         )?;
         let (name, version) = (format.name(), format.version());
         let identity = format!(
-            "{VERSION} {} {name}@{version} {} {stop:?}",
+            "{VERSION} {} {} {name}@{version} {} {stop:?}",
             identity(opened)?,
+            served_as(device)?,
             format.layout()
         );
         Ok(Self {
@@ -110,6 +118,13 @@ impl Engine {
         }
     }
 
+    /// Tokens of a prompt at most: the model's positions hold the completion, too.
+    fn room(&self, in_a_hole: bool) -> usize {
+        let taken = self.decoding.most_tokens(in_a_hole) + 1;
+        let room = self.decoder.max_positions().saturating_sub(taken);
+        self.decoding.context_tokens.min(room)
+    }
+
     fn sampling(&self, row: &EvalRow) -> Sampling {
         let drawn = kept::key(self.decoding.seed, &["sample", &row.id]);
         let mut seed = [0; 8];
@@ -123,7 +138,9 @@ impl Engine {
 
     /// A row's prompt, and whether it lacks a part of the text.
     fn prompt(&self, row: &EvalRow) -> Result<(Vec<TokenId>, bool)> {
-        let most = self.decoding.context_tokens;
+        let in_a_hole = matches!(row.question, Question::Infill { .. });
+        leaves_room(&self.decoder, self.decoding.most_tokens(in_a_hole))?;
+        let most = self.room(in_a_hole);
         match &row.question {
             Question::Infill { suffix, .. } => {
                 let prefix = row.prefix();
@@ -139,8 +156,10 @@ impl Engine {
                     chunk_share: 0.0,
                 };
                 let prompt = self.format.render(&parts, &budget)?;
-                let whole = prompt.prefix_window.len() == prefix.len()
-                    && prompt.suffix_window.len() == suffix.len();
+                // Nothing is cut of a suffix that the layout does not show.
+                let behind = self.format.layout() == Layout::Causal
+                    || prompt.suffix_window.len() == suffix.len();
+                let whole = prompt.prefix_window.len() == prefix.len() && behind;
                 Ok((prompt.tokens, !whole))
             }
             Question::Continue { prompt } => {
@@ -152,7 +171,9 @@ impl Engine {
                 Ok((tokens, first > 0))
             }
             Question::Instruct { prompt } => {
-                let chat = self.chat.as_ref().context(
+                let chat = self.chat.as_ref();
+                let chat = chat.map_err(|problem| anyhow::anyhow!("{problem}"))?;
+                let chat = chat.as_ref().context(
                     "expected a chat template for tasks in words, found none in the checkpoint; \
                      measure the suite's completion form",
                 )?;
@@ -168,23 +189,26 @@ impl Engine {
     }
 
     /// What `generate` found, as files have it.
-    fn completion(&self, found: Generation, shortened: bool) -> Completion {
+    fn completion(&self, found: Generation, shortened: bool) -> Timed {
         let stop = match found.stop {
             StopReason::StopToken(_) => Stop::End,
             StopReason::Condition => Stop::Text,
             StopReason::Limit | StopReason::Deadline | StopReason::Cancelled => Stop::Limit,
         };
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        Completion {
+        let timing = Timing {
+            first_ms: ms(found.first_token),
+            ms: ms(found.first_token + found.decode),
+            width: self.width,
+        };
+        let completion = Completion {
             tokens: Some(found.tokens.len() as u64),
             prompt_tokens: Some(found.prompt_tokens as u64),
-            first_ms: ms(found.first_token),
-            ms: ms(found.prefill + found.decode),
             text: found.text,
             stop,
             shortened,
-            width: self.width,
-        }
+        };
+        Timed { completion, timing }
     }
 }
 
@@ -193,33 +217,48 @@ impl Backend for Engine {
         &self.identity
     }
 
+    fn notes(&self) -> Vec<String> {
+        let (wanted, room) = (self.decoding.context_tokens, self.room(true));
+        let positions = self.decoder.max_positions();
+        let note = format!(
+            "the model has {positions} positions: prompts have at most {room} tokens, not {wanted}"
+        );
+        (room < wanted).then_some(note).into_iter().collect()
+    }
+
     fn complete(&mut self, rows: &[&EvalRow], hear: Hear<'_>) -> Result<()> {
         let failed: RefCell<Option<anyhow::Error>> = RefCell::new(None);
-        let fail = |error: anyhow::Error| {
-            failed.borrow_mut().get_or_insert(error);
+        let hear_of = RefCell::new(hear.done);
+        let tell = |at: usize, found: Result<Timed, String>| {
+            if let Err(error) = (hear_of.borrow_mut())(at, found) {
+                failed.borrow_mut().get_or_insert(error);
+            }
         };
-        let shortened: RefCell<Vec<bool>> = RefCell::new(Vec::new());
+        // Rows that a prompt could be made of, and whether it lacks a part.
+        let asked: RefCell<Vec<(usize, bool)>> = RefCell::new(Vec::new());
         let limits: Vec<Limits<'_>> = rows.iter().map(|row| self.limits(row)).collect();
-        let requests = rows.iter().zip(&limits).map_while(|(row, limits)| {
-            let prompt = self
-                .prompt(row)
-                .with_context(|| format!("row `{}`", row.id));
-            let (prompt, shorter) = prompt.map_err(fail).ok()?;
-            shortened.borrow_mut().push(shorter);
+        let requests = rows.iter().enumerate().filter_map(|(at, row)| {
+            let (prompt, shorter) = match self.prompt(row) {
+                Ok(made) => made,
+                Err(error) => {
+                    tell(at, Err(format!("{error:#}")));
+                    return None;
+                }
+            };
+            asked.borrow_mut().push((at, shorter));
             Some(Request {
                 prompt,
                 sampling: self.sampling(row),
-                limits,
+                limits: &limits[at],
             })
         });
-        let mut done = |at: usize, found: Generation| {
-            let shorter = shortened.borrow().get(at).copied().unwrap_or_default();
-            let told = (hear.done)(at, Ok(self.completion(found, shorter)));
-            if let Err(error) = told {
-                fail(error);
-            }
+        let row_of = |at: usize| asked.borrow()[at];
+        let mut done = |at: usize, found: Result<Generation, ModelError>| {
+            let (at, shorter) = row_of(at);
+            let found = found.map_err(|error| error.to_string());
+            tell(at, found.map(|found| self.completion(found, shorter)));
         };
-        let mut on_text = |at: usize, text: &str| end_at(text, rows[at].stops);
+        let mut on_text = |at: usize, text: &str| end_at(text, rows[row_of(at).0].stops);
         let ended = generate_many(
             &self.decoder,
             &self.tokenizer,
@@ -260,6 +299,26 @@ fn end_at(text: &str, stops: &[&str]) -> Flow {
         keep_bytes if keep_bytes < text.len() => Flow::Stop { keep_bytes },
         _ => Flow::Continue,
     }
+}
+
+/// Refuses completions that leave no room for a prompt.
+fn leaves_room(decoder: &Decoder, most: usize) -> Result<()> {
+    let positions = decoder.max_positions();
+    ensure!(
+        positions > most + LEAST_PROMPT,
+        "the model has {positions} positions, and `max_tokens` leaves no room for a prompt; expected at most \
+         {}, found {most}",
+        positions.saturating_sub(LEAST_PROMPT + 1)
+    );
+    Ok(())
+}
+
+/// What serving rounds weights to hangs on the kind of device, and so do results.
+fn served_as(device: &str) -> Result<&'static str> {
+    Ok(match device::choose(device)? {
+        Choice::Cpu => "cpu",
+        Choice::Accelerator { .. } => "gpu",
+    })
 }
 
 /// SHA-256 of the checkpoint; of an adapter its own and its base's.

@@ -25,12 +25,28 @@ pub struct Completion {
     pub prompt_tokens: Option<u64>,
     /// The prompt lacks a part of the file.
     pub shortened: bool,
+}
+
+/// How long a completion took; another time each time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
     /// From the request to the first token, in milliseconds.
     pub first_ms: f64,
     /// From the request to the end.
     pub ms: f64,
     /// Rows that were completed at the same time at most.
     pub width: usize,
+}
+
+/// What a model wrote, and how long that took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timed {
+    /// What it wrote.
+    pub completion: Completion,
+    /// How long it took.
+    pub timing: Timing,
 }
 
 /// Why a completion ended.
@@ -43,6 +59,8 @@ pub enum Stop {
     Text,
     /// The limit of tokens.
     Limit,
+    /// A server did not say.
+    Unsaid,
 }
 
 /// How likely a model takes a completion to be.
@@ -66,15 +84,21 @@ impl Likelihood {
 /// Hears of rows as they are done, in any order.
 pub struct Hear<'a> {
     /// A row's place in the list, and its completion or why there is none. What it reports ends the work.
-    pub done: &'a mut dyn FnMut(usize, Result<Completion, String>) -> Result<()>,
+    pub done: &'a mut dyn FnMut(usize, Result<Timed, String>) -> Result<()>,
     /// Whether to end early.
     pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// A model that can be measured.
 pub trait Backend {
-    /// What completions depend on beside the rows and the decoding: which model, in which program.
+    /// What completions depend on beside the rows and the decoding: which model, in which program, on what
+    /// kind of device.
     fn identity(&self) -> &str;
+
+    /// What is to be known of all its completions.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Completes rows. Returns early where it was told to stop.
     ///

@@ -12,7 +12,8 @@ use truefill_remote::complete::{
     Protocol,
 };
 
-use super::{Backend, Completion, Hear, Likelihood, Stop};
+use super::{Backend, Completion, Hear, Likelihood, Stop, Timed, Timing};
+use crate::eval::cut::stops::before_stop;
 use crate::eval::decoding::Decoding;
 use crate::eval::row::{EvalRow, Question};
 use crate::kept;
@@ -20,9 +21,9 @@ use crate::train::chat::ChatRecipe;
 use crate::usage::Usage;
 
 /// Counts up with every change to how prompts are made or completions end.
-const VERSION: &str = "server-1";
-/// Code has about this many characters a token; the server's tokenizer is not known here.
-const CHARACTERS_A_TOKEN: usize = 3;
+const VERSION: &str = "server-2";
+/// Code has about this many bytes a token; the server's tokenizer is not known here.
+const BYTES_A_TOKEN: usize = 3;
 /// So many failures one after the other, and the server is not asked any more.
 const PATIENCE: usize = 8;
 /// How long a row may take.
@@ -107,7 +108,7 @@ impl Server {
 
     /// What is asked of a row, and whether it lacks a part of the text.
     fn request(&self, row: &EvalRow) -> Result<(CompletionRequest, bool)> {
-        let most = self.decoding.context_tokens * CHARACTERS_A_TOKEN;
+        let most = self.decoding.context_tokens * BYTES_A_TOKEN;
         let mut stop: Vec<String> = row.stops.iter().map(|text| (*text).to_owned()).collect();
         let (prompt, shortened) = match &row.question {
             Question::Infill { suffix, .. } => {
@@ -159,13 +160,19 @@ impl Server {
         Ok((request, shortened))
     }
 
-    async fn ask(&self, row: &EvalRow) -> Result<Completion, String> {
+    async fn ask(&self, row: &EvalRow) -> Result<Timed, String> {
         let (request, shortened) = self.request(row).map_err(|error| format!("{error:#}"))?;
         let began = Instant::now();
         let mut first = None;
-        let mut piece = |_: &str| {
+        let mut written = String::new();
+        // Servers take a few stop texts alone, or none.
+        let mut piece = |piece: &str| {
             first.get_or_insert_with(|| began.elapsed());
-            ControlFlow::Continue(())
+            written.push_str(piece);
+            match before_stop(&written, row.stops).len() < written.len() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
         };
         let done = self.backend.complete(&request, &mut piece).await;
         let Completed {
@@ -177,19 +184,26 @@ impl Server {
         } = done.map_err(|error| error.to_string())?;
         let total = began.elapsed();
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-        Ok(Completion {
-            text,
-            stop: match finish {
-                Finish::Stop => Stop::End,
-                Finish::Length | Finish::Caller | Finish::Other(_) => Stop::Limit,
-            },
+        let kept = before_stop(&text, row.stops);
+        let stop = match finish {
+            _ if kept.len() < text.len() => Stop::Text,
+            Finish::Stop => Stop::End,
+            Finish::Length | Finish::Caller | Finish::Other(_) => Stop::Limit,
+            Finish::Unsaid => Stop::Unsaid,
+        };
+        let completion = Completion {
+            text: kept.to_owned(),
+            stop,
             tokens: generated_tokens,
             prompt_tokens,
             shortened,
+        };
+        let timing = Timing {
             first_ms: ms(first.unwrap_or(total)),
             ms: ms(total),
             width: self.width,
-        })
+        };
+        Ok(Timed { completion, timing })
     }
 }
 
@@ -237,9 +251,11 @@ fn named(name: &str) -> Result<&'static FimFormat> {
     })
 }
 
-/// The text around the hole, at most `most` bytes of it; the suffix takes its share, the prefix the rest.
+/// The text around the hole, at most `most` bytes of it; the suffix takes its share, and more where the prefix
+/// leaves some, the prefix the rest.
 fn window<'t>(prefix: &'t str, suffix: &'t str, most: usize) -> (&'t str, &'t str) {
     let share = (most as f32 * SUFFIX_SHARE) as usize;
+    let share = share.max(most.saturating_sub(prefix.len()));
     let suffix = &suffix[..suffix.floor_char_boundary(share)];
     let first = prefix.len().saturating_sub(most - suffix.len());
     (&prefix[prefix.ceil_char_boundary(first)..], suffix)
@@ -252,6 +268,8 @@ mod tests {
     #[test]
     fn a_window_is_around_the_hole() {
         assert_eq!(window("abcdef", "ghi", 8), ("abcdef", "gh"));
+        assert_eq!(window("a", "ghi", 8), ("a", "ghi"));
+        assert_eq!(window("abcdefgh", "ghi", 8), ("cdefgh", "gh"));
         assert_eq!(window("abcdef", "", 4), ("cdef", ""));
         assert_eq!(window("éé", "é", 4), ("éé", ""));
         assert_eq!(window("aéé", "", 4), ("éé", ""));

@@ -30,7 +30,12 @@ pub fn code_block(answer: &str) -> &str {
 
 fn keep<'a>(longest: &mut Option<&'a str>, fence: &Fence, block: &'a str) {
     let longer = longest.is_none_or(|longest| block.len() > longest.len());
-    if longer && matches!(fence.label, "" | "py" | "python" | "python3") {
+    let labels = ["", "py", "python", "python3"];
+    if longer
+        && labels
+            .iter()
+            .any(|label| fence.label.eq_ignore_ascii_case(label))
+    {
         *longest = Some(block);
     }
 }
@@ -71,6 +76,7 @@ mod tests {
         for (answer, expected) in [
             ("def f():\n    pass\n", "def f():\n    pass\n"),
             ("Here:\n```python\na = 1\n```\nDone.", "a = 1\n"),
+            ("```Python\na = 1\n```", "a = 1\n"),
             ("```\na\n```\n```py\nab\n```\n```python\nc\n```", "ab\n"),
             // As long as the first.
             ("```\na\n```\n```\nb\n```", "a\n"),

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::eval::backend::{Backend, Completion, Hear, Likelihood, Stop};
+use crate::eval::backend::{Backend, Completion, Hear, Likelihood, Stop, Timed, Timing};
 use crate::eval::decoding::Decoding;
 use crate::eval::figures::{Figure, Metric, Variant};
 use crate::eval::measure::figures;
@@ -128,11 +128,13 @@ impl Backend for Scripted<'_> {
                 tokens: None,
                 prompt_tokens: None,
                 shortened: false,
+            };
+            let timing = Timing {
                 first_ms: 1.0,
                 ms: 2.0,
                 width: 1,
             };
-            (hear.done)(at, Ok(completion))?;
+            (hear.done)(at, Ok(Timed { completion, timing }))?;
         }
         Ok(())
     }

@@ -9,10 +9,18 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::eval::output::short_hash;
+
 use super::{Job, Limits, Mount, Outcome, Sandbox, SandboxError, Status};
 
-/// Prints where the interpreter is, where it is installed, and the home folder.
-const WHERE: &str = "import os, sys\nfor path in sys.executable, sys.prefix, sys.base_prefix, os.path.expanduser('~'): print(path)";
+/// Prints where the interpreter is, where it is installed, the home folder, its version, and which packages
+/// programs can import, by name and version.
+const WHERE: &str = "\
+import importlib.metadata, os, platform, sys
+for path in sys.executable, sys.prefix, sys.base_prefix, os.path.expanduser('~'): print(path)
+print(platform.python_implementation(), platform.python_version())
+found = importlib.metadata.distributions()
+print(' '.join(sorted({f'{it.name}=={it.version}' for it in found})))";
 
 /// Results that do not hang on how many cores a machine has, and threads that do not count as processes.
 const ENVIRONMENT: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
@@ -23,6 +31,8 @@ pub struct Python {
     interpreter: PathBuf,
     /// Whether its installed packages can be imported.
     packages: bool,
+    /// What a program's outcome hangs on beside its text.
+    identity: String,
     sandbox: Sandbox,
 }
 
@@ -42,7 +52,9 @@ impl Python {
         let output = output
             .map_err(|error| unusable(format!("a Python 3 interpreter is expected: {error}")))?;
         let said = String::from_utf8_lossy(&output.stdout);
-        let [executable, prefix, base, home] = said.lines().collect::<Vec<_>>()[..] else {
+        let [executable, prefix, base, home, version, installed] =
+            said.lines().collect::<Vec<_>>()[..]
+        else {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(unusable(format!(
                 "a Python 3 interpreter is expected, it said: {}",
@@ -69,10 +81,19 @@ impl Python {
         let python = Self {
             interpreter: PathBuf::from(executable),
             packages,
+            identity: match packages {
+                true => format!("{version} with {}", short_hash(installed)),
+                false => version.to_owned(),
+            },
             sandbox: sandbox.with_mounts(&mounts)?,
         };
         python.verify(&unusable)?;
         Ok(python)
+    }
+
+    /// The interpreter's version and, where programs can import them, which packages are installed.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The same with other limits.

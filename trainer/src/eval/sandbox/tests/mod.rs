@@ -32,6 +32,20 @@ pub(in crate::eval) fn python(wall: Duration) -> Option<Python> {
     Some(Python::open(Path::new("python3"), false, sandbox(wall)?).expect("a Python"))
 }
 
+/// With packages, which ones there are is a part of what an outcome hangs on.
+#[test]
+fn a_python_is_told_by_its_version_and_packages() {
+    let open = |packages| {
+        let python = Python::open(Path::new("python3"), packages, sandbox(PATIENT)?);
+        Some(python.expect("a Python").identity().to_owned())
+    };
+    let (Some(bare), Some(with)) = (open(false), open(true)) else {
+        return;
+    };
+    assert!(bare.starts_with("CPython 3."), "{bare}");
+    assert!(with.starts_with(&format!("{bare} with ")), "{with}");
+}
+
 fn job<'a>(words: &[&str]) -> Job<'a> {
     Job {
         command: words.iter().map(Into::into).collect(),
