@@ -2,66 +2,69 @@
 
 use super::grid::{Cell, Column, Grid, Key, Row};
 use super::study::{Measured, Study, SuiteStudy};
+use super::tables;
 use super::text::shown;
 use crate::eval::figures::Variant;
 use crate::eval::measure::Run;
-use crate::eval::output::{Evaluated, Speed};
+use crate::eval::output::{Evaluated, MeasuredRow, Speed};
 
-/// What is said of an evaluation.
-const FACTS: &[(&str, fn(&Evaluated) -> String)] = &[
-    ("model", |it| it.model.name.clone()),
-    ("id in the store", |it| {
-        it.model.id.clone().unwrap_or_default()
-    }),
-    ("identity", |it| it.model.identity.clone()),
-    ("trained from", |it| {
-        it.model.parent.clone().unwrap_or_default()
-    }),
-    ("FIM format", |it| {
-        it.decoding
-            .format
-            .clone()
-            .unwrap_or_else(|| "the checkpoint's".to_owned())
-    }),
-    ("layout", |it| match it.decoding.layout {
-        Some(layout) => format!("{layout:?}").to_lowercase(),
-        None => "the one it is served with".to_owned(),
-    }),
-    ("decoding", decoding),
-    ("data", |it| {
-        let files = it.files.iter().map(|path| path.display().to_string());
-        files.collect::<Vec<_>>().join(", ")
-    }),
-    ("SHA-256 of the data", |it| it.data_sha256.clone()),
-    ("rows in the files", |it| it.rows_in_files.to_string()),
-    ("rows measured", |it| it.rows.to_string()),
-    ("rows left out by a limit", |it| {
-        let seen = it.rows + it.failed.len() as u64;
-        it.rows_in_files.saturating_sub(seen).to_string()
-    }),
-    ("rows that could not be completed", |it| {
-        it.failed.len().to_string()
-    }),
-    ("prompts that lack a part of the file", |it| {
-        it.shortened.to_string()
-    }),
-    ("programs", programs),
-    ("program version", |it| it.program.clone()),
-    ("seed of the sampling", |it| it.decoding.seed.to_string()),
-    ("seed and draws of the intervals", |it| {
-        match &it.bootstrap {
-            Some(found) => format!("{}, {} draws", found.seed, found.draws),
-            None => String::new(),
-        }
-    }),
-    ("SHA-256 of the rows", |it| it.rows_file.sha256.clone()),
-    ("first token, not reproducible", |it| {
-        speed(it, |speed| speed.first_ms)
-    }),
-    ("whole completion, not reproducible", |it| {
-        speed(it, |speed| speed.ms)
-    }),
+use Fact::{Of, Rows};
+
+/// What is said of an evaluation: a line of the table each.
+const FACTS: &[(&str, Fact)] = &[
+    ("model", Of(|it| it.model.name.clone())),
+    (
+        "id in the store",
+        Of(|it| it.model.id.clone().unwrap_or_default()),
+    ),
+    ("identity", Of(|it| it.model.identity.clone())),
+    (
+        "trained from",
+        Of(|it| it.model.parent.clone().unwrap_or_default()),
+    ),
+    ("FIM format", Of(format)),
+    ("layout", Of(layout)),
+    ("decoding", Of(decoding)),
+    ("rows completed at a time", Rows(width)),
+    ("data", Of(data)),
+    ("SHA-256 of the data", Of(|it| it.data_sha256.clone())),
+    ("rows in the files", Of(|it| it.rows_in_files.to_string())),
+    ("rows measured", Of(|it| it.rows.to_string())),
+    ("rows left out by a limit", Of(left_out)),
+    (
+        "rows that could not be completed",
+        Of(|it| it.failed.len().to_string()),
+    ),
+    (
+        "prompts that lack a part of the file",
+        Of(|it| it.shortened.to_string()),
+    ),
+    ("programs", Of(programs)),
+    ("program version", Of(|it| it.program.clone())),
+    ("format of the files", Of(|it| it.version.to_string())),
+    (
+        "seed of the sampling",
+        Of(|it| it.decoding.seed.to_string()),
+    ),
+    ("seed and draws of the intervals", Of(draws)),
+    ("SHA-256 of the rows", Of(|it| it.rows_file.sha256.clone())),
+    (
+        "first token, not reproducible",
+        Of(|it| speed(it, |speed| speed.first_ms)),
+    ),
+    (
+        "whole completion, not reproducible",
+        Of(|it| speed(it, |speed| speed.ms)),
+    ),
 ];
+
+/// Where a line's text is from.
+enum Fact {
+    /// From the figures' file.
+    Of(fn(&Evaluated) -> String),
+    /// From the rows.
+    Rows(fn(&[MeasuredRow]) -> String),
+}
 
 /// A table for each suite.
 pub fn grids(study: &Study) -> Vec<Grid> {
@@ -73,16 +76,19 @@ pub fn grids(study: &Study) -> Vec<Grid> {
 }
 
 fn grid(study: &Study, suite: &SuiteStudy) -> Grid {
-    let cell = |measured: &Option<Measured>, of: fn(&Evaluated) -> String| {
-        let found = measured.as_ref().map(|it| of(&it.evaluated));
+    let cell = |measured: &Option<Measured>, of: &Fact| {
+        let found = measured.as_ref().map(|it| match of {
+            Of(of) => of(&it.evaluated),
+            Rows(of) => of(&it.rows),
+        });
         match found.filter(|text| !text.is_empty()) {
             Some(text) => Cell::text(shown(&text)),
             None => Cell::nothing(),
         }
     };
-    let row = |(name, of): &(&str, fn(&Evaluated) -> String)| Row {
+    let row = |(name, of): &(&str, Fact)| Row {
         keys: vec![Key::one(*name)],
-        cells: suite.measured.iter().map(|it| cell(it, *of)).collect(),
+        cells: suite.measured.iter().map(|it| cell(it, of)).collect(),
     };
     Grid {
         title: suite.title.clone(),
@@ -90,6 +96,41 @@ fn grid(study: &Study, suite: &SuiteStudy) -> Grid {
         keys: vec!["what".into()],
         columns: study.names.iter().map(Column::plain).collect(),
         rows: FACTS.iter().map(row).collect(),
+    }
+}
+
+fn format(of: &Evaluated) -> String {
+    let format = of.decoding.format.clone();
+    format.unwrap_or_else(|| "the checkpoint's".to_owned())
+}
+
+fn layout(of: &Evaluated) -> String {
+    match of.decoding.layout {
+        Some(layout) => format!("{layout:?}").to_lowercase(),
+        None => "the one it is served with".to_owned(),
+    }
+}
+
+/// Rows that were made at another time may have been made with another width.
+fn width(rows: &[MeasuredRow]) -> String {
+    let widths = rows.iter().map(|row| row.result.completion.width as u64);
+    tables::range(&widths.collect::<Vec<_>>())
+}
+
+fn data(of: &Evaluated) -> String {
+    let files = of.files.iter().map(|path| path.display().to_string());
+    files.collect::<Vec<_>>().join(", ")
+}
+
+fn left_out(of: &Evaluated) -> String {
+    let seen = of.rows + of.failed.len() as u64;
+    of.rows_in_files.saturating_sub(seen).to_string()
+}
+
+fn draws(of: &Evaluated) -> String {
+    match &of.bootstrap {
+        Some(found) => format!("{}, {} draws", found.seed, found.draws),
+        None => String::new(),
     }
 }
 
@@ -137,10 +178,7 @@ fn speed(of: &Evaluated, which: fn(&Speed) -> [f64; 2]) -> String {
         return String::new();
     };
     let [median, p95] = which(speed);
-    format!(
-        "median {median:.0} ms, 95th percentile {p95:.0} ms, up to {} at a time",
-        speed.width
-    )
+    format!("median {median:.0} ms, 95th percentile {p95:.0} ms")
 }
 
 /// What is to be known of a suite's figures, with those that say it.

@@ -1,18 +1,18 @@
 //! Figures over the number of training rows.
 
-use super::{Chart, Frame, HEIGHT, LEFT, RIGHT, WIDTH, around, colour, coloured};
+use super::{Chart, Frame, HEIGHT, LEFT, RIGHT, WIDTH, all, around, colour, coloured};
 use crate::chart::{Shape, Svg};
 use crate::eval::figures::{Estimate, Figure, Group};
 use crate::report::grid::percent;
 use crate::report::study::{Study, SuiteStudy};
-use crate::report::tables::chief;
+use crate::report::tables::barred;
 
 /// Rows that checkpoints were trained on, by checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sizes(Vec<Option<u64>>);
 
 impl Sizes {
-    /// What is given, else what names tell: `sft-25k`, `25k`.
+    /// What is given, else what names tell: `sft-25k`, `25k`, `size=25000`.
     #[must_use]
     pub fn of(names: &[String], given: &[(String, u64)]) -> Self {
         let size = |name: &String| {
@@ -32,8 +32,14 @@ impl Sizes {
     }
 }
 
-/// Thousands of rows in a name; a size of a model (`135M`, `3B`) is none.
+/// Thousands of rows in a name, or the rows of an ablation's cell; a size of a model (`135M`, `3B`) is none.
 fn told(name: &str) -> Option<u64> {
+    let cell = name
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("size="));
+    if let Some(rows) = cell.and_then(|rows| rows.parse().ok()) {
+        return Some(rows).filter(|rows| *rows > 0);
+    }
     let words =
         name.split(|character: char| !character.is_ascii_alphanumeric() && character != '.');
     let size = |word: &str| {
@@ -52,11 +58,8 @@ pub fn charts(study: &Study, sizes: &Sizes) -> Vec<Chart> {
     if !different {
         return Vec::new();
     }
-    let mut figures: Vec<Figure> = study.suites.iter().flat_map(chief).collect();
-    figures.sort_unstable();
-    figures.dedup();
     let chart = |figure: &Figure| chart(study, sizes, &ordered, *figure);
-    figures.iter().filter_map(chart).collect()
+    all(study, barred).iter().filter_map(chart).collect()
 }
 
 /// A suite's figure at each size.
@@ -85,15 +88,12 @@ fn chart(study: &Study, sizes: &Sizes, ordered: &[(usize, u64)], figure: Figure)
     }
     let title = format!("{} over the number of training rows", figure.title());
     let titles: Vec<String> = curves.iter().map(|it| it.suite.title.clone()).collect();
-    Some(Chart {
-        sentence: sentence(&curves, &study.names[0]),
-        svg: drawing(&title, figure, &curves),
-        legend: coloured(&titles),
-        title,
-    })
+    let svg = drawing(&title, figure, &curves);
+    let said = sentence(figure, &curves, &study.names[0]);
+    Some(Chart::single(title, said, svg, coloured(&titles)))
 }
 
-fn sentence(curves: &[Curve<'_>], base: &str) -> String {
+fn sentence(figure: Figure, curves: &[Curve<'_>], base: &str) -> String {
     let ends = curves.iter().filter_map(|curve| {
         let ((few, low), (many, high)) = (curve.points.first()?, curve.points.last()?);
         let (low, high) = (percent(low.value), percent(high.value));
@@ -107,8 +107,12 @@ fn sentence(curves: &[Curve<'_>], base: &str) -> String {
         true => format!(" Dashed: {base}, which has no number of rows."),
         false => String::new(),
     };
+    let less = match figure.metric.lower_is_better() {
+        true => "Less is better. ",
+        false => "",
+    };
     format!(
-        "{}. Lines up and down are 95 % intervals.{dashed}",
+        "{less}{}. Lines up and down are 95 % intervals.{dashed}",
         ends.join("; ")
     )
 }
@@ -124,7 +128,7 @@ fn drawing(title: &str, figure: Figure, curves: &[Curve<'_>]) -> String {
     let y = around(ends.flat_map(|it| it.interval).map(|end| end * 100.0));
     let frame = Frame::new([low - 0.05, high + 0.05], [y[0].max(0.0), y[1].min(100.0)]);
     let mut svg = Svg::new(WIDTH);
-    let unit = format!("{}, percent of rows", figure.title());
+    let unit = format!("{}, percent", figure.title());
     frame.draw(
         &mut svg,
         &numbers(low, high),
@@ -186,6 +190,10 @@ mod tests {
             ("run-7", None),
             ("task", None),
             ("k", None),
+            ("size=5000", Some(5000)),
+            ("objective=dpo,size=20000", Some(20_000)),
+            ("size=25k", Some(25_000)),
+            ("size=0", None),
             ("nank", None),
         ] {
             assert_eq!(told(name), rows, "{name}");
