@@ -25,6 +25,9 @@ const SHOWN: [Figure; 15] = [
     Figure::whole(Metric::OverGeneration),
 ];
 
+/// What no headline has, that it may be read at a glance.
+const ASIDE: [Metric; 2] = [Metric::Ended, Metric::OverGeneration];
+
 /// What heat tables, curves and gains against strength show: the first of each line that a suite has.
 const CHIEF: [&[Figure]; 2] = [
     &[
@@ -102,10 +105,14 @@ pub fn headline(study: &Study) -> Vec<Headline> {
     study.suites.iter().map(of).collect()
 }
 
+fn is_headline(figure: &Figure) -> bool {
+    SHOWN.contains(figure) && !ASIDE.contains(&figure.metric)
+}
+
 /// Every figure and variant that a checkpoint has.
 fn all_figures(study: &Study, suite: &SuiteStudy) -> Option<Grid> {
     let all = suite.figures();
-    if all.iter().all(|figure| SHOWN.contains(figure)) {
+    if all.iter().all(is_headline) {
         return None;
     }
     let entry = (String::new(), suite, Group::All);
@@ -120,7 +127,8 @@ fn all_figures(study: &Study, suite: &SuiteStudy) -> Option<Grid> {
 }
 
 fn of_suite(study: &Study, suite: &SuiteStudy) -> Grid {
-    let figures: Vec<Figure> = SHOWN.into_iter().filter(|it| suite.has(*it)).collect();
+    let wanted = |figure: &Figure| is_headline(figure) && suite.has(*figure);
+    let figures: Vec<Figure> = SHOWN.into_iter().filter(wanted).collect();
     let row = |(at, name): (usize, &String)| Row {
         keys: vec![Key::one(name)],
         cells: figures

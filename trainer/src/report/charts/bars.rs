@@ -14,7 +14,7 @@ const STEP: f64 = 13.0;
 /// Height of a group's name.
 const NAME: f64 = 18.0;
 /// Room for a bar's number.
-const NUMBER: f64 = 40.0;
+const NUMBER: f64 = 46.0;
 
 /// A group of a suite's rows and its name.
 pub type Entry<'s> = (String, &'s SuiteStudy, Group);

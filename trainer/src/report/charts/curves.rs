@@ -69,6 +69,15 @@ struct Curve<'s> {
     base: Option<&'s Estimate>,
 }
 
+impl<'s> Curve<'s> {
+    /// What its line joins: the first checkpoint of each number of rows.
+    fn line(&self) -> Vec<(u64, &'s Estimate)> {
+        let mut line = self.points.clone();
+        line.dedup_by_key(|(rows, _)| *rows);
+        line
+    }
+}
+
 fn chart(study: &Study, sizes: &Sizes, ordered: &[(usize, u64)], figure: Figure) -> Option<Chart> {
     let untrained = sizes.0.first().copied().flatten().is_none();
     let mut curves = Vec::new();
@@ -82,7 +91,7 @@ fn chart(study: &Study, sizes: &Sizes, ordered: &[(usize, u64)], figure: Figure)
             base: base.filter(|_| untrained),
         });
     }
-    curves.retain(|curve| curve.points.len() > 1);
+    curves.retain(|curve| curve.line().len() > 1);
     if curves.is_empty() {
         return None;
     }
@@ -95,7 +104,8 @@ fn chart(study: &Study, sizes: &Sizes, ordered: &[(usize, u64)], figure: Figure)
 
 fn sentence(figure: Figure, curves: &[Curve<'_>], base: &str) -> String {
     let ends = curves.iter().filter_map(|curve| {
-        let ((few, low), (many, high)) = (curve.points.first()?, curve.points.last()?);
+        let line = curve.line();
+        let ((few, low), (many, high)) = (line.first()?, line.last()?);
         let (low, high) = (percent(low.value), percent(high.value));
         Some(format!(
             "{}: {low} % with {few} rows, {high} % with {many}",
@@ -107,12 +117,19 @@ fn sentence(figure: Figure, curves: &[Curve<'_>], base: &str) -> String {
         true => format!(" Dashed: {base}, which has no number of rows."),
         false => String::new(),
     };
+    let several = curves.iter().any(|it| it.line().len() < it.points.len());
+    let several = match several {
+        true => {
+            " A line joins the first checkpoint of each number of rows; points beside it are others."
+        }
+        false => "",
+    };
     let less = match figure.metric.lower_is_better() {
         true => "Less is better. ",
         false => "",
     };
     format!(
-        "{less}{}. Lines up and down are 95 % intervals.{dashed}",
+        "{less}{}. Lines up and down are 95 % intervals.{several}{dashed}",
         ends.join("; ")
     )
 }
@@ -141,17 +158,18 @@ fn drawing(title: &str, figure: Figure, curves: &[Curve<'_>]) -> String {
                 frame.y.at(found.value * 100.0),
             ]
         };
-        let places: Vec<[f64; 2]> = curve.points.iter().map(place).collect();
-        svg.path(&places, &format!("{} curve", colour(at)));
+        let line: Vec<[f64; 2]> = curve.line().iter().map(place).collect();
+        svg.path(&line, &format!("{} curve", colour(at)));
         if let Some(base) = curve.base {
             let y = frame.y.at(base.value * 100.0);
             svg.line([LEFT, y], [RIGHT, y], &format!("{} dashed", colour(at)));
         }
-        for ([x, y], (rows, found)) in places.iter().zip(&curve.points) {
+        for (rows, found) in &curve.points {
+            let [x, y] = place(&(*rows, *found));
             let [low, high] = found.interval.map(|end| frame.y.at(end * 100.0));
-            svg.line([*x, low], [*x, high], &format!("{} range", colour(at)));
+            svg.line([x, low], [x, high], &format!("{} range", colour(at)));
             let said = format!("{rows} rows: {} %", percent(found.value));
-            svg.mark(Shape::Disc, [*x, *y], &colour(at), &said);
+            svg.mark(Shape::Disc, [x, y], &colour(at), &said);
         }
     }
     svg.finish(HEIGHT, title)

@@ -92,7 +92,7 @@ impl FoolRate {
         let most = self.0.iter().map(share).fold(1.0, f64::max);
         let axis = Axis {
             range: [0.0, most],
-            places: [150.0, WIDTH - 96.0],
+            places: [150.0, WIDTH - 112.0],
         };
         let (step, start) = (22.0, axis.places[0]);
         let height = 4.0 + self.0.len() as f64 * step;

@@ -37,6 +37,33 @@ fn near(found: f64, expected: f64) -> bool {
     (found - expected).abs() <= NEAR
 }
 
+/// Checkpoints of one number of rows are points above each other, and none of them bends the line.
+#[test]
+fn a_line_has_one_point_for_each_number_of_rows() {
+    let mut study = study();
+    study.suites.retain(|suite| suite.title == "pairs");
+    let [_, tuned] = &*study.names else {
+        panic!("two checkpoints");
+    };
+    let again = format!("{tuned}-again");
+    study.names.push(again);
+    for suite in &mut study.suites {
+        let first = suite.measured.remove(0);
+        let (more, found) = (first.expect("figures"), suite.measured.remove(0));
+        let evaluated = more.evaluated.clone();
+        let rows = more.rows.clone();
+        let other = crate::report::study::Measured { evaluated, rows };
+        suite.measured = vec![Some(more), found, Some(other)];
+        suite.compared.push(None);
+    }
+    let chart = titled(&study, "EM over the number of training rows");
+    let drawing = Document::parse(&chart.panels[0].svg).expect("a drawing");
+    assert_eq!(of_class(&drawing, "circle", "c").len(), 3);
+    let path = of_class(&drawing, "polyline", "curve")[0].attribute("points");
+    assert_eq!(path.expect("points").split(' ').count(), 2);
+    assert!(chart.panels[0].sentence.contains("A line joins the first"));
+}
+
 /// The numbers on an axis and their places.
 fn ticks(drawing: &Document<'_>, class: &str, place: &str) -> Vec<(f64, f64)> {
     let texts = of_class(drawing, "text", class).into_iter();
