@@ -8,7 +8,7 @@ use super::charts::coloured;
 use super::diff::{self, Line};
 use super::grid::percent;
 use super::study::{Study, SuiteStudy};
-use super::text::shown;
+use super::text::{shown, shown_before};
 use crate::corpus::stable_digest;
 use crate::eval::backend::Stop;
 use crate::eval::figures::{Figure, Metric, Variant};
@@ -77,6 +77,8 @@ pub struct Written {
     pub right: bool,
     /// How that was found out, and other figures.
     pub facts: String,
+    /// How near it is to the rejected completion, where it is as near as to the golden one or nearer.
+    pub near: Option<&'static str>,
     /// The text.
     pub text: String,
     /// What differs from the golden completion.
@@ -235,7 +237,7 @@ fn read(study: &Study, rows: &[ById<'_>], row: &MeasuredRow) -> Shown {
     Shown {
         id: shown(&figures.id),
         facts: shown(&facts.join(" · ")),
-        before: shown(&row.before),
+        before: shown_before(&row.before),
         golden: shown(&row.golden),
         behind: shown(&row.behind),
         rejected: row.rejected.as_deref().map(shown),
@@ -249,7 +251,8 @@ fn written(name: String, class: String, row: &MeasuredRow) -> Written {
     let text = shown(&completion.text);
     let diff = diff::lines(&shown(&row.golden), &text);
     let stop = match completion.stop {
-        Stop::End => "ended by itself",
+        // A server does not tell its model's end from a stop text.
+        Stop::End => "ended before the limit of tokens",
         Stop::Text => "ended at a stop text",
         Stop::Limit => "ended at the limit of tokens",
         Stop::Unsaid => "ended, the server did not say why",
@@ -264,9 +267,24 @@ fn written(name: String, class: String, row: &MeasuredRow) -> Written {
         class,
         right,
         facts: facts.join(" · "),
+        near: near(row),
         diff_text: diff::text(&diff),
         diff,
         text,
+    }
+}
+
+/// What a row's figure and its texts say of the rejected completion.
+fn near(row: &MeasuredRow) -> Option<&'static str> {
+    let (rejected, text) = (row.rejected.as_deref()?, &row.result.completion.text);
+    if !rejected.trim().is_empty() && rejected.trim() == text.trim() {
+        return Some("the rejected completion");
+    }
+    let aligned = Figure::whole(Metric::HallucinationAligned);
+    match row.figures.values.get(&aligned)? {
+        value if *value >= 1.0 => Some("nearer to the rejected completion than to the golden one"),
+        value if *value > 0.0 => Some("as near to the rejected completion as to the golden one"),
+        _ => None,
     }
 }
 

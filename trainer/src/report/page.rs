@@ -12,7 +12,8 @@ use super::charts::{self, Chart, FoolRate, Named, Sizes, coloured};
 use super::failures::{self, Failures};
 use super::grid::Grid;
 use super::study::Study;
-use super::{provenance, tables, text};
+use super::tables::{self, Headline};
+use super::{provenance, text};
 use crate::chart::escape;
 
 /// What is on a page beside the study.
@@ -34,7 +35,7 @@ pub struct Page {
     checkpoints: Vec<Named>,
     compares: bool,
     warnings: Vec<String>,
-    headline: Vec<Grid>,
+    headline: Vec<Headline>,
     cross: Vec<Grid>,
     parts: Vec<Grid>,
     charts: Vec<Chart>,

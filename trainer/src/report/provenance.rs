@@ -8,7 +8,10 @@ use crate::eval::measure::Run;
 use crate::eval::output::{Evaluated, Speed};
 
 /// What is said of an evaluation.
-const FACTS: &[(&str, fn(&Evaluated) -> String)] = &[
+type Fact = fn(&Evaluated) -> String;
+
+/// A line of the table each.
+const FACTS: &[(&str, Fact)] = &[
     ("model", |it| it.model.name.clone()),
     ("id in the store", |it| {
         it.model.id.clone().unwrap_or_default()
@@ -17,28 +20,15 @@ const FACTS: &[(&str, fn(&Evaluated) -> String)] = &[
     ("trained from", |it| {
         it.model.parent.clone().unwrap_or_default()
     }),
-    ("FIM format", |it| {
-        it.decoding
-            .format
-            .clone()
-            .unwrap_or_else(|| "the checkpoint's".to_owned())
-    }),
-    ("layout", |it| match it.decoding.layout {
-        Some(layout) => format!("{layout:?}").to_lowercase(),
-        None => "the one it is served with".to_owned(),
-    }),
+    ("FIM format", format),
+    ("layout", layout),
     ("decoding", decoding),
-    ("data", |it| {
-        let files = it.files.iter().map(|path| path.display().to_string());
-        files.collect::<Vec<_>>().join(", ")
-    }),
+    ("rows completed at a time", width),
+    ("data", data),
     ("SHA-256 of the data", |it| it.data_sha256.clone()),
     ("rows in the files", |it| it.rows_in_files.to_string()),
     ("rows measured", |it| it.rows.to_string()),
-    ("rows left out by a limit", |it| {
-        let seen = it.rows + it.failed.len() as u64;
-        it.rows_in_files.saturating_sub(seen).to_string()
-    }),
+    ("rows left out by a limit", left_out),
     ("rows that could not be completed", |it| {
         it.failed.len().to_string()
     }),
@@ -47,13 +37,9 @@ const FACTS: &[(&str, fn(&Evaluated) -> String)] = &[
     }),
     ("programs", programs),
     ("program version", |it| it.program.clone()),
+    ("format of the files", |it| it.version.to_string()),
     ("seed of the sampling", |it| it.decoding.seed.to_string()),
-    ("seed and draws of the intervals", |it| {
-        match &it.bootstrap {
-            Some(found) => format!("{}, {} draws", found.seed, found.draws),
-            None => String::new(),
-        }
-    }),
+    ("seed and draws of the intervals", draws),
     ("SHA-256 of the rows", |it| it.rows_file.sha256.clone()),
     ("first token, not reproducible", |it| {
         speed(it, |speed| speed.first_ms)
@@ -73,16 +59,16 @@ pub fn grids(study: &Study) -> Vec<Grid> {
 }
 
 fn grid(study: &Study, suite: &SuiteStudy) -> Grid {
-    let cell = |measured: &Option<Measured>, of: fn(&Evaluated) -> String| {
+    let cell = |measured: &Option<Measured>, of: &Fact| {
         let found = measured.as_ref().map(|it| of(&it.evaluated));
         match found.filter(|text| !text.is_empty()) {
             Some(text) => Cell::text(shown(&text)),
             None => Cell::nothing(),
         }
     };
-    let row = |(name, of): &(&str, fn(&Evaluated) -> String)| Row {
+    let row = |(name, of): &(&str, Fact)| Row {
         keys: vec![Key::one(*name)],
-        cells: suite.measured.iter().map(|it| cell(it, *of)).collect(),
+        cells: suite.measured.iter().map(|it| cell(it, of)).collect(),
     };
     Grid {
         title: suite.title.clone(),
@@ -90,6 +76,40 @@ fn grid(study: &Study, suite: &SuiteStudy) -> Grid {
         keys: vec!["what".into()],
         columns: study.names.iter().map(Column::plain).collect(),
         rows: FACTS.iter().map(row).collect(),
+    }
+}
+
+fn format(of: &Evaluated) -> String {
+    let format = of.decoding.format.clone();
+    format.unwrap_or_else(|| "the checkpoint's".to_owned())
+}
+
+fn layout(of: &Evaluated) -> String {
+    match of.decoding.layout {
+        Some(layout) => format!("{layout:?}").to_lowercase(),
+        None => "the one it is served with".to_owned(),
+    }
+}
+
+fn width(of: &Evaluated) -> String {
+    let most = of.speed.as_ref().map(|speed| speed.width.to_string());
+    most.unwrap_or_default()
+}
+
+fn data(of: &Evaluated) -> String {
+    let files = of.files.iter().map(|path| path.display().to_string());
+    files.collect::<Vec<_>>().join(", ")
+}
+
+fn left_out(of: &Evaluated) -> String {
+    let seen = of.rows + of.failed.len() as u64;
+    of.rows_in_files.saturating_sub(seen).to_string()
+}
+
+fn draws(of: &Evaluated) -> String {
+    match &of.bootstrap {
+        Some(found) => format!("{}, {} draws", found.seed, found.draws),
+        None => String::new(),
     }
 }
 
@@ -137,10 +157,7 @@ fn speed(of: &Evaluated, which: fn(&Speed) -> [f64; 2]) -> String {
         return String::new();
     };
     let [median, p95] = which(speed);
-    format!(
-        "median {median:.0} ms, 95th percentile {p95:.0} ms, up to {} at a time",
-        speed.width
-    )
+    format!("median {median:.0} ms, 95th percentile {p95:.0} ms")
 }
 
 /// What is to be known of a suite's figures, with those that say it.

@@ -20,17 +20,33 @@ pub struct Folder {
     pub path: PathBuf,
 }
 
+/// The folder in a cell's folder that `ablate` lets `eval` write.
+const FIGURES: &str = "figures";
+
+impl Folder {
+    /// Where its figures are: in it, or in `figures` of an ablation's cell.
+    fn figures(&self) -> PathBuf {
+        let inside = self.path.join(FIGURES);
+        if inside.is_dir() {
+            return inside;
+        }
+        self.path.clone()
+    }
+}
+
 impl std::str::FromStr for Folder {
     type Err = String;
 
-    /// `NAME=FOLDER`, or a folder alone, which may have a `=` in its path.
+    /// `NAME=FOLDER`, or a folder alone. A name may have a `=` in it, as an ablation's cells have
+    /// (`size=5000`), a path behind its first `/`.
     fn from_str(text: &str) -> Result<Self, String> {
         let alone = || Self {
             name: None,
             path: text.into(),
         };
-        match text.split_once('=') {
-            Some((name, _)) if name.contains(['/', '\\']) => Ok(alone()),
+        let first = text.find(['/', '\\']).unwrap_or(text.len());
+        let equals = text[..first].rfind('=');
+        match equals.map(|at| (&text[..at], &text[at + 1..])) {
             Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self {
                 name: Some(name.to_owned()),
                 path: path.into(),
@@ -52,6 +68,8 @@ pub struct Study {
     pub suites: Vec<SuiteStudy>,
     /// How differences are drawn.
     pub bootstrap: Bootstrap,
+    /// What has to be known of checkpoints.
+    warnings: Vec<String>,
 }
 
 /// A suite of all checkpoints.
@@ -89,14 +107,17 @@ impl Study {
         };
         let mut suites: BTreeMap<String, Vec<Option<Measured>>> = BTreeMap::new();
         let mut models = Vec::new();
+        let mut mixed = Vec::new();
         for (at, folder) in folders.iter().enumerate() {
-            let found = output::read(&folder.path)?;
+            let path = folder.figures();
+            let found = output::read(&path)?;
             let model = found
                 .first()
                 .map_or_else(String::new, |it| it.model.name.clone());
             models.push(model);
+            mixed.push(of_different_models(&found));
             for evaluated in found {
-                let rows = output::read_rows(&folder.path, &evaluated)?;
+                let rows = output::read_rows(&path, &evaluated)?;
                 let title = evaluated.suite.clone();
                 let suite = suites.entry(title);
                 let suite = suite.or_insert_with(|| folders.iter().map(|_| None).collect());
@@ -104,8 +125,11 @@ impl Study {
             }
         }
         let names = names(folders, &models)?;
+        let mixed = names.iter().zip(mixed);
+        let mixed = mixed.filter_map(|(name, found)| Some(format!("`{name}`: {}", found?)));
         let suites = suites.into_iter();
         Ok(Self {
+            warnings: mixed.collect(),
             suites: suites
                 .map(|(title, measured)| SuiteStudy::new(title, measured, &names, bootstrap))
                 .collect(),
@@ -120,7 +144,7 @@ impl Study {
         self.names.len() > 1
     }
 
-    /// Every warning with its suite.
+    /// Every warning with its checkpoint or suite.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let of = |suite: &SuiteStudy| {
@@ -130,15 +154,41 @@ impl Study {
                 .map(move |warning| format!("{title}: {warning}"))
                 .collect::<Vec<_>>()
         };
-        self.suites.iter().flat_map(of).collect()
+        let own = self.warnings.iter().cloned();
+        own.chain(self.suites.iter().flat_map(of)).collect()
     }
+}
+
+/// What is wrong with a folder whose suites were not all measured with one model.
+fn of_different_models(found: &[Evaluated]) -> Option<String> {
+    let mut models: BTreeMap<&str, (&str, Vec<&str>)> = BTreeMap::new();
+    for evaluated in found {
+        let model = &evaluated.model;
+        let suites = models.entry(&model.identity);
+        let (_, suites) = suites.or_insert((&model.name, Vec::new()));
+        suites.push(&evaluated.suite);
+    }
+    let of = |(identity, (name, suites)): (&&str, &(&str, Vec<&str>))| {
+        format!("{} of {name} ({identity})", suites.join(", "))
+    };
+    let said: Vec<String> = models.iter().map(of).collect();
+    (said.len() > 1).then(|| {
+        format!(
+            "the suites of its folder are of different models, which the page shows as one: {}",
+            said.join("; ")
+        )
+    })
 }
 
 /// The names given, else the models'; models of one name are told apart by their folders.
 fn names(folders: &[Folder], models: &[String]) -> Result<Vec<String>> {
     let own = folders.iter().zip(models).map(|(folder, model)| {
         let same = models.iter().filter(|other| *other == model).count();
-        let path = folder.path.file_name();
+        let path = match folder.path.ends_with(FIGURES) {
+            true => folder.path.parent().unwrap_or(&folder.path),
+            false => &folder.path,
+        };
+        let path = path.file_name();
         let path = path.map_or_else(
             || folder.path.display().to_string(),
             |it| it.display().to_string(),
@@ -208,6 +258,13 @@ impl SuiteStudy {
         (0..self.measured.len()).any(|at| self.estimate(at, &Group::All, figure).is_some())
     }
 
+    /// Every figure of all rows that a checkpoint has.
+    pub fn figures(&self) -> Vec<Figure> {
+        let all = (0..self.measured.len()).filter_map(|at| self.group(at, &Group::All));
+        let figures: BTreeSet<Figure> = all.flat_map(|it| it.figures.keys().copied()).collect();
+        figures.into_iter().collect()
+    }
+
     /// The groups of all checkpoints that `of` wants, in their order.
     pub fn groups(&self, of: fn(&Group) -> bool) -> Vec<Group> {
         let measured = self.measured.iter().flatten();
@@ -269,6 +326,10 @@ mod tests {
         );
         assert_eq!(parsed("runs/a"), Ok((None, "runs/a".into())));
         assert_eq!(parsed("runs/lr=1"), Ok((None, "runs/lr=1".into())));
+        assert_eq!(
+            parsed("size=5000=runs/lr=1"),
+            Ok((Some("size=5000".into()), "runs/lr=1".into()))
+        );
         assert!(parsed("=runs").is_err() && parsed("sft=").is_err());
     }
 

@@ -1,10 +1,12 @@
 //! The page's tables, shaped like the papers'.
 
+use serde::Serialize;
+
 use super::grid::{Cell, Column, Gain, Grid, Heat, Key, Row, percent};
 use super::study::{Study, SuiteStudy};
 use crate::eval::figures::{Figure, Group, Metric, Variant};
 
-/// What tables show, where it was measured.
+/// What tables show, where it was measured; all other figures have a table of their own for each suite.
 const SHOWN: [Figure; 15] = [
     Figure::whole(Metric::ExactMatch),
     of(Metric::ExactMatch, Variant::FirstLines),
@@ -23,7 +25,10 @@ const SHOWN: [Figure; 15] = [
     Figure::whole(Metric::OverGeneration),
 ];
 
-/// What charts and heat tables show: the first of each line that a suite has.
+/// What no headline has, that it may be read at a glance.
+const ASIDE: [Metric; 2] = [Metric::Ended, Metric::OverGeneration];
+
+/// What heat tables, curves and gains against strength show: the first of each line that a suite has.
 const CHIEF: [&[Figure]; 2] = [
     &[
         Figure::whole(Metric::ExactMatch),
@@ -32,14 +37,35 @@ const CHIEF: [&[Figure]; 2] = [
     &[Figure::whole(Metric::Pass), of(Metric::Pass, Variant::Cut)],
 ];
 
+/// What bars show beside that.
+const BARS: [&[Figure]; 3] = [
+    &[
+        Figure::whole(Metric::EditSimilarity),
+        of(Metric::StatementSimilarity, Variant::Cut),
+    ],
+    &[Figure::whole(Metric::HallucinationAligned)],
+    &[Figure::whole(Metric::Preference)],
+];
+
 const fn of(metric: Metric, variant: Variant) -> Figure {
     Figure { metric, variant }
 }
 
-/// What a suite's charts show.
+/// What tells most of a suite.
 pub fn chief(suite: &SuiteStudy) -> Vec<Figure> {
-    let first = |figures: &&[Figure]| figures.iter().copied().find(|it| suite.has(*it));
-    CHIEF.iter().filter_map(first).collect()
+    CHIEF.iter().filter_map(|it| first(suite, it)).collect()
+}
+
+/// What a suite's bars show, in the order of figures.
+pub fn barred(suite: &SuiteStudy) -> Vec<Figure> {
+    let others = BARS.iter().filter_map(|it| first(suite, it));
+    let mut figures: Vec<Figure> = chief(suite).into_iter().chain(others).collect();
+    figures.sort_unstable();
+    figures
+}
+
+fn first(suite: &SuiteStudy, figures: &[Figure]) -> Option<Figure> {
+    figures.iter().copied().find(|it| suite.has(*it))
 }
 
 /// A group's name on the page.
@@ -61,14 +87,48 @@ pub fn is_language(group: &Group) -> bool {
     matches!(group, Group::Language(_))
 }
 
-/// Each suite's figures of all rows, a line for each checkpoint.
-pub fn headline(study: &Study) -> Vec<Grid> {
-    let suites = study.suites.iter();
-    suites.map(|suite| of_suite(study, suite)).collect()
+/// A suite's figures of all rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Headline {
+    /// The chief ones, a line for each checkpoint.
+    pub chief: Grid,
+    /// Every one, a line for each; nothing where those are all.
+    pub all: Option<Grid>,
+}
+
+/// Of each suite.
+pub fn headline(study: &Study) -> Vec<Headline> {
+    let of = |suite: &SuiteStudy| Headline {
+        chief: of_suite(study, suite),
+        all: all_figures(study, suite),
+    };
+    study.suites.iter().map(of).collect()
+}
+
+fn is_headline(figure: &Figure) -> bool {
+    SHOWN.contains(figure) && !ASIDE.contains(&figure.metric)
+}
+
+/// Every figure and variant that a checkpoint has.
+fn all_figures(study: &Study, suite: &SuiteStudy) -> Option<Grid> {
+    let all = suite.figures();
+    if all.iter().all(is_headline) {
+        return None;
+    }
+    let entry = (String::new(), suite, Group::All);
+    let title = format!("{}: all figures", suite.title);
+    let mut grid = side_by_side(study, &title, "", &[entry], &all);
+    // One group needs no name in front of each line.
+    grid.keys.remove(0);
+    for row in &mut grid.rows {
+        row.keys.remove(0);
+    }
+    Some(grid)
 }
 
 fn of_suite(study: &Study, suite: &SuiteStudy) -> Grid {
-    let figures: Vec<Figure> = SHOWN.into_iter().filter(|it| suite.has(*it)).collect();
+    let wanted = |figure: &Figure| is_headline(figure) && suite.has(*figure);
+    let figures: Vec<Figure> = SHOWN.into_iter().filter(wanted).collect();
     let row = |(at, name): (usize, &String)| Row {
         keys: vec![Key::one(name)],
         cells: figures
@@ -77,7 +137,7 @@ fn of_suite(study: &Study, suite: &SuiteStudy) -> Grid {
             .collect(),
     };
     let column = |figure: &Figure| Column {
-        name: figure.title(),
+        name: said(*figure),
         below: denominators(suite, &Group::All, *figure),
     };
     Grid {
@@ -86,6 +146,14 @@ fn of_suite(study: &Study, suite: &SuiteStudy) -> Grid {
         keys: vec!["checkpoint".into()],
         columns: figures.iter().map(column).collect(),
         rows: study.names.iter().enumerate().map(row).collect(),
+    }
+}
+
+/// A figure's title, and which way is better where it is not up.
+pub fn said(figure: Figure) -> String {
+    match figure.metric.lower_is_better() {
+        true => format!("{} ↓", figure.title()),
+        false => figure.title(),
     }
 }
 
@@ -111,6 +179,7 @@ fn denominators(suite: &SuiteStudy, group: &Group, figure: Figure) -> String {
     format!("{rows} rows, {} clusters", range(&clusters))
 }
 
+/// The fewest and the most.
 fn range(counts: &[u64]) -> String {
     match (counts.iter().min(), counts.iter().max()) {
         (Some(low), Some(high)) if low < high => format!("{low}–{high}"),
@@ -122,8 +191,18 @@ fn range(counts: &[u64]) -> String {
 /// A group of a suite's rows, under the name that its table has for it.
 type Entry<'s> = (String, &'s SuiteStudy, Group);
 
+/// What all suites are compared by; each has a table, as "hard negatives" has parts of one (Table 5).
+const ACROSS: [(&str, &[Metric]); 3] = [
+    ("EM", &[Metric::ExactMatch, Metric::StatementMatch]),
+    ("ES", &[Metric::EditSimilarity, Metric::StatementSimilarity]),
+    ("pass@1", &[Metric::Pass]),
+];
+
 /// All suites with their kinds, checkpoints side by side.
 pub fn cross_benchmark(study: &Study) -> Vec<Grid> {
+    if study.suites.len() < 2 {
+        return Vec::new();
+    }
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for suite in &study.suites {
         entries.push((suite.title.clone(), suite, Group::All));
@@ -132,17 +211,15 @@ pub fn cross_benchmark(study: &Study) -> Vec<Grid> {
             entries.push((name, suite, group));
         }
     }
-    if study.suites.len() < 2 {
-        return Vec::new();
-    }
-    let across = |figure: &Figure| {
-        use Metric::{EditSimilarity, ExactMatch, Pass};
-        matches!(figure.metric, ExactMatch | EditSimilarity | Pass)
+    let grid = |(name, metrics): &(&str, &[Metric])| {
+        let shown = SHOWN.into_iter();
+        let shown: Vec<Figure> = shown.filter(|it| metrics.contains(&it.metric)).collect();
+        let title = format!("All suites: {name}");
+        let mut grid = side_by_side(study, &title, "suite", &entries, &shown);
+        grid.lead += " Languages and all other figures stand below.";
+        Some(grid).filter(|grid| !grid.rows.is_empty())
     };
-    let figures: Vec<Figure> = SHOWN.into_iter().filter(across).collect();
-    let mut grid = side_by_side(study, "All suites", "suite", &entries, &figures);
-    grid.lead += " Languages and all other figures stand below.";
-    vec![grid]
+    ACROSS.iter().filter_map(grid).collect()
 }
 
 /// A suite's tables by type, by language and by both.
@@ -202,7 +279,7 @@ fn lines(checkpoints: usize, (name, suite, group): &Entry<'_>, shown: &[Figure])
         let counts: Vec<u64> = counts.map(|it| it.rows).collect();
         let cells = (0..checkpoints).map(|at| cell(suite, at, group, *figure));
         Row {
-            keys: vec![name, Key::one(figure.title())],
+            keys: vec![name, Key::one(said(*figure))],
             cells: std::iter::once(Cell::text(range(&counts)))
                 .chain(cells)
                 .collect(),

@@ -29,7 +29,7 @@ fn cells<'a>(page: &'a str, start: &str) -> Vec<&'a str> {
 async fn two_checkpoints_are_shown_side_by_side() {
     let server = Server::start(|_, seen| {
         let row = asked(seen);
-        let right = seen.json()["model"] == "better" || row % 4 == 0;
+        let right = seen.json()["model"] == "better" || row.is_multiple_of(4);
         let text = if right { golden(row) } else { rejected(row) };
         streamed(&text, "stop")
     })
@@ -60,8 +60,19 @@ async fn two_checkpoints_are_shown_side_by_side() {
         let second = cells.iter().position(|cell| cell.starts_with(aligned));
         assert!(first.is_some() && second.is_some(), "{cells:?}");
     }
-    // What the page says of the gain, of the row that it lost and of where it all is from.
-    for text in ["+75.0", "▲", &rejected(1), &golden(1), "better-10k"] {
+    // What the page says of the gain, of the row that it lost and of where it all is from; figures that no
+    // headline has; what the base fell for.
+    for text in [
+        "+75.0",
+        "▲",
+        &rejected(1),
+        &golden(1),
+        "better-10k",
+        "EM (strip)",
+        "ES (Levenshtein) +trunc",
+        "wrong, ",
+        "the rejected completion",
+    ] {
         assert!(markdown.contains(text), "{text}: {markdown}");
         assert!(html.contains(text), "{text}");
     }

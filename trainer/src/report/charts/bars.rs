@@ -1,35 +1,55 @@
-//! Bars with intervals, checkpoints side by side.
+//! Bars with intervals, checkpoints side by side, a panel for each figure.
 
-use super::{Chart, WIDTH, colour, coloured, verdicts};
+use super::{Chart, Panel, colour, coloured, fitted, verdicts};
 use crate::chart::{Axis, Svg, short, ticks};
 use crate::eval::figures::{Estimate, Figure, Group};
 use crate::report::grid::percent;
 use crate::report::study::{Study, SuiteStudy};
 
+/// Units that a panel is wide: several stand side by side.
+const WIDTH: f64 = 300.0;
 /// Height of a bar, and from one to the next.
 const BAR: f64 = 10.0;
 const STEP: f64 = 13.0;
 /// Height of a group's name.
 const NAME: f64 = 18.0;
 /// Room for a bar's number.
-const NUMBER: f64 = 40.0;
+const NUMBER: f64 = 46.0;
 
-/// A bar for each checkpoint in each group; nothing where that is no more than one bar.
+/// A group of a suite's rows and its name.
+pub type Entry<'s> = (String, &'s SuiteStudy, Group);
+
+/// A group's name, and its bars by checkpoint.
+type Bars = (String, Vec<(usize, Estimate)>);
+
+/// A panel for each figure, in it a bar for each checkpoint in each group; nothing where no figure has more
+/// than one bar.
 pub fn chart(
     study: &Study,
-    title: &str,
-    figure: Figure,
-    groups: &[(String, &SuiteStudy, Group)],
+    title: String,
+    figures: &[Figure],
+    groups: &[Entry<'_>],
 ) -> Option<Chart> {
-    let checkpoints = 0..study.names.len();
-    let of = |(name, suite, group): &(String, &SuiteStudy, Group)| {
-        let bars = checkpoints.clone().filter_map(|at| {
+    let panels = figures.iter();
+    let panels = panels.filter_map(|figure| panel(study, &title, *figure, groups));
+    let panels: Vec<Panel> = panels.collect();
+    (!panels.is_empty()).then(|| Chart {
+        title,
+        lead: "Thin lines are 95 % intervals.".to_owned(),
+        panels,
+        legend: coloured(&study.names),
+    })
+}
+
+fn panel(study: &Study, title: &str, figure: Figure, groups: &[Entry<'_>]) -> Option<Panel> {
+    let of = |(name, suite, group): &Entry<'_>| -> Bars {
+        let bars = (0..study.names.len()).filter_map(|at| {
             let found = suite.estimate(at, group, figure)?.clone();
             Some((at, found))
         });
-        (name.clone(), bars.collect::<Vec<_>>())
+        (name.clone(), bars.collect())
     };
-    let mut parts: Vec<(String, Vec<(usize, Estimate)>)> = groups.iter().map(of).collect();
+    let mut parts: Vec<Bars> = groups.iter().map(of).collect();
     parts.retain(|(_, bars)| !bars.is_empty());
     if parts.iter().map(|(_, bars)| bars.len()).sum::<usize>() < 2 {
         return None;
@@ -38,15 +58,19 @@ pub fn chart(
     let changes = groups.iter();
     let changes = changes.filter_map(|(_, suite, group)| suite.change(last, group, figure));
     let told = verdicts(changes.map(|found| found.verdict));
-    Some(Chart {
-        title: title.to_owned(),
-        sentence: sentence(study, &parts, told),
-        svg: drawing(study, title, figure, &parts),
-        legend: coloured(&study.names),
+    Some(Panel {
+        sentence: sentence(study, figure, &parts, told),
+        svg: drawing(
+            &study.names,
+            &format!("{title}: {}", figure.title()),
+            figure,
+            &parts,
+        ),
+        title: figure.title(),
     })
 }
 
-fn sentence(study: &Study, parts: &[(String, Vec<(usize, Estimate)>)], told: [usize; 3]) -> String {
+fn sentence(study: &Study, figure: Figure, parts: &[Bars], told: [usize; 3]) -> String {
     let last = study.names.len() - 1;
     let own = parts.iter().filter_map(|(name, bars)| {
         let (_, found) = bars.iter().find(|(at, _)| *at == last)?;
@@ -66,22 +90,22 @@ fn sentence(study: &Study, parts: &[(String, Vec<(usize, Estimate)>)], told: [us
             high.0
         ),
     };
+    let less = figure.metric.lower_is_better();
     let [up, down, of] = told;
     if of > 0 {
+        let [better, worse] = if less { [down, up] } else { [up, down] };
         said += &format!(
-            " Against {} it is higher in {up} and lower in {down} of {of}; the rest is not told apart.",
+            " Against {} it is better in {better} and worse in {worse} of {of}; the rest is not told apart.",
             study.names[0]
         );
     }
-    said + " Thin lines are 95 % intervals."
+    match less {
+        true => format!("Less is better. {said}"),
+        false => said,
+    }
 }
 
-fn drawing(
-    study: &Study,
-    title: &str,
-    figure: Figure,
-    parts: &[(String, Vec<(usize, Estimate)>)],
-) -> String {
+fn drawing(names: &[String], title: &str, figure: Figure, parts: &[Bars]) -> String {
     let bars = || parts.iter().flat_map(|(_, bars)| bars);
     let most = bars()
         .map(|(_, found)| found.interval[1])
@@ -100,15 +124,19 @@ fn drawing(
     }
     let mut y = 4.0;
     for (name, bars) in parts {
-        svg.text(axis.places[0], y + 13.0, "start strong", name);
+        let name = fitted(name, WIDTH - axis.places[0]);
+        svg.text(axis.places[0], y + 13.0, "start strong", &name);
         y += NAME;
         for (at, found) in bars {
-            bar(&mut svg, &axis, y, &study.names[*at], (*at, found));
+            bar(&mut svg, &axis, y, &names[*at], (*at, found));
             y += STEP;
         }
         y += 6.0;
     }
-    let unit = format!("{}, percent of rows", figure.title());
+    let unit = match figure.metric.lower_is_better() {
+        true => format!("{}, percent; less is better", figure.title()),
+        false => format!("{}, percent", figure.title()),
+    };
     svg.text(WIDTH / 2.0, height + 32.0, "middle", &unit);
     svg.finish(height + 40.0, title)
 }

@@ -1,18 +1,18 @@
 //! Figures over the number of training rows.
 
-use super::{Chart, Frame, HEIGHT, LEFT, RIGHT, WIDTH, around, colour, coloured};
+use super::{Chart, Frame, HEIGHT, LEFT, RIGHT, WIDTH, all, around, colour, coloured};
 use crate::chart::{Shape, Svg};
 use crate::eval::figures::{Estimate, Figure, Group};
 use crate::report::grid::percent;
 use crate::report::study::{Study, SuiteStudy};
-use crate::report::tables::chief;
+use crate::report::tables::barred;
 
 /// Rows that checkpoints were trained on, by checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sizes(Vec<Option<u64>>);
 
 impl Sizes {
-    /// What is given, else what names tell: `sft-25k`, `25k`.
+    /// What is given, else what names tell: `sft-25k`, `25k`, `size=25000`.
     #[must_use]
     pub fn of(names: &[String], given: &[(String, u64)]) -> Self {
         let size = |name: &String| {
@@ -32,8 +32,14 @@ impl Sizes {
     }
 }
 
-/// Thousands of rows in a name; a size of a model (`135M`, `3B`) is none.
+/// Thousands of rows in a name, or the rows of an ablation's cell; a size of a model (`135M`, `3B`) is none.
 fn told(name: &str) -> Option<u64> {
+    let cell = name
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("size="));
+    if let Some(rows) = cell.and_then(|rows| rows.parse().ok()) {
+        return Some(rows).filter(|rows| *rows > 0);
+    }
     let words =
         name.split(|character: char| !character.is_ascii_alphanumeric() && character != '.');
     let size = |word: &str| {
@@ -52,11 +58,8 @@ pub fn charts(study: &Study, sizes: &Sizes) -> Vec<Chart> {
     if !different {
         return Vec::new();
     }
-    let mut figures: Vec<Figure> = study.suites.iter().flat_map(chief).collect();
-    figures.sort_unstable();
-    figures.dedup();
     let chart = |figure: &Figure| chart(study, sizes, &ordered, *figure);
-    figures.iter().filter_map(chart).collect()
+    all(study, barred).iter().filter_map(chart).collect()
 }
 
 /// A suite's figure at each size.
@@ -64,6 +67,15 @@ struct Curve<'s> {
     suite: &'s SuiteStudy,
     points: Vec<(u64, &'s Estimate)>,
     base: Option<&'s Estimate>,
+}
+
+impl<'s> Curve<'s> {
+    /// What its line joins: the first checkpoint of each number of rows.
+    fn line(&self) -> Vec<(u64, &'s Estimate)> {
+        let mut line = self.points.clone();
+        line.dedup_by_key(|(rows, _)| *rows);
+        line
+    }
 }
 
 fn chart(study: &Study, sizes: &Sizes, ordered: &[(usize, u64)], figure: Figure) -> Option<Chart> {
@@ -79,23 +91,21 @@ fn chart(study: &Study, sizes: &Sizes, ordered: &[(usize, u64)], figure: Figure)
             base: base.filter(|_| untrained),
         });
     }
-    curves.retain(|curve| curve.points.len() > 1);
+    curves.retain(|curve| curve.line().len() > 1);
     if curves.is_empty() {
         return None;
     }
     let title = format!("{} over the number of training rows", figure.title());
     let titles: Vec<String> = curves.iter().map(|it| it.suite.title.clone()).collect();
-    Some(Chart {
-        sentence: sentence(&curves, &study.names[0]),
-        svg: drawing(&title, figure, &curves),
-        legend: coloured(&titles),
-        title,
-    })
+    let svg = drawing(&title, figure, &curves);
+    let said = sentence(figure, &curves, &study.names[0]);
+    Some(Chart::single(title, said, svg, coloured(&titles)))
 }
 
-fn sentence(curves: &[Curve<'_>], base: &str) -> String {
+fn sentence(figure: Figure, curves: &[Curve<'_>], base: &str) -> String {
     let ends = curves.iter().filter_map(|curve| {
-        let ((few, low), (many, high)) = (curve.points.first()?, curve.points.last()?);
+        let line = curve.line();
+        let ((few, low), (many, high)) = (line.first()?, line.last()?);
         let (low, high) = (percent(low.value), percent(high.value));
         Some(format!(
             "{}: {low} % with {few} rows, {high} % with {many}",
@@ -107,8 +117,19 @@ fn sentence(curves: &[Curve<'_>], base: &str) -> String {
         true => format!(" Dashed: {base}, which has no number of rows."),
         false => String::new(),
     };
+    let several = curves.iter().any(|it| it.line().len() < it.points.len());
+    let several = match several {
+        true => {
+            " A line joins the first checkpoint of each number of rows; points beside it are others."
+        }
+        false => "",
+    };
+    let less = match figure.metric.lower_is_better() {
+        true => "Less is better. ",
+        false => "",
+    };
     format!(
-        "{}. Lines up and down are 95 % intervals.{dashed}",
+        "{less}{}. Lines up and down are 95 % intervals.{several}{dashed}",
         ends.join("; ")
     )
 }
@@ -124,7 +145,7 @@ fn drawing(title: &str, figure: Figure, curves: &[Curve<'_>]) -> String {
     let y = around(ends.flat_map(|it| it.interval).map(|end| end * 100.0));
     let frame = Frame::new([low - 0.05, high + 0.05], [y[0].max(0.0), y[1].min(100.0)]);
     let mut svg = Svg::new(WIDTH);
-    let unit = format!("{}, percent of rows", figure.title());
+    let unit = format!("{}, percent", figure.title());
     frame.draw(
         &mut svg,
         &numbers(low, high),
@@ -137,17 +158,18 @@ fn drawing(title: &str, figure: Figure, curves: &[Curve<'_>]) -> String {
                 frame.y.at(found.value * 100.0),
             ]
         };
-        let places: Vec<[f64; 2]> = curve.points.iter().map(place).collect();
-        svg.path(&places, &format!("{} curve", colour(at)));
+        let line: Vec<[f64; 2]> = curve.line().iter().map(place).collect();
+        svg.path(&line, &format!("{} curve", colour(at)));
         if let Some(base) = curve.base {
             let y = frame.y.at(base.value * 100.0);
             svg.line([LEFT, y], [RIGHT, y], &format!("{} dashed", colour(at)));
         }
-        for ([x, y], (rows, found)) in places.iter().zip(&curve.points) {
+        for (rows, found) in &curve.points {
+            let [x, y] = place(&(*rows, *found));
             let [low, high] = found.interval.map(|end| frame.y.at(end * 100.0));
-            svg.line([*x, low], [*x, high], &format!("{} range", colour(at)));
+            svg.line([x, low], [x, high], &format!("{} range", colour(at)));
             let said = format!("{rows} rows: {} %", percent(found.value));
-            svg.mark(Shape::Disc, [*x, *y], &colour(at), &said);
+            svg.mark(Shape::Disc, [x, y], &colour(at), &said);
         }
     }
     svg.finish(HEIGHT, title)
@@ -186,6 +208,10 @@ mod tests {
             ("run-7", None),
             ("task", None),
             ("k", None),
+            ("size=5000", Some(5000)),
+            ("objective=dpo,size=20000", Some(20_000)),
+            ("size=25k", Some(25_000)),
+            ("size=0", None),
             ("nank", None),
         ] {
             assert_eq!(told(name), rows, "{name}");

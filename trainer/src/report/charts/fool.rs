@@ -32,6 +32,12 @@ struct Line {
     pairs: u64,
 }
 
+impl Line {
+    fn is_judged(&self) -> bool {
+        self.fooled.contains('/')
+    }
+}
+
 impl FoolRate {
     /// Reads a manifest of `curate`.
     ///
@@ -51,25 +57,34 @@ impl FoolRate {
 
     /// A bar for each number of judges; nothing where no pair was judged.
     pub fn chart(&self) -> Option<Chart> {
-        let judged = |line: &&Line| line.band.is_some() || line.fooled.contains('/');
-        let pairs: u64 = self.0.iter().filter(judged).map(|line| line.pairs).sum();
-        let all: u64 = self.0.iter().map(|line| line.pairs).sum();
-        if pairs == 0 {
+        let judged = self.0.iter().filter(|line| line.is_judged());
+        let judged: u64 = judged.map(|line| line.pairs).sum();
+        if judged == 0 {
             return None;
         }
-        let most = self.0.iter().max_by_key(|line| line.pairs)?;
+        let all: u64 = self.0.iter().map(|line| line.pairs).sum();
         let title = "Training pairs by the judges that they fooled".to_owned();
-        let sentence = format!(
-            "{pairs} of {all} pairs were judged; most often {} judges were fooled ({} % of all).",
-            most.fooled,
-            percent(most.pairs as f64 / all as f64)
-        );
-        Some(Chart {
-            svg: self.drawing(&title, all),
-            sentence,
-            legend: Vec::new(),
-            title,
-        })
+        let sentence = format!("{judged} of {all} pairs were judged; {}.", self.most(all));
+        let svg = self.drawing(&title, all);
+        Some(Chart::single(title, sentence, svg, Vec::new()))
+    }
+
+    /// What is most frequent among the pairs that were judged; ties are all named.
+    fn most(&self, all: u64) -> String {
+        let judged = || self.0.iter().filter(|line| line.is_judged());
+        let most = judged().map(|line| line.pairs).max().unwrap_or(0);
+        let names = judged().filter(|line| line.pairs == most);
+        let names: Vec<&str> = names.map(|line| &*line.fooled).collect();
+        let share = percent(most as f64 / all as f64);
+        match &*names {
+            [one] => format!(
+                "{most} of them, {share} % of all, fooled {one} judges, more than any other number"
+            ),
+            several => format!(
+                "{most} each, {share} % of all, fooled {} judges, more than any other number",
+                several.join(" and ")
+            ),
+        }
     }
 
     fn drawing(&self, title: &str, all: u64) -> String {
@@ -77,7 +92,7 @@ impl FoolRate {
         let most = self.0.iter().map(share).fold(1.0, f64::max);
         let axis = Axis {
             range: [0.0, most],
-            places: [150.0, WIDTH - 96.0],
+            places: [150.0, WIDTH - 112.0],
         };
         let (step, start) = (22.0, axis.places[0]);
         let height = 4.0 + self.0.len() as f64 * step;
@@ -107,5 +122,37 @@ impl FoolRate {
             "percent of the training pairs (pairs)",
         );
         svg.finish(height + 40.0, title)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(lines: &[(&str, u64)]) -> Option<String> {
+        let line = |(fooled, pairs): &(&str, u64)| Line {
+            fooled: (*fooled).to_owned(),
+            band: None,
+            pairs: *pairs,
+        };
+        let chart = FoolRate(lines.iter().map(line).collect()).chart()?;
+        Some(chart.panels[0].sentence.clone())
+    }
+
+    #[test]
+    fn what_is_most_frequent_is_of_pairs_that_were_judged() {
+        let one = said(&[("0 / 3", 10), ("3 / 3", 30), ("no verdict", 60)]);
+        assert_eq!(
+            one.expect("a chart"),
+            "40 of 100 pairs were judged; 30 of them, 30.0 % of all, fooled 3 / 3 judges, more than any other \
+             number."
+        );
+        let tie = said(&[("0 / 3", 20), ("1 / 3", 10), ("3 / 3", 20)]);
+        assert_eq!(
+            tie.expect("a chart"),
+            "50 of 50 pairs were judged; 20 each, 40.0 % of all, fooled 0 / 3 and 3 / 3 judges, more than any \
+             other number."
+        );
+        assert_eq!(said(&[("no verdict", 4)]), None);
     }
 }

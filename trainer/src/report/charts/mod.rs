@@ -4,11 +4,13 @@ mod bars;
 mod curves;
 mod fool;
 mod strength;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
 use super::study::{Study, SuiteStudy};
-use super::tables::{chief, group_name, is_kind, is_language};
+use super::tables::{barred, group_name, is_kind, is_language};
 use crate::chart::{Axis, Svg, short, ticks};
 use crate::eval::figures::{Figure, Group, Verdict};
 
@@ -25,12 +27,40 @@ const COLOURS: usize = 8;
 pub struct Chart {
     /// What it shows.
     pub title: String,
+    /// What is to be known of all its drawings.
+    pub lead: String,
+    /// The drawings.
+    pub panels: Vec<Panel>,
+    /// Which colour is whose.
+    pub legend: Vec<Named>,
+}
+
+/// A drawing of a chart.
+#[derive(Clone, Debug, Serialize)]
+pub struct Panel {
+    /// Its figure, where it is one of several.
+    pub title: String,
     /// What is seen.
     pub sentence: String,
     /// The drawing.
     pub svg: String,
-    /// Which colour is whose.
-    pub legend: Vec<Named>,
+}
+
+impl Chart {
+    /// With one drawing.
+    fn single(title: String, sentence: String, svg: String, legend: Vec<Named>) -> Self {
+        let panel = Panel {
+            title: String::new(),
+            sentence,
+            svg,
+        };
+        Self {
+            title,
+            lead: String::new(),
+            panels: vec![panel],
+            legend,
+        }
+    }
 }
 
 /// A name and its colour.
@@ -57,23 +87,17 @@ fn colour(at: usize) -> String {
 
 /// All charts that have something to show.
 pub fn of(study: &Study, sizes: &Sizes, fool_rate: Option<&FoolRate>) -> Vec<Chart> {
-    let mut charts = by_suite(study);
+    let mut charts: Vec<Chart> = by_suite(study).into_iter().collect();
     for suite in &study.suites {
-        for figure in chief(suite) {
-            for (what, wanted) in [
-                ("type", is_kind as fn(&Group) -> bool),
-                ("language", is_language),
-            ] {
-                let groups = suite.groups(wanted).into_iter();
-                let groups = groups.map(|group| (group_name(&group), suite, group));
-                let title = format!("{}: {} by {what}", suite.title, figure.title());
-                charts.extend(bars::chart(
-                    study,
-                    &title,
-                    figure,
-                    &groups.collect::<Vec<_>>(),
-                ));
-            }
+        for (what, wanted) in [
+            ("type", is_kind as fn(&Group) -> bool),
+            ("language", is_language),
+        ] {
+            let groups = suite.groups(wanted).into_iter();
+            let groups = groups.map(|group| (group_name(&group), suite, group));
+            let title = format!("{} by {what}", suite.title);
+            let groups: Vec<bars::Entry<'_>> = groups.collect();
+            charts.extend(bars::chart(study, title, &barred(suite), &groups));
         }
     }
     charts.extend(strength::charts(study));
@@ -82,19 +106,37 @@ pub fn of(study: &Study, sizes: &Sizes, fool_rate: Option<&FoolRate>) -> Vec<Cha
     charts
 }
 
-/// A chart for each figure that a suite is charted by, with all suites that have it.
-fn by_suite(study: &Study) -> Vec<Chart> {
-    let mut figures: Vec<Figure> = study.suites.iter().flat_map(chief).collect();
+fn by_suite(study: &Study) -> Option<Chart> {
+    let suites = study.suites.iter();
+    let suites = suites.map(|suite| (suite.title.clone(), suite, Group::All));
+    let suites: Vec<bars::Entry<'_>> = suites.collect();
+    bars::chart(
+        study,
+        "All rows by suite".to_owned(),
+        &all(study, barred),
+        &suites,
+    )
+}
+
+/// What is told of any suite, in the order of figures.
+fn all(study: &Study, of: fn(&SuiteStudy) -> Vec<Figure>) -> Vec<Figure> {
+    let mut figures: Vec<Figure> = study.suites.iter().flat_map(of).collect();
     figures.sort_unstable();
     figures.dedup();
-    let chart = |figure: &Figure| {
-        let has = |suite: &&SuiteStudy| chief(suite).contains(figure);
-        let suites = study.suites.iter().filter(has);
-        let suites = suites.map(|suite| (suite.title.clone(), suite, Group::All));
-        let title = format!("{} by suite", figure.title());
-        bars::chart(study, &title, *figure, &suites.collect::<Vec<_>>())
-    };
-    figures.iter().filter_map(chart).collect()
+    figures
+}
+
+/// A name that is not wider than there is room; the page has it whole in a table.
+fn fitted(name: &str, room: f64) -> String {
+    const CHARACTER: f64 = 6.6;
+    let most = (room / CHARACTER) as usize;
+    match name.char_indices().nth(most) {
+        None => name.to_owned(),
+        Some(_) => {
+            let kept: String = name.chars().take(most.saturating_sub(1)).collect();
+            format!("{kept}…")
+        }
+    }
 }
 
 /// How many differences are ones: risen, fallen, and of how many.

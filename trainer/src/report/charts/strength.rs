@@ -1,7 +1,7 @@
 //! Gain against the base's strength (paper "hard negatives", figure 4).
 
 use super::{
-    BOTTOM, Chart, Frame, HEIGHT, LEFT, RIGHT, TOP, WIDTH, around, colour, coloured, verdicts,
+    BOTTOM, Chart, Frame, HEIGHT, LEFT, RIGHT, TOP, WIDTH, all, around, colour, coloured, verdicts,
 };
 use crate::chart::{Shape, Svg, short, ticks};
 use crate::eval::figures::{Difference, Figure, Group, Verdict};
@@ -20,10 +20,7 @@ struct Point<'s> {
 /// Of suites, and of each suite's languages and types; points of one alone say nothing.
 pub fn charts(study: &Study) -> Vec<Chart> {
     let mut charts = Vec::new();
-    let mut figures: Vec<Figure> = study.suites.iter().flat_map(chief).collect();
-    figures.sort_unstable();
-    figures.dedup();
-    for figure in figures {
+    for figure in all(study, chief) {
         let whole = study.suites.iter();
         let whole = whole.map(|suite| (suite.title.clone(), Shape::Diamond, suite, Group::All));
         let title = format!(
@@ -79,12 +76,14 @@ fn chart(
     if places.len() < 2 {
         return None;
     }
-    Some(Chart {
-        title: title.to_owned(),
-        sentence: sentence(&found),
-        svg: drawing(study, title, figure, &found),
-        legend: coloured(&study.names).split_off(1),
-    })
+    let svg = drawing(study, title, figure, &found);
+    let legend = coloured(&study.names).split_off(1);
+    Some(Chart::single(
+        title.to_owned(),
+        sentence(&found),
+        svg,
+        legend,
+    ))
 }
 
 fn sentence(found: &[Point<'_>]) -> String {
