@@ -38,6 +38,24 @@ pub fn store(given: Option<&Path>) -> Result<Store> {
     Ok(Store::open(&root)?)
 }
 
+/// Finds what a recipe in `folder` names. A folder of the same name as an alias is meant only where it is
+/// written as a path: `./name`.
+///
+/// # Errors
+/// Where nothing answers to it.
+pub fn find_in(store: &Store, wanted: &str, folder: &Path) -> Result<Resolved> {
+    let path = folder.join(wanted);
+    match store.resolve(wanted) {
+        Ok(Resolved::Stored(stored)) => Ok(Resolved::Stored(stored)),
+        _ if path.exists() => Ok(Resolved::Path(path)),
+        Ok(Resolved::Path(_)) => bail!(
+            "{}: no such file or folder; a path in a recipe is relative to it",
+            path.display()
+        ),
+        Err(problem) => Err(problem.into()),
+    }
+}
+
 /// An opened checkpoint.
 pub struct Opened {
     /// What the user wrote.
@@ -77,17 +95,7 @@ impl Opened {
     }
 
     fn open_in(store: &Store, wanted: &str, folder: &Path) -> Result<Self> {
-        let path = folder.join(wanted);
-        // A folder of the same name as an alias is meant only where it is written as a path: `./name`.
-        let resolved = match store.resolve(wanted) {
-            Ok(Resolved::Stored(stored)) => Resolved::Stored(stored),
-            _ if path.exists() => Resolved::Path(path),
-            Ok(Resolved::Path(_)) => bail!(
-                "{}: no such file or folder; a path in a recipe is relative to it",
-                path.display()
-            ),
-            Err(problem) => return Err(problem.into()),
-        };
+        let resolved = find_in(store, wanted, folder)?;
         let (folder, manifest) = match resolved {
             Resolved::Path(path) => (path, None),
             Resolved::Stored(stored) => {

@@ -1,11 +1,12 @@
 //! `ablate`: the same pipeline with one choice after the other changed.
 
 mod cells;
+mod check;
+mod inputs;
 pub mod recipe;
 mod steps;
 mod tables;
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,22 +15,22 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::progress::Progress;
-use crate::rows::{Negative, RowReader};
-use crate::table;
-use crate::usage::Usage;
+use crate::{stored, table};
 use cells::Cell;
+use inputs::{Inputs, Model};
 use recipe::AblateRecipe;
 use steps::{Step, Steps, Trained};
 
 /// Vary a recipe's choices and measure each
 ///
-/// Reads `[ablate]` beside the sections of the other steps: axes such as the objective, the number of rows or
-/// the types of hallucination, and the values to try. Each cell is curated, trained and measured as the
-/// recipe says, but for what it changes; the checkpoint that training starts from is measured too. What
-/// cells have in common is done once, and what was done is not done again: the same command goes on
-/// where it was stopped. docs/eval.md has the axes.
+/// Reads `[ablate]` beside the sections of the other steps: axes such as the objective, the number
+/// of rows or the types of hallucination, and the values to try. Each cell is curated, trained and
+/// measured as the recipe says, but for what it changes; the checkpoint that training starts from is
+/// measured too. What cells have in common is done once, and what was done is not done again: the
+/// same command goes on where it was stopped. docs/eval.md has the axes.
 ///
-/// The folder gets the cells' recipes, runs and figures, and `ablation.md` and `ablation.json` with the tables.
+/// The folder gets the cells' recipes, runs and figures, `ablation.md` with the tables and
+/// `ablation.json` with all figures.
 ///
 /// Examples:
 ///   truefill-trainer ablate recipe.toml
@@ -68,16 +69,16 @@ pub struct Measured {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Usage`] for a recipe that cannot be meant; what a step says.
+/// [`crate::usage::Usage`] for a recipe that cannot be meant; what a step says.
 pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe: AblateRecipe = crate::recipe::section(Some(&args.recipe), "ablate")?;
     let named = crate::recipe::named(Some(&args.recipe));
     let from = args.recipe.parent().filter(|it| !it.as_os_str().is_empty());
     let from = from.unwrap_or(Path::new("."));
-    let generators = generators(&recipe, from)?;
     let sections = crate::recipe::sections(&args.recipe)?;
-    let cells = cells::expand(&sections, &recipe, &generators).map_err(named)?;
-    check(&recipe, &cells, &args.recipe)?;
+    let generators = check::generators(&recipe, &sections, from)?;
+    let cells = cells::expand(&sections, &recipe, &generators).map_err(&named)?;
+    check::check(&recipe, &cells, &generators).map_err(&named)?;
     if args.list {
         for cell in &cells {
             writeln!(out, "{}", cell.name())?;
@@ -85,12 +86,15 @@ pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = args.out.clone().unwrap_or_else(|| from.join(&recipe.out));
+    let store = stored::store(args.store.as_deref())?;
+    let inputs = Inputs::new(from, &store)?;
     let steps = Steps {
         out: &folder,
-        from,
+        inputs: &inputs,
         rows: recipe.rows.as_ref(),
         store: args.store.as_deref(),
     };
+    cells.iter().try_for_each(|cell| steps.look(cell))?;
     let progress = Progress::start("ablate", Some(cells.len() as u64));
     let mut measured = Vec::new();
     for cell in cells {
@@ -102,23 +106,16 @@ pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
         progress.add(1);
     }
     progress.finish();
-    let tables = tables::of(&recipe, &measured)?;
-    tables::write(&folder, &tables)?;
+    let lines = tables::read(&measured)?;
+    let tables = tables::of(&recipe, &lines);
+    tables::write(&folder, &tables, &lines)?;
     table::print(&tables, args.json, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn one(steps: &Steps<'_>, cell: Cell) -> Result<Step<Measured>> {
     let ready = steps.curated(&cell)?;
-    let base = ready
-        .recipe
-        .get("train")
-        .and_then(|train| train.get("checkpoint"));
-    let base = base
-        .and_then(toml::Value::as_str)
-        .unwrap_or("default")
-        .to_owned();
-    let of_base = match steps.measured(&ready, &base)? {
+    let of_base = match steps.measured(&ready, &ready.base)? {
         Step::Done(figures) => figures,
         Step::Stopped(code) => return Ok(Step::Stopped(code)),
     };
@@ -128,7 +125,7 @@ fn one(steps: &Steps<'_>, cell: Cell) -> Result<Step<Measured>> {
     };
     let figures = match &trained.checkpoint {
         None => of_base.clone(),
-        Some(id) => match steps.measured(&ready, id)? {
+        Some(id) => match steps.measured(&ready, &Model::stored(id))? {
             Step::Done(figures) => figures,
             Step::Stopped(code) => return Ok(Step::Stopped(code)),
         },
@@ -139,40 +136,4 @@ fn one(steps: &Steps<'_>, cell: Cell) -> Result<Step<Measured>> {
         figures,
         base: of_base,
     }))
-}
-
-/// The generators of the negatives, in the order of their names.
-fn generators(recipe: &AblateRecipe, from: &Path) -> Result<Vec<String>> {
-    let (Some(rows), Some(_)) = (&recipe.rows, recipe.preset) else {
-        return Ok(Vec::new());
-    };
-    let mut names = BTreeSet::new();
-    for negative in RowReader::<Negative>::open(&from.join(&rows.negatives), "negatives")? {
-        names.insert(negative?.generator);
-    }
-    Ok(names.into_iter().collect())
-}
-
-fn check(recipe: &AblateRecipe, cells: &[Cell], path: &Path) -> Result<()> {
-    let wrong = |why: &str| {
-        let path = path.display();
-        Err(Usage::error(format!("{path}: section `[ablate]`: {why}")))
-    };
-    if recipe.axis.is_empty() {
-        return wrong("expected `[[ablate.axis]]`, found none: nothing would be varied");
-    }
-    if recipe.figures.is_empty() {
-        return wrong("expected names in `figures`, found none");
-    }
-    let has = |cell: &Cell, name: &str| cell.recipe.contains_key(name);
-    if let Some(missing) = ["train", "eval"].iter().find(|name| !has(&cells[0], name)) {
-        return wrong(&format!("expected `[{missing}]` in the recipe, found none"));
-    }
-    let curates = |cell: &Cell| cell.recipe.get("curate") != cells[0].recipe.get("curate");
-    if recipe.rows.is_none() && cells.iter().any(curates) {
-        return wrong(
-            "an axis changes `[curate]`: expected `[ablate.rows]` with `contexts` and `negatives`, found none",
-        );
-    }
-    Ok(())
 }

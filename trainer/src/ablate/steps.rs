@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use toml::Table;
 
-use super::cells::Cell;
+use super::cells::{Cell, DATA, names_data};
+use super::check::Sections;
+use super::inputs::{Inputs, Model, each};
 use super::recipe::Rows;
 use crate::rows::write_whole;
 use crate::{curate, eval, train};
@@ -17,12 +19,21 @@ use crate::{curate, eval, train};
 pub struct Steps<'a> {
     /// The ablation's folder.
     pub out: &'a Path,
-    /// The folder that paths of the recipe are relative to.
-    pub from: &'a Path,
+    /// What the recipe names.
+    pub inputs: &'a Inputs<'a>,
     /// What `curate` reads.
     pub rows: Option<&'a Rows>,
     /// The store, where it is not the user's.
     pub store: Option<&'a Path>,
+}
+
+/// A cell whose rows are curated.
+pub struct Ready {
+    /// Its recipe, with paths that do not hang on where it lies.
+    recipe: Table,
+    sections: Sections,
+    /// The checkpoint that it trains.
+    pub base: Model,
 }
 
 /// What a training run gave.
@@ -46,50 +57,81 @@ pub enum Step<T> {
 }
 
 impl Steps<'_> {
-    /// The cell's recipe with paths that do not hang on where it lies, and its rows curated.
+    /// Whether all that a cell names is there.
     ///
     /// # Errors
-    /// What `curate` says.
-    pub fn curated(&self, cell: &Cell) -> Result<Cell> {
-        let mut cell = cell.clone();
-        absolute(&mut cell.recipe, self.from)?;
-        let Some(rows) = self.rows else {
-            return Ok(cell);
-        };
-        let data = self.out.join("data").join(cell.hash(&["curate"]));
-        let data = std::path::absolute(data)?;
-        if !data.join("curated.manifest.json").exists() {
-            let recipe = self.write(&cell, &data)?;
-            let place = |path: &PathBuf| self.from.join(path);
-            let args = curate::Args {
-                contexts: place(&rows.contexts),
-                negatives: place(&rows.negatives),
-                verdicts: rows.verdicts.as_ref().map(place),
-                scores: rows.scores.as_ref().map(place),
-                out: data.clone(),
-                recipe: Some(recipe),
-                seed: None,
-                benchmarks: Vec::new(),
-                json: true,
-            };
-            curate::run(&args, &mut std::io::sink())?;
+    /// With what is not.
+    pub fn look(&self, cell: &Cell) -> Result<()> {
+        self.inputs.placed(&mut cell.recipe.clone())
+    }
+
+    /// A cell with its rows curated.
+    ///
+    /// # Errors
+    /// What `curate` says; files that it did not write.
+    pub fn curated(&self, cell: &Cell) -> Result<Ready> {
+        let mut recipe = cell.recipe.clone();
+        self.inputs.placed(&mut recipe)?;
+        if let Some(rows) = self.rows.filter(|_| recipe.values().any(names_data)) {
+            let sections = Sections::of(&recipe)?;
+            let key = self.inputs.of_curate(&sections, rows)?;
+            let data = std::path::absolute(self.out.join("data").join(key))?;
+            if !data.join("curated.manifest.json").exists() {
+                self.curate(&recipe, rows, &data)?;
+            }
+            fill(&mut recipe, &data, sections.curate.compress)?;
         }
-        fill(&mut cell.recipe, &data.display().to_string());
-        Ok(cell)
+        let sections = Sections::of(&recipe)?;
+        for path in sections.train.data.iter().chain(&sections.train.eval.data) {
+            ensure!(
+                path.exists(),
+                "{}: `curate` wrote no such file for the cell `{}`: there are too few rows for it, as \
+                 `curated.manifest.json` beside it says, or it has another name",
+                path.display(),
+                cell.name()
+            );
+        }
+        let base = self.inputs.base(&sections)?;
+        Ok(Ready {
+            recipe,
+            sections,
+            base,
+        })
+    }
+
+    fn curate(&self, recipe: &Table, rows: &Rows, data: &Path) -> Result<()> {
+        let place = |path: &PathBuf| self.inputs.place(path);
+        let args = curate::Args {
+            contexts: place(&rows.contexts),
+            negatives: place(&rows.negatives),
+            verdicts: rows.verdicts.as_ref().map(place),
+            scores: rows.scores.as_ref().map(place),
+            out: data.to_owned(),
+            recipe: Some(write(recipe, data)?),
+            seed: None,
+            benchmarks: Vec::new(),
+            json: true,
+        };
+        curate::run(&args, &mut std::io::sink())
     }
 
     /// Trains a cell.
     ///
     /// # Errors
     /// What `train` says.
-    pub fn trained(&self, cell: &Cell) -> Result<Step<Trained>> {
-        let folder = self.out.join("runs").join(cell.hash(&["train"]));
+    pub fn trained(&self, cell: &Ready) -> Result<Step<Trained>> {
+        let key = self.inputs.of_train(&cell.sections)?;
+        let folder = self.out.join("runs").join(key);
         let done = folder.join("trained.json");
         if let Ok(text) = std::fs::read(&done) {
-            return Ok(Step::Done(serde_json::from_slice(&text)?));
+            let found = serde_json::from_slice(&text);
+            return Ok(Step::Done(found.with_context(|| {
+                let shown = done.display();
+                format!("{shown}: expected what a run of `ablate` gave; delete the file, and it is made again")
+            })?));
         }
         let args = train::run::command::TrainArgs {
-            recipe: self.write(cell, &folder)?,
+            recipe: write(&cell.recipe, &folder)?,
             output: Some(folder.join("run")),
             checkpoint: None,
             steps: None,
@@ -121,23 +163,14 @@ impl Steps<'_> {
     ///
     /// # Errors
     /// What `eval` says.
-    pub fn measured(&self, cell: &Cell, model: &str) -> Result<Step<PathBuf>> {
-        let name: String = model
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
-        let folder = self.out.join("eval").join(cell.hash(&["eval"])).join(name);
-        let recipe = self.write(cell, &folder)?;
+    pub fn measured(&self, cell: &Ready, model: &Model) -> Result<Step<PathBuf>> {
+        let key = self.inputs.of_eval(&cell.sections)?;
+        let folder = self.out.join("eval").join(key).join(model.folder());
+        let recipe = write(&cell.recipe, &folder)?;
         let figures = folder.join("figures");
         let args = eval::command::EvalArgs {
             recipe: Some(recipe),
-            model: Some(model.to_owned()),
+            model: Some(model.named.clone()),
             out: Some(figures.clone()),
             store: self.store.map(Path::to_owned),
             json: true,
@@ -149,70 +182,31 @@ impl Steps<'_> {
             false => Step::Stopped(code),
         })
     }
-
-    /// Writes a cell's recipe into a folder: it can be run by hand.
-    fn write(&self, cell: &Cell, folder: &Path) -> Result<PathBuf> {
-        let path = folder.join("recipe.toml");
-        let text = toml::to_string(&cell.recipe)?;
-        write_whole(&path, text.as_bytes())
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
-        Ok(path)
-    }
 }
 
-/// Keys with files, each relative to the recipe.
-const FILES: [&str; 5] = [
-    "curate.benchmarks",
-    "train.data",
-    "train.held_out",
-    "train.eval.data",
-    "train.checkpoint",
-];
+/// Writes a cell's recipe into a folder: it can be run by hand.
+fn write(recipe: &Table, folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("recipe.toml");
+    let text = toml::to_string(recipe)?;
+    write_whole(&path, text.as_bytes())
+        .with_context(|| format!("{}: cannot be written", path.display()))?;
+    Ok(path)
+}
 
-/// Takes paths from `folder`. What is not there may be an id of the store, or a place of `{data}`.
-fn absolute(recipe: &mut Table, folder: &Path) -> Result<()> {
-    let folder = std::path::absolute(folder)?;
-    let place = |text: &mut String| {
-        let path = folder.join(&*text);
-        if path.exists() {
-            *text = path.display().to_string();
+/// Puts the folder of curated rows where `{data}` stands; their names end as `curate` ends them.
+fn fill(recipe: &mut Table, data: &Path, compress: bool) -> Result<()> {
+    let data = data.display().to_string();
+    let put = |text: &mut String| {
+        if !text.contains(DATA) {
+            return Ok(());
         }
+        *text = text.replace(DATA, &data);
+        if compress && text.ends_with(".jsonl") {
+            text.push_str(".zst");
+        }
+        Ok(())
     };
-    for key in FILES {
-        if let Some(value) = find(recipe, key) {
-            each(value, &place);
-        }
-    }
-    let suites = recipe
-        .get_mut("eval")
-        .and_then(|eval| eval.get_mut("suite"));
-    let suites = suites.and_then(Value::as_array_mut).into_iter().flatten();
-    for data in suites.filter_map(|suite| suite.get_mut("data")) {
-        each(data, &place);
-    }
-    Ok(())
-}
-
-/// Puts the folder of curated rows where `{data}` stands.
-fn fill(recipe: &mut Table, data: &str) {
-    let put = |text: &mut String| *text = text.replace("{data}", data);
-    for (_, section) in recipe.iter_mut() {
-        each(section, &put);
-    }
-}
-
-fn find<'t>(recipe: &'t mut Table, key: &str) -> Option<&'t mut Value> {
-    let (first, rest) = key.split_once('.')?;
-    rest.split('.')
-        .try_fold(recipe.get_mut(first)?, |value, part| value.get_mut(part))
-}
-
-/// Changes every text of a value.
-fn each(value: &mut Value, change: &dyn Fn(&mut String)) {
-    match value {
-        Value::String(text) => change(text),
-        Value::Array(values) => values.iter_mut().for_each(|value| each(value, change)),
-        Value::Table(table) => table.iter_mut().for_each(|(_, value)| each(value, change)),
-        _ => {}
-    }
+    recipe
+        .iter_mut()
+        .try_for_each(|(_, section)| each(section, &put))
 }

@@ -1,47 +1,57 @@
 //! The cells' figures beside each other, shaped as "hard negatives" has them (Tables 6 and 8): a row a
-//! cell, a column a suite's figure, the gain over the checkpoint that training started from behind it.
+//! cell, a column a suite's figure, the gain over the checkpoint that training started from behind it; then
+//! one figure by type.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 
 use super::Measured;
 use super::recipe::AblateRecipe;
-use crate::eval::figures::{Bootstrap, Comparison, Figure, Group, RowFigures, Verdict, compare};
+use super::steps::Trained;
+use crate::eval::figures::{
+    Bootstrap, Comparison, Figure, Group, GroupFigures, RowFigures, Verdict, compare,
+};
 use crate::eval::output::{self, Evaluated};
 use crate::rows::write_whole;
-use crate::table::{Cell, Table, Tables, by_name};
+use crate::table::{Cell, Table, Tables};
 
-/// A table for each axis; of a grid one table.
+/// The cells with what they are compared by.
 ///
 /// # Errors
 /// Where figures cannot be read.
-pub fn of(recipe: &AblateRecipe, measured: &[Measured]) -> Result<Tables> {
-    let mut lines = Vec::new();
-    for cell in measured {
-        lines.push(Line::read(cell)?);
-    }
-    let columns = columns(recipe, &lines);
+pub fn read(measured: &[Measured]) -> Result<Vec<Line<'_>>> {
+    measured.iter().map(Line::read).collect()
+}
+
+/// For each axis a table, and one by type for each suite that has some; of a grid the same of all cells.
+#[must_use]
+pub fn of(recipe: &AblateRecipe, lines: &[Line<'_>]) -> Tables {
+    let columns = columns(recipe, lines);
+    let mut tables = Tables::new();
+    let mut add = |title: &str, lines: &[&Line<'_>]| {
+        tables.push((title.to_owned(), table(title, &columns, lines)));
+        tables.extend(by_type(title, &columns, lines));
+    };
     if recipe.grid {
-        return Ok(vec![(
-            "grid".to_owned(),
-            table("Grid", &columns, lines.iter()),
-        )]);
+        add("grid", &lines.iter().collect::<Vec<_>>());
+        return tables;
     }
-    let axes = recipe.axis.iter().map(|axis| {
+    for axis in &recipe.axis {
         let own = |line: &&Line<'_>| {
             let on = &line.measured.cell.on;
             on.is_empty() || on.contains_key(&axis.name)
         };
-        let lines = lines.iter().filter(own);
-        (axis.name.clone(), table(&axis.name, &columns, lines))
-    });
-    Ok(axes.collect())
+        add(&axis.name, &lines.iter().filter(own).collect::<Vec<_>>());
+    }
+    tables
 }
 
 /// A cell with what it is compared by.
-struct Line<'m> {
+pub struct Line<'m> {
     measured: &'m Measured,
     suites: Vec<(Evaluated, Option<Comparison>)>,
 }
@@ -72,30 +82,44 @@ impl<'m> Line<'m> {
         }
     }
 
-    /// A figure, its gain, and whether the gain is one.
-    fn cell(&self, suite: &str, figure: Figure) -> Cell {
+    /// A figure, its gain, and whether the gain is one; of all rows its interval too.
+    fn cell(&self, suite: &str, figure: Figure, group: &Group) -> Cell {
         let found = self.suites.iter().find(|(found, _)| found.suite == suite);
         let Some((found, compared)) = found else {
             return Cell::Nothing;
         };
-        let mut all = found
-            .groups
-            .iter()
-            .filter(|group| group.group == Group::All);
-        let Some(estimate) = all.next().and_then(|group| group.figures.get(&figure)) else {
+        let mut groups = found.groups.iter().filter(|found| found.group == *group);
+        let Some(estimate) = groups.next().and_then(|found| found.figures.get(&figure)) else {
             return Cell::Nothing;
         };
         let mut differences = compared.iter().flat_map(|compared| &compared.differences);
-        let difference =
-            differences.find(|found| found.group == Group::All && found.figure == figure);
+        let difference = differences.find(|found| found.group == *group && found.figure == figure);
         let gain = difference.map_or(String::new(), |difference| {
             let mark = match difference.verdict {
                 Verdict::Open => "",
                 Verdict::Higher | Verdict::Lower => "*",
             };
-            format!(" ({:+.1}{mark})", difference.value() * 100.0)
+            let [low, high] = difference.interval.map(|bound| bound * 100.0);
+            let interval = match group {
+                Group::All => format!("; {low:+.1} to {high:+.1}"),
+                _ => String::new(),
+            };
+            format!(" ({:+.1}{mark}{interval})", difference.value() * 100.0)
         });
         Cell::Text(format!("{:.1}{gain}", estimate.value * 100.0))
+    }
+
+    /// The kinds of a suite's rows.
+    fn kinds(&self, suite: &str) -> impl Iterator<Item = &str> {
+        let found = self
+            .suites
+            .iter()
+            .find(move |(found, _)| found.suite == *suite);
+        let groups = found.into_iter().flat_map(|(found, _)| &found.groups);
+        groups.filter_map(|found| match &found.group {
+            Group::Kind(kind) => Some(&**kind),
+            _ => None,
+        })
     }
 }
 
@@ -124,11 +148,7 @@ fn columns(recipe: &AblateRecipe, lines: &[Line<'_>]) -> Vec<(String, Figure)> {
     columns
 }
 
-fn table<'l>(
-    title: &str,
-    columns: &[(String, Figure)],
-    lines: impl Iterator<Item = &'l Line<'l>>,
-) -> Table {
+fn table(title: &str, columns: &[(String, Figure)], lines: &[&Line<'_>]) -> Table {
     let shown = columns
         .iter()
         .map(|(suite, figure)| format!("{suite} {}", figure.title()));
@@ -136,7 +156,8 @@ fn table<'l>(
     names.extend(shown);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let title = format!(
-        "{title}: percent (gain over the checkpoint that training started from; * where it is told apart)"
+        "{title}: percent (gain over the checkpoint that training started from, its 95 % interval; * where it \
+         is told apart)"
     );
     let mut table = Table::new(title, &names);
     for line in lines {
@@ -146,26 +167,94 @@ fn table<'l>(
             trained.rows.into(),
             trained.tokens.into(),
         ];
-        cells.extend(
-            columns
-                .iter()
-                .map(|(suite, figure)| line.cell(suite, *figure)),
-        );
+        let figures = columns.iter();
+        cells.extend(figures.map(|(suite, figure)| line.cell(suite, *figure, &Group::All)));
         table.row(cells);
     }
     table
 }
 
-/// Writes the tables as Markdown and as JSON.
+/// The first figure of each suite whose rows are of several kinds.
+fn by_type(title: &str, columns: &[(String, Figure)], lines: &[&Line<'_>]) -> Vec<(String, Table)> {
+    let mut tables: Vec<(String, Table)> = Vec::new();
+    for (suite, figure) in columns {
+        let name = format!("{title} by type, {suite}");
+        let kinds: BTreeSet<&str> = lines.iter().flat_map(|line| line.kinds(suite)).collect();
+        if kinds.len() < 2 || tables.iter().any(|(known, _)| *known == name) {
+            continue;
+        }
+        let names: Vec<&str> = std::iter::once("cell")
+            .chain(kinds.iter().copied())
+            .collect();
+        let shown = format!(
+            "{title} by type, {suite} {}: percent (gain; * where it is told apart, the types looked at together)",
+            figure.title()
+        );
+        let mut table = Table::new(shown, &names);
+        for line in lines {
+            let mut cells: Vec<Cell> = vec![line.name().into()];
+            let kinds = kinds.iter();
+            let of = |kind: &&str| line.cell(suite, *figure, &Group::Kind((*kind).to_owned()));
+            cells.extend(kinds.map(of));
+            table.row(cells);
+        }
+        tables.push((name, table));
+    }
+    tables
+}
+
+/// All figures of a cell.
+#[derive(Serialize)]
+struct CellFigures<'m> {
+    /// Its name.
+    cell: String,
+    /// The axes that it is on, and where.
+    on: &'m BTreeMap<String, String>,
+    /// What training gave.
+    trained: &'m Trained,
+    suites: Vec<SuiteFigures<'m>>,
+}
+
+/// All figures of a cell on a suite.
+#[derive(Serialize)]
+struct SuiteFigures<'m> {
+    suite: &'m str,
+    /// Rows that were measured.
+    rows: u64,
+    /// Figures by group, with intervals.
+    groups: &'m [GroupFigures],
+    /// What was gained over the checkpoint that training started from.
+    gains: Option<&'m Comparison>,
+}
+
+impl<'m> CellFigures<'m> {
+    fn of(line: &'m Line<'m>) -> Self {
+        let suites = line.suites.iter().map(|(found, gains)| SuiteFigures {
+            suite: &found.suite,
+            rows: found.rows,
+            groups: &found.groups,
+            gains: gains.as_ref(),
+        });
+        Self {
+            cell: line.measured.cell.name(),
+            on: &line.measured.cell.on,
+            trained: &line.measured.trained,
+            suites: suites.collect(),
+        }
+    }
+}
+
+/// Writes the tables as Markdown, and all figures as JSON.
 ///
 /// # Errors
 /// Where they cannot be written.
-pub fn write(folder: &Path, tables: &[(String, Table)]) -> Result<()> {
+pub fn write(folder: &Path, tables: &[(String, Table)], lines: &[Line<'_>]) -> Result<()> {
     let mut page = String::from("# Ablation\n");
     for (_, table) in tables {
         let _ = write!(page, "\n{}\n\n{}", table.title, table.to_markdown());
     }
-    let json = serde_json::to_string_pretty(&by_name(tables))? + "\n";
+    let cells: Vec<CellFigures<'_>> = lines.iter().map(CellFigures::of).collect();
+    let json = serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n";
     for (name, text) in [("ablation.md", page), ("ablation.json", json)] {
         let path = folder.join(name);
         write_whole(&path, text.as_bytes())

@@ -34,7 +34,7 @@ use crate::progress::Progress;
 use crate::usage::Usage;
 use draw::Draw;
 pub use place::Surroundings;
-use snapshot::Snapshot;
+use snapshot::{Most, Snapshot};
 
 /// Counts up with every change to how a repository's tests are run.
 const RUNNER: &str = "repository-1";
@@ -100,14 +100,16 @@ impl Repository {
             path.display()
         );
         let mounts = place::mounts(&real, &suite.mounts, around)?;
+        let sandbox = sandbox.with_mounts(&mounts);
+        let sandbox = sandbox.map_err(|error| Usage::error(error.to_string()))?;
         let inside = place::path(&mounts, &around.path);
         let seen = |mount: &super::sandbox::Mount| mount.host.clone();
-        let snapshot = Snapshot::take(&real, mounts.iter().map(seen).collect())?;
+        let snapshot = Snapshot::take(&real, mounts.iter().map(seen).collect(), Most::USUAL)?;
         let depends = format!("{RUNNER} {mounts:?} {inside} {limits:?}");
         let parts = [&*snapshot.sha256, command, &depends].map(str::as_bytes);
         Ok(Self {
             path: path.clone(),
-            sandbox: sandbox.with_mounts(&mounts)?,
+            sandbox,
             command: command.clone(),
             environment: [("PATH".to_owned(), inside)],
             timeout,

@@ -50,7 +50,8 @@ pub(super) fn mounts(
         .and_then(|home| home.canonicalize().ok());
     let mut mounts = Vec::new();
     for named in named {
-        let host = placed(named).map_err(|error| {
+        // A shell leaves `--mount=~/x` as it is.
+        let host = placed(&around.filled(named.clone())).map_err(|error| {
             Usage::error(format!(
                 "mount {}: expected a file or a folder, found: {error}",
                 named.display()
@@ -126,7 +127,7 @@ mod tests {
         };
         let repository = root.join("home/work");
         let named = [
-            around.filled("~/.tool".into()),
+            "~/.tool".into(),
             root.join("home/work/modules"),
             root.join("opt"),
         ];

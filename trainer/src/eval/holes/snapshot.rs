@@ -5,16 +5,28 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use ignore::{DirEntry, WalkBuilder};
+use ignore::{DirEntry, Walk, WalkBuilder};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
-/// Bytes of one file, and of all: a copy lies in memory while it is tested.
-const LARGEST: u64 = 512 << 20;
-const MOST: u64 = 2 << 30;
-/// How copies' folders are called, and the file in them that is locked.
-const PREFIX: &str = "truefill-holes-";
-const LOCK: &str = "lock";
+use crate::eval::sandbox::folder::{PrivateFolder, new_folder, readable, remove_left_behind};
+
+/// Bytes at most: a copy lies in memory while it is tested.
+#[derive(Clone, Copy)]
+pub(super) struct Most {
+    /// Of one file.
+    pub(super) file: u64,
+    /// Of all.
+    pub(super) all: u64,
+}
+
+impl Most {
+    /// What docs/eval.md says.
+    pub(super) const USUAL: Self = Self {
+        file: 512 << 20,
+        all: 2 << 30,
+    };
+}
+
 /// Things left out that are named.
 const NAMED: usize = 3;
 
@@ -26,49 +38,34 @@ pub(super) struct Snapshot {
     pub(super) sha256: String,
     /// What could not be copied, with the reason.
     left_out: Vec<String>,
-    _folder: TempDir,
-    /// Locked while this is there.
-    _lock: File,
+    _folder: PrivateFolder,
 }
 
 impl Snapshot {
     /// Copies what git does not ignore, hidden files too; `.git` and what is mounted are no part of it.
-    pub(super) fn take(repository: &Path, mounted: Vec<PathBuf>) -> Result<Self> {
-        // Others may not read it; a sandbox that root opens is shown the folder inside.
+    pub(super) fn take(repository: &Path, mounted: Vec<PathBuf>, most: Most) -> Result<Self> {
         remove_left_behind(&std::env::temp_dir());
-        let (folder, lock) =
-            private().context("a temporary folder for the copy of the repository")?;
-        let root = folder.path().join("copy");
+        let folder = PrivateFolder::new("copy")
+            .context("a temporary folder for the copy of the repository")?;
         let mut copy = Copy {
-            to: root.clone(),
+            to: folder.path().to_owned(),
             hasher: Sha256::new(),
-            left: MOST,
+            most,
+            left: most.all,
+            is_full: false,
             left_out: Vec::new(),
         };
-        new_folder(&root).with_context(|| format!("{}: not made", root.display()))?;
-        let walk = WalkBuilder::new(repository)
-            .standard_filters(false)
-            .parents(true)
-            .git_ignore(true)
-            .require_git(false)
-            .follow_links(false)
-            .sort_by_file_path(Path::cmp)
-            .filter_entry(move |entry| {
-                entry.file_name() != ".git" && !mounted.iter().any(|path| path == entry.path())
-            })
-            .build();
-        for entry in walk {
+        for entry in walk(repository, mounted) {
             match entry {
                 Ok(entry) => copy.entry(repository, &entry)?,
                 Err(error) => copy.left_out.push(error.to_string()),
             }
         }
         Ok(Self {
-            root,
+            root: copy.to,
             sha256: hex::encode(copy.hasher.finalize()),
             left_out: copy.left_out,
             _folder: folder,
-            _lock: lock,
         })
     }
 
@@ -92,11 +89,35 @@ impl Snapshot {
     }
 }
 
+/// What git would: its rules up to the repository's root, those of the clone and of the user. A folder that
+/// is in no repository has its own `.gitignore` files alone: what lies above it means something else.
+fn walk(repository: &Path, mounted: Vec<PathBuf>) -> Walk {
+    let is_git = repository
+        .ancestors()
+        .any(|folder| folder.join(".git").exists());
+    WalkBuilder::new(repository)
+        .standard_filters(false)
+        .git_ignore(true)
+        .require_git(is_git)
+        .parents(is_git)
+        .git_exclude(is_git)
+        .git_global(is_git)
+        .follow_links(false)
+        .sort_by_file_path(Path::cmp)
+        .filter_entry(move |entry| {
+            entry.file_name() != ".git" && !mounted.iter().any(|path| path == entry.path())
+        })
+        .build()
+}
+
 struct Copy {
     to: PathBuf,
     hasher: Sha256,
+    most: Most,
     /// Bytes that may still come.
     left: u64,
+    /// More would have come.
+    is_full: bool,
     left_out: Vec<String>,
 }
 
@@ -132,12 +153,12 @@ impl Copy {
 
     /// What comes first to an end is told once, with the whole.
     fn check(&self, repository: &Path) -> Result<()> {
-        if self.left == 0 {
+        if self.is_full {
             bail!(
-                "{}: expected at most {} GiB of files that git does not ignore, found more; let git ignore what \
+                "{}: expected at most {} MiB of files that git does not ignore, found more; let git ignore what \
                  the tests do not need, and name with `--mount` what they only read",
                 repository.display(),
-                MOST >> 30
+                self.most.all >> 20
             );
         }
         Ok(())
@@ -155,14 +176,14 @@ impl Copy {
 
     fn file(&mut self, path: &Path, inside: &Path, to: &Path) -> io::Result<()> {
         let bytes = fs::symlink_metadata(path)?.len();
-        if bytes > LARGEST {
-            let most = LARGEST >> 20;
+        if bytes > self.most.file {
+            let most = self.most.file >> 20;
             return Err(io::Error::other(format!(
                 "{bytes} bytes, more than {most} MiB"
             )));
         }
-        if bytes >= self.left {
-            self.left = 0;
+        if bytes > self.left {
+            self.is_full = true;
             return Err(io::Error::other("too much"));
         }
         let mut from = File::open(path)?;
@@ -171,18 +192,18 @@ impl Copy {
         let mut own = Sha256::new();
         let mut chunk = vec![0; 64 << 10];
         // It may be growing.
-        let mut left = self.left.min(LARGEST);
+        let mut left = self.left.min(self.most.file);
         loop {
             let read = from.read(&mut chunk)?;
             if read == 0 {
                 break;
             }
-            left = left.saturating_sub(read as u64);
-            if left == 0 {
+            if read as u64 > left {
                 drop(copy);
                 fs::remove_file(to)?;
                 return Err(io::Error::other("it grows while it is read"));
             }
+            left -= read as u64;
             copy.write_all(&chunk[..read])?;
             own.update(&chunk[..read]);
             self.left = self.left.saturating_sub(read as u64);
@@ -214,52 +235,6 @@ fn shown(kind: Option<FileType>) -> String {
     kind.map_or_else(|| "it".to_owned(), |kind| format!("{kind:?}"))
 }
 
-/// A new folder with a locked file in it.
-fn private() -> io::Result<(TempDir, File)> {
-    let mut builder = tempfile::Builder::new();
-    let builder = builder.prefix(PREFIX);
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o700))
-    };
-    let folder = builder.tempdir()?;
-    let begun = folder.path().join("begun");
-    let lock = File::create(&begun)?;
-    lock.lock()?;
-    // Who finds the name finds it locked.
-    fs::rename(&begun, folder.path().join(LOCK))?;
-    Ok((folder, lock))
-}
-
-/// A run that was killed leaves its copy behind; the next one removes it.
-fn remove_left_behind(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let named = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !named || !is_dir {
-            continue;
-        }
-        let lock = File::open(entry.path().join(LOCK));
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-            // Where it cannot be removed it stays; nothing depends on it.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// A folder that the sandbox's user may enter, whoever that is.
-fn new_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
-}
-
 #[cfg(unix)]
 fn is_executable(file: &File) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -269,16 +244,4 @@ fn is_executable(file: &File) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_executable(_: &File) -> io::Result<bool> {
     Ok(false)
-}
-
-#[cfg(unix)]
-fn readable(file: &File, runs: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = if runs { 0o755 } else { 0o644 };
-    file.set_permissions(fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &File, _: bool) -> io::Result<()> {
-    Ok(())
 }

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use tempfile::TempDir;
-
+use super::folder::{PrivateFolder, new_folder, readable};
 use super::{Job, Mount, Sandbox, SandboxError};
 
 /// The user and group inside, and who root becomes: nobody.
@@ -22,7 +22,7 @@ const ETC: [&str; 2] = ["/etc/ld.so.cache", "/etc/alternatives"];
 /// Files of a job on the host, for as long as it runs.
 pub(super) struct Inputs {
     source: Option<PathBuf>,
-    changed: Option<TempDir>,
+    changed: Option<PrivateFolder>,
 }
 
 impl Inputs {
@@ -39,7 +39,7 @@ impl Inputs {
             changed: None,
         };
         if !job.changed.is_empty() {
-            let folder = tempfile::tempdir()?;
+            let folder = PrivateFolder::new("changed")?;
             for (path, content) in job.changed {
                 if !path
                     .components()
@@ -50,13 +50,17 @@ impl Inputs {
                         "a path inside the folder is expected, without `..`",
                     ));
                 }
-                let path = folder.path().join(path);
-                fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
-                fs::write(path, content)?;
+                write(folder.path(), path, content)?;
             }
             inputs.changed = Some(folder);
         }
         Ok(inputs)
+    }
+
+    /// Where the files are that are written over the copy.
+    #[cfg(test)]
+    pub(super) fn changed(&self) -> Option<&Path> {
+        self.changed.as_ref().map(PrivateFolder::path)
     }
 
     fn mounts(&self) -> impl Iterator<Item = Mount> {
@@ -71,6 +75,20 @@ impl Inputs {
                 .map(move |folder| named(folder.path(), "changed")),
         )
     }
+}
+
+/// Writes a file below a folder, for the sandbox's user to read.
+fn write(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut at = folder.to_owned();
+    for part in path.parent().into_iter().flat_map(Path::components) {
+        at.push(part);
+        if !at.is_dir() {
+            new_folder(&at)?;
+        }
+    }
+    let mut file = fs::File::create(folder.join(path))?;
+    file.write_all(content)?;
+    readable(&file, false)
 }
 
 /// What runs a job. Its errors begin with what `bwrap` says of itself, then `ready`.
@@ -102,6 +120,7 @@ pub(super) fn command(sandbox: &Sandbox, job: &Job, inputs: &Inputs) -> Command 
         limits.memory,
         limits.file,
         limits.processes,
+        limits.open_files,
     ] {
         command.arg(limit.to_string());
     }

@@ -10,6 +10,7 @@
 //! docs/eval.md.
 
 mod arguments;
+pub(in crate::eval) mod folder;
 mod probe;
 mod process;
 pub mod python;
@@ -35,6 +36,8 @@ pub struct Limits {
     pub file: u64,
     /// Processes and threads at a time.
     pub processes: u64,
+    /// Files that a process has open at a time; fewer where the host allows fewer.
+    pub open_files: u64,
     /// Bytes of the working folder, and of `/tmp`; both are memory.
     pub folder: u64,
     /// Bytes of each output that are kept, from its end.
@@ -51,6 +54,7 @@ impl Limits {
             memory: 4 << 30,
             file: 64 << 20,
             processes: 64,
+            open_files: 1024,
             folder: 256 << 20,
             output: 64 << 10,
         }
@@ -62,6 +66,7 @@ impl Limits {
             memory: 16 << 30,
             file: 2 << 30,
             processes: 1024,
+            open_files: 4096,
             folder: 4 << 30,
             cpu: wall * 16,
             ..Self::program(wall)
@@ -227,6 +232,15 @@ fn check(mount: &Mount) -> Result<(), SandboxError> {
     if !mount.host.exists() {
         return Err(path(&mount.host, "it does not exist"));
     }
+    // Who may not write to it may still connect to it.
+    #[cfg(unix)]
+    if is_socket(&mount.host) {
+        return Err(path(
+            &mount.host,
+            "a file or a folder is expected; this is a socket, through which a program outside can be told what \
+             to do",
+        ));
+    }
     let plain = |part| {
         matches!(
             part,
@@ -253,4 +267,11 @@ fn check(mount: &Mount) -> Result<(), SandboxError> {
         ));
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.file_type().is_socket())
 }

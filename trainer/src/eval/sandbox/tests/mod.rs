@@ -147,7 +147,7 @@ fn a_program_that_is_not_there_fails() {
 /// Ours inherits descriptors too; what of them is open inside leads outside.
 #[test]
 fn inherited_descriptors_are_closed() {
-    let leak = "exec 7</etc 12</tmp; exec bash -c \"$0\" setup 100 8000000000 1000000 \"$(ulimit -H -u)\" ls /proc/self/fd";
+    let leak = "exec 7</etc 12</tmp; exec bash -c \"$0\" setup 100 8000000000 1000000 \"$(ulimit -H -u)\" 256 ls /proc/self/fd";
     let output = Command::new("bash")
         .args(["-c", leak, include_str!("../setup.sh")])
         .output()
@@ -155,6 +155,17 @@ fn inherited_descriptors_are_closed() {
     // 3 is the folder that `ls` reads.
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n1\n2\n3\n");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "ready\n");
+}
+
+/// Neither the soft nor the hard limit lets a program have more.
+#[test]
+fn files_that_are_open_are_limited() {
+    let Some(sandbox) = sandbox(PATIENT) else {
+        return;
+    };
+    let greedy = "ulimit -S -n; ulimit -H -n; if ulimit -n 1025; then echo more; fi 2>/dev/null";
+    let outcome = sandbox.run(&job(&["bash", "-c", greedy])).expect("a run");
+    assert_eq!(outcome.stdout, "1024\n1024\n");
 }
 
 #[test]

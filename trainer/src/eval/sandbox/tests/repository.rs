@@ -95,6 +95,11 @@ fn paths_that_would_undo_isolation_are_refused() {
             "{host} {inside}"
         );
     }
+    let socket = folder.path().join("agent.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    let refused = sandbox.clone().with_mounts(&[Mount::same(&socket)]);
+    let error = refused.expect_err("a socket").to_string();
+    assert!(error.contains("this is a socket"), "{error}");
     for path in ["../x", "/etc/x", "a/../../x"] {
         let changed = [(PathBuf::from(path), Vec::new())];
         let mut job = job(&["true"]);
@@ -105,4 +110,46 @@ fn paths_that_would_undo_isolation_are_refused() {
             "{path}"
         );
     }
+}
+
+/// Root's sandbox is nobody's, who could not read what a strict mask of permissions makes; and what a
+/// generous one makes anyone could read.
+#[test]
+fn changed_files_are_the_sandbox_users_to_read_and_no_one_elses() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if env::var_os("TRUEFILL_TEST_MASK").is_none() {
+        for mask in ["077", "022", "000"] {
+            let test = "eval::sandbox::tests::repository::changed_files_are_the_sandbox_users_to_read_and_no_one_elses";
+            let mut command = Command::new("/bin/bash");
+            command
+                .args(["-c", "umask \"$1\"; shift; exec \"$@\"", "bash", mask])
+                .arg(env::current_exe().expect("this program"))
+                .args(["--exact", test])
+                .env("TRUEFILL_TEST_MASK", mask);
+            let output = command.output().expect("this program again");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success() && said.contains("1 passed"),
+                "{mask}: {said}"
+            );
+        }
+        return;
+    }
+    let changed = [(PathBuf::from("src/deep/answer"), b"42".to_vec())];
+    let mut job = job(&["bash", "-c", "cat src/deep/answer"]);
+    job.changed = &changed;
+    let inputs = arguments::Inputs::write(&job).expect("written");
+    let folder = inputs.changed().expect("a folder");
+    let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+    let outer = folder.parent().expect("a parent");
+    assert_eq!(mode(outer), 0o700);
+    assert_eq!(mode(&folder.join("src/deep")), 0o755);
+    assert_eq!(mode(&folder.join("src/deep/answer")), 0o644);
+    let name = outer.file_name().expect("a name").to_string_lossy();
+    assert!(name.starts_with("truefill-"), "{name}");
+    let Some(sandbox) = sandbox(PATIENT) else {
+        return;
+    };
+    let outcome = sandbox.run(&job).expect("a run");
+    assert_eq!(outcome.stdout, "42", "{}", outcome.stderr);
 }

@@ -1,5 +1,7 @@
 //! A small repository of Python, its holes and its tests, in the real sandbox.
 
+mod copy;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -365,68 +367,6 @@ fn tests_that_cannot_judge_are_refused() {
     let repository = opened(&suite(folder.path(), COMMAND)).expect("a sandbox");
     let error = repository.rows(&choice).expect_err("empty").to_string();
     assert!(error.contains("found none"), "{error}");
-}
-
-#[cfg(unix)]
-#[test]
-fn hostile_repositories_are_survived() {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-    let folder = repository();
-    let path = |name: &str| folder.path().join(name);
-    let vault = tempfile::tempdir().expect("a folder");
-    fs::write(vault.path().join("secret.py"), CODE).expect("written");
-    let plain = Snapshot::take(folder.path(), Vec::new()).expect("a copy");
-    symlink(vault.path(), path("out")).expect("a link");
-    symlink(".", path("circle")).expect("a link");
-    symlink("nowhere", path("shop/broken.py")).expect("a link");
-    let huge = fs::File::create(path("huge.bin")).expect("a file");
-    huge.set_len(1 << 40).expect("a hole");
-    fs::write(path("locked.py"), CODE).expect("written");
-    fs::set_permissions(path("locked.py"), fs::Permissions::from_mode(0o000)).expect("locked");
-    let fifo = std::process::Command::new("mkfifo")
-        .arg(path("pipe.py"))
-        .status();
-    assert!(fifo.is_ok_and(|status| status.success()));
-    let copy = Snapshot::take(folder.path(), vec![path("test_prices.py")]).expect("a copy");
-    let found = |name: &str| copy.root.join(name).symlink_metadata().is_ok();
-    for there in [
-        "shop/prices.py",
-        ".gitignore",
-        "out",
-        "circle",
-        "shop/broken.py",
-    ] {
-        assert!(found(there), "{there}");
-    }
-    for gone in [".git", "ignored", "huge.bin", "pipe.py", "test_prices.py"] {
-        assert!(!found(gone), "{gone}");
-    }
-    let told = copy.left_out().expect("something");
-    assert!(told.contains("huge.bin: 1099511627776 bytes"), "{told}");
-    assert!(told.contains("pipe.py"), "{told}");
-    assert_ne!(copy.sha256, plain.sha256);
-    let holes = mine::holes(&copy.root, 1, &|_| true).expect("read");
-    assert!(
-        holes.iter().all(|hole| !hole.path.starts_with("out")),
-        "{holes:#?}"
-    );
-    // The same files, the same copy.
-    let other = repository();
-    let other = Snapshot::take(other.path(), Vec::new()).expect("a copy");
-    assert_eq!(other.sha256, plain.sha256);
-    fs::set_permissions(path("locked.py"), fs::Permissions::from_mode(0o600)).expect("unlocked");
-}
-
-#[test]
-fn a_killed_run_leaves_nothing_for_long() {
-    let folder = repository();
-    let running = Snapshot::take(folder.path(), Vec::new()).expect("a copy");
-    let left = std::env::temp_dir().join(format!("truefill-holes-killed-{}", std::process::id()));
-    fs::create_dir_all(left.join("copy")).expect("made");
-    fs::write(left.join("lock"), "").expect("written");
-    Snapshot::take(folder.path(), Vec::new()).expect("a copy");
-    assert!(running.root.join("test_prices.py").is_file());
-    assert!(!left.exists());
 }
 
 #[test]
