@@ -177,8 +177,9 @@ pub fn notes(study: &Study) -> Vec<String> {
 pub fn method(study: &Study) -> Vec<String> {
     let mut said = vec![
         "Intervals are for rows of other clusters (repositories, problems): clusters are drawn with \
-         replacement, and the percentiles are widened to Student's where clusters are few. A figure that no \
-         cluster differs in has Wilson's bound."
+         replacement, and no interval is narrower than Student's, by leaving out one cluster after the other. \
+         One cluster says nothing of others. A figure that no cluster differs in has Wilson's bound, a change \
+         that hardly any row has Wilson's bound by rows."
             .to_owned(),
     ];
     if study.compares() {

@@ -92,6 +92,8 @@ fn evaluation(folder: &Path, name: &str, data: &str, right: impl Fn(usize) -> bo
             parent: None,
         },
         decoding: Decoding::default(),
+        form: None,
+        programs: None,
         files: vec!["pairs.jsonl".into()],
         data_sha256: data.into(),
         rows_in_files: 50,
