@@ -423,3 +423,33 @@ fn a_folder_of_two_models_does_not_pass() {
         );
     }
 }
+
+/// What other steps write beside figures is left alone; figures that are torn are not.
+#[test]
+fn files_of_other_steps_are_no_figures() {
+    let own = rows(60, 5, 2);
+    let judgement = judged(&holding("pairs"), |[old, new]| {
+        write(old, "pairs", "old", &own, |_| {});
+        write(new, "pairs", "new", &own, |_| {});
+        let manifest = "{\"version\": 7, \"tables\": {}}";
+        std::fs::write(new.join("curated.manifest.json"), manifest).expect("written");
+    });
+    assert!(judgement.passed, "{:?}", refused(&judgement));
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "pairs", "old", &own, |_| {});
+    for (text, expected) in [
+        ("{\"suite\": \"pairs\", \"version\": 99}", "found 99"),
+        ("{\"suite\": \"pairs\"}", "take the file elsewhere"),
+        ("{", "take the file elsewhere"),
+    ] {
+        std::fs::write(folder.path().join("other.json"), text).expect("written");
+        let error = output::read(folder.path()).expect_err(text).to_string();
+        assert!(
+            error.contains(expected) && error.contains("other.json"),
+            "{error}"
+        );
+    }
+    let none = tempfile::tempdir().expect("a folder");
+    std::fs::write(none.path().join("a.json"), "{}").expect("written");
+    assert!(output::read(none.path()).is_err());
+}
