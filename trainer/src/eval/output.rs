@@ -239,9 +239,13 @@ pub fn read(folder: &Path) -> Result<Vec<Evaluated>> {
     }
     ensure!(
         !found.is_empty(),
-        "{}: expected figures that `truefill-trainer eval --out` wrote there, found none in its {} `.json` files",
+        "{}: expected figures that `truefill-trainer eval --out` wrote there, found no `.json` file{}",
         folder.display(),
-        files.len()
+        if files.is_empty() {
+            ""
+        } else {
+            " with figures"
+        }
     );
     Ok(found)
 }
