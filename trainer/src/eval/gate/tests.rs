@@ -131,11 +131,14 @@ fn rows(clusters: usize, in_each: usize, languages: usize) -> Vec<RowFigures> {
         language: format!("l{}", at / in_each % languages),
         cluster: format!("c{}", at / in_each),
         values: [
-            (Metric::ExactMatch, share(at % 2 == 0)),
-            (Metric::EditSimilarity, 0.5 + share(at % 2 == 0) / 2.0),
-            (Metric::HallucinationAligned, share(at % 5 == 0)),
+            (Metric::ExactMatch, share(at.is_multiple_of(2))),
+            (
+                Metric::EditSimilarity,
+                0.5 + share(at.is_multiple_of(2)) / 2.0,
+            ),
+            (Metric::HallucinationAligned, share(at.is_multiple_of(5))),
             (Metric::Ended, 1.0),
-            (Metric::Preference, share(at % 3 != 0)),
+            (Metric::Preference, share(!at.is_multiple_of(3))),
         ]
         .map(|(metric, value)| (Figure::whole(metric), value))
         .into(),
