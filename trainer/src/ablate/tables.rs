@@ -13,7 +13,7 @@ use super::Measured;
 use super::recipe::AblateRecipe;
 use super::steps::Trained;
 use crate::eval::figures::{
-    Bootstrap, Comparison, Figure, Group, GroupFigures, RowFigures, Verdict, compare,
+    Comparison, Figure, Group, GroupFigures, RowFigures, Verdict, compare, percent, points,
 };
 use crate::eval::output::{self, Evaluated};
 use crate::rows::write_whole;
@@ -99,14 +99,14 @@ impl<'m> Line<'m> {
                 Verdict::Open => "",
                 Verdict::Higher | Verdict::Lower => "*",
             };
-            let [low, high] = difference.interval.map(|bound| bound * 100.0);
+            let [low, high] = difference.interval.map(points);
             let interval = match group {
-                Group::All => format!("; {low:+.1} to {high:+.1}"),
+                Group::All => format!("; {low} to {high}"),
                 _ => String::new(),
             };
-            format!(" ({:+.1}{mark}{interval})", difference.value() * 100.0)
+            format!(" ({}{mark}{interval})", points(difference.value()))
         });
-        Cell::Text(format!("{:.1}{gain}", estimate.value * 100.0))
+        Cell::Text(percent(estimate.value) + &gain)
     }
 
     /// The kinds of a suite's rows.
@@ -128,7 +128,8 @@ fn compared(before: (&Path, &Evaluated), after: (&Path, &Evaluated)) -> Result<C
         let rows = output::read_rows(folder, evaluated)?;
         Ok(rows.into_iter().map(|row| row.figures).collect())
     };
-    Ok(compare(&rows(before)?, &rows(after)?, Bootstrap::default()))
+    let bootstrap = after.1.bootstrap.unwrap_or_default();
+    Ok(compare(&rows(before)?, &rows(after)?, bootstrap))
 }
 
 /// The suites and figures that any cell has.

@@ -5,203 +5,25 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Result, ensure};
-use clap::Args;
+use anyhow::{Result, bail};
 use truefill_model::store::{Store, slug};
 
-use super::backend::ServerConfig;
+use super::alike;
+pub use super::args::EvalArgs;
 use super::chosen::Chosen;
 use super::deliver::Delivery;
-use super::figures::{Bootstrap, Comparison, RowFigures, compare};
+use super::figures::{Comparison, RowFigures, compare};
 use super::gate::{self, GateRecipe};
 use super::holes::{Choice, Surroundings};
 use super::output::{self, Evaluated, ModelInfo};
-use super::recipe::{EvalRecipe, SuiteRecipe};
+use super::recipe::EvalRecipe;
 use super::run::{Evaluation, Runner};
 use super::subject::{Programs, Subject, add_evidence};
-use super::suite::{Form, Suite};
 use super::tables;
 use crate::progress::Progress;
 use crate::signals;
-use crate::stored::{self, Opened};
+use crate::stored;
 use crate::usage::Usage;
-
-/// Measure a checkpoint on benchmarks and held-out rows
-///
-/// Completes every row of a suite, compares it with the golden completion, asks how likely the golden
-/// and the rejected completion are where a suite has both, and runs the tests of suites that have some,
-/// in a sandbox without a network (Linux, bubblewrap; docs/eval.md). Figures are shown for all rows,
-/// by type and by language, with 95 % intervals for other repositories or problems.
-///
-/// `holes` cuts holes into a repository of yours, completes them and runs the repository's own tests on
-/// a copy of it. Holes that the tests do not notice are passed over.
-///
-/// What was completed is kept at once: the same command goes on where it was stopped, and another
-/// checkpoint's figures do not hang on when they were made. The folder gets SUITE.json with the figures
-/// and SUITE.rows.jsonl.zst with what the model wrote; `truefill-trainer report` makes pages of them.
-///
-/// Examples:
-///   truefill-trainer eval --suite humaneval-infilling --data HumanEval-SingleLineInfilling.jsonl.gz
-///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --model run-7 --out eval/run-7
-///   truefill-trainer eval --suite pairs --data test/pairs.jsonl --against eval/run-7
-///   truefill-trainer eval --suite holes --data . --test ./run-tests.sh
-///   truefill-trainer eval --recipe recipe.toml --model run-8 --against eval/run-7 --gate
-///   truefill-trainer eval --suite safim --data safim --server URL --server-model qwen
-#[derive(Clone, Debug, Default, Args)]
-#[command(verbatim_doc_comment)]
-pub struct EvalArgs {
-    /// The benchmark
-    #[arg(long, value_name = "NAME", requires = "data")]
-    pub suite: Option<Suite>,
-    /// Its file, or a folder of its files (may be given several times); of `holes` a repository
-    #[arg(long, value_name = "PATH", requires = "suite")]
-    pub data: Vec<PathBuf>,
-    /// A recipe with `[eval]`; flags replace its keys, `--suite` its suites
-    #[arg(long, value_name = "FILE")]
-    pub recipe: Option<PathBuf>,
-    /// The checkpoint: a file, a folder, or an id or alias in the store [default: the recipe's, or
-    /// `default`]
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// A server with OpenAI's protocol in the checkpoint's place
-    #[arg(
-        long,
-        value_name = "URL",
-        requires = "server_model",
-        conflicts_with = "model"
-    )]
-    pub server: Option<String>,
-    /// The model's name at the server
-    #[arg(long, value_name = "NAME", requires = "server")]
-    pub server_model: Option<String>,
-    /// Where figures and rows are written [default: `evaluations/` and the model's name]
-    #[arg(long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
-    /// Compare with what is in this folder, row by row
-    #[arg(long, value_name = "FOLDER")]
-    pub against: Option<PathBuf>,
-    /// Ask whether it may take the place of what `--against` has, by the recipe's `[promote]`; 1 where
-    /// not
-    #[arg(long, requires = "against")]
-    pub gate: bool,
-    /// Rows of the suite at most, drawn by the seed [default: all; 50 of `holes`]
-    #[arg(long, value_name = "ROWS")]
-    pub limit: Option<usize>,
-    /// Of `holes`: the command that tests the repository, run by bash in a copy of it
-    #[arg(long, value_name = "COMMAND", requires = "suite")]
-    pub test: Option<String>,
-    /// Of `holes`: what the tests need beside the repository and /usr, seen read-only (may be given
-    /// several times)
-    #[arg(long = "mount", value_name = "PATH", requires = "suite")]
-    pub mounts: Vec<PathBuf>,
-    /// Of `holes`: seconds that the tests may take [default: 300]
-    #[arg(long, value_name = "SECONDS", requires = "suite")]
-    pub timeout: Option<u64>,
-    /// How tasks are asked that have both forms
-    #[arg(long, value_name = "FORM")]
-    pub form: Option<Form>,
-    /// Tokens of a prompt at most [default: 2048]
-    #[arg(long, value_name = "TOKENS")]
-    pub context_tokens: Option<usize>,
-    /// Tokens of a completion at most [default: 128 in a hole, 512 for a program]
-    #[arg(long, value_name = "TOKENS")]
-    pub max_tokens: Option<usize>,
-    /// The FIM format [default: the checkpoint's]
-    #[arg(long, value_name = "NAME")]
-    pub format: Option<String>,
-    /// Rows that are completed at a time [default: 8, 64 on a GPU, 16 at a server]
-    #[arg(long, value_name = "ROWS")]
-    pub width: Option<usize>,
-    /// Of every draw
-    #[arg(long, value_name = "NUMBER")]
-    pub seed: Option<u64>,
-    /// `auto`, `cpu`, `cuda` or `cuda:N`
-    #[arg(long)]
-    pub device: Option<String>,
-    /// Run no programs
-    #[arg(long)]
-    pub no_run: bool,
-    /// The Python that runs programs
-    #[arg(long, value_name = "PATH")]
-    pub python: Option<PathBuf>,
-    /// Results that are kept [default: `evaluations/` in the store]
-    #[arg(long, value_name = "FOLDER")]
-    pub cache: Option<PathBuf>,
-    /// The store of checkpoints [default: the user's]
-    #[arg(long, value_name = "FOLDER")]
-    pub store: Option<PathBuf>,
-    /// Print figures as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl EvalArgs {
-    fn recipe(&self) -> Result<EvalRecipe> {
-        let mut recipe: EvalRecipe = crate::recipe::section(self.recipe.as_deref(), "eval")?;
-        let around = Surroundings::of_process();
-        for suite in &mut recipe.suite {
-            for mount in &mut suite.mounts {
-                *mount = around.filled(std::mem::take(mount));
-            }
-            let paths = suite.data.iter_mut().chain(&mut suite.mounts);
-            crate::recipe::found_from(self.recipe.as_deref(), paths);
-        }
-        if let Some(name) = self.suite {
-            recipe.suite = vec![SuiteRecipe {
-                name,
-                data: self.data.clone(),
-                title: None,
-                limit: None,
-                form: Form::default(),
-                test: self.test.clone(),
-                mounts: self.mounts.clone(),
-                timeout: self.timeout,
-            }];
-        }
-        for suite in &mut recipe.suite {
-            suite.limit = self.limit.or(suite.limit);
-            suite.form = self.form.unwrap_or(suite.form);
-        }
-        if let (Some(url), Some(model)) = (&self.server, &self.server_model) {
-            let earlier = recipe.server.take();
-            recipe.server = Some(ServerConfig {
-                url: url.clone(),
-                model: model.clone(),
-                api_key_env: earlier.as_ref().and_then(|it| it.api_key_env.clone()),
-                chat: earlier.and_then(|it| it.chat),
-            });
-        }
-        if self.model.is_some() {
-            recipe.server = None;
-        }
-        let decoding = &mut recipe.decoding;
-        decoding.context_tokens = self.context_tokens.unwrap_or(decoding.context_tokens);
-        decoding.max_tokens = self.max_tokens.or(decoding.max_tokens);
-        decoding.format = self.format.clone().or(decoding.format.take());
-        recipe.width = self.width.or(recipe.width);
-        decoding.seed = self.seed.unwrap_or(decoding.seed);
-        recipe.seed = self.seed.unwrap_or(recipe.seed);
-        recipe.device = self.device.clone().unwrap_or(recipe.device);
-        recipe.run &= !self.no_run;
-        recipe.python = self.python.clone().unwrap_or(recipe.python);
-        if recipe.suite.is_empty() {
-            return Err(Usage::error(
-                "expected a suite: `--suite NAME --data PATH`, or `[[eval.suite]]` in the recipe",
-            ));
-        }
-        recipe
-            .check()
-            .map_err(crate::recipe::named(self.recipe.as_deref()))?;
-        Ok(recipe)
-    }
-
-    fn opened(&self, recipe: &EvalRecipe, store: &Store) -> Result<Opened> {
-        match (&self.model, &self.recipe) {
-            (None, Some(path)) => Opened::of_recipe(store, path, &recipe.model, None),
-            (flag, _) => Opened::open(store, flag.as_ref().unwrap_or(&recipe.model)),
-        }
-    }
-}
 
 /// Runs the step.
 ///
@@ -209,6 +31,8 @@ impl EvalArgs {
 /// [`Usage`]; what is wrong with a checkpoint, a suite's file or the sandbox.
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let recipe = args.recipe()?;
+    // Before the checkpoint is looked for; where no folder is named its name decides.
+    apart(args, args.out.as_deref())?;
     let against = args.against.as_deref().map(output::read).transpose()?;
     let gate: GateRecipe = crate::recipe::section(args.recipe.as_deref(), "promote")?;
     gate.check()
@@ -226,6 +50,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let store = stored::store(args.store.as_deref())?;
     let subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
     let place = Place::of(args, &subject.info, store.root());
+    apart(args, Some(&place.folder))?;
     let stop = signals::first("stopping; what was completed is kept. Once more ends it at once")?;
     let mut session = Session {
         args,
@@ -241,22 +66,40 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     for chosen in &suites {
         chosen.check(&session.progress)?;
     }
-    let mut failed = 0;
+    let mut failed = Vec::new();
     for chosen in &suites {
         let Some(more) = session.measure(chosen, out)? else {
             session.progress.finish();
             writeln!(std::io::stderr(), "stopped; the same command goes on")?;
             return Ok(ExitCode::from(stop.load(Ordering::Relaxed)));
         };
-        failed += more;
+        failed.extend(more);
     }
-    ensure!(
-        failed == 0,
-        "{failed} rows could not be completed and are in no figure; the same command asks again"
-    );
+    let folder = &session.place.folder;
+    writeln!(std::io::stderr(), "figures and rows: {}", folder.display())?;
+    if let Some((row, problem)) = failed.first() {
+        bail!(
+            "{} rows could not be completed and are in no figure; the same command asks again. The first \
+             is {row}: {problem}",
+            failed.len()
+        );
+    }
     match args.against.as_deref().filter(|_| args.gate) {
-        Some(before) => judge(args, &gate, before, &session.place.folder, out),
+        Some(before) => judge(args, &gate, [before, folder], &session.subject.info, out),
         None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Refuses to write over what is compared with.
+fn apart(args: &EvalArgs, folder: Option<&Path>) -> Result<()> {
+    let real = |path: Option<&Path>| path.and_then(|path| path.canonicalize().ok());
+    let against = real(args.against.as_deref());
+    match against.is_some() && real(folder) == against {
+        false => Ok(()),
+        true => Err(Usage::error(format!(
+            "{}: expected another folder to write to than the one that `--against` names; give `--out`",
+            folder.unwrap_or(Path::new("")).display()
+        ))),
     }
 }
 
@@ -264,11 +107,11 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
 fn judge(
     args: &EvalArgs,
     gate: &GateRecipe,
-    before: &Path,
-    after: &Path,
+    [before, after]: [&Path; 2],
+    measured: &ModelInfo,
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
-    let judgement = gate::judge(gate, before, after)?;
+    let judgement = gate::judge(gate, before, after, measured)?;
     match args.json {
         true => writeln!(out, "{}", serde_json::to_string(&judgement)?)?,
         false => writeln!(out, "{}", tables::judgement(&judgement).to_text())?,
@@ -278,6 +121,9 @@ fn judge(
         false => ExitCode::FAILURE,
     })
 }
+
+/// Rows that could not be completed, with the reasons.
+type Failed = Vec<(String, String)>;
 
 /// What the suites of a run share.
 struct Session<'a> {
@@ -293,8 +139,9 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Measures with a suite, writes and shows. How many rows failed; nothing where it was told to stop.
-    fn measure(&mut self, chosen: &Chosen<'_>, out: &mut dyn Write) -> Result<Option<usize>> {
+    /// Measures with a suite, writes and shows. The rows that failed, with the reasons; nothing where it was
+    /// told to stop.
+    fn measure(&mut self, chosen: &Chosen<'_>, out: &mut dyn Write) -> Result<Option<Failed>> {
         let repository = chosen.repository().map(|it| it as &dyn Runner);
         let programs = self.programs.as_ref().map(|it| it as &dyn Runner);
         // A repository's tests use all cores themselves.
@@ -334,6 +181,7 @@ impl Session<'_> {
             rows_in_files,
             recipe: self.recipe,
             info: &self.subject.info,
+            runner: repository.or(programs),
         };
         let (evaluated, rows) = delivery.write(&outcome)?;
         add_evidence(self.store, &evaluated)?;
@@ -342,7 +190,10 @@ impl Session<'_> {
             _ => None,
         };
         show(self.args, &evaluated, compared.as_ref(), out)?;
-        Ok(Some(outcome.failed.len()))
+        let named = |(row, problem)| (format!("`{row}` of `{}`", evaluated.suite), problem);
+        Ok(Some(
+            evaluated.failed.clone().into_iter().map(named).collect(),
+        ))
     }
 }
 
@@ -378,9 +229,18 @@ fn compared(
     let Some(other) = same else {
         return Ok(None);
     };
-    let before = output::read_rows(folder, other)?;
-    let before: Vec<RowFigures> = before.into_iter().map(|row| row.figures).collect();
-    Ok(Some(compare(&before, rows, Bootstrap::default())))
+    let before = output::read_figures(folder, other)?;
+    let compared = compare(&before, rows, evaluated.bootstrap.unwrap_or_default());
+    let base = folder.display().to_string();
+    let warnings = alike::warnings(
+        [&base, &evaluated.model.name],
+        [other, evaluated],
+        &compared,
+    );
+    for warning in warnings {
+        writeln!(std::io::stderr(), "{}: {warning}", evaluated.suite)?;
+    }
+    Ok(Some(compared))
 }
 
 fn show(

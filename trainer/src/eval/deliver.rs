@@ -9,7 +9,7 @@ use super::figures::{Bootstrap, RowFigures, summarise};
 use super::measure::figures;
 use super::output::{self, Evaluated, MeasuredRow, ModelInfo, Speed};
 use super::recipe::{EvalRecipe, SuiteRecipe};
-use super::run::Outcome;
+use super::run::{Outcome, Runner};
 use super::suite::Loaded;
 use crate::score::LONGEST_MIDDLE;
 
@@ -27,6 +27,8 @@ pub struct Delivery<'a> {
     pub recipe: &'a EvalRecipe,
     /// Who.
     pub info: &'a ModelInfo,
+    /// Who ran programs.
+    pub runner: Option<&'a dyn Runner>,
 }
 
 impl Delivery<'_> {
@@ -54,6 +56,8 @@ impl Delivery<'_> {
             suite: title,
             model: self.info.clone(),
             decoding: self.recipe.decoding.clone(),
+            form: Some(self.suite.form),
+            programs: self.programs(),
             files: self.loaded.files.clone(),
             data_sha256: self.loaded.sha256.clone(),
             rows_in_files: self.rows_in_files,
@@ -89,6 +93,13 @@ impl Delivery<'_> {
             ));
         }
         notes
+    }
+
+    /// What programs were run with, where there are some.
+    fn programs(&self) -> Option<String> {
+        let mut rows = self.loaded.rows.iter();
+        let row = rows.find(|row| row.program.is_some())?;
+        Some(self.runner?.identity(row))
     }
 
     fn failed(&self, outcome: &Outcome) -> BTreeMap<String, String> {

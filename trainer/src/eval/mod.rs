@@ -4,6 +4,8 @@
 //! benchmarks do, `metrics` compares them with the golden ones, `sandbox` runs what they belong to, `run`
 //! keeps what was found out, and `figures` makes averages and intervals of it.
 
+pub mod alike;
+mod args;
 pub mod backend;
 mod chat;
 mod chosen;

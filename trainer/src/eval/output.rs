@@ -14,6 +14,7 @@ use super::decoding::Decoding;
 use super::figures::{Bootstrap, GroupFigures, RowFigures, Variant};
 use super::measure::{RowResult, Run};
 use super::row::{EvalRow, Question};
+use super::suite::Form;
 use crate::corpus::stable_digest;
 use crate::rows::{Input, RowReader, RowWriter, Written, write_whole};
 use crate::stats::nearest_rank;
@@ -39,6 +40,12 @@ pub struct Evaluated {
     pub model: ModelInfo,
     /// How completions were made.
     pub decoding: Decoding,
+    /// How its tasks were put; files of before do not say.
+    #[serde(default)]
+    pub form: Option<Form>,
+    /// What programs were run with, where some were; files of before do not say.
+    #[serde(default)]
+    pub programs: Option<String>,
     /// The files that they are from.
     pub files: Vec<PathBuf>,
     /// SHA-256 of the files' bytes one after the other.
@@ -224,26 +231,58 @@ pub fn read(folder: &Path) -> Result<Vec<Evaluated>> {
         }
     }
     files.sort();
+    let mut found = Vec::new();
+    for path in &files {
+        found.extend(read_one(path)?);
+    }
     ensure!(
-        !files.is_empty(),
-        "{}: expected figures that `truefill-trainer eval --out` wrote there, found no `.json` file",
-        folder.display()
-    );
-    files.iter().map(|path| read_one(path)).collect()
-}
-
-fn read_one(path: &Path) -> Result<Evaluated> {
-    let shown = path.display();
-    let text = std::fs::read(path).with_context(|| format!("{shown}: cannot be read"))?;
-    let found: Evaluated = serde_json::from_slice(&text)
-        .with_context(|| format!("{shown}: expected figures that `truefill-trainer eval` wrote"))?;
-    ensure!(
-        found.version == VERSION,
-        "{shown}: expected version {VERSION} of an evaluation's file, found {}; measure again, which \
-         takes completions from the cache",
-        found.version
+        !found.is_empty(),
+        "{}: expected figures that `truefill-trainer eval --out` wrote there, found no `.json` file{}",
+        folder.display(),
+        if files.is_empty() {
+            ""
+        } else {
+            " with figures"
+        }
     );
     Ok(found)
+}
+
+/// A file's figures; nothing of an object that has neither a suite nor its rows, which another step wrote.
+fn read_one(path: &Path) -> Result<Option<Evaluated>> {
+    let shown = path.display();
+    let expected = || {
+        format!(
+            "{shown}: expected figures that `truefill-trainer eval` wrote; take the file elsewhere"
+        )
+    };
+    let text = std::fs::read(path).with_context(|| format!("{shown}: cannot be read"))?;
+    let value: serde_json::Value = serde_json::from_slice(&text).with_context(expected)?;
+    let is_foreign = value.as_object().is_some_and(|object| {
+        !["suite", "rows_file"]
+            .iter()
+            .any(|key| object.contains_key(*key))
+    });
+    if is_foreign {
+        return Ok(None);
+    }
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    ensure!(
+        version.is_none_or(|version| version == u64::from(VERSION)),
+        "{shown}: expected version {VERSION} of an evaluation's file, found {}; measure again, which \
+         takes completions from the cache",
+        version.unwrap_or_default()
+    );
+    Ok(Some(serde_json::from_slice(&text).with_context(expected)?))
+}
+
+/// The values of a suite's rows.
+///
+/// # Errors
+/// As [`read_rows`].
+pub fn read_figures(folder: &Path, evaluated: &Evaluated) -> Result<Vec<RowFigures>> {
+    let rows = read_rows(folder, evaluated)?;
+    Ok(rows.into_iter().map(|row| row.figures).collect())
 }
 
 /// The rows of a suite that a folder has figures of.

@@ -116,7 +116,9 @@ impl SuiteRecipe {
                 "tests that may be run, found `run = false`; `mine` cuts holes that `contexts` measures without \
                  them",
             ),
-            None => wrong("the command that tests the repository (`test`), found none"),
+            None => wrong(
+                "the command that tests the repository (`test`, on the command line `--test`), found none",
+            ),
             Some(command) if command.trim().is_empty() => {
                 wrong("the command that tests the repository in `test`, found nothing")
             }
@@ -140,35 +142,51 @@ impl EvalRecipe {
     /// [`Usage`].
     pub fn check(&self) -> anyhow::Result<()> {
         let wrong = |why: String| Usage::error(format!("section `[eval]`: {why}"));
-        self.decoding.check().map_err(&wrong)?;
+        self.sound().map_err(wrong)
+    }
+
+    /// The same without saying where it stands; a sentence about a key begins with it.
+    pub(super) fn sound(&self) -> Result<(), String> {
+        self.decoding.check()?;
         for (key, number) in [("width", self.width), ("workers", self.workers)] {
             if number == Some(0) {
-                return Err(wrong(format!("`{key}`: expected at least 1, found 0")));
+                return Err(format!("`{key}`: expected at least 1, found 0"));
             }
+        }
+        if !is_device(&self.device) {
+            return Err(format!(
+                "`device`: expected `auto`, `cpu`, `cuda` or `cuda:N`, found `{}`",
+                self.device
+            ));
         }
         let mut titles = Vec::new();
         for suite in &self.suite {
             let title = suite.title();
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if title.is_empty() || title.starts_with('.') || !title.chars().all(plain) {
-                return Err(wrong(format!(
+                return Err(format!(
                     "a suite's `title` becomes the name of a file: expected letters, digits, `-`, `_` and \
                      `.`, found `{title}`"
-                )));
+                ));
             }
             if suite.limit == Some(0) {
-                return Err(wrong(format!(
+                return Err(format!(
                     "`limit` of `{title}`: expected at least 1, found 0"
-                )));
+                ));
             }
-            suite.check_holes(self.run).map_err(&wrong)?;
+            suite.check_holes(self.run)?;
             if titles.contains(&title) {
-                return Err(wrong(format!(
+                return Err(format!(
                     "expected suites of different titles, found `{title}` twice; give one of them a `title`"
-                )));
+                ));
             }
             titles.push(title);
         }
         Ok(())
     }
+}
+
+fn is_device(name: &str) -> bool {
+    let number = |name: &str| name.strip_prefix("cuda:")?.parse::<usize>().ok();
+    ["auto", "cpu", "cuda"].contains(&name) || number(name).is_some()
 }

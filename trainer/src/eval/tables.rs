@@ -2,6 +2,7 @@
 
 use super::figures::{
     Comparison, Difference, Estimate, Figure, Group, GroupFigures, Metric, Variant, Verdict,
+    percent, points,
 };
 use super::gate::{Finding, Judgement, Require};
 use super::output::Evaluated;
@@ -85,7 +86,7 @@ fn whole(evaluated: &Evaluated) -> Table {
     for (figure, found) in all.iter().flat_map(|all| &all.figures) {
         table.row([
             figure.title().into(),
-            Cell::Number(found.value * 100.0, 1),
+            percent(found.value).into(),
             range(found.interval).into(),
             found.rows.into(),
             found.clusters.into(),
@@ -127,16 +128,17 @@ fn by(title: &str, head: &str, groups: &[(&str, &GroupFigures)]) -> Table {
 fn cell(found: Option<&Estimate>) -> Cell {
     match found {
         Some(found) => Cell::Text(format!(
-            "{:.1} ({})",
-            found.value * 100.0,
+            "{} ({})",
+            percent(found.value),
             range(found.interval)
         )),
         None => Cell::Nothing,
     }
 }
 
-fn range([low, high]: [f64; 2]) -> String {
-    format!("{:.1}–{:.1}", low * 100.0, high * 100.0)
+fn range(interval: [f64; 2]) -> String {
+    let [low, high] = interval.map(percent);
+    format!("{low}–{high}")
 }
 
 /// What differs between two checkpoints.
@@ -191,15 +193,13 @@ pub fn judgement(judgement: &Judgement) -> Table {
         ..
     } in &judgement.findings
     {
-        let points = rule.by * 100.0;
+        let by = percent(rule.by);
         let has_to = match rule.require {
             Require::Rises if rule.by == 0.0 => "get better".to_owned(),
-            Require::Rises => format!("get better by {points:.1}"),
-            Require::Holds => format!("get worse by less than {points:.1}"),
+            Require::Rises => format!("get better by {by}"),
+            Require::Holds => format!("get worse by less than {by}"),
         };
-        let change = difference
-            .as_ref()
-            .map(|it| format!("{:+.1}", it.value() * 100.0));
+        let change = difference.as_ref().map(|it| points(it.value()));
         let interval = difference.as_ref().map(|it| change_range(it.interval));
         table.row([
             rule.suite.clone().into(),
@@ -215,8 +215,8 @@ pub fn judgement(judgement: &Judgement) -> Table {
 }
 
 fn change_range(interval: [f64; 2]) -> String {
-    let [low, high] = interval.map(|bound| bound * 100.0);
-    format!("{low:+.1} to {high:+.1}")
+    let [low, high] = interval.map(points);
+    format!("{low} to {high}")
 }
 
 fn group_name(group: &Group) -> String {
@@ -238,9 +238,9 @@ fn difference(found: &Difference) -> [Cell; 7] {
     [
         group_name(&found.group).into(),
         found.figure.title().into(),
-        Cell::Number(found.before * 100.0, 1),
-        Cell::Number(found.after * 100.0, 1),
-        format!("{:+.1}", found.value() * 100.0).into(),
+        percent(found.before).into(),
+        percent(found.after).into(),
+        points(found.value()).into(),
         change_range(found.interval).into(),
         verdict.into(),
     ]

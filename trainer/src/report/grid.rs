@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::eval::figures::{Difference, Estimate, Verdict};
+pub use crate::eval::figures::{percent, points};
 
 /// A table.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -157,23 +158,6 @@ impl Cell {
     }
 }
 
-/// A share as a percent with one decimal.
-#[must_use]
-pub fn percent(share: f64) -> String {
-    format!("{:.1}", rounded(share))
-}
-
-/// A difference of shares in points of percent.
-#[must_use]
-pub fn points(share: f64) -> String {
-    format!("{:+.1}", rounded(share))
-}
-
-/// With one decimal, and no sign of nothing.
-fn rounded(share: f64) -> f64 {
-    (share * 1000.0).round() / 10.0 + 0.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,12 +190,5 @@ mod tests {
         assert_eq!((fewer.verdict, &*fewer.text), ("better", "-25.0"));
         let aligned = gain(Metric::HallucinationAligned, 0.6, Verdict::Higher);
         assert_eq!(aligned.verdict, "worse");
-    }
-
-    #[test]
-    fn nothing_has_no_sign() {
-        assert_eq!(percent(-0.00001), "0.0");
-        assert_eq!(points(-0.0004), "+0.0");
-        assert_eq!(points(-0.0016), "-0.2");
     }
 }

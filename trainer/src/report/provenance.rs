@@ -6,6 +6,7 @@ use super::text::shown;
 use crate::eval::figures::Variant;
 use crate::eval::measure::Run;
 use crate::eval::output::{Evaluated, Speed};
+use crate::eval::suite::Form;
 
 /// What is said of an evaluation.
 type Fact = fn(&Evaluated) -> String;
@@ -23,6 +24,7 @@ const FACTS: &[(&str, Fact)] = &[
     ("FIM format", format),
     ("layout", layout),
     ("decoding", decoding),
+    ("tasks are put as", form),
     ("rows completed at a time", width),
     ("data", data),
     ("SHA-256 of the data", |it| it.data_sha256.clone()),
@@ -36,6 +38,9 @@ const FACTS: &[(&str, Fact)] = &[
         it.shortened.to_string()
     }),
     ("programs", programs),
+    ("programs were run by", |it| {
+        it.programs.clone().unwrap_or_default()
+    }),
     ("program version", |it| it.program.clone()),
     ("format of the files", |it| it.version.to_string()),
     ("seed of the sampling", |it| it.decoding.seed.to_string()),
@@ -89,6 +94,15 @@ fn layout(of: &Evaluated) -> String {
         Some(layout) => format!("{layout:?}").to_lowercase(),
         None => "the one it is served with".to_owned(),
     }
+}
+
+fn form(of: &Evaluated) -> String {
+    let form = match of.form {
+        None => "",
+        Some(Form::Complete) => "code to complete",
+        Some(Form::Instruct) => "tasks in words",
+    };
+    form.to_owned()
 }
 
 fn width(of: &Evaluated) -> String {
@@ -194,8 +208,9 @@ pub fn notes(study: &Study) -> Vec<String> {
 pub fn method(study: &Study) -> Vec<String> {
     let mut said = vec![
         "Intervals are for rows of other clusters (repositories, problems): clusters are drawn with \
-         replacement, and the percentiles are widened to Student's where clusters are few. A figure that no \
-         cluster differs in has Wilson's bound."
+         replacement, and no interval is narrower than Student's, by leaving out one cluster after the other. \
+         One cluster says nothing of others. A figure that no cluster differs in has Wilson's bound, a change \
+         that hardly any row has Wilson's bound by rows."
             .to_owned(),
     ];
     if study.compares() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::eval::alike;
 use crate::eval::figures::{
     Bootstrap, Comparison, Difference, Estimate, Figure, Group, GroupFigures, RowFigures, compare,
 };
@@ -219,9 +220,9 @@ impl SuiteStudy {
             let pair = base.zip(own.as_ref()).filter(|_| at > 0);
             let found = pair.map(|(base, own)| {
                 let comparison = compare(&base.figures(), &own.figures(), bootstrap);
-                let pair = [&names[0], &names[at]];
-                warnings.extend(unlike(pair, &base.evaluated, &own.evaluated));
-                warnings.extend(unpaired(pair, &comparison));
+                let evaluated = [&base.evaluated, &own.evaluated];
+                let named = [&*names[0], &*names[at]];
+                warnings.extend(alike::warnings(named, evaluated, &comparison));
                 comparison
             });
             compared.push(found);
@@ -281,33 +282,6 @@ impl Measured {
     fn figures(&self) -> Vec<RowFigures> {
         self.rows.iter().map(|row| row.figures.clone()).collect()
     }
-}
-
-/// What two evaluations of one suite do not have in common.
-fn unlike([base, own]: [&String; 2], before: &Evaluated, after: &Evaluated) -> Option<String> {
-    let mut other = Vec::new();
-    if before.data_sha256 != after.data_sha256 {
-        other.push("other data");
-    }
-    if before.decoding != after.decoding {
-        other.push("another decoding");
-    }
-    (!other.is_empty()).then(|| {
-        format!(
-            "`{own}` was measured with {} than `{base}`; what differs between them may be due to that",
-            other.join(" and ")
-        )
-    })
-}
-
-fn unpaired([base, own]: [&String; 2], compared: &Comparison) -> Option<String> {
-    let Comparison { rows, unpaired, .. } = compared;
-    (*unpaired > 0).then(|| {
-        format!(
-            "`{own}` and `{base}` are compared on the {rows} rows that both have; {unpaired} rows only one \
-             of them has, so a gain is not the difference of the figures beside it"
-        )
-    })
 }
 
 #[cfg(test)]

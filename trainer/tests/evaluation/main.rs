@@ -10,6 +10,7 @@ mod support;
 
 mod ablation;
 mod engine;
+mod gate;
 mod refusals;
 mod report;
 mod rows;

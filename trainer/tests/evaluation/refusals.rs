@@ -58,7 +58,23 @@ fn wrong_usage_says_what_to_change() {
         ),
         (
             [&pairs[..], &["--context-tokens", "3"]].concat(),
-            "`context_tokens`: expected 16",
+            "`--context-tokens`: expected 16",
+        ),
+        (
+            [&pairs[..], &["--width", "0"]].concat(),
+            "error: `--width`: expected at least 1",
+        ),
+        (
+            [&pairs[..], &["--test", "true"]].concat(),
+            "error: `--test` of `pairs`: only `holes`",
+        ),
+        (
+            vec!["--suite", "holes", "--data", "."],
+            "error: `--suite holes`: expected the command",
+        ),
+        (
+            [&pairs[..], &["--device", "gpu"]].concat(),
+            "`--device`: expected `auto`, `cpu`",
         ),
         (
             [&pairs[..], &["--format", "nope", "--model", "x"]].concat(),
@@ -66,7 +82,7 @@ fn wrong_usage_says_what_to_change() {
         ),
         (
             [&pairs[..], &["--limit", "0"]].concat(),
-            "expected at least 1, found 0",
+            "`--limit` of `pairs`: expected at least 1, found 0",
         ),
     ] {
         let refused = run(path, &args);

@@ -123,6 +123,10 @@ async fn what_failed_is_asked_for_again() {
     assert_eq!(first.status.code(), Some(1));
     let said = String::from_utf8_lossy(&first.stderr).into_owned();
     assert!(said.contains("2 rows could not be completed"), "{said}");
+    assert!(
+        said.contains("of `pairs`") && said.contains("no memory"),
+        "{said}"
+    );
     let found = figures(&path.join("out"), "pairs");
     assert_eq!(found["rows"], 4);
     assert_eq!(found["failed"].as_object().unwrap().len(), 2);

@@ -6,13 +6,23 @@
 //! Hesterberg ("What Teachers Should Know about the Bootstrap", 2015, §4.3) proposes: the percentiles are
 //! those that make the interval of a mean of normal values Student's.
 //!
+//! No draw leaves the range of the clusters' own means, though, and two means have the true one between them
+//! half of the time. So the interval has Student's in it too, with the error of leaving out one cluster after
+//! the other (MacKinnon, Nielsen and Webb, "Cluster-robust inference: A guide to empirical practice", 2023) and
+//! one degree of freedom less than the effective number of clusters: of clusters of different sizes the few
+//! large ones decide (Carter, Schnepel and Steigerwald 2017). One cluster says nothing of others.
+//!
 //! Where all clusters have the same mean nothing varies between draws, though it would between samples. At
 //! most z²/(n + z²) of other clusters are different then (Wilson's bound of 0 in n), and each by 1 at most.
+//! Of a change that (hardly) any row has, what may be different is the row: n is the effective number of rows
+//! ([`Clusters::effective_rows`]).
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+
+use super::clusters::{Clusters, ratio};
 
 /// How often clusters are drawn, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,84 +43,65 @@ impl Default for Bootstrap {
     }
 }
 
-/// A figure's values by cluster: their sum, and how many they are.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Clusters(Vec<(f64, f64)>);
-
-impl Clusters {
-    /// Of clusters' values.
-    #[must_use]
-    pub fn of<'v>(clusters: impl IntoIterator<Item = &'v [f64]>) -> Self {
-        let clusters = clusters.into_iter().filter(|values| !values.is_empty());
-        Self(
-            clusters
-                .map(|values| (values.iter().sum(), values.len() as f64))
-                .collect(),
-        )
-    }
-
-    /// How many have a value.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// None has.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many values there are.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.0.iter().map(|(_, rows)| *rows as u64).sum()
-    }
-
-    /// The average of all values; nothing of nothing.
-    #[must_use]
-    pub fn mean(&self) -> Option<f64> {
-        ratio(self.0.iter().copied())
-    }
-
-    /// Whether no cluster differs from the others: draws say nothing then.
-    fn is_uniform(&self) -> bool {
-        let Some(mean) = self.mean() else {
-            return true;
-        };
-        let same = |(sum, rows): &&(f64, f64)| (sum / rows - mean).abs() < 1e-12;
-        self.0.iter().all(|cluster| same(&cluster))
-    }
+/// What an average is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Values of rows, from 0 to 1.
+    Values,
+    /// Their changes, from −1 to 1.
+    Changes,
 }
 
-fn ratio(clusters: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let (sum, rows) = clusters.fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
-    (rows > 0.0).then(|| sum / rows)
+impl Of {
+    const fn range(self) -> [f64; 2] {
+        match self {
+            Self::Values => [0.0, 1.0],
+            Self::Changes => [-1.0, 1.0],
+        }
+    }
 }
 
 impl Bootstrap {
-    /// The interval of the figure, with `level` (0.95) of confidence, for rows of other clusters; nothing
-    /// of nothing. Values lie in `range`.
+    /// The interval of the average, with `level` (0.95) of confidence, for rows of other clusters; nothing
+    /// of nothing.
     #[must_use]
-    pub fn interval(&self, of: &Clusters, level: f64, range: [f64; 2]) -> Option<[f64; 2]> {
-        let (mean, [low, high]) = (of.mean()?, range);
-        if of.is_uniform() {
-            let z = Normal::standard().inverse_cdf(f64::midpoint(level, 1.0));
-            let bound = z * z / (of.len() as f64 + z * z);
-            return Some([(mean - bound).max(low), (mean + bound).min(high)]);
+    pub fn interval(&self, clusters: &Clusters, level: f64, of: Of) -> Option<[f64; 2]> {
+        let mean = clusters.mean()?;
+        if clusters.len() == 1 {
+            return Some(of.range());
         }
-        let mut drawn = self.drawn(of);
+        let z = Normal::standard().inverse_cdf(f64::midpoint(level, 1.0));
+        // As many changes as may be there by chance where there are none on average.
+        let sparse = of == Of::Changes && (clusters.other_than_0() as f64) < z * z;
+        let seen = match sparse {
+            true => clusters.effective_rows(),
+            false => clusters.len() as f64,
+        };
+        let unseen = around(mean, z * z / (seen + z * z));
+        let found = match (clusters.is_uniform(), sparse) {
+            (true, _) => unseen,
+            (false, true) => union(self.spread(clusters, mean, level)?, unseen),
+            (false, false) => self.spread(clusters, mean, level)?,
+        };
+        let [least, most] = of.range();
+        Some(found.map(|bound| bound.clamp(least, most)))
+    }
+
+    /// By how much clusters vary: the percentiles of draws and Student's interval, the wider on each side.
+    fn spread(&self, clusters: &Clusters, mean: f64, level: f64) -> Option<[f64; 2]> {
+        let t = student(clusters.effective().max(2.0), level)?;
+        let mut drawn = self.drawn(clusters.sums());
         drawn.sort_unstable_by(f64::total_cmp);
-        let tail = tail(of.len(), level);
+        let tail = tail(clusters.len(), level)?;
         let last = drawn.len().checked_sub(1)?;
         let at = |share: f64| drawn.get((share * last as f64).round() as usize).copied();
-        Some([at(tail)?, at(1.0 - tail)?])
+        let drawn = [at(tail)?, at(1.0 - tail)?];
+        Some(union(drawn, around(mean, t * clusters.error()?)))
     }
 
     /// The figure of each draw.
-    fn drawn(&self, of: &Clusters) -> Vec<f64> {
+    fn drawn(&self, clusters: &[(f64, f64)]) -> Vec<f64> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let clusters = &of.0;
         let mut draw = || {
             let one = |_| clusters[random.random_range(0..clusters.len())];
             ratio((0..clusters.len()).map(one))
@@ -119,22 +110,30 @@ impl Bootstrap {
     }
 }
 
-/// The share of draws to leave out on each side: Φ(−√(n/(n−1)) · t), t Student's with n − 1 degrees of
-/// freedom.
-fn tail(clusters: usize, level: f64) -> f64 {
+fn around(mean: f64, by: f64) -> [f64; 2] {
+    [mean - by, mean + by]
+}
+
+fn union(one: [f64; 2], other: [f64; 2]) -> [f64; 2] {
+    [one[0].min(other[0]), one[1].max(other[1])]
+}
+
+/// Student's quantile with one degree of freedom less than there are clusters.
+fn student(clusters: f64, level: f64) -> Option<f64> {
+    let student = StudentsT::new(0.0, 1.0, clusters - 1.0).ok()?;
+    Some(student.inverse_cdf(f64::midpoint(level, 1.0)))
+}
+
+/// The share of draws to leave out on each side: Φ(−√(n/(n−1)) · t).
+fn tail(clusters: usize, level: f64) -> Option<f64> {
     let n = clusters as f64;
-    let Ok(student) = StudentsT::new(0.0, 1.0, n - 1.0) else {
-        return 0.0;
-    };
-    let t = student.inverse_cdf(f64::midpoint(level, 1.0));
-    Normal::standard().cdf(-(n / (n - 1.0)).sqrt() * t)
+    let t = student(n, level)?;
+    Some(Normal::standard().cdf(-(n / (n - 1.0)).sqrt() * t))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const UNIT: [f64; 2] = [0.0, 1.0];
 
     fn clusters(values: &[Vec<f64>]) -> Clusters {
         Clusters::of(values.iter().map(Vec::as_slice))
@@ -151,11 +150,8 @@ mod tests {
     #[test]
     fn the_percentiles_are_students() {
         for (n, expected) in TAILS {
-            assert!(
-                (tail(n, 0.95) - expected).abs() < 1e-7,
-                "{n}: {}",
-                tail(n, 0.95)
-            );
+            let found = tail(n, 0.95).expect("a share");
+            assert!((found - expected).abs() < 1e-7, "{n}: {found}");
         }
     }
 
@@ -179,12 +175,90 @@ mod tests {
                 };
                 let values: Vec<Vec<f64>> = (0..count).map(&mut cluster).collect();
                 let [low, high] = bootstrap
-                    .interval(&clusters(&values), 0.95, UNIT)
+                    .interval(&clusters(&values), 0.95, Of::Values)
                     .expect("values");
                 hits += usize::from(low <= 0.5 && 0.5 <= high);
             }
             let share = hits as f64 / f64::from(samples);
             assert!(share >= least && share < 0.985, "{count} clusters: {share}");
+        }
+    }
+
+    /// How often an interval leaves out the true change, which is 0, of `count` clusters. Clusters differ, and
+    /// rows by what they gain or lose.
+    fn misses(count: usize, largest: usize, level: f64, random: &mut ChaCha8Rng) -> f64 {
+        let bootstrap = Bootstrap { draws: 50, seed: 1 };
+        let (samples, mut misses) = (2000, 0);
+        for _ in 0..samples {
+            let mut cluster = |_| {
+                let own = (random.random::<f64>() + random.random::<f64>() - 1.0) * 0.3;
+                let rows = match largest {
+                    0 => 20,
+                    largest => random.random_range(1..=largest),
+                };
+                let row = |_| {
+                    let lot: f64 = random.random();
+                    f64::from(u8::from(lot < 0.2 + own / 2.0))
+                        - f64::from(u8::from(lot > 0.8 + own / 2.0))
+                };
+                (0..rows).map(row).collect::<Vec<f64>>()
+            };
+            let values: Vec<Vec<f64>> = (0..count).map(&mut cluster).collect();
+            let found = bootstrap.interval(&clusters(&values), level, Of::Changes);
+            let [low, high] = found.expect("values");
+            misses += usize::from(low > 0.0 || high < 0.0);
+        }
+        misses as f64 / f64::from(samples)
+    }
+
+    /// Two to ten repositories in a language are the rule; also where one of six languages is looked at.
+    #[test]
+    fn few_clusters_do_not_make_a_change() {
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        for wrong in [0.05, 0.05 / 6.0] {
+            // Three standard errors of the share that is counted here.
+            let most = wrong + 3.0 * (wrong * (1.0 - wrong) / 2000.0f64).sqrt();
+            for count in [2, 3, 5, 10] {
+                for largest in [0, 60] {
+                    let share = misses(count, largest, 1.0 - wrong, &mut random);
+                    let what = format!("{count} clusters of up to {largest} at {wrong}: {share}");
+                    assert!(share <= most, "{what}");
+                    // Nor are intervals so wide that nothing is ever told apart.
+                    assert!(count < 10 || share >= wrong / 5.0, "{what}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_cluster_says_nothing_of_others() {
+        let one = clusters(&[vec![1.0, 1.0, 0.0]]);
+        let interval = |of| Bootstrap::default().interval(&one, 0.95, of);
+        assert_eq!(interval(Of::Values), Some([0.0, 1.0]));
+        assert_eq!(interval(Of::Changes), Some([-1.0, 1.0]));
+    }
+
+    /// Where nothing changed the bound is of rows, less of those that are alike, and a row that did change
+    /// does not make it narrower.
+    #[test]
+    fn what_did_not_change_is_bound_by_rows() {
+        let bound = |count: usize, rows: usize, changed: usize| {
+            let mut values = vec![vec![0.0; rows]; count];
+            for cluster in values.iter_mut().take(changed) {
+                cluster[0] = -1.0;
+            }
+            let found = Bootstrap::default().interval(&clusters(&values), 0.95, Of::Changes);
+            -found.expect("values")[0]
+        };
+        let z = 1.959_963_984_540_054_f64.powi(2);
+        let effective = 600.0 / (1.0 + 19.0 * 0.05);
+        assert!((bound(30, 20, 0) - z / (effective + z)).abs() < 1e-9);
+        assert!(bound(164, 6, 0) < 0.01, "{}", bound(164, 6, 0));
+        // Two repositories cannot say much, however many rows they have.
+        assert!(bound(2, 10_000, 0) > 0.08);
+        for changed in 0..3 {
+            let [fewer, more] = [changed, changed + 1].map(|many| bound(30, 20, many));
+            assert!(more > fewer, "{changed}: {fewer} {more}");
         }
     }
 
@@ -194,12 +268,12 @@ mod tests {
         let values: Vec<Vec<f64>> = (0..1000)
             .map(|at| vec![f64::from(u8::from(at % 4 == 0))])
             .collect();
-        let found = Bootstrap::default().interval(&clusters(&values), 0.95, UNIT);
+        let found = Bootstrap::default().interval(&clusters(&values), 0.95, Of::Values);
         let [low, high] = found.expect("values");
         let half = 1.96 * (0.25 * 0.75 / 1000.0f64).sqrt();
         assert!((low - (0.25 - half)).abs() < 0.002, "{low}");
         assert!((high - (0.25 + half)).abs() < 0.002, "{high}");
-        let wide = Bootstrap::default().interval(&clusters(&values), 0.999, UNIT);
+        let wide = Bootstrap::default().interval(&clusters(&values), 0.999, Of::Values);
         let [lower, higher] = wide.expect("values");
         assert!(lower < low && higher > high);
     }
@@ -208,16 +282,16 @@ mod tests {
     fn what_never_varied_may_still_vary() {
         let none = clusters(&vec![vec![0.0, 0.0]; 20]);
         let [low, high] = Bootstrap::default()
-            .interval(&none, 0.95, UNIT)
+            .interval(&none, 0.95, Of::Values)
             .expect("values");
         // statsmodels' `proportion_confint(0, 20, method="wilson")`.
         assert!(low == 0.0 && (high - 0.161_125).abs() < 1e-5, "{high}");
         let same = Bootstrap::default()
-            .interval(&none, 0.95, [-1.0, 1.0])
+            .interval(&clusters(&vec![vec![0.0]; 20]), 0.95, Of::Changes)
             .expect("values");
         assert!((same[0] + high).abs() < 1e-12 && (same[1] - high).abs() < 1e-12);
         assert_eq!(
-            Bootstrap::default().interval(&clusters(&[]), 0.95, UNIT),
+            Bootstrap::default().interval(&clusters(&[]), 0.95, Of::Values),
             None
         );
         assert_eq!(none.rows(), 40);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{Bootstrap, Clusters};
+use super::bootstrap::{Bootstrap, Of};
+use super::clusters::Clusters;
 use super::metric::Figure;
 
 /// The confidence of intervals that are not corrected for many comparisons.
@@ -141,7 +142,7 @@ fn averages(rows: &[&RowFigures], bootstrap: Bootstrap) -> BTreeMap<Figure, Esti
 fn estimate(clusters: &Clusters, bootstrap: Bootstrap) -> Option<Estimate> {
     Some(Estimate {
         value: clusters.mean()?,
-        interval: bootstrap.interval(clusters, LEVEL, [0.0, 1.0])?,
+        interval: bootstrap.interval(clusters, LEVEL, Of::Values)?,
         rows: clusters.rows(),
         clusters: clusters.len() as u64,
     })

@@ -163,6 +163,8 @@ fn write(folder: &Path, suite: &str, name: &str, data: &str, rows: Vec<MeasuredR
             parent: None,
         },
         decoding: Decoding::default(),
+        form: None,
+        programs: (suite == "infilling").then(|| "python-2 CPython 3.11.2".into()),
         files: vec![format!("{suite}.jsonl").into()],
         data_sha256: data.into(),
         rows_in_files: rows.len() as u64 + 2,
