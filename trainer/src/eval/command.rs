@@ -260,6 +260,9 @@ fn show(
     for note in &evaluated.notes {
         writeln!(out, "note: {note}")?;
     }
+    if let Some(speed) = &evaluated.speed {
+        writeln!(out, "{}", tables::speed(speed))?;
+    }
     match (compared, &args.against) {
         (Some(compared), _) => writeln!(out, "{}", tables::differences(compared).to_text())?,
         (None, Some(folder)) => writeln!(

@@ -5,7 +5,7 @@ use super::figures::{
     percent, points,
 };
 use super::gate::{Finding, Judgement, Require};
-use super::output::Evaluated;
+use super::output::{Evaluated, Speed};
 use crate::table::{Cell, Table};
 
 /// What tables by type and language show, where it was measured.
@@ -244,4 +244,17 @@ fn difference(found: &Difference) -> [Cell; 7] {
         change_range(found.interval).into(),
         verdict.into(),
     ]
+}
+/// How long completions took: nothing that another machine, or another run, has to give again.
+#[must_use]
+pub fn speed(speed: &Speed) -> String {
+    let told = |[median, high]: [f64; 2]| {
+        format!("{median:.0} ms in the median, {high:.0} ms at most in 95 %")
+    };
+    format!(
+        "latency, up to {} rows at a time: first token {}; whole completion {}",
+        speed.width,
+        told(speed.first_ms),
+        told(speed.ms)
+    )
 }

@@ -40,7 +40,11 @@ fn a_killed_evaluation_goes_on_to_the_same_figures() {
     let model = model();
     let args = args(model.to_str().unwrap(), "pairs", "p.jsonl", "out");
     ran(&whole, &args);
-    for lines in [3, 150] {
+    for (file, lines) in [
+        ("completions.jsonl", 3),
+        ("completions.jsonl", 150),
+        ("likelihoods.jsonl", 100),
+    ] {
         let mut child = command(&killed, &args).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(120);
         let found = loop {
@@ -50,7 +54,7 @@ fn a_killed_evaluation_goes_on_to_the_same_figures() {
             assert!(Instant::now() < deadline, "nothing moves any more");
             std::thread::sleep(Duration::from_millis(1));
         };
-        wait(&found.join("completions.jsonl"), lines);
+        wait(&found.join(file), lines);
         child.kill().unwrap();
         child.wait().unwrap();
     }

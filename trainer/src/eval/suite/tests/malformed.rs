@@ -34,6 +34,9 @@ fn malformed_rows_are_refused_by_line_and_field() {
         "a # TODO: Your code here b",
         "a {{completion}} b",
     );
+    let santacoder = json!({
+        "name": "HumanEval_0_f", "language": "py", "prompt": "a", "suffix": "b", "canonical_solution": "c",
+    });
     let lists = json!({"task_id": 1, "text": "t", "code": "c", "test_list": ["assert f()"]});
     for (suite, row, field, value, expected) in [
         (
@@ -105,6 +108,20 @@ fn malformed_rows_are_refused_by_line_and_field() {
             "task_id",
             json!("loop_1"),
             "`task_id`: expected an id or a file's name that begins with `api`, `block` or `control`, found `loop_1`",
+        ),
+        (
+            Suite::SantaCoderFim,
+            &santacoder,
+            "canonical_solution",
+            json!(["x"]),
+            "`canonical_solution`: expected a text, found a list",
+        ),
+        (
+            Suite::SantaCoderFim,
+            &santacoder,
+            "language",
+            json!(null),
+            "`language`: expected a value, found no such field beside",
         ),
         (
             Suite::RealFimEval,
