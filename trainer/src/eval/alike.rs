@@ -21,6 +21,8 @@ pub enum Unlike {
     Form,
     /// What programs were run with.
     Programs,
+    /// The kind of device: weights are rounded to eight bits on one and not on the other.
+    Device,
 }
 
 impl fmt::Display for Unlike {
@@ -32,6 +34,7 @@ impl fmt::Display for Unlike {
             Self::Format => "another FIM format",
             Self::Form => "another form of its tasks",
             Self::Programs => "another way to run programs",
+            Self::Device => "another kind of device",
         })
     }
 }
@@ -56,6 +59,10 @@ pub fn unlike(before: &Evaluated, after: &Evaluated) -> Vec<Unlike> {
         ),
         (Unlike::Form, told(&before.form, &after.form)),
         (Unlike::Programs, told(&before.programs, &after.programs)),
+        (
+            Unlike::Device,
+            told(&before.model.device, &after.model.device),
+        ),
     ];
     let other = other.into_iter().filter(|(_, differs)| *differs);
     other.map(|(what, _)| what).collect()

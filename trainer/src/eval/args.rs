@@ -155,10 +155,12 @@ impl EvalArgs {
         }
         if let (Some(url), Some(model)) = (&self.server, &self.server_model) {
             let earlier = recipe.server.take();
+            // A key is for the address that it stands beside.
+            let same = earlier.as_ref().filter(|it| it.url == *url);
             recipe.server = Some(ServerConfig {
                 url: url.clone(),
                 model: model.clone(),
-                api_key_env: earlier.as_ref().and_then(|it| it.api_key_env.clone()),
+                api_key_env: same.and_then(|it| it.api_key_env.clone()),
                 chat: earlier.and_then(|it| it.chat),
             });
         }

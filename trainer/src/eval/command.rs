@@ -51,6 +51,14 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
     let place = Place::of(args, &subject.info, store.root());
     apart(args, Some(&place.folder))?;
+    if args.gate {
+        foresee(
+            &gate,
+            &suites,
+            against.as_deref().unwrap_or_default(),
+            &place.folder,
+        )?;
+    }
     let stop = signals::first("stopping; what was completed is kept. Once more ends it at once")?;
     let mut session = Session {
         args,
@@ -101,6 +109,32 @@ fn apart(args: &EvalArgs, folder: Option<&Path>) -> Result<()> {
             folder.unwrap_or(Path::new("")).display()
         ))),
     }
+}
+
+/// Says which rules cannot pass before hours have gone by.
+fn foresee(
+    gate: &GateRecipe,
+    suites: &[Chosen<'_>],
+    against: &[Evaluated],
+    folder: &Path,
+) -> Result<()> {
+    let mut asked: Vec<&str> = gate.rule.iter().map(|rule| &*rule.suite).collect();
+    asked.dedup();
+    for suite in asked {
+        let measured = suites.iter().any(|chosen| chosen.suite.title() == suite);
+        let here = measured || output::figures_path(folder, suite).exists();
+        let there = against.iter().any(|found| found.suite == suite);
+        let lacks = match (here, there) {
+            (true, true) => continue,
+            (false, _) => "is not measured here",
+            (true, false) => "has no figures in the folder of `--against`",
+        };
+        writeln!(
+            std::io::stderr(),
+            "warning: the gate asks for `{suite}`, which {lacks}: it cannot pass"
+        )?;
+    }
+    Ok(())
 }
 
 /// Asks the gate, and ends with what it says.

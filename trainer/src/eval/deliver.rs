@@ -97,9 +97,8 @@ impl Delivery<'_> {
 
     /// What programs were run with, where there are some.
     fn programs(&self) -> Option<String> {
-        let mut rows = self.loaded.rows.iter();
-        let row = rows.find(|row| row.program.is_some())?;
-        Some(self.runner?.identity(row))
+        let has = self.loaded.rows.iter().any(|row| row.program.is_some());
+        Some(self.runner.filter(|_| has)?.name())
     }
 
     fn failed(&self, outcome: &Outcome) -> BTreeMap<String, String> {

@@ -85,6 +85,9 @@ pub struct ModelInfo {
     pub identity: String,
     /// The checkpoint that it was trained from, as the store has it.
     pub parent: Option<String>,
+    /// The kind of device, `cpu` or `gpu`: serving rounds weights by it. Of a server nobody knows.
+    #[serde(default)]
+    pub device: Option<String>,
 }
 
 /// How long completions took, of rows that this run or an earlier one completed.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::backend::{Backend, Completion, Hear, Likelihood, Timed, Timing};
 use super::decoding::Decoding;
@@ -18,6 +18,9 @@ use crate::progress::Progress;
 
 /// Runs what rows' completions belong to.
 pub trait Runner: Sync {
+    /// What outcomes of all rows depend on.
+    fn name(&self) -> String;
+
     /// What an outcome depends on beside the text and its limit of time.
     fn identity(&self, row: &EvalRow) -> String;
 
@@ -74,11 +77,12 @@ impl Evaluation<'_> {
         let mut outcome = Outcome::default();
         let completions = self.complete(&mut outcome)?;
         outcome.notes = self.backend.notes();
-        let likelihoods = self.likelihoods()?;
+        let likelihoods = self.likelihoods(&completions, &mut outcome)?;
         let runs = self.runs(&completions)?;
         let parts = completions.into_iter().zip(likelihoods).zip(runs);
         outcome.results = parts
-            .map(|((completion, [golden, rejected]), runs)| {
+            .map(|((completion, likelihoods), runs)| {
+                let [golden, rejected] = likelihoods?;
                 Some(RowResult {
                     completion: completion?,
                     golden,
@@ -135,39 +139,62 @@ impl Evaluation<'_> {
         Ok(completions.collect())
     }
 
-    /// Of the golden and the rejected completion of each row that has both.
-    fn likelihoods(&mut self) -> Result<Vec<[Option<Likelihood>; 2]>> {
+    /// Of the golden and the rejected completion of each row that has both; nothing of a row that failed.
+    fn likelihoods(
+        &mut self,
+        completions: &[Option<Completion>],
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Option<[Option<Likelihood>; 2]>>> {
         let mut kept = Kept::<Option<Likelihood>>::open(&self.cache.join("likelihoods.jsonl"))?;
+        let rows = self.rows.iter().zip(completions).enumerate();
+        let pairs = rows.filter_map(|(at, (row, completion))| {
+            let rejected = completion.as_ref().and(row.rejected.as_deref())?;
+            Some((at, row, rejected))
+        });
+        let pairs: Vec<(usize, &EvalRow, &str)> = pairs.collect();
+        self.progress.begin("scoring", Some(pairs.len() as u64));
+        let mut found = vec![Some([None, None]); self.rows.len()];
+        for (at, row, rejected) in pairs {
+            if (self.stop)() {
+                break;
+            }
+            match self.both(row, rejected, &mut kept)? {
+                Ok(both) => found[at] = Some(both),
+                Err(problem) => {
+                    outcome.failed.push((at, problem));
+                    found[at] = None;
+                }
+            }
+            self.progress.add(1);
+        }
+        outcome.failed.sort_by_key(|(at, _)| *at);
+        Ok(found)
+    }
+
+    /// How likely a row's golden and its rejected completion are, or why the model cannot say.
+    fn both(
+        &mut self,
+        row: &EvalRow,
+        rejected: &str,
+        kept: &mut Kept<Option<Likelihood>>,
+    ) -> Result<Result<[Option<Likelihood>; 2], String>> {
         let context = self.decoding.context_tokens as u64;
         let identity = self.backend.identity().to_owned();
-        let pairs = self
-            .rows
-            .iter()
-            .filter(|row| row.rejected.is_some())
-            .count();
-        self.progress.begin("scoring", Some(pairs as u64));
-        let mut found = Vec::with_capacity(self.rows.len());
-        for row in self.rows {
-            let mut both = [None, None];
-            let rejected = row.rejected.as_deref().filter(|_| !(self.stop)());
-            if let Some(rejected) = rejected {
-                for (text, place) in [&*row.golden, rejected].into_iter().zip(&mut both) {
-                    let key = likelihood_key(row, &identity, context, text);
-                    *place = match kept.get(&key)? {
-                        Some(known) => known,
-                        None => {
-                            let fresh = self.backend.likelihood(row, text);
-                            let fresh = fresh.with_context(|| format!("row `{}`", row.id))?;
-                            kept.put(key, &fresh)?;
-                            fresh
-                        }
-                    };
-                }
-                self.progress.add(1);
-            }
-            found.push(both);
+        let mut both = [None, None];
+        for (text, place) in [&*row.golden, rejected].into_iter().zip(&mut both) {
+            let key = likelihood_key(row, &identity, context, text);
+            *place = match kept.get(&key)? {
+                Some(known) => known,
+                None => match self.backend.likelihood(row, text) {
+                    Ok(fresh) => {
+                        kept.put(key, &fresh)?;
+                        fresh
+                    }
+                    Err(error) => return Ok(Err(format!("{error:#}"))),
+                },
+            };
         }
-        Ok(found)
+        Ok(Ok(both))
     }
 
     /// What became of each row's programs; nothing of a row that was not come to.
@@ -339,5 +366,111 @@ fn asked<'r>(row: &'r EvalRow, prefix: &'r str) -> [&'r str; 4] {
         Question::Infill { suffix, .. } => ["infill", path, prefix, suffix],
         Question::Continue { prompt } => ["continue", path, prompt, ""],
         Question::Instruct { prompt } => ["instruct", path, prompt, ""],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+    use crate::eval::backend::Stop;
+
+    /// Cannot complete `a`, nor say how likely anything in `b` is.
+    struct Broken;
+
+    impl Backend for Broken {
+        fn identity(&self) -> &'static str {
+            "broken"
+        }
+
+        fn complete(&mut self, rows: &[&EvalRow], hear: Hear<'_>) -> Result<()> {
+            for (at, row) in rows.iter().enumerate().rev() {
+                let completion = Completion {
+                    text: row.id.clone(),
+                    stop: Stop::End,
+                    tokens: None,
+                    prompt_tokens: None,
+                    shortened: false,
+                };
+                let timing = Timing {
+                    first_ms: 1.0,
+                    ms: 1.0,
+                    width: 1,
+                };
+                let told = match &*row.id {
+                    "a" => Err("no numbers".to_owned()),
+                    _ => Ok(Timed { completion, timing }),
+                };
+                (hear.done)(at, told)?;
+            }
+            Ok(())
+        }
+
+        fn likelihood(&mut self, row: &EvalRow, _: &str) -> Result<Option<Likelihood>> {
+            match &*row.id {
+                "a" => bail!("asked for a row that failed"),
+                "b" => bail!("not finite"),
+                _ => Ok(Some(Likelihood {
+                    log_probability: -1.0,
+                    tokens: 1,
+                })),
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_that_fails_fails_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let row = |id: &str| {
+            let question = Question::Infill {
+                prefix: format!("{id} = "),
+                suffix: String::new(),
+            };
+            EvalRow {
+                rejected: Some("no".into()),
+                ..EvalRow::new(id.into(), question, "yes".into(), "python")
+            }
+        };
+        let rows = ["c", "b", "a", "d"].map(row);
+        let evaluation = Evaluation {
+            rows: &rows,
+            backend: &mut Broken,
+            decoding: &Decoding::default(),
+            cache: folder.path(),
+            runner: None,
+            workers: 1,
+            progress: &Progress::new("test"),
+            stop: &|| false,
+        };
+        let outcome = evaluation.run().expect("runs");
+        let failed: Vec<(usize, &str)> = outcome
+            .failed
+            .iter()
+            .map(|(at, problem)| (*at, &**problem))
+            .collect();
+        assert_eq!(failed, [(1, "not finite"), (2, "no numbers")]);
+        let text = |result: &Option<RowResult>| Some(result.as_ref()?.completion.text.clone());
+        let texts: Vec<Option<String>> = outcome.results.iter().map(text).collect();
+        assert_eq!(texts, [Some("c".into()), None, None, Some("d".into())]);
+        assert_eq!(outcome.timings.len(), 3);
+    }
+
+    #[test]
+    fn an_error_ends_what_is_not_begun() {
+        let begun = AtomicUsize::new(0);
+        let one = |at: usize| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            match at {
+                0 => bail!("broken"),
+                _ => {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    Ok(())
+                }
+            }
+        };
+        let ended = spread(10_000, 2, &|| false, &one);
+        assert_eq!(ended.expect_err("broken").to_string(), "broken");
+        assert!(begun.load(Ordering::Relaxed) < 10_000);
     }
 }

@@ -44,6 +44,7 @@ impl Subject {
                 id: None,
                 identity: backend.identity().to_owned(),
                 parent: None,
+                device: None,
             };
             return Ok(Self {
                 backend: Box::new(backend),
@@ -64,6 +65,7 @@ impl Subject {
             id: manifest.map(|manifest| manifest.id().to_string()),
             identity: backend.identity().to_owned(),
             parent: parent.map(|id| id.to_string()),
+            device: Some(backend.served_as().to_owned()),
         };
         Ok(Self {
             backend: Box::new(backend),
@@ -119,8 +121,12 @@ impl Programs {
 }
 
 impl Runner for Programs {
-    fn identity(&self, _: &EvalRow) -> String {
+    fn name(&self) -> String {
         format!("{RUNNER} {}", self.python.identity())
+    }
+
+    fn identity(&self, _: &EvalRow) -> String {
+        self.name()
     }
 
     fn run(&self, row: &EvalRow, text: &str) -> Result<Run> {

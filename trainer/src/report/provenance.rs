@@ -17,6 +17,9 @@ const FACTS: &[(&str, Fact)] = &[
     ("id in the store", |it| {
         it.model.id.clone().unwrap_or_default()
     }),
+    ("kind of device", |it| {
+        it.model.device.clone().unwrap_or_default()
+    }),
     ("identity", |it| it.model.identity.clone()),
     ("trained from", |it| {
         it.model.parent.clone().unwrap_or_default()

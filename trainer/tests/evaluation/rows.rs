@@ -25,11 +25,11 @@ fn write(path: &Path, rows: impl Iterator<Item = Value>) {
     std::fs::write(path, text).unwrap();
 }
 
-/// Pairs of two languages and two types, of three repositories.
+/// Pairs of two languages and two types, of sixteen repositories.
 pub fn pairs(path: &Path, count: usize) {
     let row = |row: usize| {
         json!({
-            "context_id": format!("c{row}"), "repo": format!("o/r{}", row % 3), "path": "a.py",
+            "context_id": format!("c{row}"), "repo": format!("o/r{}", row % 16), "path": "a.py",
             "language": if row % 4 == 3 { "go" } else { "python" },
             "type": if row.is_multiple_of(2) { "method" } else { "import" },
             "prefix": format!("row {row} = "), "golden": golden(row), "suffix": "\n",

@@ -12,10 +12,14 @@
 //! one degree of freedom less than the effective number of clusters: of clusters of different sizes the few
 //! large ones decide (Carter, Schnepel and Steigerwald 2017). One cluster says nothing of others.
 //!
-//! Where all clusters have the same mean nothing varies between draws, though it would between samples. At
-//! most z²/(n + z²) of other clusters are different then (Wilson's bound of 0 in n), and each by 1 at most.
-//! Of a change that (hardly) any row has, what may be different is the row: n is the effective number of rows
-//! ([`Clusters::effective_rows`]).
+//! Where no row, or next to none, differs from the others, nothing varies between draws, though it would between
+//! samples. Of other rows a share u = 1 − (α/2)^(1/n) at most is of a kind that was not seen (the exact bound of
+//! 0 in n, Clopper and Pearson 1934), n the effective number of rows ([`Clusters::effective_rows`]), and may have
+//! any value. So the interval has (1 − u) · mean + u · [least, most] in it.
+//!
+//! A change is none as long as chance alone could have given all clusters that changed the same sign: with m of
+//! them it does so in 2^(1−m) of all cases (Fisher's sign test), and 0 stays in the interval where that is more
+//! than α.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -70,20 +74,17 @@ impl Bootstrap {
         if clusters.len() == 1 {
             return Some(of.range());
         }
-        let z = Normal::standard().inverse_cdf(f64::midpoint(level, 1.0));
-        // As many changes as may be there by chance where there are none on average.
-        let sparse = of == Of::Changes && (clusters.other_than_0() as f64) < z * z;
-        let seen = match sparse {
-            true => clusters.effective_rows(),
-            false => clusters.len() as f64,
-        };
-        let unseen = around(mean, z * z / (seen + z * z));
-        let found = match (clusters.is_uniform(), sparse) {
-            (true, _) => unseen,
-            (false, true) => union(self.spread(clusters, mean, level)?, unseen),
-            (false, false) => self.spread(clusters, mean, level)?,
-        };
         let [least, most] = of.range();
+        let mut found = self.spread(clusters, mean, level)?;
+        if clusters.is_uniform() || is_sparse(clusters, level, of) {
+            let unseen = 1.0 - ((1.0 - level) / 2.0).powf(1.0 / clusters.effective_rows());
+            let with = |value| (1.0 - unseen) * mean + unseen * value;
+            found = union(found, [with(least), with(most)]);
+        }
+        let by_chance = 0.5f64.powf(clusters.changed() as f64 - 1.0);
+        if of == Of::Changes && by_chance > 1.0 - level {
+            found = union(found, [0.0, 0.0]);
+        }
         Some(found.map(|bound| bound.clamp(least, most)))
     }
 
@@ -108,6 +109,18 @@ impl Bootstrap {
         };
         (0..self.draws).filter_map(|_| draw()).collect()
     }
+}
+
+/// So few rows differ from all others that what was not seen may be more than what varies: as many as
+/// z² · d² (d the design effect), from where on Student's interval is the wider one.
+fn is_sparse(clusters: &Clusters, level: f64, of: Of) -> bool {
+    let differing = match of {
+        Of::Changes => clusters.other_than_0(),
+        Of::Values => clusters.other_than_0().min(clusters.other_than_1()),
+    };
+    let z = Normal::standard().inverse_cdf(f64::midpoint(level, 1.0));
+    let effect = clusters.rows() as f64 / clusters.effective_rows();
+    (differing as f64) < (z * effect).powi(2)
 }
 
 fn around(mean: f64, by: f64) -> [f64; 2] {
@@ -238,27 +251,60 @@ mod tests {
         assert_eq!(interval(Of::Changes), Some([-1.0, 1.0]));
     }
 
-    /// Where nothing changed the bound is of rows, less of those that are alike, and a row that did change
-    /// does not make it narrower.
+    fn changes(values: &[Vec<f64>], level: f64) -> [f64; 2] {
+        let found = Bootstrap::default().interval(&clusters(values), level, Of::Changes);
+        found.expect("values")
+    }
+
+    /// `count` clusters of `rows` rows; of the first `lost` of them one row is lost.
+    fn losses(count: usize, rows: usize, lost: usize) -> [f64; 2] {
+        let mut values = vec![vec![0.0; rows]; count];
+        for cluster in values.iter_mut().take(lost) {
+            cluster[0] = -1.0;
+        }
+        changes(&values, 0.95)
+    }
+
+    /// Where nothing changed the bound is of rows, less of those that are alike, and each further row that is
+    /// lost makes a larger fall possible.
     #[test]
     fn what_did_not_change_is_bound_by_rows() {
-        let bound = |count: usize, rows: usize, changed: usize| {
-            let mut values = vec![vec![0.0; rows]; count];
-            for cluster in values.iter_mut().take(changed) {
-                cluster[0] = -1.0;
-            }
-            let found = Bootstrap::default().interval(&clusters(&values), 0.95, Of::Changes);
-            -found.expect("values")[0]
-        };
-        let z = 1.959_963_984_540_054_f64.powi(2);
+        let bound = |count, rows, lost| -losses(count, rows, lost)[0];
         let effective = 600.0 / (1.0 + 19.0 * 0.05);
-        assert!((bound(30, 20, 0) - z / (effective + z)).abs() < 1e-9);
-        assert!(bound(164, 6, 0) < 0.01, "{}", bound(164, 6, 0));
+        let exact = 1.0 - 0.025f64.powf(1.0 / effective);
+        assert!((bound(30, 20, 0) - exact).abs() < 1e-9);
+        assert!(bound(164, 6, 0) < 0.005, "{}", bound(164, 6, 0));
         // Two repositories cannot say much, however many rows they have.
         assert!(bound(2, 10_000, 0) > 0.08);
-        for changed in 0..3 {
-            let [fewer, more] = [changed, changed + 1].map(|many| bound(30, 20, many));
-            assert!(more > fewer, "{changed}: {fewer} {more}");
+        for (count, rows) in [(30, 20), (164, 6), (60, 1)] {
+            for lost in 0..20 {
+                let [fewer, more] = [lost, lost + 1].map(|lost| bound(count, rows, lost));
+                assert!(more > fewer, "{count} x {rows}, {lost}: {fewer} {more}");
+            }
+        }
+    }
+
+    /// Fisher's sign test: five changes of one sign come by chance in 6 % of all cases, six in 3 %.
+    #[test]
+    fn a_few_changes_of_one_sign_are_chance() {
+        for (count, rows) in [(30, 20), (164, 6)] {
+            for lost in 1..6 {
+                let [_, high] = losses(count, rows, lost);
+                assert!(high >= 0.0, "{lost} of {count} x {rows}: {high}");
+            }
+            assert!(losses(count, rows, 12)[1] < 0.0);
+        }
+        for rows in [1, 10] {
+            let told = |count: usize, level| changes(&vec![vec![1.0; rows]; count], level)[0] > 0.0;
+            for (count, level, expected) in [
+                (2, 0.95, false),
+                (5, 0.95, false),
+                (6, 0.95, true),
+                (7, 1.0 - 0.05 / 6.0, false),
+                (8, 1.0 - 0.05 / 6.0, true),
+            ] {
+                assert_eq!(told(count, level), expected, "{count} x {rows} at {level}");
+            }
         }
     }
 
@@ -280,20 +326,26 @@ mod tests {
 
     #[test]
     fn what_never_varied_may_still_vary() {
-        let none = clusters(&vec![vec![0.0, 0.0]; 20]);
-        let [low, high] = Bootstrap::default()
-            .interval(&none, 0.95, Of::Values)
-            .expect("values");
-        // statsmodels' `proportion_confint(0, 20, method="wilson")`.
-        assert!(low == 0.0 && (high - 0.161_125).abs() < 1e-5, "{high}");
-        let same = Bootstrap::default()
-            .interval(&clusters(&vec![vec![0.0]; 20]), 0.95, Of::Changes)
-            .expect("values");
+        let interval = |values: &[Vec<f64>]| {
+            let found = Bootstrap::default().interval(&clusters(values), 0.95, Of::Values);
+            found.expect("values")
+        };
+        // statsmodels' `proportion_confint(0, 20, method="beta")`.
+        let [low, high] = interval(&vec![vec![0.0]; 20]);
+        assert!(low == 0.0 && (high - 0.168_433).abs() < 1e-5, "{high}");
+        let same = changes(&vec![vec![0.0]; 20], 0.95);
         assert!((same[0] + high).abs() < 1e-12 && (same[1] - high).abs() < 1e-12);
-        assert_eq!(
-            Bootstrap::default().interval(&clusters(&[]), 0.95, Of::Values),
-            None
-        );
-        assert_eq!(none.rows(), 40);
+        // One row that differs makes no interval narrower.
+        let mut rows = vec![vec![1.0; 20]; 3];
+        let [all, top] = interval(&rows);
+        assert!((0.85..0.9).contains(&all) && top == 1.0, "{all}");
+        rows[0][0] = 0.0;
+        let [most, _] = interval(&rows);
+        assert!(most < all, "{most} {all}");
+        // All alike, and neither 0 nor 1.
+        let [low, high] = interval(&vec![vec![0.0, 1.0]; 20]);
+        assert!(low < 0.46 && high > 0.54, "{low} {high}");
+        let none = Bootstrap::default().interval(&clusters(&[]), 0.95, Of::Values);
+        assert_eq!(none, None);
     }
 }

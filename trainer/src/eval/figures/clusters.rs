@@ -1,6 +1,6 @@
 //! A figure's values by cluster, and what they say of other clusters without a draw.
 
-/// How alike two rows of a cluster are where it is only known that none of them changed (the correlation
+/// How alike two rows of a cluster are where it is only known that (next to) none of them differs (the correlation
 /// within clusters). That cannot be estimated then; it is assumed, at five times the median of what trials
 /// over clinics found (Adams et al. 2004).
 const ALIKE: f64 = 0.05;
@@ -10,6 +10,7 @@ const ALIKE: f64 = 0.05;
 pub struct Clusters {
     sums: Vec<(f64, f64)>,
     other_than_0: usize,
+    other_than_1: usize,
 }
 
 impl Clusters {
@@ -19,7 +20,9 @@ impl Clusters {
         let mut all = Self::default();
         for values in clusters.into_iter().filter(|values| !values.is_empty()) {
             all.sums.push((values.iter().sum(), values.len() as f64));
-            all.other_than_0 += values.iter().filter(|value| **value != 0.0).count();
+            let other_than = |one: f64| values.iter().filter(|value| **value != one).count();
+            all.other_than_0 += other_than(0.0);
+            all.other_than_1 += other_than(1.0);
         }
         all
     }
@@ -46,6 +49,18 @@ impl Clusters {
     #[must_use]
     pub fn other_than_0(&self) -> usize {
         self.other_than_0
+    }
+
+    /// How many values are not 1.
+    #[must_use]
+    pub fn other_than_1(&self) -> usize {
+        self.other_than_1
+    }
+
+    /// How many clusters have a sum other than 0.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.sums.iter().filter(|(sum, _)| *sum != 0.0).count()
     }
 
     /// Each one's sum and number of values.
@@ -89,7 +104,7 @@ impl Clusters {
         rows * rows / squares
     }
 
-    /// As how many independent rows these count where none changed: their number over the design effect
+    /// As how many independent rows these count where none differs: their number over the design effect
     /// 1 + (m − 1) · 0.05, m the size of the cluster that a row is in on average (Kish 1965). It is never more
     /// than twenty rows for each cluster of equal ones.
     #[must_use]

@@ -165,7 +165,18 @@ impl Rule {
         if own.is_empty() {
             return none(format!("`{}` has no figure `{}`", self.suite, self.figure));
         }
-        own.into_iter().map(|found| self.find(found)).collect()
+        let mut findings: Vec<Finding> = own.iter().map(|found| self.find(found)).collect();
+        let mut groups: Vec<&Group> = compared.differences.iter().map(|it| &it.group).collect();
+        groups.dedup();
+        groups.retain(|group| self.over.has(group) && own.iter().all(|it| it.group != **group));
+        findings.extend(groups.into_iter().map(|group| Finding {
+            rule: self.clone(),
+            group: group.clone(),
+            difference: None,
+            passed: false,
+            problem: Some(format!("its rows have no figure `{}`", self.figure)),
+        }));
+        findings
     }
 
     fn find(&self, found: &Difference) -> Finding {

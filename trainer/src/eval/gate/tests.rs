@@ -90,6 +90,33 @@ fn every_language_has_to_pass() {
     assert_eq!(passed, [true, false]);
 }
 
+/// A language whose rows have other figures, but not this one, has not been seen to hold.
+#[test]
+fn a_language_without_the_figure_does_not_pass() {
+    let rule = Rule {
+        over: Over::EachLanguage,
+        ..Rule::new("s", Metric::Preference, Require::Holds, 0.05)
+    };
+    let of = |metric, name: &str| Difference {
+        group: Group::Language(name.into()),
+        ..difference(metric, [-0.01, 0.1], 200)
+    };
+    let compared = Comparison {
+        rows: 400,
+        unpaired: 0,
+        differences: vec![
+            difference(Metric::Preference, [-0.01, 0.1], 400),
+            of(Metric::ExactMatch, "go"),
+            of(Metric::Preference, "go"),
+            of(Metric::ExactMatch, "ruby"),
+        ],
+    };
+    let found = rule.judge(&Ok(compared));
+    let passed: Vec<(&Group, bool)> = found.iter().map(|it| (&it.group, it.passed)).collect();
+    let [go, ruby] = ["go", "ruby"].map(|name| Group::Language(name.into()));
+    assert_eq!(passed, [(&go, true), (&ruby, false)]);
+}
+
 #[test]
 fn a_gate_without_rules_is_no_gate() {
     let recipe: GateRecipe = toml::from_str("rule = []").expect("TOML");
@@ -171,6 +198,7 @@ fn model(name: &str) -> ModelInfo {
         id: None,
         identity: format!("engine-1 {name}"),
         parent: None,
+        device: Some("cpu".into()),
     }
 }
 
@@ -208,7 +236,7 @@ fn write(folder: &Path, suite: &str, of: &str, rows: &[RowFigures], with: fn(&mu
         model: model(of),
         decoding: Decoding::default(),
         form: Some(Form::Complete),
-        programs: None,
+        programs: Some("python-2 CPython 3.11.2".into()),
         files: Vec::new(),
         data_sha256: "d".into(),
         rows_in_files: rows.len() as u64,
@@ -347,7 +375,15 @@ fn the_only_language_is_all_rows() {
 #[test]
 fn evaluations_that_cannot_be_compared_do_not_pass() {
     type With = fn(&mut Evaluated);
-    let cases: [(With, &str); 8] = [
+    let cases: [(With, &str); 10] = [
+        (
+            |it| it.programs = Some("python-2 CPython 3.9.1".into()),
+            "another way to run",
+        ),
+        (
+            |it| it.model.device = Some("gpu".into()),
+            "another kind of device",
+        ),
         (|it| it.data_sha256 = "e".into(), "other data"),
         (|it| it.decoding.max_tokens = Some(9), "other limits"),
         (|it| it.decoding.context_tokens = 99, "other limits"),

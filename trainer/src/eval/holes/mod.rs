@@ -301,6 +301,10 @@ impl Repository {
 }
 
 impl Runner for Repository {
+    fn name(&self) -> String {
+        self.identity.clone()
+    }
+
     fn identity(&self, row: &EvalRow) -> String {
         let path = row.path.as_deref().unwrap_or_default();
         format!("{} {path}", self.identity)

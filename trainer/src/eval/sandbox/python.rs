@@ -13,14 +13,19 @@ use crate::eval::output::short_hash;
 
 use super::{Job, Limits, Mount, Outcome, Sandbox, SandboxError, Status};
 
-/// Prints where the interpreter is, where it is installed, the home folder, its version, and which packages
-/// programs can import, by name and version.
+/// Prints where the interpreter is, where it is installed, the home folder, its version and, where it is asked,
+/// which packages it has, by name and version; Python 3.8 has them.
 const WHERE: &str = "\
-import importlib.metadata, os, platform, sys
+import os, platform, sys
 for path in sys.executable, sys.prefix, sys.base_prefix, os.path.expanduser('~'): print(path)
 print(platform.python_implementation(), platform.python_version())
-found = importlib.metadata.distributions()
-print(' '.join(sorted({f'{it.name}=={it.version}' for it in found})))";
+found = set()
+if sys.argv[1:]:
+    import importlib.metadata
+    for it in importlib.metadata.distributions():
+        try: found.add('%s==%s' % (it.metadata['Name'], it.metadata['Version']))
+        except Exception: pass
+print(' '.join(sorted(found)))";
 
 /// Results that do not hang on how many cores a machine has, and threads that do not count as processes.
 const ENVIRONMENT: [&str; 3] = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"];
@@ -48,7 +53,9 @@ impl Python {
             path: interpreter.to_path_buf(),
             why,
         };
-        let output = Command::new(interpreter).args(["-I", "-c", WHERE]).output();
+        let asked = packages.then_some("packages");
+        let mut command = Command::new(interpreter);
+        let output = command.args(["-I", "-c", WHERE]).args(asked).output();
         let output = output
             .map_err(|error| unusable(format!("a Python 3 interpreter is expected: {error}")))?;
         let said = String::from_utf8_lossy(&output.stdout);

@@ -161,6 +161,7 @@ fn write(folder: &Path, suite: &str, name: &str, data: &str, rows: Vec<MeasuredR
             id: None,
             identity: format!("engine-1 {name}"),
             parent: None,
+            device: Some("cpu".into()),
         },
         decoding: Decoding::default(),
         form: None,

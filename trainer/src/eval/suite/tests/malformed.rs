@@ -114,7 +114,7 @@ fn malformed_rows_are_refused_by_line_and_field() {
             &santacoder,
             "canonical_solution",
             json!(["x"]),
-            "`canonical_solution`: expected a text, found a list",
+            "`canonical_solution`: expected a text, found `[\"x\"]`",
         ),
         (
             Suite::SantaCoderFim,
