@@ -300,12 +300,22 @@ fn a_repository_is_measured_once_in_each_run() {
     std::fs::write(&recipe, with_holes.replace("[ablate]", suite)).unwrap();
     std::fs::create_dir(path.join("repo")).unwrap();
     let sums = |more: &str| {
-        let code = "import unittest\n\n\ndef add(one, other):\n    total = one + other\n    return total\n\n\n\
-            class Adds(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(1, 2), 3)\n";
-        std::fs::write(path.join("repo/test_sums.py"), format!("{code}{more}")).unwrap();
+        let code = "def add(one, other):\n    total = one + other\n    return total\n\n\n\
+            def twice(one):\n    doubled = add(one, one)\n    return doubled\n";
+        std::fs::write(path.join("repo/sums.py"), format!("{code}{more}")).unwrap();
     };
+    let tests = "import unittest\nfrom sums import add, twice\n\n\nclass Sums(unittest.TestCase):\n    \
+        def test_sums(self):\n        self.assertEqual(add(1, 2), 3)\n        self.assertEqual(twice(2), 4)\n";
+    std::fs::write(path.join("repo/test_sums.py"), tests).unwrap();
     sums("");
-    assert_eq!(measured(&succeeds(path, &[])), 3);
+    let first = ablate(path, &[]);
+    // Without `bwrap` nothing is run, but not where CI runs.
+    let refused = text(&first.stderr).contains("bwrap");
+    if refused && std::env::var_os("CI").is_none() {
+        return;
+    }
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert_eq!(measured(&first), 3);
     let shas = || {
         let all = files(&path.join("ablation/eval"));
         let holes = all.keys().filter(|file| file.ends_with("holes.json"));
