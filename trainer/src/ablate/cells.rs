@@ -215,11 +215,11 @@ mod tests {
         expand(&sections, &recipe, &rows.into())
     }
 
-    const RECIPE: &str = "[train]\nobjective = 'sft'\n[train.fgit]\nalpha = 2.0\n[ablate]\n";
+    const RECIPE: &str = "[train]\nobjective = 'fgit'\n[train.fgit]\nalpha = 2.0\n[ablate]\n";
 
     #[test]
     fn one_axis_at_a_time_or_all_together() {
-        let axes = "[[ablate.axis]]\nname = 'objective'\nvalues = ['sft', 'fgit']\n\
+        let axes = "[[ablate.axis]]\nname = 'objective'\nvalues = ['fgit', 'fgit+orpo']\n\
             [[ablate.axis]]\nname = 'alpha'\nvalues = [1.5, 2.0, 3.0]\n";
         let cells = expanded(&format!("{RECIPE}{axes}")).expect("cells");
         let names: Vec<String> = cells.iter().map(Cell::name).collect();
@@ -227,8 +227,8 @@ mod tests {
             names,
             [
                 "recipe",
-                "objective=sft",
                 "objective=fgit",
+                "objective=fgit+orpo",
                 "alpha=1.5",
                 "alpha=2.0",
                 "alpha=3.0"
@@ -238,10 +238,10 @@ mod tests {
             cells[3].recipe["train"]["fgit"]["alpha"].as_float(),
             Some(1.5)
         );
-        assert_eq!(cells[3].recipe["train"]["objective"].as_str(), Some("sft"));
+        assert_eq!(cells[3].recipe["train"]["objective"].as_str(), Some("fgit"));
         let grid = expanded(&format!("{RECIPE}grid = true\n{axes}")).expect("cells");
         assert_eq!(grid.len(), 6);
-        assert_eq!(grid[5].name(), "alpha=3.0,objective=fgit");
+        assert_eq!(grid[5].name(), "alpha=3.0,objective=fgit+orpo");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use toml::Table;
 
 use super::cells::{Cell, names_data, uses_data};
 use super::recipe::AblateRecipe;
+use super::unread;
 use crate::curate::{CurateRecipe, ResolverFilter};
 use crate::eval::recipe::EvalRecipe;
 use crate::rows::{Negative, RowReader};
@@ -81,7 +82,49 @@ pub fn check(
     for cell in cells {
         of_cell(recipe, cell, generators).map_err(|error| named(cell, error))?;
     }
+    varied(recipe, cells)
+}
+
+/// Refuses an axis of which each cell does what another does: hours for what is known already.
+fn varied(recipe: &AblateRecipe, cells: &[Cell]) -> Result<()> {
+    let read = cells.iter().map(|cell| Ok((cell, read_of(cell)?)));
+    let read: Vec<(&Cell, String)> = read.collect::<Result<_>>()?;
+    for axis in &recipe.axis {
+        let others = |cell: &Cell| {
+            let mut on = cell.on.clone();
+            on.remove(&axis.name);
+            on
+        };
+        let twin = |(cell, text): &(&Cell, String)| {
+            let mut same = read.iter().filter(|(other, own)| {
+                own == text && other.on != cell.on && others(other) == others(cell)
+            });
+            same.next().map(|(other, _)| [cell.name(), other.name()])
+        };
+        let of_axis = read.iter();
+        let of_axis = of_axis.filter(|(cell, _)| cell.on.contains_key(&axis.name));
+        let twins: Option<Vec<[String; 2]>> = of_axis.map(twin).collect();
+        if let Some([one, other]) = twins.as_ref().and_then(|twins| twins.first()) {
+            return Err(Usage::error(format!(
+                "axis `{}` of `[ablate]`: expected cells that differ in what a step reads, found that each trains \
+                 and measures as another does, such as `{one}` as `{other}`; leave the axis out, or set what its \
+                 keys belong to, such as `train.objective`",
+                axis.name
+            )));
+        }
+    }
     Ok(())
+}
+
+/// What the steps read of a cell's recipe.
+fn read_of(cell: &Cell) -> Result<String> {
+    let sections = Sections::of(&cell.recipe)?;
+    let curates = cell.recipe.values().any(names_data);
+    Ok(serde_json::to_string(&(
+        curates.then_some(&sections.curate),
+        unread::cleared(&sections.train),
+        unread::of_any_model(&sections.eval),
+    ))?)
 }
 
 /// Names the cell in an error that says what has to be changed.

@@ -13,6 +13,7 @@ use truefill_model::store::{Resolved, Store, slug};
 
 use super::check::Sections;
 use super::recipe::Rows;
+use super::unread;
 use crate::checkpoint;
 use crate::eval::output::short_hash;
 use crate::eval::suite::Suite;
@@ -162,9 +163,8 @@ impl<'a> Inputs<'a> {
     /// # Errors
     /// Where a file cannot be read.
     pub fn of_train(&self, sections: &Sections) -> Result<String> {
-        let mut recipe = sections.train.clone();
+        let mut recipe = unread::cleared(&sections.train);
         recipe.checkpoint = self.base(sections)?.identity;
-        recipe.output = None;
         for paths in [
             &mut recipe.data,
             &mut recipe.held_out,
@@ -180,8 +180,7 @@ impl<'a> Inputs<'a> {
     /// # Errors
     /// Where a file cannot be read.
     pub fn of_eval(&self, sections: &Sections) -> Result<String> {
-        let mut recipe = sections.eval.clone();
-        recipe.model = String::new();
+        let mut recipe = unread::of_any_model(&sections.eval);
         for suite in &mut recipe.suite {
             if suite.name != Suite::Holes {
                 self.replace(&mut suite.data)?;
@@ -333,6 +332,10 @@ mod tests {
         let first = keys(RECIPE);
         let said = RECIPE.replace("[train]\n", "[train]\nepochs = 1\nobjective = 'sft'\n");
         assert_eq!(keys(&said), first);
+        let unread = format!("{RECIPE}[train.fgit]\nalpha = 3.0\n[train.lora]\nrank = 2\n");
+        assert_eq!(keys(&unread), first);
+        let fgit = unread.replace("[train]\n", "[train]\nobjective = 'fgit'\n");
+        assert_ne!(keys(&fgit)[1], keys(&fgit.replace("3.0", "2.5"))[1]);
         for (file, steps) in [
             ("b.csv", [true, false, false]),
             ("c", [true, false, false]),

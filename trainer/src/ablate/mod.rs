@@ -6,7 +6,9 @@ mod inputs;
 pub mod recipe;
 mod steps;
 mod tables;
+mod unread;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,6 +81,10 @@ pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let generators = check::generators(&recipe, &sections, from)?;
     let cells = cells::expand(&sections, &recipe, &generators).map_err(&named)?;
     check::check(&recipe, &cells, &generators).map_err(&named)?;
+    let open = cells::find(&sections, "curate.generators").is_none();
+    if let Some(preset) = recipe.preset.filter(|_| open) {
+        writeln!(std::io::stderr(), "{}", preset.taken(&generators))?;
+    }
     if args.list {
         for cell in &cells {
             writeln!(out, "{}", cell.name())?;
@@ -93,6 +99,7 @@ pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
         inputs: &inputs,
         rows: recipe.rows.as_ref(),
         store: args.store.as_deref(),
+        measured: RefCell::default(),
     };
     cells.iter().try_for_each(|cell| steps.look(cell))?;
     let progress = Progress::start("ablate", Some(cells.len() as u64));
@@ -109,6 +116,12 @@ pub fn run(args: &AblateArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let lines = tables::read(&measured)?;
     let tables = tables::of(&recipe, &lines);
     tables::write(&folder, &tables, &lines)?;
+    for warning in tables::warnings(&lines) {
+        match args.json {
+            true => writeln!(std::io::stderr(), "{warning}")?,
+            false => writeln!(out, "{warning}\n")?,
+        }
+    }
     table::print(&tables, args.json, out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,8 @@
 //! A cell's steps: curate, train, eval. Each has a folder that is named by what it depends on, so that
 //! cells which agree in a step share it, and what was done is not done again.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +14,11 @@ use super::cells::{Cell, DATA, names_data};
 use super::check::Sections;
 use super::inputs::{Inputs, Model, each};
 use super::recipe::Rows;
-use crate::rows::write_whole;
+use super::unread;
+use crate::eval::output;
+use crate::eval::recipe::EvalRecipe;
+use crate::eval::suite::Suite;
+use crate::rows::{Input, write_whole};
 use crate::{curate, eval, train};
 
 /// Where the folders are.
@@ -25,6 +31,8 @@ pub struct Steps<'a> {
     pub rows: Option<&'a Rows>,
     /// The store, where it is not the user's.
     pub store: Option<&'a Path>,
+    /// Folders whose figures are of this run: what may have changed since another run has not since.
+    pub measured: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// A cell whose rows are curated.
@@ -46,6 +54,20 @@ pub struct Trained {
     pub rows: u64,
     /// Tokens that it saw.
     pub tokens: u64,
+}
+
+/// What figures depend on, beside the repository of `holes`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DependsOn {
+    /// The program's version.
+    program: String,
+    /// Of the files of figures.
+    version: u32,
+    /// `[eval]` and the SHA-256 of its files.
+    eval: String,
+    /// The checkpoint.
+    model: String,
 }
 
 /// A step ended, or a signal did.
@@ -130,8 +152,12 @@ impl Steps<'_> {
                 format!("{shown}: expected what a run of `ablate` gave; delete the file, and it is made again")
             })?));
         }
+        // Another cell may go on with what this one began: what neither reads must not tell them apart.
+        let mut recipe = cell.recipe.clone();
+        let read = unread::cleared(&cell.sections.train);
+        recipe.insert("train".into(), toml::Value::try_from(read)?);
         let args = train::run::command::TrainArgs {
-            recipe: write(&cell.recipe, &folder)?,
+            recipe: write(&recipe, &folder)?,
             output: Some(folder.join("run")),
             checkpoint: None,
             steps: None,
@@ -164,12 +190,24 @@ impl Steps<'_> {
     /// # Errors
     /// What `eval` says.
     pub fn measured(&self, cell: &Ready, model: &Model) -> Result<Step<PathBuf>> {
-        let key = self.inputs.of_eval(&cell.sections)?;
-        let folder = self.out.join("eval").join(key).join(model.folder());
-        let recipe = write(&cell.recipe, &folder)?;
+        let eval = self.inputs.of_eval(&cell.sections)?;
+        let folder = self.out.join("eval").join(&eval).join(model.folder());
         let figures = folder.join("figures");
+        let on = DependsOn {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            version: output::VERSION,
+            eval,
+            model: model.identity.clone(),
+        };
+        let done = folder.join("measured.json");
+        let recipe = &cell.sections.eval;
+        if self.measured.borrow().contains(&folder)
+            || (lasts(recipe) && is_done(&done, &on) && are_whole(&figures, recipe))
+        {
+            return Ok(Step::Done(figures));
+        }
         let args = eval::command::EvalArgs {
-            recipe: Some(recipe),
+            recipe: Some(write(&cell.recipe, &folder)?),
             model: Some(model.named.clone()),
             out: Some(figures.clone()),
             store: self.store.map(Path::to_owned),
@@ -177,11 +215,41 @@ impl Steps<'_> {
             ..eval::command::EvalArgs::default()
         };
         let code = eval::command::run(&args, &mut std::io::sink())?;
-        Ok(match code == ExitCode::SUCCESS {
-            true => Step::Done(figures),
-            false => Step::Stopped(code),
-        })
+        if code != ExitCode::SUCCESS {
+            return Ok(Step::Stopped(code));
+        }
+        if lasts(recipe) {
+            write_whole(&done, &serde_json::to_vec_pretty(&on)?)?;
+        }
+        self.measured.borrow_mut().insert(folder);
+        Ok(Step::Done(figures))
     }
+}
+
+/// Whether figures stay what they are while their key does: a repository is not known by its content before
+/// it is copied.
+fn lasts(recipe: &EvalRecipe) -> bool {
+    recipe.suite.iter().all(|suite| suite.name != Suite::Holes)
+}
+
+/// Whether a run ended that depends on the same.
+fn is_done(done: &Path, on: &DependsOn) -> bool {
+    let found = std::fs::read(done).ok();
+    let found = found.and_then(|text| serde_json::from_slice::<DependsOn>(&text).ok());
+    found.as_ref() == Some(on)
+}
+
+/// Whether all suites' figures are there, with the rows that they are of.
+fn are_whole(figures: &Path, recipe: &EvalRecipe) -> bool {
+    let found = output::read(figures).unwrap_or_default();
+    recipe.suite.iter().all(|suite| {
+        let title = suite.title();
+        let own = found.iter().find(|found| found.suite == title);
+        own.is_some_and(|own| {
+            let rows = Input::of(&output::rows_path(figures, &title));
+            rows.is_ok_and(|rows| rows.sha256 == own.rows_file.sha256)
+        })
+    })
 }
 
 /// Writes a cell's recipe into a folder: it can be run by hand.
@@ -209,4 +277,22 @@ fn fill(recipe: &mut Table, data: &Path, compress: bool) -> Result<()> {
     recipe
         .iter_mut()
         .try_for_each(|(_, section)| each(section, &put))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_a_repository_do_not_outlast_the_run() {
+        let of = |suites: &str| {
+            let recipe: EvalRecipe = toml::from_str(suites).expect("a recipe");
+            lasts(&recipe)
+        };
+        let pairs = "[[suite]]\nname = 'pairs'\ndata = ['p.jsonl']\n";
+        assert!(of(pairs));
+        assert!(!of(&format!(
+            "{pairs}[[suite]]\nname = 'holes'\ndata = ['.']\ntest = 'true'\n"
+        )));
+    }
 }

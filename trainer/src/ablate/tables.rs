@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Measured;
 use super::recipe::AblateRecipe;
 use super::steps::Trained;
+use crate::eval::alike;
 use crate::eval::figures::{
     Comparison, Figure, Group, GroupFigures, RowFigures, Verdict, compare, percent, points,
 };
@@ -54,24 +55,36 @@ pub fn of(recipe: &AblateRecipe, lines: &[Line<'_>]) -> Tables {
 pub struct Line<'m> {
     measured: &'m Measured,
     suites: Vec<(Evaluated, Option<Comparison>)>,
+    /// What has to be known before its gains are read.
+    warnings: Vec<String>,
+}
+
+/// What has to be known before the cells' gains are read.
+pub fn warnings<'l>(lines: &'l [Line<'_>]) -> impl Iterator<Item = &'l String> {
+    lines.iter().flat_map(|line| &line.warnings)
 }
 
 impl<'m> Line<'m> {
     fn read(measured: &'m Measured) -> Result<Self> {
         let base = output::read(&measured.base)?;
-        let mut suites = Vec::new();
+        let (mut suites, mut warnings) = (Vec::new(), Vec::new());
         for found in output::read(&measured.figures)? {
-            let old = base.iter().find(|old| old.suite == found.suite);
-            let compared = match old {
-                Some(old) => Some(compared(
-                    (&measured.base, old),
-                    (&measured.figures, &found),
-                )?),
-                None => None,
+            let Some(old) = base.iter().find(|old| old.suite == found.suite) else {
+                suites.push((found, None));
+                continue;
             };
-            suites.push((found, compared));
+            let compared = compared((&measured.base, old), (&measured.figures, &found))?;
+            let names = [&*old.model.name, &*measured.cell.name()];
+            let unlike = alike::warnings(names, [old, &found], &compared);
+            let unlike = unlike.into_iter();
+            warnings.extend(unlike.map(|unlike| format!("{}: {unlike}", found.suite)));
+            suites.push((found, Some(compared)));
         }
-        Ok(Self { measured, suites })
+        Ok(Self {
+            measured,
+            suites,
+            warnings,
+        })
     }
 
     fn name(&self) -> String {
@@ -214,6 +227,8 @@ struct CellFigures<'m> {
     /// What training gave.
     trained: &'m Trained,
     suites: Vec<SuiteFigures<'m>>,
+    /// What has to be known before its gains are read.
+    warnings: &'m [String],
 }
 
 /// All figures of a cell on a suite.
@@ -241,6 +256,7 @@ impl<'m> CellFigures<'m> {
             on: &line.measured.cell.on,
             trained: &line.measured.trained,
             suites: suites.collect(),
+            warnings: &line.warnings,
         }
     }
 }
@@ -251,6 +267,9 @@ impl<'m> CellFigures<'m> {
 /// Where they cannot be written.
 pub fn write(folder: &Path, tables: &[(String, Table)], lines: &[Line<'_>]) -> Result<()> {
     let mut page = String::from("# Ablation\n");
+    for warning in warnings(lines) {
+        let _ = write!(page, "\n{warning}.\n");
+    }
     for (_, table) in tables {
         let _ = write!(page, "\n{}\n\n{}", table.title, table.to_markdown());
     }

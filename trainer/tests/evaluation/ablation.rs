@@ -87,6 +87,11 @@ fn costly(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, Option<SystemTime>)> {
     found
 }
 
+/// How often something was measured.
+fn measured(ran: &Output) -> usize {
+    text(&ran.stderr).matches("figures and rows: ").count()
+}
+
 /// Nothing of it was made again.
 fn assert_kept(folder: &Path, before: &BTreeMap<PathBuf, (Vec<u8>, Option<SystemTime>)>) {
     let after = costly(folder);
@@ -119,7 +124,10 @@ fn each_cell_is_trained_and_measured_once() {
     let listed = text(&ablate(path, &["--list"]).stdout);
     assert_eq!(listed, "recipe\nobjective=sft\nobjective=orpo\nepochs=2\n");
     assert!(!path.join("ablation").exists(), "nothing was run");
-    let tables = text(&succeeds(path, &[]).stdout);
+    let first = succeeds(path, &[]);
+    // The base, and a checkpoint for each run.
+    assert_eq!(measured(&first), 4, "{}", text(&first.stderr));
+    let tables = text(&first.stdout);
     for expected in [
         "objective: percent",
         "epochs: percent",
@@ -184,7 +192,7 @@ fn each_cell_is_trained_and_measured_once() {
 fn other_inputs_are_other_cells() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let axes = "[[ablate.axis]]\nname = \"epochs\"\nvalues = [1]\n";
+    let axes = "[[ablate.axis]]\nname = \"epochs\"\nvalues = [1, 2]\n";
     rows(path);
     std::fs::copy(model(), path.join("base.gguf")).unwrap();
     write_recipe(path, "\"base.gguf\"", "[\"train.jsonl\"]", axes);
@@ -193,11 +201,11 @@ fn other_inputs_are_other_cells() {
         succeeds(path, &[]);
         names(&path.join("ablation/runs")).len()
     };
-    assert_eq!(runs(), 1);
+    assert_eq!(runs(), 2);
     let train = path.join("train.jsonl");
     let text = std::fs::read_to_string(&train).unwrap();
     std::fs::write(&train, text.replacen("x0 = ", "y0 = ", 1)).unwrap();
-    assert_eq!(runs(), 2);
+    assert_eq!(runs(), 4);
     // A folder of an alias' name is not meant; another checkpoint of the alias is.
     let mut ids = Vec::new();
     for run in names(&path.join("ablation/runs")) {
@@ -212,9 +220,9 @@ fn other_inputs_are_other_cells() {
     };
     std::fs::create_dir(path.join("mine")).unwrap();
     write_recipe(path, "\"mine\"", "[\"train.jsonl\"]", axes);
-    for (at, id) in ids.iter().enumerate() {
+    for (at, id) in ids.iter().take(2).enumerate() {
         name(id);
-        assert_eq!(runs(), 3 + at);
+        assert_eq!(runs(), 6 + 2 * at);
     }
     // A run that cannot be read is named.
     for run in names(&path.join("ablation/runs")) {
@@ -224,6 +232,101 @@ fn other_inputs_are_other_cells() {
     let refused = ablate(path, &[]);
     let said = self::text(&refused.stderr);
     assert!(said.contains("trained.json: expected"), "{said}");
+}
+
+/// Hours of a big model, and of a repository's tests.
+#[test]
+fn figures_that_are_there_are_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    recipe(path, "[[ablate.axis]]\nname = \"epochs\"\nvalues = [2]\n");
+    let first = succeeds(path, &[]);
+    assert_eq!(measured(&first), 3);
+    let figures = path.join("ablation/eval");
+    let before = files(&figures);
+    std::fs::remove_dir_all(path.join("store/evaluations")).unwrap();
+    let second = succeeds(path, &[]);
+    assert_eq!(measured(&second), 0, "{}", text(&second.stderr));
+    assert_eq!(text(&second.stdout), text(&first.stdout));
+    assert!(files(&figures) == before, "written again");
+    assert!(
+        !path.join("store/evaluations").exists(),
+        "a model was asked"
+    );
+    // Gains over figures of other data are no gains, and that is said before them.
+    let base = before.keys().find(|file| {
+        let base = file.parent().unwrap().parent().unwrap();
+        file.ends_with("figures/pairs.json") && base.to_string_lossy().contains("llama-f32")
+    });
+    let base = base.unwrap();
+    let mut other = read_json(base);
+    other["data_sha256"] = "0".into();
+    std::fs::write(base, other.to_string()).unwrap();
+    let warned = text(&succeeds(path, &[]).stdout);
+    let at = |what: &str| {
+        warned
+            .find(what)
+            .unwrap_or_else(|| panic!("{what}: {warned}"))
+    };
+    assert!(at("pairs: `epochs=2` was measured with other data") < at("epochs: percent"));
+    let page = std::fs::read_to_string(path.join("ablation/ablation.md")).unwrap();
+    assert!(
+        page.find("other data") < page.find("epochs: percent"),
+        "{page}"
+    );
+    let all = read_json(&path.join("ablation/ablation.json"));
+    assert!(all["cells"][1]["warnings"][0].is_string(), "{all:#}");
+    // Figures without their rows are none.
+    std::fs::remove_file(base.with_file_name("pairs.rows.jsonl.zst")).unwrap();
+    let third = succeeds(path, &[]);
+    assert_eq!(measured(&third), 1);
+    assert_eq!(text(&third.stdout), text(&first.stdout));
+}
+
+/// A repository may have changed since; within a run it is measured once with each checkpoint.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_repository_is_measured_once_in_each_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    recipe(
+        path,
+        "[[ablate.axis]]\nname = \"epochs\"\nvalues = [1, 2]\n",
+    );
+    let recipe = path.join("r.toml");
+    let suite = "[[eval.suite]]\nname = \"holes\"\ndata = [\"repo\"]\nlimit = 2\n\
+        test = \"python3 -m unittest\"\n\n[ablate]";
+    let with_holes = std::fs::read_to_string(&recipe).unwrap();
+    std::fs::write(&recipe, with_holes.replace("[ablate]", suite)).unwrap();
+    std::fs::create_dir(path.join("repo")).unwrap();
+    let sums = |more: &str| {
+        let code = "def add(one, other):\n    total = one + other\n    return total\n\n\n\
+            def twice(one):\n    doubled = add(one, one)\n    return doubled\n";
+        std::fs::write(path.join("repo/sums.py"), format!("{code}{more}")).unwrap();
+    };
+    let tests = "import unittest\nfrom sums import add, twice\n\n\nclass Sums(unittest.TestCase):\n    \
+        def test_sums(self):\n        self.assertEqual(add(1, 2), 3)\n        self.assertEqual(twice(2), 4)\n";
+    std::fs::write(path.join("repo/test_sums.py"), tests).unwrap();
+    sums("");
+    let first = ablate(path, &[]);
+    // Without `bwrap` nothing is run, but not where CI runs.
+    let refused = text(&first.stderr).contains("bwrap");
+    if refused && std::env::var_os("CI").is_none() {
+        return;
+    }
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert_eq!(measured(&first), 3);
+    let shas = || {
+        let all = files(&path.join("ablation/eval"));
+        let holes = all.keys().filter(|file| file.ends_with("holes.json"));
+        let shas = holes.map(|file| read_json(file)["data_sha256"].to_string());
+        shas.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = shas();
+    assert_eq!(before.len(), 1);
+    sums("\n\nMORE = 1\n");
+    assert_eq!(measured(&succeeds(path, &[])), 3);
+    assert_ne!(shas(), before);
 }
 
 #[test]
@@ -316,6 +419,17 @@ fn a_recipe_that_cannot_be_meant_is_refused_before_anything_runs() {
         (axis("objective", "\"sftt\""), "`objective=sftt`"),
         (axis("epochs", "1, 0"), "`epochs=0`"),
         (axis("alpha", "\"x\""), "`alpha=x`"),
+        // The objective is `sft`.
+        (axis("alpha", "1.5, 3.0"), "`alpha=1.5` as `recipe`"),
+        (
+            format!(
+                "grid = true\n{}{}",
+                axis("objective", "\"sft\", \"dpo\""),
+                axis("alpha", "1.5, 3.0")
+            ),
+            "axis `alpha` of `[ablate]`: expected cells that differ",
+        ),
+        (axis("epochs", "1"), "`epochs=1` as `recipe`"),
         (axis("band", "\"hrad\""), "`hrad`"),
         (axis("size", "-5"), "axis `size`"),
         (

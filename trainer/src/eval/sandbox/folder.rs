@@ -1,6 +1,6 @@
 //! Folders on the host that are shown in the sandbox, and no one else's to read.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,19 +53,44 @@ impl PrivateFolder {
 
 /// A run that was killed leaves its folders in `folder` behind; the next one removes them.
 pub(in crate::eval) fn remove_left_behind(folder: &Path) {
+    // Whom files belong to that this process makes here.
+    let own = tempfile::tempfile_in(folder).and_then(|file| file.metadata());
+    let Ok(own) = own.map(|own| owner(&own)) else {
+        return;
+    };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let named = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !named || !is_dir {
+        let path = entry.path();
+        if !named || !is_private(&path, own) {
             continue;
         }
-        let lock = File::open(entry.path().join(LOCK));
+        let lock = File::open(path.join(LOCK));
         if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
             // Where it cannot be removed it stays; nothing depends on it.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = fs::remove_dir_all(path);
         }
     }
+}
+
+/// Whether a folder and the lock in it are this user's. Anyone may put a folder of the name beside them, with a
+/// lock that is a pipe: opening it waits for ever.
+fn is_private(folder: &Path, own: u32) -> bool {
+    let is_own = |path: &Path, kind: fn(&Metadata) -> bool| {
+        let found = fs::symlink_metadata(path);
+        found.is_ok_and(|found| kind(&found) && owner(&found) == own)
+    };
+    is_own(folder, Metadata::is_dir) && is_own(&folder.join(LOCK), Metadata::is_file)
+}
+
+#[cfg(unix)]
+fn owner(file: &Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(file)
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Metadata) -> u32 {
+    0
 }
 
 /// A folder that the sandbox's user may enter.
@@ -90,4 +115,46 @@ pub(in crate::eval) fn readable(file: &File, runs: bool) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(in crate::eval) fn readable(_: &File, _: bool) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn what_others_may_have_put_there_is_left_alone() {
+        let all = tempfile::tempdir().expect("a folder");
+        let folder = |name: &str| {
+            let path = all.path().join(format!("{PREFIX}{name}"));
+            fs::create_dir(&path).expect("made");
+            path
+        };
+        let [left, pipe, link, none] = ["left", "pipe", "link", "none"].map(folder);
+        fs::write(left.join(LOCK), "").expect("written");
+        let made = Command::new("mkfifo").arg(pipe.join(LOCK)).status();
+        assert!(made.is_ok_and(|made| made.success()));
+        fs::write(all.path().join("file"), "").expect("written");
+        std::os::unix::fs::symlink(all.path().join("file"), link.join(LOCK)).expect("linked");
+        let running = folder("running");
+        let lock = File::create(running.join(LOCK)).expect("made");
+        lock.lock().expect("locked");
+        let own = owner(&left.metadata().expect("there"));
+        assert!(is_private(&left, own) && !is_private(&left, own + 1));
+
+        let (ended, end) = mpsc::channel();
+        let path = all.path().to_owned();
+        std::thread::spawn(move || {
+            remove_left_behind(&path);
+            ended.send(())
+        });
+        let waited = end.recv_timeout(Duration::from_secs(20));
+        assert!(waited.is_ok(), "it waits for a pipe");
+        assert!(!left.exists());
+        for kept in [pipe, link, none, running] {
+            assert!(kept.exists(), "{}", kept.display());
+        }
+    }
 }
