@@ -6,11 +6,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use sha2::{Digest, Sha256};
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::config::ModelConfig;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::device::{self, Choice};
 use truefill_model::fim::{BoundFormat, FimFormat};
 use truefill_model::store::Manifest;
 use truefill_model::tokenizer::Tokenizer;
+use truefill_model::weights::WeightSource;
 
 use crate::rows::Input;
 use crate::usage::Usage;
@@ -28,15 +30,29 @@ pub fn load(
 ) -> Result<(Decoder, Tokenizer)> {
     let checkpoint = Checkpoint::open(path)?;
     let tokenizer = checkpoint.tokenizer()?.clone();
-    let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
-    let decoder = match device::choose(device)? {
+    let model = (checkpoint.config.clone(), &*checkpoint.weights);
+    let decoder = decoder(path, model, &device::choose(device)?, precision, positions)?;
+    Ok((decoder, tokenizer))
+}
+
+/// The model of a checkpoint at `path` on a device.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decoder(
+    path: &Path,
+    (config, weights): (ModelConfig, &dyn WeightSource),
+    device: &Choice,
+    precision: Precision,
+    positions: usize,
+) -> Result<Decoder> {
+    let decoder = match device {
         Choice::Cpu => Decoder::on_cpu(config, weights, precision, positions),
         Choice::Accelerator { device, .. } => {
-            Decoder::on_device(config, weights, &device, precision, positions)
+            Decoder::on_device(config, weights, device, precision, positions)
         }
     };
-    let decoder = decoder.with_context(|| format!("{}: cannot be loaded", path.display()))?;
-    Ok((decoder, tokenizer))
+    decoder.with_context(|| format!("{}: cannot be loaded", path.display()))
 }
 
 /// The FIM format that is named, else the one that the tokenizer has.
@@ -46,15 +62,23 @@ pub fn load(
 pub fn format(name: Option<&str>, tokenizer: &Tokenizer) -> Result<BoundFormat> {
     let format = match name {
         None => FimFormat::detect(tokenizer),
-        Some(name) => FimFormat::builtin(name).ok_or_else(|| {
-            let known: Vec<&str> = FimFormat::all().iter().map(FimFormat::name).collect();
-            let known = known.join(", ");
-            Usage::error(format!(
-                "unknown FIM format `{name}`, expected one of: {known}"
-            ))
-        })?,
+        Some(name) => builtin(name)?,
     };
     Ok(format.bind(tokenizer)?)
+}
+
+/// The FIM format of a name.
+///
+/// # Errors
+/// [`Usage`] for one that does not exist.
+pub fn builtin(name: &str) -> Result<&'static FimFormat> {
+    FimFormat::builtin(name).ok_or_else(|| {
+        let known: Vec<&str> = FimFormat::all().iter().map(FimFormat::name).collect();
+        let known = known.join(", ");
+        Usage::error(format!(
+            "unknown FIM format `{name}`, expected one of: {known}"
+        ))
+    })
 }
 
 /// Checkpoints and their hashes, each once however often it is named.

@@ -15,6 +15,7 @@ pub mod deliver;
 pub mod eval;
 pub mod export;
 pub mod generate;
+pub mod hidden;
 pub mod import;
 pub mod judge;
 pub mod kept;

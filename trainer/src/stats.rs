@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 /// How tables name the intervals of [`Clustered`].
 pub const INTERVALS: &str = "95 % intervals for code of other repositories";
@@ -85,35 +86,16 @@ impl Clustered {
         let groups = self.repositories.len() as f64;
         let spread: f64 = repositories.map(|it| (without(it) - share).powi(2)).sum();
         let variance = spread * (groups - 1.0) / groups;
-        let degrees = (Z / student(kish - 1.0)).powi(2);
+        let degrees = (Z / student(kish - 1.0, 0.95)?).powi(2);
         let effective = share * (1.0 - share) / variance * degrees;
         Some(wilson(share, effective.min(rows)))
     }
 }
 
-/// The 97.5 % point of Student's t: exact for one, two and three degrees of freedom, which fewer
-/// count as and between which it is drawn straight over their reciprocals; above, Cornish and Fisher's
-/// expansion, within 1 %.
-fn student(degrees: f64) -> f64 {
-    const EXACT: [f64; 3] = [12.706_205, 4.302_653, 3.182_446];
-    if degrees < 3.0 {
-        let degrees = degrees.max(1.0);
-        let below = degrees as usize;
-        let [low, high] = [EXACT[below - 1], EXACT[below]];
-        let reciprocal = |degrees: usize| 1.0 / degrees as f64;
-        let from = reciprocal(below) - 1.0 / degrees;
-        return low + (high - low) * from / (reciprocal(below) - reciprocal(below + 1));
-    }
-    let z = Z;
-    let terms = [
-        (z.powi(3) + z) / 4.0,
-        (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0,
-        (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0,
-    ];
-    let terms = terms.iter().zip(1..);
-    z + terms
-        .map(|(term, power)| term / degrees.powi(power))
-        .sum::<f64>()
+/// Student's two-sided quantile; fewer degrees of freedom than one count as one.
+pub(crate) fn student(degrees: f64, level: f64) -> Option<f64> {
+    let student = StudentsT::new(0.0, 1.0, degrees.max(1.0)).ok()?;
+    Some(student.inverse_cdf(f64::midpoint(level, 1.0)))
 }
 
 /// Median, mean and 95th percentile of lengths.
@@ -204,12 +186,10 @@ mod tests {
             (10.0, 2.228_139),
             (99.0, 1.984_217),
         ] {
-            assert!((student(degrees) / t - 1.0).abs() < 0.01, "{degrees}");
+            let found = student(degrees, 0.95).expect("a quantile");
+            assert!((found / t - 1.0).abs() < 1e-6, "{degrees}: {found}");
         }
-        // Our own: fewer than one degree count as one, and 1.5 is two thirds of the way to two.
-        assert!((student(0.1) - student(1.0)).abs() < 1e-9);
-        let between = student(1.0) / 3.0 + student(2.0) * 2.0 / 3.0;
-        assert!((student(1.5) - between).abs() < 1e-9);
+        assert_eq!(student(0.1, 0.95), student(1.0, 0.95));
     }
 
     fn clustered(repositories: &[(u64, u64)]) -> Clustered {
@@ -282,7 +262,7 @@ mod tests {
         let share = part / of;
         let spread = sum(&|it| (it.0 as f64 - share * it.1 as f64).powi(2));
         let variance = 60.0 / 59.0 * spread / (of * of);
-        let degrees = (Z / student(59.0)).powi(2);
+        let degrees = (Z / student(59.0, 0.95).expect("a quantile")).powi(2);
         let expected = wilson(share, share * (1.0 - share) / variance * degrees);
         let found = clustered(&repositories).interval().expect("rows");
         for (found, expected) in found.iter().zip(expected) {

@@ -30,6 +30,12 @@ pub fn apart<'p>(
     Ok(())
 }
 
+/// Whether two paths are of one file or folder, also where it is not there yet.
+#[must_use]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    real(one) == real(other)
+}
+
 /// The path without links; of a file that is not there yet, its folder's.
 fn real(path: &Path) -> PathBuf {
     let folder = |path: &Path| {

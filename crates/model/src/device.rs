@@ -35,6 +35,16 @@ impl std::fmt::Display for Choice {
     }
 }
 
+/// Whether a name is one that [`choose`] knows, there or not.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    matches!(name, "auto" | "cpu" | "cuda") || number(name).is_some()
+}
+
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix("cuda:")?.parse().ok()
+}
+
 /// The device that a configuration names: `auto` takes the first GPU if there is one, `cpu`,
 /// `cuda` or `cuda:N`.
 ///
@@ -46,10 +56,7 @@ pub fn choose(name: &str) -> Result<Choice> {
         "cpu" => Ok(Choice::Cpu),
         "auto" => Ok(gpu(0).unwrap_or(Choice::Cpu)),
         "cuda" => gpu(0),
-        _ => match name
-            .strip_prefix("cuda:")
-            .and_then(|index| index.parse().ok())
-        {
+        _ => match number(name) {
             Some(index) => gpu(index),
             None => Err(ModelError::Device(format!(
                 "unknown device `{name}`, expected `auto`, `cpu`, `cuda` or `cuda:N`"

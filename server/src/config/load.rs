@@ -234,7 +234,7 @@ mod tests {
             (json!({"files": {"deny": ["a{"]}}), "`files.deny`"),
             (
                 json!({"model": {"device": "gpu"}}),
-                "`auto`, `cpu` or `cuda:N`, found `gpu`",
+                "`auto`, `cpu`, `cuda` or `cuda:N`, found `gpu`",
             ),
             (json!({"remote": {"kind": "openai"}}), "`remote.url`"),
         ];

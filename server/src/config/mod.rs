@@ -46,7 +46,7 @@ settings! {
         machine id: String = "default".to_owned(),
         /// The model's FIM format, `"auto"` to find it from the tokenizer.
         machine format: String = "auto".to_owned(),
-        /// Where to compute: `"auto"`, `"cpu"` or `"cuda:N"`.
+        /// Where to compute: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`.
         machine device: String = "auto".to_owned(),
         /// Threads of the CPU, 0 for one per core.
         machine threads: usize = 0,
@@ -214,13 +214,10 @@ impl Config {
 
     fn validate_device(&self) -> Result<(), (&'static str, String)> {
         let device = self.model.device.as_str();
-        let number = device
-            .strip_prefix("cuda:")
-            .map(|number| number.parse::<u16>().is_ok());
-        if matches!(device, "auto" | "cpu") || number == Some(true) {
+        if truefill_model::device::is_name(device) {
             return Ok(());
         }
-        let sentence = format!("expected `auto`, `cpu` or `cuda:N`, found `{device}`");
+        let sentence = format!("expected `auto`, `cpu`, `cuda` or `cuda:N`, found `{device}`");
         Err(("model.device", sentence))
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::eval::figures::{Figure, Metric, Variant};
-use crate::rows::Difficulty;
+use crate::rows::{Difficulty, HallucinationType};
 use crate::usage::Usage;
 
 /// What is varied, and from what.
@@ -134,47 +134,37 @@ pub struct NamedCell {
     pub set: Table,
 }
 
-/// Axes that are known by name, with what a value of theirs sets.
-pub const KNOWN: [(&str, &str); 12] = [
-    ("size", "training rows: a number"),
-    (
-        "types",
-        "types of hallucination that are trained on: a list, or \"all\"",
-    ),
-    (
-        "languages",
-        "languages that are trained on: a list, or \"all\"",
-    ),
-    ("base", "the checkpoint that training starts from"),
-    (
-        "band",
-        "how many judges a row fooled: \"easy\", \"medium\" or \"hard\"",
-    ),
-    ("generators", "the panel: a list of generators' names"),
-    ("source", "where negatives come from: one generator's name"),
-    ("objective", "`train.objective`"),
-    ("alpha", "`train.fgit.alpha`"),
-    ("fixed_weight", "`train.fgit.fixed_weight`"),
-    ("epochs", "`train.epochs`"),
-    ("granularity", "`train.fgit.granularity`"),
+/// Axes that are known by name; docs/eval.md says what their values set.
+pub const KNOWN: [&str; 12] = [
+    "size",
+    "types",
+    "languages",
+    "base",
+    "band",
+    "generators",
+    "source",
+    "objective",
+    "alpha",
+    "fixed_weight",
+    "epochs",
+    "granularity",
 ];
 
 impl Default for AblateRecipe {
     fn default() -> Self {
-        let figure = |metric, variant| Figure { metric, variant };
         Self {
             out: "ablation".into(),
             rows: None,
             grid: false,
             preset: None,
             figures: vec![
-                figure(Metric::ExactMatch, Variant::Whole),
-                figure(Metric::ExactMatch, Variant::FirstLines),
-                figure(Metric::EditSimilarity, Variant::Whole),
-                figure(Metric::EditSimilarity, Variant::FirstLines),
-                figure(Metric::Pass, Variant::Whole),
-                figure(Metric::HallucinationAligned, Variant::Whole),
-                figure(Metric::Preference, Variant::Whole),
+                Figure::new(Metric::ExactMatch, Variant::Whole),
+                Figure::new(Metric::ExactMatch, Variant::FirstLines),
+                Figure::new(Metric::EditSimilarity, Variant::Whole),
+                Figure::new(Metric::EditSimilarity, Variant::FirstLines),
+                Figure::new(Metric::Pass, Variant::Whole),
+                Figure::new(Metric::HallucinationAligned, Variant::Whole),
+                Figure::new(Metric::Preference, Variant::Whole),
             ],
             axis: Vec::new(),
         }
@@ -244,11 +234,13 @@ fn known(axis: &str, value: &Value) -> Result<Vec<(String, Value)>, String> {
                 subset(format!("size-{rows}")),
             ])
         }
-        "types" => weights("curate.types", value, &TYPES),
+        "types" => weights(
+            "curate.types",
+            value,
+            &HallucinationType::ALL.map(HallucinationType::name),
+        ),
         "languages" => {
-            let all: Vec<&str> = truefill_syntax::Language::ALL
-                .map(|language| language.name())
-                .to_vec();
+            let all = truefill_syntax::Language::ALL.map(|language| language.name());
             weights("curate.languages", value, &all)
         }
         "base" => one("train.checkpoint"),
@@ -271,17 +263,12 @@ fn known(axis: &str, value: &Value) -> Result<Vec<(String, Value)>, String> {
         "fixed_weight" => one("train.fgit.fixed_weight"),
         "epochs" => one("train.epochs"),
         "granularity" => one("train.fgit.granularity"),
-        _ => {
-            let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
-            Err(format!(
-                "expected a `key`, or one of the names {}",
-                names.join(", ")
-            ))
-        }
+        _ => Err(format!(
+            "expected a `key`, or one of the names {}",
+            KNOWN.join(", ")
+        )),
     }
 }
-
-const TYPES: [&str; 4] = ["method", "parameter", "undefined_variable", "import"];
 
 /// Weights that leave out what is not named.
 fn weights(key: &str, value: &Value, all: &[&str]) -> Result<Vec<(String, Value)>, String> {

@@ -18,7 +18,7 @@ use super::unread;
 use crate::eval::output;
 use crate::eval::recipe::EvalRecipe;
 use crate::eval::suite::Suite;
-use crate::rows::{Input, write_whole};
+use crate::rows::{Input, write_file};
 use crate::{curate, eval, train};
 
 /// Where the folders are.
@@ -181,7 +181,7 @@ impl Steps<'_> {
             rows: said["rows"]["kept"].as_u64().unwrap_or_default(),
             tokens: said["tokens"].as_u64().unwrap_or_default(),
         };
-        write_whole(&done, &serde_json::to_vec_pretty(&trained)?)?;
+        write_file(&done, &serde_json::to_vec_pretty(&trained)?)?;
         Ok(Step::Done(trained))
     }
 
@@ -219,7 +219,7 @@ impl Steps<'_> {
             return Ok(Step::Stopped(code));
         }
         if lasts(recipe) {
-            write_whole(&done, &serde_json::to_vec_pretty(&on)?)?;
+            write_file(&done, &serde_json::to_vec_pretty(&on)?)?;
         }
         self.measured.borrow_mut().insert(folder);
         Ok(Step::Done(figures))
@@ -256,8 +256,7 @@ fn are_whole(figures: &Path, recipe: &EvalRecipe) -> bool {
 fn write(recipe: &Table, folder: &Path) -> Result<PathBuf> {
     let path = folder.join("recipe.toml");
     let text = toml::to_string(recipe)?;
-    write_whole(&path, text.as_bytes())
-        .with_context(|| format!("{}: cannot be written", path.display()))?;
+    write_file(&path, text.as_bytes())?;
     Ok(path)
 }
 

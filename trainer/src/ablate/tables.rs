@@ -6,18 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::Measured;
 use super::recipe::AblateRecipe;
 use super::steps::Trained;
 use crate::eval::alike;
-use crate::eval::figures::{
-    Comparison, Figure, Group, GroupFigures, RowFigures, Verdict, compare, percent, points,
-};
+use crate::eval::figures::{Comparison, Figure, Group, GroupFigures, Verdict, percent, points};
 use crate::eval::output::{self, Evaluated};
-use crate::rows::write_whole;
+use crate::rows::write_file;
 use crate::table::{Cell, Table, Tables};
 
 /// The cells with what they are compared by.
@@ -73,7 +71,7 @@ impl<'m> Line<'m> {
                 suites.push((found, None));
                 continue;
             };
-            let compared = compared((&measured.base, old), (&measured.figures, &found))?;
+            let compared = output::compared((&measured.base, old), (&measured.figures, &found))?;
             let names = [&*old.model.name, &*measured.cell.name()];
             let unlike = alike::warnings(names, [old, &found], &compared);
             let unlike = unlike.into_iter();
@@ -101,12 +99,15 @@ impl<'m> Line<'m> {
         let Some((found, compared)) = found else {
             return Cell::Nothing;
         };
-        let mut groups = found.groups.iter().filter(|found| found.group == *group);
-        let Some(estimate) = groups.next().and_then(|found| found.figures.get(&figure)) else {
+        let estimate = found
+            .group(group)
+            .and_then(|found| found.figures.get(&figure));
+        let Some(estimate) = estimate else {
             return Cell::Nothing;
         };
-        let mut differences = compared.iter().flat_map(|compared| &compared.differences);
-        let difference = differences.find(|found| found.group == *group && found.figure == figure);
+        let difference = compared
+            .as_ref()
+            .and_then(|compared| compared.of(group, figure));
         let gain = difference.map_or(String::new(), |difference| {
             let mark = match difference.verdict {
                 Verdict::Open => "",
@@ -136,21 +137,12 @@ impl<'m> Line<'m> {
     }
 }
 
-fn compared(before: (&Path, &Evaluated), after: (&Path, &Evaluated)) -> Result<Comparison> {
-    let rows = |(folder, evaluated): (&Path, &Evaluated)| -> Result<Vec<RowFigures>> {
-        let rows = output::read_rows(folder, evaluated)?;
-        Ok(rows.into_iter().map(|row| row.figures).collect())
-    };
-    let bootstrap = after.1.bootstrap.unwrap_or_default();
-    Ok(compare(&rows(before)?, &rows(after)?, bootstrap))
-}
-
 /// The suites and figures that any cell has.
 fn columns(recipe: &AblateRecipe, lines: &[Line<'_>]) -> Vec<(String, Figure)> {
     let mut columns = Vec::new();
     let suites = lines.iter().flat_map(|line| &line.suites);
     for (found, _) in suites {
-        let all = found.groups.iter().find(|group| group.group == Group::All);
+        let all = found.group(&Group::All);
         for figure in &recipe.figures {
             let column = (found.suite.clone(), *figure);
             let is_there = all.is_some_and(|all| all.figures.contains_key(figure));
@@ -276,9 +268,7 @@ pub fn write(folder: &Path, tables: &[(String, Table)], lines: &[Line<'_>]) -> R
     let cells: Vec<CellFigures<'_>> = lines.iter().map(CellFigures::of).collect();
     let json = serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n";
     for (name, text) in [("ablation.md", page), ("ablation.json", json)] {
-        let path = folder.join(name);
-        write_whole(&path, text.as_bytes())
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
+        write_file(&folder.join(name), text.as_bytes())?;
     }
     Ok(())
 }

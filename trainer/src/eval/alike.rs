@@ -57,7 +57,7 @@ pub fn unlike(before: &Evaluated, after: &Evaluated) -> Vec<Unlike> {
             Unlike::Format,
             (&old.format, old.layout) != (&new.format, new.layout),
         ),
-        (Unlike::Form, told(&before.form, &after.form)),
+        (Unlike::Form, before.form != after.form),
         (Unlike::Programs, told(&before.programs, &after.programs)),
         (
             Unlike::Device,

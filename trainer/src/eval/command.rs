@@ -23,7 +23,7 @@ use super::tables;
 use crate::progress::Progress;
 use crate::signals;
 use crate::stored;
-use crate::usage::Usage;
+use crate::usage::{self, Usage};
 
 /// Runs the step.
 ///
@@ -100,14 +100,12 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
 
 /// Refuses to write over what is compared with.
 fn apart(args: &EvalArgs, folder: Option<&Path>) -> Result<()> {
-    let real = |path: Option<&Path>| path.and_then(|path| path.canonicalize().ok());
-    let against = real(args.against.as_deref());
-    match against.is_some() && real(folder) == against {
-        false => Ok(()),
-        true => Err(Usage::error(format!(
+    match folder.zip(args.against.as_deref()) {
+        Some((folder, against)) if usage::is_same(folder, against) => Err(Usage::error(format!(
             "{}: expected another folder to write to than the one that `--against` names; give `--out`",
-            folder.unwrap_or(Path::new("")).display()
+            folder.display()
         ))),
+        _ => Ok(()),
     }
 }
 
@@ -264,7 +262,7 @@ fn compared(
         return Ok(None);
     };
     let before = output::read_figures(folder, other)?;
-    let compared = compare(&before, rows, evaluated.bootstrap.unwrap_or_default());
+    let compared = compare(&before, rows, evaluated.bootstrap);
     let base = folder.display().to_string();
     let warnings = alike::warnings(
         [&base, &evaluated.model.name],

@@ -11,7 +11,7 @@ pub struct Decoding {
     pub format: Option<String>,
     /// The format's layout; without one, the layout that it is served with.
     pub layout: Option<Layout>,
-    /// Tokens of a prompt at most; of a server, which has the tokenizer, a third of the characters.
+    /// Tokens of a prompt at most; of a server, which has the tokenizer, a third of the bytes.
     pub context_tokens: usize,
     /// Tokens of a completion at most; without a number 128 in a hole, and 512 for a whole program.
     pub max_tokens: Option<usize>,

@@ -56,7 +56,7 @@ impl Delivery<'_> {
             suite: title,
             model: self.info.clone(),
             decoding: self.recipe.decoding.clone(),
-            form: Some(self.suite.form),
+            form: self.suite.form,
             programs: self.programs(),
             files: self.loaded.files.clone(),
             data_sha256: self.loaded.sha256.clone(),
@@ -68,7 +68,7 @@ impl Delivery<'_> {
                 .filter(|row| row.result.completion.shortened)
                 .count() as u64,
             groups: summarise(&figures, bootstrap),
-            bootstrap: Some(bootstrap),
+            bootstrap,
             runs: runs(&rows),
             speed: Speed::of(&outcome.timings),
             notes: self.notes(&rows, outcome),

@@ -78,7 +78,7 @@ pub fn figures(row: &EvalRow, result: &RowResult) -> RowFigures {
     let text = &*result.completion.text;
     let in_a_hole = matches!(row.question, Question::Infill { .. });
     for (variant, text) in variants(row, text) {
-        let mut put = |metric, value: f64| values.insert(Figure { metric, variant }, value);
+        let mut put = |metric, value: f64| values.insert(Figure::new(metric, variant), value);
         if in_a_hole {
             compare(row, text, &mut |metric, value| {
                 put(metric, value);
@@ -110,7 +110,7 @@ pub fn figures(row: &EvalRow, result: &RowResult) -> RowFigures {
         let found = CrossCode::of(language, &row.prefix(), text, &row.golden);
         let mut put = |metric, value| {
             let variant = Variant::Cut;
-            values.insert(Figure { metric, variant }, value)
+            values.insert(Figure::new(metric, variant), value)
         };
         put(Metric::StatementMatch, share(found.exact_match));
         put(
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn value(found: &RowFigures, metric: Metric, variant: Variant) -> Option<f64> {
-        found.values.get(&Figure { metric, variant }).copied()
+        found.values.get(&Figure::new(metric, variant)).copied()
     }
 
     /// Summed, the shorter completion is the likelier one here; by token the longer one.

@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use super::backend::Timing;
 use super::decoding::Decoding;
-use super::figures::{Bootstrap, GroupFigures, RowFigures, Variant};
+use super::figures::{Bootstrap, Comparison, Group, GroupFigures, RowFigures, Variant, compare};
 use super::measure::{RowResult, Run};
 use super::row::{EvalRow, Question};
 use super::suite::Form;
 use crate::corpus::stable_digest;
-use crate::rows::{Input, RowReader, RowWriter, Written, write_whole};
+use crate::rows::{Input, RowReader, RowWriter, Written, write_file};
 use crate::stats::nearest_rank;
 
 /// Counts up with every change to the files.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Lines before the hole that a row keeps for reading.
 const LINES_BEFORE: usize = 12;
 /// Lines behind it.
@@ -40,11 +40,9 @@ pub struct Evaluated {
     pub model: ModelInfo,
     /// How completions were made.
     pub decoding: Decoding,
-    /// How its tasks were put; files of before do not say.
-    #[serde(default)]
-    pub form: Option<Form>,
-    /// What programs were run with, where some were; files of before do not say.
-    #[serde(default)]
+    /// How its tasks were put.
+    pub form: Form,
+    /// What programs were run with, where some were.
     pub programs: Option<String>,
     /// The files that they are from.
     pub files: Vec<PathBuf>,
@@ -60,9 +58,8 @@ pub struct Evaluated {
     pub shortened: u64,
     /// Figures by group.
     pub groups: Vec<GroupFigures>,
-    /// How their intervals were drawn; files of before do not say.
-    #[serde(default)]
-    pub bootstrap: Option<Bootstrap>,
+    /// How their intervals were drawn.
+    pub bootstrap: Bootstrap,
     /// What became of the programs that were run, by variant.
     pub runs: BTreeMap<Variant, BTreeMap<Run, u64>>,
     /// What was taken of the machine; not part of what a repetition has to give again.
@@ -86,8 +83,15 @@ pub struct ModelInfo {
     /// The checkpoint that it was trained from, as the store has it.
     pub parent: Option<String>,
     /// The kind of device, `cpu` or `gpu`: serving rounds weights by it. Of a server nobody knows.
-    #[serde(default)]
     pub device: Option<String>,
+}
+
+impl Evaluated {
+    /// The figures of a group.
+    #[must_use]
+    pub fn group(&self, group: &Group) -> Option<&GroupFigures> {
+        self.groups.iter().find(|found| found.group == *group)
+    }
 }
 
 /// How long completions took, of rows that this run or an earlier one completed.
@@ -201,8 +205,7 @@ pub fn write_rows(folder: &Path, suite: &str, rows: &[MeasuredRow]) -> Result<Wr
 /// Where the file cannot be written.
 pub fn write(folder: &Path, evaluated: &Evaluated) -> Result<PathBuf> {
     let path = figures_path(folder, &evaluated.suite);
-    write_whole(&path, text(evaluated)?.as_bytes())
-        .with_context(|| format!("{}: cannot be written", path.display()))?;
+    write_file(&path, text(evaluated)?.as_bytes())?;
     Ok(path)
 }
 
@@ -286,6 +289,16 @@ fn read_one(path: &Path) -> Result<Option<Evaluated>> {
 pub fn read_figures(folder: &Path, evaluated: &Evaluated) -> Result<Vec<RowFigures>> {
     let rows = read_rows(folder, evaluated)?;
     Ok(rows.into_iter().map(|row| row.figures).collect())
+}
+
+/// Two evaluations of a suite, each with its folder, row by row.
+///
+/// # Errors
+/// As [`read_rows`].
+pub fn compared(before: (&Path, &Evaluated), after: (&Path, &Evaluated)) -> Result<Comparison> {
+    let old = read_figures(before.0, before.1)?;
+    let new = read_figures(after.0, after.1)?;
+    Ok(compare(&old, &new, after.1.bootstrap))
 }
 
 /// The rows of a suite that a folder has figures of.

@@ -153,7 +153,7 @@ impl EvalRecipe {
                 return Err(format!("`{key}`: expected at least 1, found 0"));
             }
         }
-        if !is_device(&self.device) {
+        if !truefill_model::device::is_name(&self.device) {
             return Err(format!(
                 "`device`: expected `auto`, `cpu`, `cuda` or `cuda:N`, found `{}`",
                 self.device
@@ -184,9 +184,4 @@ impl EvalRecipe {
         }
         Ok(())
     }
-}
-
-fn is_device(name: &str) -> bool {
-    let number = |name: &str| name.strip_prefix("cuda:")?.parse::<usize>().ok();
-    ["auto", "cpu", "cuda"].contains(&name) || number(name).is_some()
 }

@@ -52,12 +52,13 @@ impl Subject {
             });
         }
         let opened = open()?;
-        let width = match device::choose(&recipe.device)? {
+        let device = device::choose(&recipe.device)?;
+        let width = match device {
             Choice::Cpu => WIDTH_CPU,
             Choice::Accelerator { .. } => WIDTH_GPU,
         };
         let width = recipe.width.unwrap_or(width);
-        let backend = Engine::open(&opened, &recipe.decoding, &recipe.device, width)?;
+        let backend = Engine::open(&opened, &recipe.decoding, &device, width)?;
         let manifest = opened.manifest.as_ref();
         let parent = manifest.and_then(|manifest| manifest.about().parent.clone());
         let info = ModelInfo {

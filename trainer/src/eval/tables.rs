@@ -11,60 +11,31 @@ use crate::table::{Cell, Table};
 /// What tables by type and language show, where it was measured.
 const SHOWN: [Figure; 9] = [
     Figure::whole(Metric::ExactMatch),
-    trunc(Metric::ExactMatch),
+    Figure::new(Metric::ExactMatch, Variant::FirstLines),
     Figure::whole(Metric::EditSimilarity),
-    trunc(Metric::EditSimilarity),
+    Figure::new(Metric::EditSimilarity, Variant::FirstLines),
     Figure::whole(Metric::Pass),
-    trunc(Metric::Pass),
-    cut(Metric::Pass),
+    Figure::new(Metric::Pass, Variant::FirstLines),
+    Figure::new(Metric::Pass, Variant::Cut),
     Figure::whole(Metric::HallucinationAligned),
     Figure::whole(Metric::Preference),
 ];
-
-const fn trunc(metric: Metric) -> Figure {
-    Figure {
-        metric,
-        variant: Variant::FirstLines,
-    }
-}
-
-const fn cut(metric: Metric) -> Figure {
-    Figure {
-        metric,
-        variant: Variant::Cut,
-    }
-}
 
 /// The tables: all rows, then kinds and languages.
 #[must_use]
 pub fn of(evaluated: &Evaluated) -> Vec<Table> {
     let mut tables = vec![whole(evaluated)];
     for (title, head, of) in [
-        ("By type", "type", kind as fn(&Group) -> Option<&str>),
-        ("By language", "language", language),
+        ("By type", "type", Group::is_kind as fn(&Group) -> bool),
+        ("By language", "language", Group::is_language),
     ] {
         let groups = evaluated.groups.iter();
-        let groups = groups.filter_map(|found| Some((of(&found.group)?, found)));
-        let groups: Vec<(&str, &GroupFigures)> = groups.collect();
+        let groups: Vec<&GroupFigures> = groups.filter(|found| of(&found.group)).collect();
         if !groups.is_empty() {
             tables.push(by(title, head, &groups));
         }
     }
     tables
-}
-
-fn kind(group: &Group) -> Option<&str> {
-    match group {
-        Group::Kind(kind) => Some(kind),
-        _ => None,
-    }
-}
-
-fn language(group: &Group) -> Option<&str> {
-    match group {
-        Group::Language(language) => Some(language),
-        _ => None,
-    }
 }
 
 fn whole(evaluated: &Evaluated) -> Table {
@@ -79,10 +50,7 @@ fn whole(evaluated: &Evaluated) -> Table {
         title,
         &["figure", "percent", "95 % interval", "rows", "clusters"],
     );
-    let all = evaluated
-        .groups
-        .iter()
-        .find(|found| found.group == Group::All);
+    let all = evaluated.group(&Group::All);
     for (figure, found) in all.iter().flat_map(|all| &all.figures) {
         table.row([
             figure.title().into(),
@@ -107,18 +75,18 @@ fn whole(evaluated: &Evaluated) -> Table {
     table
 }
 
-fn by(title: &str, head: &str, groups: &[(&str, &GroupFigures)]) -> Table {
+fn by(title: &str, head: &str, groups: &[&GroupFigures]) -> Table {
     let is_there = |figure: &&Figure| {
         let mut all = groups.iter();
-        all.any(|(_, found)| found.figures.contains_key(figure))
+        all.any(|found| found.figures.contains_key(figure))
     };
     let shown: Vec<Figure> = SHOWN.iter().filter(is_there).copied().collect();
     let mut columns = vec![head, "rows"];
     let titles: Vec<String> = shown.iter().map(|figure| figure.title()).collect();
     columns.extend(titles.iter().map(String::as_str));
     let mut table = Table::new(format!("{title}: percent (95 % interval)"), &columns);
-    for (name, found) in groups {
-        let mut cells: Vec<Cell> = vec![(*name).into(), found.rows.into()];
+    for found in groups {
+        let mut cells: Vec<Cell> = vec![found.group.to_string().into(), found.rows.into()];
         cells.extend(shown.iter().map(|figure| cell(found.figures.get(figure))));
         table.row(cells);
     }
@@ -160,7 +128,7 @@ pub fn differences(compared: &Comparison) -> Table {
     let mut table = Table::new(title, &columns);
     let shown = compared.differences.iter().filter(|found| {
         let all = found.group == Group::All;
-        all || (SHOWN.contains(&found.figure) && !matches!(found.group, Group::Cell { .. }))
+        all || (SHOWN.contains(&found.figure) && !found.group.is_cell())
     });
     for found in shown {
         table.row(difference(found));
@@ -203,7 +171,7 @@ pub fn judgement(judgement: &Judgement) -> Table {
         let interval = difference.as_ref().map(|it| change_range(it.interval));
         table.row([
             rule.suite.clone().into(),
-            group_name(group).into(),
+            group.to_string().into(),
             rule.figure.title().into(),
             has_to.into(),
             change.map_or(Cell::Nothing, Cell::Text),
@@ -219,24 +187,17 @@ fn change_range(interval: [f64; 2]) -> String {
     format!("{low} to {high}")
 }
 
-fn group_name(group: &Group) -> String {
-    match group {
-        Group::All => "all".to_owned(),
-        Group::Kind(name) | Group::Language(name) => name.clone(),
-        Group::Cell { language, kind } => format!("{language}, {kind}"),
-    }
-}
-
 fn difference(found: &Difference) -> [Cell; 7] {
-    let verdict = match found.verdict {
-        Verdict::Open => "not told apart",
-        Verdict::Higher if found.figure.metric.lower_is_better() => "higher: worse",
-        Verdict::Higher => "higher: better",
-        Verdict::Lower if found.figure.metric.lower_is_better() => "lower: better",
-        Verdict::Lower => "lower: worse",
+    let better = found
+        .is_better()
+        .map(|better| if better { "better" } else { "worse" });
+    let verdict = match (found.verdict, better) {
+        (Verdict::Higher, Some(better)) => format!("higher: {better}"),
+        (Verdict::Lower, Some(better)) => format!("lower: {better}"),
+        _ => "not told apart".to_owned(),
     };
     [
-        group_name(&found.group).into(),
+        found.group.to_string().into(),
         found.figure.title().into(),
         percent(found.before).into(),
         percent(found.after).into(),

@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::charts::FoolRate;
 use super::page::{Options, Page};
 use super::study::{Folder, Study};
-use crate::rows::write_whole;
+use crate::rows::write_file;
 use crate::usage::Usage;
 
 /// Show evaluations as a page
@@ -101,7 +101,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let path = folder.join(name);
-    write_whole(&path, text.as_bytes())
-        .with_context(|| format!("{}: cannot be written", path.display()))?;
+    write_file(&path, text.as_bytes())?;
     Ok(path)
 }

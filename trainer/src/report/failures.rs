@@ -16,16 +16,12 @@ use crate::eval::output::MeasuredRow;
 
 /// What tells whether a completion is right: the first that a row has.
 const JUDGED: [Figure; 5] = [
-    of(Metric::Pass, Variant::Cut),
+    Figure::new(Metric::Pass, Variant::Cut),
     Figure::whole(Metric::Pass),
-    of(Metric::StatementMatch, Variant::Cut),
-    of(Metric::ExactMatch, Variant::Cut),
+    Figure::new(Metric::StatementMatch, Variant::Cut),
+    Figure::new(Metric::ExactMatch, Variant::Cut),
     Figure::whole(Metric::ExactMatch),
 ];
-
-const fn of(metric: Metric, variant: Variant) -> Figure {
-    Figure { metric, variant }
-}
 
 /// A suite's rows to read.
 #[derive(Clone, Debug, Serialize)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::eval::figures::{Difference, Estimate, Verdict};
+use crate::eval::figures::{Difference, Estimate};
 pub use crate::eval::figures::{percent, points};
 
 /// A table.
@@ -106,13 +106,7 @@ impl Gain {
     /// Of a difference. Only what the comparison calls one is marked as one.
     #[must_use]
     pub fn of(found: &Difference) -> Self {
-        let higher = match found.verdict {
-            Verdict::Open => None,
-            Verdict::Higher => Some(true),
-            Verdict::Lower => Some(false),
-        };
-        let better = higher.map(|higher| higher != found.figure.metric.lower_is_better());
-        let (verdict, sign) = match better {
+        let (verdict, sign) = match found.is_better() {
             None => ("open", "≈"),
             Some(true) => ("better", "▲"),
             Some(false) => ("worse", "▼"),
@@ -161,7 +155,7 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::figures::{Figure, Group, Metric};
+    use crate::eval::figures::{Figure, Group, Metric, Verdict};
 
     fn difference(metric: Metric, after: f64, verdict: Verdict) -> Difference {
         Difference {

@@ -101,9 +101,8 @@ fn layout(of: &Evaluated) -> String {
 
 fn form(of: &Evaluated) -> String {
     let form = match of.form {
-        None => "",
-        Some(Form::Complete) => "code to complete",
-        Some(Form::Instruct) => "tasks in words",
+        Form::Complete => "code to complete",
+        Form::Instruct => "tasks in words",
     };
     form.to_owned()
 }
@@ -124,10 +123,7 @@ fn left_out(of: &Evaluated) -> String {
 }
 
 fn draws(of: &Evaluated) -> String {
-    match &of.bootstrap {
-        Some(found) => format!("{}, {} draws", found.seed, found.draws),
-        None => String::new(),
-    }
+    format!("{}, {} draws", of.bootstrap.seed, of.bootstrap.draws)
 }
 
 fn decoding(of: &Evaluated) -> String {
@@ -212,8 +208,10 @@ pub fn method(study: &Study) -> Vec<String> {
     let mut said = vec![
         "Intervals are for rows of other clusters (repositories, problems): clusters are drawn with \
          replacement, and no interval is narrower than Student's, by leaving out one cluster after the other. \
-         One cluster says nothing of others. A figure that no cluster differs in has Wilson's bound, a change \
-         that hardly any row has Wilson's bound by rows."
+         One cluster says nothing of others. Where (next to) no row differs from the others, a share of rows of \
+         a kind that was not seen is allowed for: as many as none in the effective number of rows does not rule \
+         out (Clopper and Pearson; a correlation of 0.05 inside a cluster is assumed). A change is told apart \
+         only where chance alone would seldom give all clusters that changed the same sign (Fisher's sign test)."
             .to_owned(),
     ];
     if study.compares() {

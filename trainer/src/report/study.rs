@@ -237,8 +237,7 @@ impl SuiteStudy {
 
     /// A checkpoint's figures of a group.
     pub fn group(&self, at: usize, group: &Group) -> Option<&GroupFigures> {
-        let groups = &self.measured.get(at)?.as_ref()?.evaluated.groups;
-        groups.iter().find(|found| found.group == *group)
+        self.measured.get(at)?.as_ref()?.evaluated.group(group)
     }
 
     /// A checkpoint's figure.
@@ -248,10 +247,7 @@ impl SuiteStudy {
 
     /// What a checkpoint's figure differs from the base's.
     pub fn change(&self, at: usize, group: &Group, figure: Figure) -> Option<&Difference> {
-        let differences = &self.compared.get(at)?.as_ref()?.differences;
-        differences
-            .iter()
-            .find(|found| found.group == *group && found.figure == figure)
+        self.compared.get(at)?.as_ref()?.of(group, figure)
     }
 
     /// Whether a checkpoint has the figure of all rows.

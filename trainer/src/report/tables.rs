@@ -9,16 +9,16 @@ use crate::eval::figures::{Figure, Group, Metric, Variant};
 /// What tables show, where it was measured; all other figures have a table of their own for each suite.
 const SHOWN: [Figure; 15] = [
     Figure::whole(Metric::ExactMatch),
-    of(Metric::ExactMatch, Variant::FirstLines),
-    of(Metric::ExactMatch, Variant::Cut),
+    Figure::new(Metric::ExactMatch, Variant::FirstLines),
+    Figure::new(Metric::ExactMatch, Variant::Cut),
     Figure::whole(Metric::EditSimilarity),
-    of(Metric::EditSimilarity, Variant::FirstLines),
-    of(Metric::EditSimilarity, Variant::Cut),
-    of(Metric::StatementMatch, Variant::Cut),
-    of(Metric::StatementSimilarity, Variant::Cut),
+    Figure::new(Metric::EditSimilarity, Variant::FirstLines),
+    Figure::new(Metric::EditSimilarity, Variant::Cut),
+    Figure::new(Metric::StatementMatch, Variant::Cut),
+    Figure::new(Metric::StatementSimilarity, Variant::Cut),
     Figure::whole(Metric::Pass),
-    of(Metric::Pass, Variant::FirstLines),
-    of(Metric::Pass, Variant::Cut),
+    Figure::new(Metric::Pass, Variant::FirstLines),
+    Figure::new(Metric::Pass, Variant::Cut),
     Figure::whole(Metric::HallucinationAligned),
     Figure::whole(Metric::Preference),
     Figure::whole(Metric::Ended),
@@ -32,24 +32,23 @@ const ASIDE: [Metric; 2] = [Metric::Ended, Metric::OverGeneration];
 const CHIEF: [&[Figure]; 2] = [
     &[
         Figure::whole(Metric::ExactMatch),
-        of(Metric::StatementMatch, Variant::Cut),
+        Figure::new(Metric::StatementMatch, Variant::Cut),
     ],
-    &[Figure::whole(Metric::Pass), of(Metric::Pass, Variant::Cut)],
+    &[
+        Figure::whole(Metric::Pass),
+        Figure::new(Metric::Pass, Variant::Cut),
+    ],
 ];
 
 /// What bars show beside that.
 const BARS: [&[Figure]; 3] = [
     &[
         Figure::whole(Metric::EditSimilarity),
-        of(Metric::StatementSimilarity, Variant::Cut),
+        Figure::new(Metric::StatementSimilarity, Variant::Cut),
     ],
     &[Figure::whole(Metric::HallucinationAligned)],
     &[Figure::whole(Metric::Preference)],
 ];
-
-const fn of(metric: Metric, variant: Variant) -> Figure {
-    Figure { metric, variant }
-}
 
 /// What tells most of a suite.
 pub fn chief(suite: &SuiteStudy) -> Vec<Figure> {
@@ -66,25 +65,6 @@ pub fn barred(suite: &SuiteStudy) -> Vec<Figure> {
 
 fn first(suite: &SuiteStudy, figures: &[Figure]) -> Option<Figure> {
     figures.iter().copied().find(|it| suite.has(*it))
-}
-
-/// A group's name on the page.
-pub fn group_name(group: &Group) -> String {
-    match group {
-        Group::All => "all".to_owned(),
-        Group::Kind(name) | Group::Language(name) => name.clone(),
-        Group::Cell { language, kind } => format!("{language}, {kind}"),
-    }
-}
-
-/// Whether rows are parted by type.
-pub fn is_kind(group: &Group) -> bool {
-    matches!(group, Group::Kind(_))
-}
-
-/// Whether they are parted by language.
-pub fn is_language(group: &Group) -> bool {
-    matches!(group, Group::Language(_))
 }
 
 /// A suite's figures of all rows.
@@ -206,8 +186,8 @@ pub fn cross_benchmark(study: &Study) -> Vec<Grid> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for suite in &study.suites {
         entries.push((suite.title.clone(), suite, Group::All));
-        for group in suite.groups(is_kind) {
-            let name = format!("{}: {}", suite.title, group_name(&group));
+        for group in suite.groups(Group::is_kind) {
+            let name = format!("{}: {group}", suite.title);
             entries.push((name, suite, group));
         }
     }
@@ -226,11 +206,11 @@ pub fn cross_benchmark(study: &Study) -> Vec<Grid> {
 pub fn parts(study: &Study, suite: &SuiteStudy) -> Vec<Grid> {
     let mut grids = Vec::new();
     for (title, head, wanted) in [
-        ("By type", "type", is_kind as fn(&Group) -> bool),
-        ("By language", "language", is_language),
+        ("By type", "type", Group::is_kind as fn(&Group) -> bool),
+        ("By language", "language", Group::is_language),
     ] {
         let groups = suite.groups(wanted).into_iter();
-        let entries = groups.map(|group| (group_name(&group), suite, group));
+        let entries = groups.map(|group| (group.to_string(), suite, group));
         let entries: Vec<Entry<'_>> = entries.collect();
         if !entries.is_empty() {
             let title = format!("{}: {}", suite.title, title.to_lowercase());
@@ -290,7 +270,7 @@ fn lines(checkpoints: usize, (name, suite, group): &Entry<'_>, shown: &[Figure])
 
 /// A checkpoint's figure by language and type: the base's is shaded by its height, another's by its gain.
 fn heat(study: &Study, suite: &SuiteStudy, at: usize, figure: Figure) -> Option<Grid> {
-    let cells = suite.groups(|group| matches!(group, Group::Cell { .. }));
+    let cells = suite.groups(Group::is_cell);
     let (mut languages, mut kinds) = (Vec::new(), Vec::new());
     for cell in &cells {
         if let Group::Cell { language, kind } = cell {

@@ -1,5 +1,7 @@
 //! Text that others wrote, made fit for a page: nothing in it acts, and what cannot be seen is shown.
 
+use crate::hidden::is_hidden;
+
 /// Lines of a text that are shown at most.
 const LINES: usize = 60;
 /// Characters.
@@ -60,13 +62,9 @@ fn push(out: &mut String, character: char) {
             out.push(picture.unwrap_or('\u{fffd}'));
         }
         '\x7f' => out.push('␡'),
-        '\u{80}'..='\u{9f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fffe}'
-        | '\u{ffff}' => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(character))),
+        character if is_hidden(character) => {
+            out.push_str(&format!("⟨U+{:04X}⟩", u32::from(character)))
+        }
         character => out.push(character),
     }
 }

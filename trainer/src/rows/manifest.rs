@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::jsonl::Written;
@@ -79,8 +79,7 @@ impl Manifest {
     pub fn write_beside(&self, output: &Path) -> Result<PathBuf> {
         let path = Self::path_for(output);
         let text = serde_json::to_string_pretty(self)? + "\n";
-        super::whole::write_whole(&path, text.as_bytes())
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
+        super::write_file(&path, text.as_bytes())?;
         Ok(path)
     }
 }

@@ -19,4 +19,4 @@ pub use manifest::{Input, Manifest, beside};
 pub use negative::{HallucinationType, Negative, Split};
 pub use score::{Difficulty, Margin, Resolution, Score};
 pub use verdict::{Subject, Verdict, VerdictKind};
-pub use whole::write_whole;
+pub use whole::{write_file, write_whole};

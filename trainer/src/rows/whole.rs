@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use tempfile::NamedTempFile;
 
 /// Writes a whole file so that a reader sees the old one or the new one.
@@ -14,6 +15,14 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = begin(path)?;
     file.write_all(bytes)?;
     put(file, path)
+}
+
+/// The same with the file's name in what went wrong.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_whole(path, bytes).with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 /// Begins a file beside `path` under the name `.<name>.tmp`; its folder is made where it is not there.

@@ -22,19 +22,70 @@ pub struct ChatRecipe {
 pub enum ChatError {
     /// A place that nobody fills.
     #[error(
-        "section `[train.chat]`: expected `{{{{system}}}}` or `{{{{instruction}}}}` in `template`, \
-         found `{{{{{0}}}}}`"
+        "expected `{{{{system}}}}` or `{{{{instruction}}}}` in `template`, found `{{{{{0}}}}}`"
     )]
     Place(String),
     /// It does not show the task.
-    #[error("section `[train.chat]`: expected `{{{{instruction}}}}` once in `template`, found {0}")]
+    #[error("expected `{{{{instruction}}}}` once in `template`, found {0}")]
     Instruction(usize),
     /// The end token is not in the vocabulary.
     #[error(
-        "section `[train.chat]`: expected in `end` a control token of the checkpoint's tokenizer, \
-         found `{0}`; a response without it would never learn to end"
+        "expected in `end` a control token of the checkpoint's tokenizer, found `{0}`; a response \
+         without it would never learn to end"
     )]
     End(String),
+}
+
+/// A template's literal texts and places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Place>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Text(String),
+    System,
+    Instruction,
+}
+
+impl std::str::FromStr for Template {
+    type Err = ChatError;
+
+    /// Fails with [`ChatError::Place`] or [`ChatError::Instruction`].
+    fn from_str(template: &str) -> Result<Self, ChatError> {
+        let mut places = Vec::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once("{{") {
+            places.push(Place::Text(before.to_owned()));
+            let (place, after) = after
+                .split_once("}}")
+                .ok_or_else(|| ChatError::Place(after.to_owned()))?;
+            places.push(match place.trim() {
+                "system" => Place::System,
+                "instruction" => Place::Instruction,
+                other => return Err(ChatError::Place(other.to_owned())),
+            });
+            rest = after;
+        }
+        places.push(Place::Text(rest.to_owned()));
+        let shown = places.iter().filter(|place| **place == Place::Instruction);
+        match shown.count() {
+            1 => Ok(Self(places)),
+            other => Err(ChatError::Instruction(other)),
+        }
+    }
+}
+
+impl Template {
+    /// The prompt as text.
+    #[must_use]
+    pub fn filled(&self, system: &str, instruction: &str) -> String {
+        let text = |place: &Place| match place {
+            Place::Text(text) => text.clone(),
+            Place::System => system.to_owned(),
+            Place::Instruction => instruction.to_owned(),
+        };
+        self.0.iter().map(text).collect()
+    }
 }
 
 /// A template for one tokenizer.
@@ -47,9 +98,7 @@ pub struct Chat {
 #[derive(Clone, Debug)]
 enum Part {
     Control(TokenId),
-    Text(String),
-    System,
-    Instruction,
+    Place(Place),
 }
 
 impl Chat {
@@ -63,20 +112,12 @@ impl Chat {
         let end = end.ok_or_else(|| ChatError::End(recipe.end.clone()))?;
         let controls = Controls::of(tokenizer);
         let mut parts = Vec::new();
-        let mut rest = recipe.template.as_str();
-        while let Some((before, after)) = rest.split_once("{{") {
-            literal(before, &controls, &mut parts);
-            let (place, after) = after
-                .split_once("}}")
-                .ok_or_else(|| ChatError::Place(after.to_owned()))?;
-            parts.push(match place.trim() {
-                "system" => Part::System,
-                "instruction" => Part::Instruction,
-                other => return Err(ChatError::Place(other.to_owned())),
-            });
-            rest = after;
+        for place in recipe.template.parse::<Template>()?.0 {
+            match place {
+                Place::Text(text) => literal(&text, &controls, &mut parts),
+                place => parts.push(Part::Place(place)),
+            }
         }
-        literal(rest, &controls, &mut parts);
         // A template that spells the begin token has it already.
         let begin = tokenizer.bos().filter(|_| tokenizer.add_bos());
         if let Some(begin) = begin
@@ -84,11 +125,7 @@ impl Chat {
         {
             parts.insert(0, Part::Control(begin));
         }
-        let shown = |part: &&Part| matches!(part, Part::Instruction);
-        match parts.iter().filter(shown).count() {
-            1 => Ok(Self { parts, end }),
-            other => Err(ChatError::Instruction(other)),
-        }
+        Ok(Self { parts, end })
     }
 
     /// The token that ends a response.
@@ -100,7 +137,7 @@ impl Chat {
     pub fn controls(&self) -> impl Iterator<Item = TokenId> {
         let placed = self.parts.iter().filter_map(|part| match part {
             Part::Control(id) => Some(*id),
-            _ => None,
+            Part::Place(_) => None,
         });
         placed.chain([self.end])
     }
@@ -119,9 +156,9 @@ impl Chat {
         let (mut tokens, mut text) = (Vec::new(), String::new());
         for part in &self.parts {
             match part {
-                Part::Text(literal) => text.push_str(literal),
-                Part::System => text.push_str(system),
-                Part::Instruction => text.push_str(instruction),
+                Part::Place(Place::Text(literal)) => text.push_str(literal),
+                Part::Place(Place::System) => text.push_str(system),
+                Part::Place(Place::Instruction) => text.push_str(instruction),
                 Part::Control(id) => {
                     tokens.extend(tokenizer.encode(&std::mem::take(&mut text))?);
                     tokens.push(*id);
@@ -135,7 +172,7 @@ impl Chat {
 
 fn literal(text: &str, controls: &Controls, parts: &mut Vec<Part>) {
     parts.extend(controls.pieces(text).into_iter().map(|piece| match piece {
-        Piece::Text(text) => Part::Text(text.to_owned()),
+        Piece::Text(text) => Part::Place(Place::Text(text.to_owned())),
         Piece::Control(id) => Part::Control(id),
     }));
 }

@@ -18,7 +18,7 @@ pub enum DataError {
     #[error(transparent)]
     Format(#[from] FimError),
     /// The chat template does not fit.
-    #[error(transparent)]
+    #[error("section `[train.chat]`: {0}")]
     Chat(#[from] ChatError),
     /// The vocabulary has no token that ends a middle.
     #[error(

@@ -9,6 +9,7 @@ use truefill_model::tokens::TokenId;
 
 use super::data::Place;
 use super::example::{Example, Renderer};
+use crate::hidden::is_hidden;
 
 /// Colours of a terminal, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,12 +130,7 @@ fn spelled(c: char, line_end: &str) -> String {
         '\n' => line_end.to_owned(),
         '\r' => "␍".to_owned(),
         '\t' => "\t".to_owned(),
-        c if c.is_control() || is_bidi(c) => format!("<U+{:04X}>", c as u32),
+        c if is_hidden(c) => format!("<U+{:04X}>", c as u32),
         c => c.to_string(),
     }
-}
-
-/// Characters that turn the order of what follows around.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::SystemTime;
 
+use left::{names, text};
+
 use crate::rows::{golden, model, pairs, rejected};
 
+#[path = "../support/left.rs"]
+mod left;
 #[path = "../support/made_up.rs"]
 mod made_up;
 
@@ -45,16 +49,6 @@ fn ablate(folder: &Path, more: &[&str]) -> Output {
     let args = ["ablate", "r.toml", "--store", "store"];
     command.current_dir(folder).args(args).args(more);
     command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    names.collect()
 }
 
 /// The files below a folder, each with its bytes and when it was written.

@@ -3,13 +3,9 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::rows::{figures, golden, pairs, rejected, run};
+use crate::rows::{figures, golden, pairs, rejected, run, said};
 use crate::server::{args, asked, in_thread, streamed};
 use crate::support::Server;
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// A server whose model `better` is right everywhere, and any other in each second row.
 async fn server() -> Server {

@@ -1,10 +1,6 @@
 //! What cannot be measured is refused with what to do.
 
-use crate::rows::{command, infilling, model, pairs, run};
-
-fn said(output: &std::process::Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::rows::{command, infilling, model, pairs, run, said};
 
 /// Programs are run in a sandbox or not at all, and it says so before the model is loaded.
 #[test]
@@ -48,6 +44,10 @@ fn wrong_usage_says_what_to_change() {
     let path = folder.path();
     pairs(&path.join("p.jsonl"), 3);
     std::fs::write(path.join("r.toml"), "[eval]\nwidth = 0\n").unwrap();
+    let chat = "[eval.server]\nurl = \"http://localhost:1\"\nmodel = \"m\"\n\
+                [eval.server.chat]\ntemplate = \"Do it.\"\nend = \"<end>\"\n";
+    std::fs::write(path.join("chat.toml"), chat).unwrap();
+    let tiny = model().display().to_string();
     let pairs = ["--suite", "pairs", "--data", "p.jsonl"];
     for (args, expected) in [
         (vec![], "expected a suite"),
@@ -77,8 +77,12 @@ fn wrong_usage_says_what_to_change() {
             "`--device`: expected `auto`, `cpu`",
         ),
         (
-            [&pairs[..], &["--format", "nope", "--model", "x"]].concat(),
-            "x",
+            [&pairs[..], &["--format", "nope", "--model", &tiny]].concat(),
+            "unknown FIM format `nope`, expected one of: ",
+        ),
+        (
+            [&pairs[..], &["--recipe", "chat.toml"]].concat(),
+            "section `[eval.server.chat]`: expected `{{instruction}}` once in `template`, found 0",
         ),
         (
             [&pairs[..], &["--limit", "0"]].concat(),
@@ -86,10 +90,9 @@ fn wrong_usage_says_what_to_change() {
         ),
     ] {
         let refused = run(path, &args);
-        let code = if args.contains(&"nope") { 1 } else { 2 };
         assert_eq!(
             refused.status.code(),
-            Some(code),
+            Some(2),
             "{args:?}: {}",
             said(&refused)
         );

@@ -108,3 +108,8 @@ pub fn texts(folder: &Path, suite: &str) -> Vec<(String, String)> {
     };
     measured(folder, suite).iter().map(text).collect()
 }
+
+/// What a command wrote to standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

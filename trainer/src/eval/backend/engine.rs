@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::device::{self, Choice};
+use truefill_model::device::Choice;
 use truefill_model::error::ModelError;
 use truefill_model::fim::{BoundFormat, Budget, Layout, PromptParts, SUFFIX_SHARE};
 use truefill_model::generate::{
@@ -53,7 +53,12 @@ impl Engine {
     ///
     /// # Errors
     /// What is wrong with the checkpoint, a format that does not fit it, a device that is not there.
-    pub fn open(opened: &Opened, decoding: &Decoding, device: &str, width: usize) -> Result<Self> {
+    pub fn open(
+        opened: &Opened,
+        decoding: &Decoding,
+        device: &Choice,
+        width: usize,
+    ) -> Result<Self> {
         let tokenizer = opened.tokenizer()?.clone();
         let named = opened.format_name(decoding.format.as_deref());
         let format = checkpoint::format(named, &tokenizer)?;
@@ -78,7 +83,7 @@ impl Engine {
             format.clone(),
             context,
         )?;
-        let served_as = served_as(device)?;
+        let served_as = served_as(device);
         let (name, version) = (format.name(), format.version());
         let identity = format!(
             "{VERSION} {} {} {name}@{version} {} {stop:?}",
@@ -323,11 +328,11 @@ fn leaves_room(decoder: &Decoder, most: usize) -> Result<()> {
 }
 
 /// What serving rounds weights to hangs on the kind of device, and so do results.
-fn served_as(device: &str) -> Result<&'static str> {
-    Ok(match device::choose(device)? {
+const fn served_as(device: &Choice) -> &'static str {
+    match device {
         Choice::Cpu => "cpu",
         Choice::Accelerator { .. } => "gpu",
-    })
+    }
 }
 
 /// SHA-256 of the checkpoint; of an adapter its own and its base's.
@@ -339,89 +344,24 @@ fn identity(opened: &Opened) -> Result<String> {
     })
 }
 
-fn load(opened: &Opened, device: &str, positions: usize) -> Result<Decoder> {
+fn load(opened: &Opened, device: &Choice, positions: usize) -> Result<Decoder> {
     let checkpoint = &opened.checkpoint;
     let merged;
-    let (config, weights): (_, &dyn WeightSource) = match &opened.adapter {
+    let model: (_, &dyn WeightSource) = match &opened.adapter {
         None => (checkpoint.config.clone(), &*checkpoint.weights),
         Some(_) => {
             merged = opened.model().in_memory()?;
             (merged.0.clone(), &merged.1)
         }
     };
-    let precision = Precision::Serving;
-    let decoder = match device::choose(device)? {
-        Choice::Cpu => Decoder::on_cpu(config, weights, precision, positions),
-        Choice::Accelerator { device, .. } => {
-            Decoder::on_device(config, weights, &device, precision, positions)
-        }
-    };
-    decoder.with_context(|| format!("{}: cannot be loaded", checkpoint.path.display()))
+    checkpoint::decoder(
+        &checkpoint.path,
+        model,
+        device,
+        Precision::Serving,
+        positions,
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::stored;
-
-    fn row(id: &str, question: Question) -> EvalRow {
-        EvalRow::new(id.into(), question, String::new(), "python")
-    }
-
-    fn completed(
-        engine: &mut Engine,
-        rows: &[EvalRow],
-    ) -> BTreeMap<String, Result<String, String>> {
-        let rows: Vec<&EvalRow> = rows.iter().collect();
-        let mut found = BTreeMap::new();
-        let mut done = |at: usize, told: Result<Timed, String>| {
-            found.insert(rows[at].id.clone(), told.map(|timed| timed.completion.text));
-            Ok(())
-        };
-        let hear = Hear {
-            done: &mut done,
-            stop: &|| false,
-        };
-        engine.complete(&rows, hear).expect("completes");
-        found
-    }
-
-    /// Rows that no prompt can be made of (the model has no chat template) stand between others.
-    #[test]
-    fn each_row_gets_its_own_completion() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = stored::store(Some(folder.path())).expect("a store");
-        let tiny = "../crates/model/tests/data/parity/gguf/llama-f32.gguf";
-        let tiny = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(tiny);
-        let opened = Opened::open(&store, &tiny.display().to_string()).expect("opens");
-        let decoding = Decoding {
-            format: Some("causal".into()),
-            context_tokens: 48,
-            max_tokens: Some(9),
-            ..Decoding::default()
-        };
-        let mut engine = Engine::open(&opened, &decoding, "cpu", 2).expect("loads");
-        let hole = |at: usize| Question::Infill {
-            prefix: format!("def walk_{at}(folder):\n    return "),
-            suffix: "\n".into(),
-        };
-        let holes: Vec<EvalRow> = (0..6).map(|at| row(&format!("{at}"), hole(at))).collect();
-        let alone = completed(&mut engine, &holes);
-        let task = |at: usize| {
-            let prompt = "Walk.".to_owned();
-            row(&format!("task {at}"), Question::Instruct { prompt })
-        };
-        let mixed = holes.iter().cloned().enumerate();
-        let mixed: Vec<EvalRow> = mixed.flat_map(|(at, hole)| [task(at), hole]).collect();
-        let mut found = completed(&mut engine, &mixed);
-        for at in 0..6 {
-            let refused = found.remove(&format!("task {at}")).expect("told");
-            assert!(refused.expect_err("no template").contains("chat template"));
-        }
-        assert_eq!(found, alone);
-        let texts: std::collections::BTreeSet<_> = alone.values().flatten().collect();
-        assert!(texts.len() > 1, "{texts:?}");
-    }
-}
+mod tests;

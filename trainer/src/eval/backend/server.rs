@@ -13,11 +13,12 @@ use truefill_remote::complete::{
 };
 
 use super::{Backend, Completion, Hear, Likelihood, Stop, Timed, Timing};
+use crate::checkpoint;
 use crate::eval::cut::stops::before_stop;
 use crate::eval::decoding::Decoding;
 use crate::eval::row::{EvalRow, Question};
 use crate::kept;
-use crate::train::chat::ChatRecipe;
+use crate::train::chat::{ChatRecipe, Template};
 use crate::usage::Usage;
 
 /// Counts up with every change to how prompts are made or completions end.
@@ -50,7 +51,8 @@ pub struct Server {
     backend: CompletionBackend,
     /// The format of prompts; without one the server makes the prompt out of prefix and suffix.
     format: Option<&'static FimFormat>,
-    chat: Option<ChatRecipe>,
+    /// How tasks in words are asked, and what ends an answer.
+    chat: Option<(Template, String)>,
     decoding: Decoding,
     width: usize,
     identity: String,
@@ -62,14 +64,18 @@ impl Server {
     /// variables.
     ///
     /// # Errors
-    /// [`Usage`] for a format that does not exist; an address that is none, a key that is missing.
+    /// [`Usage`] for a format that does not exist, or a chat template that cannot be meant; an address that is none, a key that is missing.
     pub fn open(
         config: &ServerConfig,
         decoding: &Decoding,
         width: usize,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
-        let format = decoding.format.as_deref().map(named).transpose()?;
+        let format = decoding
+            .format
+            .as_deref()
+            .map(checkpoint::builtin)
+            .transpose()?;
         let limits = Limits {
             first_piece: LONGEST,
             silence: LONGEST,
@@ -85,6 +91,13 @@ impl Server {
             limits,
         };
         let backend = CompletionBackend::new(&backend, lookup)?;
+        let chat = config.chat.as_ref().map(|chat| {
+            let template = chat.template.parse::<Template>();
+            let template = template
+                .map_err(|error| Usage::error(format!("section `[eval.server.chat]`: {error}")))?;
+            anyhow::Ok((template, chat.end.clone()))
+        });
+        let chat = chat.transpose()?;
         let shown = format.map(|format| format!("{}@{}", format.name(), format.version()));
         let identity = format!(
             "{VERSION} {} {} {} {}",
@@ -96,7 +109,7 @@ impl Server {
         Ok(Self {
             backend,
             format,
-            chat: config.chat.clone(),
+            chat,
             decoding: decoding.clone(),
             width,
             identity,
@@ -134,15 +147,11 @@ impl Server {
                 (Prompt::Raw(before.to_owned()), before.len() < prompt.len())
             }
             Question::Instruct { prompt } => {
-                let chat = self.chat.as_ref().context(
+                let (template, end) = self.chat.as_ref().context(
                     "expected `template` and `end` in `[eval.server.chat]` for tasks in words, found none",
                 )?;
-                stop.push(chat.end.clone());
-                let filled = chat.template.replace("{{system}}", "");
-                (
-                    Prompt::Raw(filled.replace("{{instruction}}", prompt)),
-                    false,
-                )
+                stop.push(end.clone());
+                (Prompt::Raw(template.filled("", prompt)), false)
             }
         };
         let in_a_hole = matches!(row.question, Question::Infill { .. });
@@ -239,16 +248,6 @@ impl Backend for Server {
     fn likelihood(&mut self, _: &EvalRow, _: &str) -> Result<Option<Likelihood>> {
         Ok(None)
     }
-}
-
-fn named(name: &str) -> Result<&'static FimFormat> {
-    FimFormat::builtin(name).ok_or_else(|| {
-        let known: Vec<&str> = FimFormat::all().iter().map(FimFormat::name).collect();
-        let known = known.join(", ");
-        Usage::error(format!(
-            "unknown FIM format `{name}`, expected one of: {known}"
-        ))
-    })
 }
 
 /// The text around the hole, at most `most` bytes of it; the suffix takes its share, and more where the prefix

@@ -24,9 +24,10 @@
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
+use statrs::distribution::{ContinuousCDF as _, Normal};
 
 use super::clusters::{Clusters, ratio};
+use crate::stats::student;
 
 /// How often clusters are drawn, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,34 +71,30 @@ impl Bootstrap {
     /// of nothing.
     #[must_use]
     pub fn interval(&self, clusters: &Clusters, level: f64, of: Of) -> Option<[f64; 2]> {
-        let mean = clusters.mean()?;
-        if clusters.len() == 1 {
-            return Some(of.range());
-        }
-        let [least, most] = of.range();
-        let mut found = self.spread(clusters, mean, level)?;
-        if clusters.is_uniform() || is_sparse(clusters, level, of) {
-            let unseen = 1.0 - ((1.0 - level) / 2.0).powf(1.0 / clusters.effective_rows());
-            let with = |value| (1.0 - unseen) * mean + unseen * value;
-            found = union(found, [with(least), with(most)]);
-        }
-        let by_chance = 0.5f64.powf(clusters.changed() as f64 - 1.0);
-        if of == Of::Changes && by_chance > 1.0 - level {
-            found = union(found, [0.0, 0.0]);
-        }
-        Some(found.map(|bound| bound.clamp(least, most)))
+        let [interval] = self.intervals(clusters, [level], of)?;
+        Some(interval)
     }
 
-    /// By how much clusters vary: the percentiles of draws and Student's interval, the wider on each side.
-    fn spread(&self, clusters: &Clusters, mean: f64, level: f64) -> Option<[f64; 2]> {
-        let t = student(clusters.effective().max(2.0), level)?;
+    /// The same with several levels, from the same draws.
+    #[must_use]
+    pub fn intervals<const LEVELS: usize>(
+        &self,
+        clusters: &Clusters,
+        levels: [f64; LEVELS],
+        of: Of,
+    ) -> Option<[[f64; 2]; LEVELS]> {
+        let mean = clusters.mean()?;
+        if clusters.len() == 1 {
+            return Some([of.range(); LEVELS]);
+        }
         let mut drawn = self.drawn(clusters.sums());
         drawn.sort_unstable_by(f64::total_cmp);
-        let tail = tail(clusters.len(), level)?;
-        let last = drawn.len().checked_sub(1)?;
-        let at = |share: f64| drawn.get((share * last as f64).round() as usize).copied();
-        let drawn = [at(tail)?, at(1.0 - tail)?];
-        Some(union(drawn, around(mean, t * clusters.error()?)))
+        let mut found = [[0.0; 2]; LEVELS];
+        for (found, level) in found.iter_mut().zip(levels) {
+            let spread = spread(clusters, &drawn, mean, level)?;
+            *found = allowing(spread, clusters, mean, level, of);
+        }
+        Some(found)
     }
 
     /// The figure of each draw.
@@ -109,6 +106,32 @@ impl Bootstrap {
         };
         (0..self.draws).filter_map(|_| draw()).collect()
     }
+}
+
+/// An interval with what was not seen and what chance may do in it.
+fn allowing(spread: [f64; 2], clusters: &Clusters, mean: f64, level: f64, of: Of) -> [f64; 2] {
+    let [least, most] = of.range();
+    let mut found = spread;
+    if clusters.is_uniform() || is_sparse(clusters, level, of) {
+        let unseen = 1.0 - ((1.0 - level) / 2.0).powf(1.0 / clusters.effective_rows());
+        let with = |value| (1.0 - unseen) * mean + unseen * value;
+        found = union(found, [with(least), with(most)]);
+    }
+    let by_chance = 0.5f64.powf(clusters.changed() as f64 - 1.0);
+    if of == Of::Changes && by_chance > 1.0 - level {
+        found = union(found, [0.0, 0.0]);
+    }
+    found.map(|bound| bound.clamp(least, most))
+}
+
+/// By how much clusters vary: the percentiles of sorted draws and Student's interval, the wider on each side.
+fn spread(clusters: &Clusters, drawn: &[f64], mean: f64, level: f64) -> Option<[f64; 2]> {
+    let t = student(clusters.effective() - 1.0, level)?;
+    let tail = tail(clusters.len(), level)?;
+    let last = drawn.len().checked_sub(1)?;
+    let at = |share: f64| drawn.get((share * last as f64).round() as usize).copied();
+    let drawn = [at(tail)?, at(1.0 - tail)?];
+    Some(union(drawn, around(mean, t * clusters.error()?)))
 }
 
 /// So few rows differ from all others that what was not seen may be more than what varies: as many as
@@ -131,16 +154,10 @@ fn union(one: [f64; 2], other: [f64; 2]) -> [f64; 2] {
     [one[0].min(other[0]), one[1].max(other[1])]
 }
 
-/// Student's quantile with one degree of freedom less than there are clusters.
-fn student(clusters: f64, level: f64) -> Option<f64> {
-    let student = StudentsT::new(0.0, 1.0, clusters - 1.0).ok()?;
-    Some(student.inverse_cdf(f64::midpoint(level, 1.0)))
-}
-
 /// The share of draws to leave out on each side: Φ(−√(n/(n−1)) · t).
 fn tail(clusters: usize, level: f64) -> Option<f64> {
     let n = clusters as f64;
-    let t = student(n, level)?;
+    let t = student(n - 1.0, level)?;
     Some(Normal::standard().cdf(-(n / (n - 1.0)).sqrt() * t))
 }
 

@@ -61,6 +61,26 @@ impl Difference {
     pub fn value(&self) -> f64 {
         self.after - self.before
     }
+
+    /// Whether the second one is better; nothing where it is not told apart.
+    #[must_use]
+    pub fn is_better(&self) -> Option<bool> {
+        let higher = match self.verdict {
+            Verdict::Open => return None,
+            Verdict::Higher => true,
+            Verdict::Lower => false,
+        };
+        Some(higher != self.figure.metric.lower_is_better())
+    }
+}
+
+impl Comparison {
+    /// What differs in a figure of a group.
+    #[must_use]
+    pub fn of(&self, group: &Group, figure: Figure) -> Option<&Difference> {
+        let mut all = self.differences.iter();
+        all.find(|found| found.figure == figure && found.group == *group)
+    }
 }
 
 /// Compares two checkpoints. A figure of all rows is said to differ where its 95 % interval leaves out 0.
@@ -79,9 +99,9 @@ pub fn compare(before: &[RowFigures], after: &[RowFigures], bootstrap: Bootstrap
     let family = |of: fn(&Group) -> bool| groups.keys().filter(|group| of(group)).count();
     let sizes = [
         1,
-        family(|group| matches!(group, Group::Kind(_))),
-        family(|group| matches!(group, Group::Language(_))),
-        family(|group| matches!(group, Group::Cell { .. })),
+        family(Group::is_kind),
+        family(Group::is_language),
+        family(Group::is_cell),
     ];
     let size = |group: &Group| match group {
         Group::All => sizes[0],
@@ -127,14 +147,14 @@ fn differences(
             clustered(values.map(move |(row, both)| (&*row.cluster, which(both))))
         };
         let change = of(|(before, after)| after - before);
-        let interval = |level| bootstrap.interval(&change, level, Of::Changes);
-        let told = interval(1.0 - (1.0 - LEVEL) / family.max(1) as f64)?;
+        let corrected = 1.0 - (1.0 - LEVEL) / family.max(1) as f64;
+        let [interval, told] = bootstrap.intervals(&change, [LEVEL, corrected], Of::Changes)?;
         Some(Difference {
             group: group.clone(),
             figure: *figure,
             before: of(|(before, _)| before).mean()?,
             after: of(|(_, after)| after).mean()?,
-            interval: interval(LEVEL)?,
+            interval,
             rows: change.rows(),
             clusters: change.len() as u64,
             verdict: verdict(told),

@@ -150,13 +150,16 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// Of a part of a completion.
+    #[must_use]
+    pub const fn new(metric: Metric, variant: Variant) -> Self {
+        Self { metric, variant }
+    }
+
     /// Of all that the model wrote.
     #[must_use]
     pub const fn whole(metric: Metric) -> Self {
-        Self {
-            metric,
-            variant: Variant::Whole,
-        }
+        Self::new(metric, Variant::Whole)
     }
 
     /// The heading in tables for people.

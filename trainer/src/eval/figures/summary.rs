@@ -1,6 +1,7 @@
 //! Averages by type and by language, with their denominators and intervals.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,35 @@ impl Group {
             Self::Language(language.clone()),
             Self::Cell { language, kind },
         ]
+    }
+
+    /// Whether rows are parted by type.
+    #[must_use]
+    pub const fn is_kind(&self) -> bool {
+        matches!(self, Self::Kind(_))
+    }
+
+    /// Whether they are parted by language.
+    #[must_use]
+    pub const fn is_language(&self) -> bool {
+        matches!(self, Self::Language(_))
+    }
+
+    /// Whether they are parted by both.
+    #[must_use]
+    pub const fn is_cell(&self) -> bool {
+        matches!(self, Self::Cell { .. })
+    }
+}
+
+/// As people read it.
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Kind(name) | Self::Language(name) => f.write_str(name),
+            Self::Cell { language, kind } => write!(f, "{language}, {kind}"),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::alike::{self, Unlike};
-use super::figures::{Comparison, Difference, Group, compare};
+use super::figures::{Comparison, Difference, Group};
 use super::output::{self, Evaluated, ModelInfo};
 
 mod rule;
@@ -137,9 +137,7 @@ fn compared(
     if let Some(problem) = differ(old, new) {
         return Ok(Err(problem));
     }
-    let old = output::read_figures(before.path, old)?;
-    let rows = output::read_figures(after.path, new)?;
-    let compared = compare(&old, &rows, new.bootstrap.unwrap_or_default());
+    let compared = output::compared((before.path, old), (after.path, new))?;
     Ok(match compared.unpaired {
         0 => Ok(compared),
         unpaired => Err(format!(

@@ -63,8 +63,8 @@ impl Over {
     fn has(self, group: &Group) -> bool {
         match self {
             Self::All => *group == Group::All,
-            Self::EachKind => matches!(group, Group::Kind(_)),
-            Self::EachLanguage => matches!(group, Group::Language(_)),
+            Self::EachKind => group.is_kind(),
+            Self::EachLanguage => group.is_language(),
         }
     }
 }

@@ -235,7 +235,7 @@ fn write(folder: &Path, suite: &str, of: &str, rows: &[RowFigures], with: fn(&mu
         suite: suite.into(),
         model: model(of),
         decoding: Decoding::default(),
-        form: Some(Form::Complete),
+        form: Form::Complete,
         programs: Some("python-2 CPython 3.11.2".into()),
         files: Vec::new(),
         data_sha256: "d".into(),
@@ -244,7 +244,7 @@ fn write(folder: &Path, suite: &str, of: &str, rows: &[RowFigures], with: fn(&mu
         failed: [].into(),
         shortened: 0,
         groups: summarise(&rows[..2], bootstrap),
-        bootstrap: Some(bootstrap),
+        bootstrap,
         runs: [].into(),
         speed: None,
         notes: Vec::new(),
@@ -388,7 +388,7 @@ fn evaluations_that_cannot_be_compared_do_not_pass() {
         (|it| it.decoding.max_tokens = Some(9), "other limits"),
         (|it| it.decoding.context_tokens = 99, "other limits"),
         (|it| it.decoding.temperature = 0.5, "another sampling"),
-        (|it| it.form = Some(Form::Instruct), "another form"),
+        (|it| it.form = Form::Instruct, "another form"),
         (
             |it| drop(it.failed.insert("9".into(), "x".into())),
             "could not be completed",
@@ -429,7 +429,6 @@ fn evaluations_that_cannot_be_compared_do_not_pass() {
     for with in [
         (|it| it.decoding.seed = 9) as With,
         (|it| it.decoding.format = Some("causal".into())) as With,
-        (|it| it.form = None) as With,
     ] {
         assert_eq!(problem(with, &own), [""; 0]);
     }

@@ -28,6 +28,7 @@ use super::run::{Runner, run_once, spread};
 use super::sandbox::{Job, Limits, Outcome, Sandbox, Status};
 use super::suite::{Form, Loaded, Suite, SuiteError};
 use crate::corpus::stable_digest;
+use crate::hidden::is_hidden;
 use crate::kept::Kept;
 use crate::mine::{self, FolderHole};
 use crate::progress::Progress;
@@ -332,8 +333,8 @@ const fn is_compiled(language: Language) -> bool {
 
 /// The end of an output, for a terminal.
 fn ended(name: &str, output: &str) -> String {
-    let plain = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    let output: String = output.trim_end().chars().filter(plain).collect();
+    let seen = |c: &char| !is_hidden(*c);
+    let output: String = output.trim_end().chars().filter(seen).collect();
     let lines: Vec<&str> = output.lines().collect();
     match lines.get(lines.len().saturating_sub(LINES_SHOWN)..) {
         Some(last @ [_, ..]) => format!("\nthe end of its {name}:\n{}", last.join("\n")),

@@ -10,7 +10,7 @@ mod tests;
 use serde::Serialize;
 
 use super::study::{Study, SuiteStudy};
-use super::tables::{barred, group_name, is_kind, is_language};
+use super::tables::barred;
 use crate::chart::{Axis, Svg, short, ticks};
 use crate::eval::figures::{Figure, Group, Verdict};
 
@@ -90,11 +90,11 @@ pub fn of(study: &Study, sizes: &Sizes, fool_rate: Option<&FoolRate>) -> Vec<Cha
     let mut charts: Vec<Chart> = by_suite(study).into_iter().collect();
     for suite in &study.suites {
         for (what, wanted) in [
-            ("type", is_kind as fn(&Group) -> bool),
-            ("language", is_language),
+            ("type", Group::is_kind as fn(&Group) -> bool),
+            ("language", Group::is_language),
         ] {
             let groups = suite.groups(wanted).into_iter();
-            let groups = groups.map(|group| (group_name(&group), suite, group));
+            let groups = groups.map(|group| (group.to_string(), suite, group));
             let title = format!("{} by {what}", suite.title);
             let groups: Vec<bars::Entry<'_>> = groups.collect();
             charts.extend(bars::chart(study, title, &barred(suite), &groups));

@@ -7,7 +7,7 @@ use crate::chart::{Shape, Svg, short, ticks};
 use crate::eval::figures::{Difference, Figure, Group, Verdict};
 use crate::report::grid::{percent, points};
 use crate::report::study::{Study, SuiteStudy};
-use crate::report::tables::{chief, group_name, is_kind, is_language};
+use crate::report::tables::chief;
 
 /// A group of rows that has a gain.
 struct Point<'s> {
@@ -32,12 +32,12 @@ pub fn charts(study: &Study) -> Vec<Chart> {
     for suite in &study.suites {
         for figure in chief(suite) {
             let parts = [
-                (is_language as fn(&Group) -> bool, Shape::Disc),
-                (is_kind, Shape::Square),
+                (Group::is_language as fn(&Group) -> bool, Shape::Disc),
+                (Group::is_kind, Shape::Square),
             ];
             let parts = parts.into_iter().flat_map(|(wanted, shape)| {
                 let groups = suite.groups(wanted).into_iter();
-                groups.map(move |group| (group_name(&group), shape, suite, group))
+                groups.map(move |group| (group.to_string(), shape, suite, group))
             });
             let title = format!(
                 "{}: gain in {} against the base's strength",

@@ -8,6 +8,7 @@ use crate::eval::decoding::Decoding;
 use crate::eval::figures::{Bootstrap, Figure, Metric, RowFigures, Variant, summarise};
 use crate::eval::measure::{RowResult, Run};
 use crate::eval::output::{self, Evaluated, MeasuredRow, ModelInfo, Speed};
+use crate::eval::suite::Form;
 use crate::report::study::{Folder, Study};
 
 /// Characters that would be markup, were they not text.
@@ -18,13 +19,6 @@ const LANGUAGES: [&str; 2] = ["go", "python"];
 
 /// Whether a checkpoint has a row right.
 pub type Right<'r> = &'r dyn Fn(usize) -> bool;
-
-const fn trunc(metric: Metric) -> Figure {
-    Figure {
-        metric,
-        variant: Variant::FirstLines,
-    }
-}
 
 /// What is written where a row is wrong, and how near that is to the rejected completion.
 fn wrong(at: usize, golden: &str, rejected: &str) -> (String, f64) {
@@ -48,7 +42,7 @@ fn pair(at: usize, right: bool) -> MeasuredRow {
     let first = share.max(f64::from(u8::from(at < 3)));
     let values = [
         (Figure::whole(Metric::ExactMatch), share),
-        (trunc(Metric::ExactMatch), first),
+        (Figure::new(Metric::ExactMatch, Variant::FirstLines), first),
         (Figure::whole(Metric::ExactMatchStrip), share),
         (Figure::whole(Metric::EditSimilarity), 0.5 + share / 2.0),
         (
@@ -56,7 +50,10 @@ fn pair(at: usize, right: bool) -> MeasuredRow {
             0.25 + share * 0.75,
         ),
         (Figure::whole(Metric::HallucinationAligned), aligned),
-        (trunc(Metric::HallucinationAligned), aligned),
+        (
+            Figure::new(Metric::HallucinationAligned, Variant::FirstLines),
+            aligned,
+        ),
         (Figure::whole(Metric::OverGeneration), 1.0 - share),
         (Figure::whole(Metric::Preference), share),
         (Figure::whole(Metric::PreferencePerToken), share),
@@ -84,7 +81,7 @@ fn infill(at: usize, right: bool) -> MeasuredRow {
     let share = f64::from(u8::from(right));
     let values = [
         (Figure::whole(Metric::ExactMatch), share),
-        (trunc(Metric::ExactMatch), share),
+        (Figure::new(Metric::ExactMatch, Variant::FirstLines), share),
         (Figure::whole(Metric::EditSimilarity), 0.75 + share / 4.0),
         (Figure::whole(Metric::Pass), share),
     ];
@@ -164,7 +161,7 @@ fn write(folder: &Path, suite: &str, name: &str, data: &str, rows: Vec<MeasuredR
             device: Some("cpu".into()),
         },
         decoding: Decoding::default(),
-        form: None,
+        form: Form::Complete,
         programs: (suite == "infilling").then(|| "python-2 CPython 3.11.2".into()),
         files: vec![format!("{suite}.jsonl").into()],
         data_sha256: data.into(),
@@ -173,7 +170,7 @@ fn write(folder: &Path, suite: &str, name: &str, data: &str, rows: Vec<MeasuredR
         failed: [("row-99".to_owned(), HOSTILE.to_owned())].into(),
         shortened: 0,
         groups: summarise(&figures, bootstrap),
-        bootstrap: Some(bootstrap),
+        bootstrap,
         runs: BTreeMap::new(),
         speed: Speed::of(&timings),
         notes: vec!["made up".into()],

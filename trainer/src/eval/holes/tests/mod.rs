@@ -226,11 +226,7 @@ fn its_own_tests_say_what_a_completion_is_worth() {
     let passes = |outcome: &Evaluated| -> Vec<Option<f64>> {
         let of = |(row, result): (&EvalRow, &Option<_>)| {
             let figures = figures(row, result.as_ref().expect("measured"));
-            let pass = Figure {
-                metric: Metric::Pass,
-                variant: Variant::Whole,
-            };
-            figures.values.get(&pass).copied()
+            figures.values.get(&Figure::whole(Metric::Pass)).copied()
         };
         loaded.rows.iter().zip(&outcome.results).map(of).collect()
     };
