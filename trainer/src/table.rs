@@ -161,7 +161,7 @@ impl Table {
         let widths = widths(&lines);
         let mut out = String::new();
         for (number, cells) in lines.iter().enumerate() {
-            let escaped: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            let escaped: Vec<String> = cells.iter().map(|cell| in_a_line(cell)).collect();
             out.push_str(&format!("| {} |\n", padded(&escaped, &widths, " | ")));
             if number == 0 {
                 let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
@@ -223,6 +223,11 @@ fn grouped(count: u64) -> String {
     out
 }
 
+/// A cell's text in a row of Markdown, which is one line.
+fn in_a_line(cell: &str) -> String {
+    cell.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +248,7 @@ mod tests {
         c      7      –
         ");
         assert!(table.to_markdown().contains("| a\\|b"));
+        assert_eq!(in_a_line("a|b\nc"), "a\\|b c");
         assert_eq!(table.to_json()[0]["rows"], 1234);
         assert_eq!(table.to_json()[0]["accepted"]["of"], 2);
         assert!(table.to_json()[1]["accepted"].is_null());

@@ -29,7 +29,8 @@ use truefill_model::{device, threads};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const USAGE: &str = "usage: speed (PATH | --shape NAME) [cpu | cuda:N | auto | tensors] [THREADS]";
+const USAGE: &str =
+    "usage: speed (PATH | --shape NAME) [cpu | cuda | cuda:N | auto | tensors] [THREADS]";
 const POSITIONS: usize = 2048;
 const PROMPT: usize = 512;
 const SINGLE: usize = 32;

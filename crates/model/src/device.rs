@@ -163,7 +163,11 @@ mod tests {
         assert!(matches!(choose("cpu"), Ok(Choice::Cpu)));
         #[cfg(not(feature = "cuda"))]
         assert!(matches!(choose("auto"), Ok(Choice::Cpu)));
+        for name in ["auto", "cpu", "cuda", "cuda:0", "cuda:12"] {
+            assert!(is_name(name), "{name}");
+        }
         for name in ["gpu", "cuda:", "cuda:x", ""] {
+            assert!(!is_name(name), "{name}");
             let error = choose(name).expect_err(name).to_string();
             assert!(error.contains("expected `auto`"), "{error}");
         }

@@ -30,7 +30,7 @@ pub struct LocalOptions {
     pub checkpoint: String,
     /// Name of the FIM format; `None` asks the tokenizer.
     pub format: Option<String>,
-    /// `auto`, `cpu` or `cuda:N`.
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// CPU threads; 0 takes what the machine has.
     pub threads: usize,

@@ -16,9 +16,9 @@ mod tests;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use crate::rows::{Input, Manifest, Written, write_whole};
+use crate::rows::{Input, Manifest, Written, write_file};
 use crate::table::{self, Tables};
 use crate::usage::Usage;
 
@@ -135,11 +135,10 @@ pub fn curate(args: &Args, recipe: &CurateRecipe) -> Result<Tables> {
     let tables = composition.tables(&recipe.bands, pool.panel());
     manifest.tables = table::by_name(&tables);
     let sheet = args.out.join(emit::DATASHEET);
-    write_whole(
+    write_file(
         &sheet,
         datasheet::datasheet(&manifest, &earlier, &tables).as_bytes(),
-    )
-    .with_context(|| format!("{}: cannot be written", sheet.display()))?;
+    )?;
     manifest.write_beside(&args.out.join(emit::OUTPUT))?;
     Ok(tables)
 }

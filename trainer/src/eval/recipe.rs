@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::backend::ServerConfig;
 use super::decoding::Decoding;
 use super::suite::{Form, Suite};
+use crate::train::chat::Template;
 use crate::usage::Usage;
 
 /// Seconds of a day: nobody waits longer for one run of tests.
@@ -158,6 +159,10 @@ impl EvalRecipe {
                 "`device`: expected `auto`, `cpu`, `cuda` or `cuda:N`, found `{}`",
                 self.device
             ));
+        }
+        if let Some(chat) = self.server.as_ref().and_then(|server| server.chat.as_ref()) {
+            let template = chat.template.parse::<Template>();
+            template.map_err(|error| format!("`server.chat`: {error}"))?;
         }
         let mut titles = Vec::new();
         for suite in &self.suite {

@@ -13,7 +13,7 @@ use truefill_remote::api::{BatchEvent, BatchFile, BatchWriter};
 
 use crate::panel::http::{HttpMember, keep_secrets};
 use crate::panel::{Answer, AskError, Member, Question};
-use crate::rows::write_whole;
+use crate::rows::write_file;
 use crate::usage::Usage;
 
 /// Stands in for a member: writes each question into the member's batch.
@@ -152,8 +152,7 @@ pub fn remember(folder: &Path, questions: &str, files: &Files) -> Result<()> {
         files: files.clone(),
     };
     let path = list_path(folder);
-    write_whole(&path, &serde_json::to_vec_pretty(&list)?)
-        .with_context(|| format!("{}: cannot be written", path.display()))
+    write_file(&path, &serde_json::to_vec_pretty(&list)?)
 }
 
 /// The files that an earlier run wrote for these questions; nothing where there was none.

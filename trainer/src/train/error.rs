@@ -19,7 +19,7 @@ pub enum DataError {
     Format(#[from] FimError),
     /// The chat template does not fit.
     #[error("section `[train.chat]`: {0}")]
-    Chat(#[from] ChatError),
+    Chat(ChatError),
     /// The vocabulary has no token that ends a middle.
     #[error(
         "the FIM format `{format}` has no end token in this tokenizer: the model would never learn to \

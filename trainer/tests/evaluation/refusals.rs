@@ -82,7 +82,7 @@ fn wrong_usage_says_what_to_change() {
         ),
         (
             [&pairs[..], &["--recipe", "chat.toml"]].concat(),
-            "section `[eval.server.chat]`: expected `{{instruction}}` once in `template`, found 0",
+            "chat.toml: section `[eval]`: `server.chat`: expected `{{instruction}}` once in `template`",
         ),
         (
             [&pairs[..], &["--limit", "0"]].concat(),

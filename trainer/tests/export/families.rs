@@ -112,6 +112,11 @@ fn instructions_are_learned_and_end_as_their_chat_does() {
     std::fs::write(place.path("pairs.jsonl"), lines).unwrap();
     let keys = "objective = \"fgit\"\nrows = \"instruct\"\nsteps = 60\noutput = \"run\"\n[train.chat]\n\
                 template = \"<|repo_name|>{{instruction}}<|fim_pad|>\"\nend = \"<|file_sep|>\"\n";
+    let unknown = keys.replace("instruction}}", "task}}");
+    recipe(&place, "base", "1e-2", &unknown);
+    let error = place.refused(&TRAIN, 2);
+    let expected = "section `[train.chat]`: expected `{{system}}` or `{{instruction}}` in `template`, found `{{task}}`";
+    assert!(error.contains(expected), "{error}");
     recipe(&place, "base", "1e-2", keys);
     let out = place.out(&TRAIN);
     assert!(out.contains("<|file_sep|>"), "{out}");

@@ -19,10 +19,9 @@ use crate::eval::decoding::Decoding;
 use crate::eval::row::{EvalRow, Question};
 use crate::kept;
 use crate::train::chat::{ChatRecipe, Template};
-use crate::usage::Usage;
 
 /// Counts up with every change to how prompts are made or completions end.
-const VERSION: &str = "server-2";
+const VERSION: &str = "server-3";
 /// Code has about this many bytes a token; the server's tokenizer is not known here.
 const BYTES_A_TOKEN: usize = 3;
 /// So many failures one after the other, and the server is not asked any more.
@@ -64,7 +63,8 @@ impl Server {
     /// variables.
     ///
     /// # Errors
-    /// [`Usage`] for a format that does not exist, or a chat template that cannot be meant; an address that is none, a key that is missing.
+    /// [`crate::usage::Usage`] for a format that does not exist; a chat template that cannot be meant, an address
+    /// that is none, a key that is missing.
     pub fn open(
         config: &ServerConfig,
         decoding: &Decoding,
@@ -93,9 +93,7 @@ impl Server {
         let backend = CompletionBackend::new(&backend, lookup)?;
         let chat = config.chat.as_ref().map(|chat| {
             let template = chat.template.parse::<Template>();
-            let template = template
-                .map_err(|error| Usage::error(format!("section `[eval.server.chat]`: {error}")))?;
-            anyhow::Ok((template, chat.end.clone()))
+            anyhow::Ok((template?, chat.end.clone()))
         });
         let chat = chat.transpose()?;
         let shown = format.map(|format| format!("{}@{}", format.name(), format.version()));

@@ -258,8 +258,7 @@ fn write(folder: &Path, files: BTreeMap<String, String>, report: &mut StackRepor
     remove_former(folder, &files)?;
     for (name, text) in files {
         let path = folder.join(&name);
-        crate::rows::write_whole(&path, text.as_bytes())
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
+        crate::rows::write_file(&path, text.as_bytes())?;
         report.files.push(name.into());
     }
     Ok(())

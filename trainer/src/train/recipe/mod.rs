@@ -389,7 +389,7 @@ impl TrainRecipe {
                 "{}: section `[train]`: `layouts`: {error}",
                 path.display()
             )),
-            DataError::Chat(error) => Usage::error(format!("{}: {error}", path.display())),
+            DataError::Chat(_) => Usage::error(format!("{}: {error}", path.display())),
             error => error.into(),
         })
     }
@@ -403,7 +403,7 @@ impl TrainRecipe {
             .chat
             .as_ref()
             .filter(|_| self.rows == RowKind::Instruct);
-        let chat = chat.map(|chat| Chat::bind(chat, format.tokenizer()));
+        let chat = chat.map(|chat| Chat::bind(chat, format.tokenizer()).map_err(DataError::Chat));
         let layouts: Vec<(Layout, f64)> = self.layouts.clone().into_iter().collect();
         Renderer::new(format, &layouts, chat.transpose()?, settings)
     }
