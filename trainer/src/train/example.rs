@@ -5,7 +5,6 @@
 //! where its hole begins) is drawn from seed, epoch and the row's id: a run that goes on sees the same
 //! tokens as one that was never interrupted.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -14,11 +13,13 @@ use truefill_model::fim::{BoundFormat, Budget, FimError, Layout, PromptParts};
 use truefill_model::tokenizer::{Tokenizer, TokenizerError};
 use truefill_model::tokens::TokenId;
 
+use super::asked::Asked;
 use super::chat::Chat;
 use super::data::{Question, TrainRow};
 use super::error::DataError;
 use super::mask::{Cases, Marking, Side, mark, token_ranges};
 use super::objective::{Needs, Window};
+use super::recut::Holes;
 use super::vary::{Draw, layout_of, resplit};
 use crate::kept::Key;
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub suffix_share: f32,
     /// Share of the rows whose hole begins later than in the file.
     pub resplit: f64,
+    /// How holes are cut where no rejected completion belongs to them.
+    pub holes: Holes,
     /// Of all draws.
     pub seed: u64,
     /// The objective's name, for errors.
@@ -235,15 +238,29 @@ impl Renderer {
             });
         }
         let rejected = row.rejected.as_deref().filter(|_| pairs);
-        let moved = match row.question {
-            Question::Fim { .. } => resplit(&draw, self.settings.resplit, &row.chosen, rejected),
-            Question::Instruct { .. } => 0,
-        };
-        let still = self.attempt(row, rejected, &draw, 0)?;
-        if moved == 0 || matches!(still, Rendered::Skipped(_)) {
+        let own = Asked::of(row, rejected);
+        let still = self.attempt(row, &own, &draw)?;
+        if matches!(still, Rendered::Skipped(_))
+            || matches!(row.question, Question::Instruct { .. })
+        {
             return Ok(still);
         }
-        match self.attempt(row, rejected, &draw, moved)? {
+        let varied = match self.settings.holes.are_own() || pairs {
+            true => None,
+            false => own.cut(&self.settings.holes, &draw),
+        };
+        let is_cut = varied.is_some();
+        let varied = varied.unwrap_or(own);
+        let moved = resplit(
+            &draw,
+            self.settings.resplit,
+            &varied.chosen,
+            varied.rejected,
+        );
+        if moved == 0 && !is_cut {
+            return Ok(still);
+        }
+        match self.attempt(row, &varied.later(moved), &draw)? {
             // The rest of a word may have more tokens than the word.
             Rendered::Skipped(_) => Ok(still),
             rendered => Ok(rendered),
@@ -253,24 +270,21 @@ impl Renderer {
     fn attempt(
         &self,
         row: &TrainRow,
-        rejected: Option<&str>,
+        asked: &Asked<'_>,
         draw: &Draw<'_>,
-        moved: usize,
     ) -> Result<Rendered, DataError> {
-        let chosen = &row.chosen[moved..];
-        let rejected = rejected.map(|text| &text[moved..]);
         let completion = |text: &str| self.completion(row, text);
-        let Some(chosen_tokens) = completion(chosen)? else {
+        let Some(chosen_tokens) = completion(&asked.chosen)? else {
             return Ok(Rendered::Skipped(Skip::Unspellable));
         };
-        let rejected_tokens = match rejected.map(completion).transpose()? {
+        let rejected_tokens = match asked.rejected.map(completion).transpose()? {
             None => Vec::new(),
             Some(None) => return Ok(Rendered::Skipped(Skip::Unspellable)),
             Some(Some(tokens)) => tokens,
         };
         let room = self.settings.max_tokens;
         let room = room.saturating_sub(chosen_tokens.len().max(rejected_tokens.len()));
-        let prompt = match self.prompt(row, moved, room, draw)? {
+        let prompt = match self.prompt(row, asked, room, draw)? {
             Ok(prompt) => prompt,
             Err(skip) => return Ok(Rendered::Skipped(skip)),
         };
@@ -281,10 +295,10 @@ impl Renderer {
             chosen: chosen_tokens,
             rejected: rejected_tokens,
             layout,
-            moved,
+            moved: asked.moved,
             ..Example::default()
         };
-        self.mark(&mut example, chosen, rejected);
+        self.mark(&mut example, &asked.chosen, asked.rejected);
         Ok(Rendered::Whole(Box::new(example)))
     }
 
@@ -308,23 +322,15 @@ impl Renderer {
     fn prompt(
         &self,
         row: &TrainRow,
-        moved: usize,
+        asked: &Asked<'_>,
         room: usize,
         draw: &Draw<'_>,
     ) -> Result<Result<Vec<TokenId>, Skip>, DataError> {
         match &row.question {
-            Question::Fim {
-                path,
-                prefix,
-                suffix,
-            } => {
-                let prefix = match moved {
-                    0 => Cow::Borrowed(prefix.as_str()),
-                    _ => Cow::Owned(format!("{prefix}{}", &row.chosen[..moved])),
-                };
+            Question::Fim { path, .. } => {
                 let parts = PromptParts {
-                    prefix: &prefix,
-                    suffix,
+                    prefix: &asked.prefix,
+                    suffix: &asked.suffix,
                     path: Some(path),
                     ..PromptParts::default()
                 };

@@ -1,5 +1,6 @@
 //! `train`: from curated rows to a better checkpoint.
 
+mod asked;
 pub mod batches;
 pub mod chat;
 pub mod data;
@@ -10,6 +11,7 @@ mod levenshtein;
 pub mod mask;
 pub mod objective;
 pub mod recipe;
+pub mod recut;
 pub mod run;
 pub mod sample;
 pub mod schedule;

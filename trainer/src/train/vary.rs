@@ -22,13 +22,13 @@ impl Draw<'_> {
     }
 
     /// From 0 up to, without, 1.
-    fn share(&self, what: &str) -> f64 {
+    pub(super) fn share(&self, what: &str) -> f64 {
         // As many bits as a double holds, so that 1 is never reached.
         (self.hash(what) >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// From 0 up to, without, `below`.
-    fn below(&self, what: &str, below: usize) -> usize {
+    /// From 0 up to, without, `below`; 0 of none.
+    pub(super) fn below(&self, what: &str, below: usize) -> usize {
         ((u128::from(self.hash(what)) * below as u128) >> 64) as usize
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use truefill_model::fim::{Budget, Layout, PromptParts};
 use truefill_trainer::train::example::{Rendered, Settings, Skip};
 use truefill_trainer::train::objective::{Needs, Objective, Window};
+use truefill_trainer::train::recut::Holes;
 
 use crate::fim_support::CODE;
 use crate::support::{
@@ -254,4 +255,36 @@ fn what_an_objective_does_not_need_is_not_there() {
     };
     assert_eq!(window, expected);
     assert_ne!(whole.key(), sft.key());
+}
+
+/// Holes that are cut anew take nothing away from the text, and their places hang on the epoch.
+#[test]
+fn holes_are_cut_anew_in_the_same_text() {
+    let settings = Settings {
+        holes: Holes {
+            own: 0.2,
+            lines: 0.4,
+            span: 0.4,
+        },
+        ..settings(Needs::default())
+    };
+    let renderer = renderer("qwen2.5-coder", &[(Layout::Psm, 1.0)], settings);
+    let parts = ["x = 1\ny = ", "total(x)", "\nz = y\n"];
+    let (mut changed, mut lines) = (0, 0);
+    for id in 0..100 {
+        let row = row(&id.to_string(), parts, None);
+        let [found, next] = [0, 1].map(|epoch| example(&renderer, &row, epoch));
+        let tokenizer = renderer.tokenizer();
+        let chosen = tokenizer.decode(&found.chosen);
+        let chosen = chosen.strip_suffix("<|endoftext|>").unwrap();
+        let prompt = tokenizer.decode(&found.prompt);
+        let (_, around) = prompt.split_once("<|fim_prefix|>").unwrap();
+        let (prefix, suffix) = around.split_once("<|fim_suffix|>").unwrap();
+        let suffix = suffix.strip_suffix("<|fim_middle|>").unwrap();
+        assert_eq!(format!("{prefix}{chosen}{suffix}"), parts.concat());
+        changed += usize::from(next != found);
+        lines += usize::from(prefix.ends_with('\n') && chosen.ends_with('\n'));
+    }
+    assert!(changed > 60, "{changed}");
+    assert!((15..80).contains(&lines), "{lines}");
 }

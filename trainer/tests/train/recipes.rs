@@ -154,6 +154,14 @@ fn what_cannot_be_meant_is_named() {
         ("lr = nan", "`lr` above 0"),
         ("resplit = 1.5", "`resplit` from 0 to 1, found 1.5"),
         (
+            "holes = { own = -1.0 }",
+            "`holes.own` from 0 to 1000000, found -1",
+        ),
+        (
+            "objective = \"orpo\"\nholes = { lines = 0.5 }",
+            "for the objective `sft`",
+        ),
+        (
             "context_tokens = 4096",
             "`context_tokens` up to `max_tokens`, which is 1536",
         ),

@@ -9,6 +9,7 @@ use truefill_trainer::train::data::{Place, Question, TrainRow};
 use truefill_trainer::train::example::{Example, Rendered, Renderer, Settings};
 use truefill_trainer::train::mask::Marking;
 use truefill_trainer::train::objective::{Needs, Objective};
+use truefill_trainer::train::recut::Holes;
 
 use crate::fim_support::{CODELLAMA, QWEN, byte_level, sentencepiece, smollm};
 
@@ -66,6 +67,7 @@ pub fn settings(needs: Needs) -> Settings {
         max_tokens: 96,
         suffix_share: 0.35,
         resplit: 0.0,
+        holes: Holes::default(),
         seed: 5,
         objective: "fgit",
         needs,

@@ -16,6 +16,7 @@ use super::example::{Renderer, Settings};
 use super::held_out::HeldOut;
 use super::mask::Marking;
 use super::objective::{Dpo, Needs, Objective, Orpo};
+use super::recut::Holes;
 use super::schedule::Schedule;
 use super::set::{Sentinels, TrainingSet};
 use crate::corpus::stable_hash;
@@ -57,6 +58,8 @@ pub struct TrainRecipe {
     pub suffix_share: f32,
     /// Share of the rows whose hole begins at a random character of the completion.
     pub resplit: f64,
+    /// How holes are cut, of objectives without rejected completions.
+    pub holes: Holes,
     /// What is changed.
     pub parameters: Parameters,
     /// What weights and activations are computed in.
@@ -159,6 +162,7 @@ impl Default for TrainRecipe {
             max_tokens: 1536,
             suffix_share: SUFFIX_SHARE,
             resplit: 0.0,
+            holes: Holes::default(),
             parameters: Parameters::Full,
             precision: Precision::Auto,
             recompute: true,
@@ -259,6 +263,15 @@ impl TrainRecipe {
                     .into(),
             );
         }
+        let needs = self.objective().needs();
+        if !self.holes.are_own() && (needs.rejected || needs.mask || self.rows == RowKind::Instruct)
+        {
+            return wrong(
+                "`holes` other than `own` are for the objective `sft` and rows with holes: a rejected \
+                 completion belongs to the row's own hole"
+                    .into(),
+            );
+        }
         self.check_numbers()
     }
 
@@ -271,6 +284,9 @@ impl TrainRecipe {
         let numbers = [
             ("suffix_share", f64::from(self.suffix_share), 0.0..=0.9),
             ("resplit", self.resplit, 0.0..=1.0),
+            ("holes.own", self.holes.own, 0.0..=1e6),
+            ("holes.lines", self.holes.lines, 0.0..=1e6),
+            ("holes.span", self.holes.span, 0.0..=1e6),
             ("lr", self.learning_rate(), f64::MIN_POSITIVE..=1.0),
             ("clip", self.clip, 0.0..=1e6),
             ("max_rise", self.max_rise, 0.0..=1e6),
@@ -339,6 +355,7 @@ impl TrainRecipe {
             max_tokens: self.max_tokens,
             suffix_share: self.suffix_share,
             resplit: self.resplit,
+            holes: self.holes,
             seed: self.seed,
             objective: objective.name(),
             needs: objective.needs(),
@@ -424,6 +441,7 @@ impl TrainRecipe {
         };
         let settings = Settings {
             resplit: 0.0,
+            holes: Holes::default(),
             needs,
             ..self.settings()
         };

@@ -1,0 +1,169 @@
+//! Holes that are cut anew in each epoch, anywhere in a row's text.
+//!
+//! What a model can fill in is what it was shown holes of. Mined holes are parts of syntax inside a line; lines as
+//! they stand, with indentation and line break, and spans between any two characters (Bavarian et al.,
+//! "Efficient Training of Language Models to Fill in the Middle", arXiv 2207.14255) are drawn here.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::vary::Draw;
+
+/// Longer holes are not cut, in bytes.
+const LONGEST: usize = 1000;
+/// Lines of a hole at most.
+const MOST_LINES: u32 = 8;
+/// Characters of a span: at least, and at most.
+const SPAN: [f64; 2] = [4.0, 400.0];
+
+/// How holes are cut, by shares.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Holes {
+    /// Where the row has its own.
+    pub own: f64,
+    /// Whole lines with their line break: one of them half of the time, each further one half as often.
+    pub lines: f64,
+    /// From any character on, 4 to 400 characters, each magnitude as often.
+    pub span: f64,
+}
+
+impl Default for Holes {
+    fn default() -> Self {
+        Self {
+            own: 1.0,
+            lines: 0.0,
+            span: 0.0,
+        }
+    }
+}
+
+impl Holes {
+    /// Whether every hole stays where it is.
+    #[must_use]
+    pub fn are_own(&self) -> bool {
+        self.lines == 0.0 && self.span == 0.0
+    }
+
+    /// Where a row's hole is cut in `text`, in bytes; nothing where it stays, or where what was drawn is blank, too
+    /// long, or has nothing before it.
+    #[must_use]
+    pub fn cut(&self, draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
+        let total = self.own + self.lines + self.span;
+        let drawn = draw.share("hole") * total;
+        let range = match drawn {
+            it if it < self.own => return None,
+            it if it < self.own + self.lines => lines(draw, text)?,
+            _ => span(draw, text)?,
+        };
+        let hole = &text[range.clone()];
+        let fits = range.start > 0 && hole.len() <= LONGEST && !hole.trim().is_empty();
+        fits.then_some(range)
+    }
+}
+
+/// Whole lines; the first of them has something in it.
+fn lines(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
+    let mut at = 0;
+    let ends: Vec<Range<usize>> = text
+        .split_inclusive('\n')
+        .map(|line| {
+            at += line.len();
+            at - line.len()..at
+        })
+        .collect();
+    let full = (0..ends.len()).filter(|line| !text[ends[*line].clone()].trim().is_empty());
+    let full: Vec<usize> = full.collect();
+    let first = *full.get(draw.below("first line", full.len()))?;
+    // From 1 on, each half as likely as the one before.
+    let more = -(1.0 - draw.share("lines")).log2();
+    let last = first + (more as usize).min(MOST_LINES as usize - 1);
+    let last = last.min(ends.len() - 1);
+    Some(ends[first].start..ends[last].end)
+}
+
+/// From a character to another.
+fn span(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
+    let start = text.floor_char_boundary(draw.below("span", text.len()));
+    let [least, most] = SPAN.map(f64::ln);
+    let characters = (least + draw.share("length") * (most - least)).exp();
+    let hole = text[start..].chars().take(characters as usize);
+    let bytes: usize = hole.map(char::len_utf8).sum();
+    Some(start..start + bytes).filter(|range| !range.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "def f(x):\n    y = x\n\n    # größer\n    return y + 1\n";
+
+    fn cuts(holes: Holes) -> Vec<Option<Range<usize>>> {
+        let ids: Vec<String> = (0..400).map(|id| id.to_string()).collect();
+        let draw = |id: &String| {
+            let draw = Draw {
+                seed: 1,
+                epoch: 0,
+                id,
+            };
+            holes.cut(&draw, TEXT)
+        };
+        ids.iter().map(draw).collect()
+    }
+
+    #[test]
+    fn lines_are_whole() {
+        let found = cuts(Holes {
+            own: 0.5,
+            lines: 0.5,
+            span: 0.0,
+        });
+        let own = found.iter().filter(|range| range.is_none()).count();
+        // Half of them, and those that would have the first line.
+        assert!((200..320).contains(&own), "{own}");
+        let mut counts = std::collections::BTreeMap::new();
+        for range in found.into_iter().flatten() {
+            assert!(TEXT[..range.start].ends_with('\n'), "{range:?}");
+            assert!(TEXT[range.clone()].ends_with('\n'), "{range:?}");
+            let lines = TEXT[range].lines().count();
+            *counts.entry(lines).or_insert(0) += 1;
+        }
+        assert!(counts[&1] > counts[&2] && counts[&2] > 0, "{counts:?}");
+    }
+
+    #[test]
+    fn spans_begin_and_end_at_any_character() {
+        let found = cuts(Holes {
+            own: 0.0,
+            lines: 0.0,
+            span: 1.0,
+        });
+        let spans: Vec<Range<usize>> = found.into_iter().flatten().collect();
+        let starts: std::collections::BTreeSet<usize> = spans.iter().map(|it| it.start).collect();
+        assert!(starts.len() > 40, "{}", starts.len());
+        for range in spans {
+            let hole = &TEXT[range.clone()];
+            assert!(!hole.trim().is_empty());
+            let whole = hole.chars().count() >= 4 || range.end == TEXT.len();
+            assert!(whole, "{hole:?}");
+        }
+    }
+
+    #[test]
+    fn own_holes_stay() {
+        assert!(cuts(Holes::default()).iter().all(Option::is_none));
+        let draw = Draw {
+            seed: 1,
+            epoch: 0,
+            id: "a",
+        };
+        let spans = Holes {
+            own: 0.0,
+            lines: 1.0,
+            span: 1.0,
+        };
+        assert_eq!(spans.cut(&draw, ""), None);
+        assert_eq!(spans.cut(&draw, "\n\n"), None);
+    }
+}
