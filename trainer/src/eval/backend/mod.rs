@@ -49,6 +49,26 @@ pub struct Timed {
     pub timing: Timing,
 }
 
+#[cfg(test)]
+impl Timed {
+    /// A completion that ended by itself, for tests.
+    pub fn ended(text: String) -> Self {
+        let completion = Completion {
+            text,
+            stop: Stop::End,
+            tokens: None,
+            prompt_tokens: None,
+            shortened: false,
+        };
+        let timing = Timing {
+            first_ms: 1.0,
+            ms: 2.0,
+            width: 1,
+        };
+        Self { completion, timing }
+    }
+}
+
 /// Why a completion ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::eval::backend::{Backend, Completion, Hear, Likelihood, Stop, Timed, Timing};
+use crate::eval::backend::{Backend, Hear, Likelihood, Timed};
 use crate::eval::decoding::Decoding;
 use crate::eval::figures::{Figure, Metric, Variant};
 use crate::eval::measure::figures;
@@ -124,19 +124,7 @@ impl Backend for Scripted<'_> {
             if (hear.stop)() {
                 break;
             }
-            let completion = Completion {
-                text: (self.0)(row),
-                stop: Stop::End,
-                tokens: None,
-                prompt_tokens: None,
-                shortened: false,
-            };
-            let timing = Timing {
-                first_ms: 1.0,
-                ms: 2.0,
-                width: 1,
-            };
-            (hear.done)(at, Ok(Timed { completion, timing }))?;
+            (hear.done)(at, Ok(Timed::ended((self.0)(row))))?;
         }
         Ok(())
     }
