@@ -107,6 +107,13 @@ pub struct Buffer<T: Element> {
     pool: Arc<Pool>,
 }
 
+impl<T: Element> Buffer<T> {
+    /// The pool that the values go back to.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+}
+
 impl<T: Element> Deref for Buffer<T> {
     type Target = [T];
 

@@ -1,12 +1,15 @@
 //! Products of packed operands: `out[i, j] = sum over depth of a[i, d] * b[j, d]`, in `f32`.
 //!
-//! An element's sum runs over the blocks of the depth in order, whoever computes it: neither the
+//! Operands are multiplied by vector instructions, or by tile registers ([`super::matmul_amx`]) where
+//! the processor has them. An element's sum runs over the blocks of the depth in order, whoever computes it: neither the
 //! number of threads nor the other rows of a batch change a bit of it.
 
 use std::ops::Range;
 
 use super::buffer::Line;
-use super::panels::{Format, PANEL, Panels};
+#[cfg(target_arch = "x86_64")]
+use super::matmul_amx;
+use super::panels::{Format, PANEL, Panels, TILE};
 use crate::kernels::parallel;
 
 /// Lines of `a` and of `b` in one unit of work: their blocks stay in the second-level cache.
@@ -49,7 +52,7 @@ fn kernel(format: Format) -> Kernel {
             panels: COLUMNS,
             run,
         };
-        if format == Format::Pairs {
+        if matches!(format, Format::Pairs | Format::Tiles) {
             return wide(pairs);
         }
         if is_x86_feature_detected!("avx512f") {
@@ -57,7 +60,7 @@ fn kernel(format: Format) -> Kernel {
         }
     }
     assert!(
-        format != Format::Pairs,
+        !matches!(format, Format::Pairs | Format::Tiles),
         "pairs are packed only where they can be multiplied"
     );
     Kernel {
@@ -74,6 +77,10 @@ fn kernel(format: Format) -> Kernel {
 /// Where the operands were packed for different depths or the result does not fit.
 pub fn product(a: &Panels, b: &Panels, out: &mut [f32], stride: usize, column: usize, into: Into) {
     check(a, b, out.len(), stride, column);
+    if a.steps() == 0 {
+        return zero(a, b, out, stride, column, into);
+    }
+    let turned = a.as_left();
     let shared = parallel::SharedOutput::new(out);
     let (high, wide) = (
         a.lines().div_ceil(UNIT_ROWS),
@@ -86,10 +93,32 @@ pub fn product(a: &Panels, b: &Panels, out: &mut [f32], stride: usize, column: u
         // SAFETY: the result was checked to hold every row, and units are disjoint.
         unsafe {
             let out = shared.pointer().add(row * stride + column + line);
-            unit_product((a, rows), (b, columns), out, stride, into);
+            match turned {
+                #[cfg(target_arch = "x86_64")]
+                Some(left) => {
+                    let right = b.part(columns);
+                    matmul_amx::region((left, &rows), &right, out, stride, into == Into::Add);
+                }
+                _ => unit_product((a, rows), (b, columns), out, stride, into),
+            }
         }
     });
 }
+
+/// What a product without depth leaves behind.
+fn zero(a: &Panels, b: &Panels, out: &mut [f32], stride: usize, column: usize, into: Into) {
+    if into == Into::Set {
+        for row in 0..a.lines() {
+            out[row * stride + column..][..b.lines()].fill(0.0);
+        }
+    }
+}
+
+/// A left operand as tile registers want it.
+#[cfg(target_arch = "x86_64")]
+pub(super) type Turned = matmul_amx::Left;
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) type Turned = std::convert::Infallible;
 
 /// Lines of an operand, from a step of its depth on.
 #[derive(Clone)]
@@ -100,6 +129,33 @@ pub struct Part<'a> {
     pub lines: Range<usize>,
     /// The first step.
     pub step: usize,
+}
+
+impl Panels {
+    fn part(&self, lines: Range<usize>) -> Part<'_> {
+        Part {
+            panels: self,
+            lines,
+            step: 0,
+        }
+    }
+
+    /// All of it.
+    pub fn whole(&self) -> Part<'_> {
+        self.part(0..self.lines())
+    }
+
+    /// The left operand where tile registers multiply it.
+    #[cfg(target_arch = "x86_64")]
+    fn as_left(&self) -> Option<&Turned> {
+        let turn = || Turned::turn(&self.whole(), self.steps() / TILE, true);
+        (self.format() == Format::Tiles).then(|| self.turned.get_or_init(turn))
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn as_left(&self) -> Option<&Turned> {
+        None
+    }
 }
 
 /// As [`product`], for parts of operands over `steps` of their depth, summed in one piece, on the
@@ -122,8 +178,16 @@ pub fn product_here(
     let end = (a.lines.len() - 1) * stride + b.lines.len();
     assert!(end <= out.len(), "the result holds every row");
     assert!(a.panels.format() == b.panels.format());
+    let (out, add) = (out.as_mut_ptr(), into == Into::Add);
+    #[cfg(target_arch = "x86_64")]
+    if a.panels.format() == Format::Tiles {
+        assert!(steps.is_multiple_of(TILE), "tiles are whole");
+        let left = Turned::turn(a, steps / TILE, false);
+        // SAFETY: checked above.
+        return unsafe { matmul_amx::region((&left, &(0..a.lines.len())), b, out, stride, add) };
+    }
     // SAFETY: checked above.
-    unsafe { region(a, b, steps, out.as_mut_ptr(), stride, into == Into::Add) };
+    unsafe { region(a, b, steps, out, stride, add) };
 }
 
 fn check(a: &Panels, b: &Panels, len: usize, stride: usize, column: usize) {
@@ -149,14 +213,6 @@ unsafe fn unit_product(
     stride: usize,
     into: Into,
 ) {
-    if a.blocks().is_empty() && into == Into::Set {
-        for row in 0..rows.len() {
-            // SAFETY: the caller's promise.
-            let row =
-                unsafe { std::slice::from_raw_parts_mut(out.add(row * stride), columns.len()) };
-            row.fill(0.0);
-        }
-    }
     for (index, block) in a.blocks().iter().enumerate() {
         let part = |panels, lines: &Range<usize>| Part {
             panels,
@@ -289,6 +345,16 @@ mod tests {
             .collect()
     }
 
+    /// Every format that this processor multiplies.
+    fn formats() -> Vec<Format> {
+        let mut formats = vec![Format::Singles, Format::Rounded];
+        match Format::of(Precision::Bf16) {
+            Format::Tiles => formats.extend([Format::Pairs, Format::Tiles]),
+            format => formats.push(format),
+        }
+        formats
+    }
+
     const SHAPES: [(usize, usize, usize); 6] = [
         (1, 1, 1),
         (3, 17, 5),
@@ -327,11 +393,7 @@ mod tests {
                 Operand::rows(Values::Full(&b), 0, depth, columns),
                 Operand::columns(Values::Full(&b_t), 0, columns, columns),
             ];
-            for format in [
-                Format::Singles,
-                Format::Rounded,
-                Format::of(Precision::Bf16),
-            ] {
+            for format in formats() {
                 for (a, b) in full
                     .iter()
                     .flat_map(|a| right.iter().map(move |b| (*a, *b)))
@@ -396,7 +458,7 @@ mod tests {
         let pool = Arc::new(Pool::default());
         let (a, b) = (noise(300 * 800, 5), noise(500 * 800, 6));
         let depth = Depth::whole(800);
-        for format in [Format::Singles, Format::of(Precision::Bf16)] {
+        for format in formats() {
             let run = |first: usize, rows: usize| {
                 let operand = Operand::rows(Values::Full(&a), first * 800, 800, rows);
                 let a = Panels::pack(&pool, format, operand, &depth);

@@ -12,6 +12,8 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
 #[cfg(target_arch = "x86_64")]
+mod matmul_amx;
+#[cfg(target_arch = "x86_64")]
 mod matmul_avx512;
 pub mod norm;
 #[cfg(target_arch = "x86_64")]

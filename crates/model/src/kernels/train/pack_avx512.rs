@@ -42,7 +42,10 @@ pub unsafe fn rows_full(
     while start < depth {
         let left = depth - start;
         let mut rows = [_mm512_setzero_si512(); 16];
-        for (line, row) in rows.iter_mut().enumerate().take(lines) {
+        for (line, row) in rows.iter_mut().enumerate() {
+            if line >= lines {
+                break;
+            }
             // SAFETY: the masks end at `depth`.
             unsafe {
                 let at = from.add(line * stride + start);
@@ -76,7 +79,10 @@ pub unsafe fn rows_half(
     while start < depth {
         let mask = lanes32(depth - start);
         let mut rows = [_mm512_setzero_si512(); 16];
-        for (line, row) in rows.iter_mut().enumerate().take(lines) {
+        for (line, row) in rows.iter_mut().enumerate() {
+            if line >= lines {
+                break;
+            }
             // SAFETY: the mask ends at `depth`.
             unsafe {
                 *row = _mm512_maskz_loadu_epi16(mask, from.add(line * stride + start).cast());
@@ -87,15 +93,43 @@ pub unsafe fn rows_half(
     }
 }
 
-/// Stores sixteen rows of pairs as up to sixteen steps.
+/// Stores sixteen rows of pairs as up to sixteen steps. Each row is named by a constant: as an array
+/// they would be copied through memory.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn store(rows: &mut [__m512i; 16], out: &mut [Line]) {
     transpose(rows);
-    for (row, line) in rows.iter().zip(out) {
-        // SAFETY: a line has the size of a register.
-        unsafe { _mm512_storeu_si512(line.0.as_mut_ptr().cast(), *row) };
+    if let Some(out) = out.first_chunk_mut::<16>() {
+        return put(rows, out);
     }
+    let mut whole = [Line::default(); 16];
+    put(rows, &mut whole);
+    let count = out.len();
+    out.copy_from_slice(&whole[..count]);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn put(rows: &[__m512i; 16], out: &mut [Line; 16]) {
+    for i in 0..16 {
+        // SAFETY: a line has the size of a register.
+        unsafe { _mm512_storeu_si512(out[i].0.as_mut_ptr().cast(), rows[i]) };
+    }
+}
+
+/// Sixteen steps of a panel as sixteen lines of a tile.
+///
+/// # Safety
+/// The processor has AVX-512 F.
+#[target_feature(enable = "avx512f")]
+pub unsafe fn transpose_steps(steps: &[Line], out: &mut [Line]) {
+    let mut rows = [_mm512_setzero_si512(); 16];
+    let steps = &steps[..16];
+    for i in 0..16 {
+        // SAFETY: a line has the size of a register.
+        rows[i] = unsafe { _mm512_loadu_si512(steps[i].0.as_ptr().cast()) };
+    }
+    store(&mut rows, out);
 }
 
 /// Transposes sixteen rows of sixteen 32-bit values.
@@ -152,6 +186,8 @@ pub unsafe fn columns_full(
     out: &mut [Line],
 ) {
     let mask = lanes16(lines);
+    let (out, padding) = out.split_at_mut(depth.div_ceil(2));
+    padding.fill(Line::default());
     for (step, line) in out.iter_mut().enumerate() {
         // SAFETY: the mask ends at `lines`, and the second row is read only where there is one.
         unsafe {
@@ -181,6 +217,8 @@ pub unsafe fn columns_half(
     out: &mut [Line],
 ) {
     let mask = lanes16(lines);
+    let (out, padding) = out.split_at_mut(depth.div_ceil(2));
+    padding.fill(Line::default());
     for (step, line) in out.iter_mut().enumerate() {
         // SAFETY: as in `columns_full`.
         unsafe {

@@ -2,17 +2,20 @@
 //! in order whatever their layout was.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use half::bf16;
 
 use super::buffer::{Buffer, Line, Pool, Values, narrow, widen};
+use super::matmul::Turned;
 use crate::kernels::parallel;
 
 /// Lines of a panel.
 pub const PANEL: usize = 16;
 /// Values of the contracted dimension whose products are summed in registers.
 pub const BLOCK: usize = 640;
+/// Steps of a tile.
+pub const TILE: usize = 16;
 
 /// What products are computed in; sums are always `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +44,9 @@ pub enum Format {
     Rounded,
     /// Pairs of `bf16`: sixteen lines at two neighbouring depths.
     Pairs,
+    /// As `Pairs`, each block of the depth padded with zeros to whole tiles: for processors with tile
+    /// registers.
+    Tiles,
 }
 
 impl Format {
@@ -48,6 +54,7 @@ impl Format {
     pub fn of(precision: Precision) -> Self {
         match precision {
             Precision::F32 => Self::Singles,
+            Precision::Bf16 if has_bf16() && has_tiles() => Self::Tiles,
             Precision::Bf16 if has_bf16() => Self::Pairs,
             Precision::Bf16 => Self::Rounded,
         }
@@ -56,10 +63,27 @@ impl Format {
     /// Lines of memory that `depth` values of sixteen lines take.
     fn steps(self, depth: usize) -> usize {
         match self {
-            Self::Singles | Self::Rounded => depth,
-            Self::Pairs => depth.div_ceil(2),
+            Self::Tiles => self.whole_steps(depth).next_multiple_of(TILE),
+            _ => self.whole_steps(depth),
         }
     }
+
+    /// As `steps`, without padding.
+    pub(super) fn whole_steps(self, depth: usize) -> usize {
+        match self {
+            Self::Singles | Self::Rounded => depth,
+            Self::Pairs | Self::Tiles => depth.div_ceil(2),
+        }
+    }
+}
+
+fn has_tiles() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        super::matmul_amx::is_available()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 fn has_bf16() -> bool {
@@ -178,6 +202,8 @@ pub struct Panels {
     steps: usize,
     /// The steps of each block of the depth.
     blocks: Vec<Range<usize>>,
+    /// All of it as a left operand of tile registers, from the first product that asks on.
+    pub(super) turned: OnceLock<Turned>,
 }
 
 impl Panels {
@@ -245,6 +271,7 @@ impl Panels {
             format,
             steps,
             blocks,
+            turned: OnceLock::new(),
         }
     }
 
@@ -273,6 +300,17 @@ impl Panels {
         &self.blocks
     }
 
+    /// Some steps of a panel.
+    pub(super) fn steps_of(&self, panel: usize, step: usize, steps: usize) -> &[Line] {
+        assert!(step + steps <= self.steps, "the steps lie in one panel");
+        &self.words[panel * self.steps + step..][..steps]
+    }
+
+    /// A buffer of the pool that this one came from.
+    pub(super) fn take(&self, lines: usize) -> Buffer<Line> {
+        self.words.pool().take(lines)
+    }
+
     /// A step of a panel, and behind it everything up to the operand's end: kernels read on from
     /// there, also into the following panels.
     pub(super) fn from(&self, panel: usize, step: usize) -> *const Line {
@@ -289,7 +327,7 @@ fn pack_block(
     out: &mut [Line],
 ) {
     #[cfg(target_arch = "x86_64")]
-    if format == Format::Pairs {
+    if matches!(format, Format::Pairs | Format::Tiles) {
         let start = operand.index(lines.start, depth.start);
         let (count, depth) = (lines.len(), depth.len());
         // SAFETY: the format is chosen only where the processor has its instructions, and the
@@ -362,14 +400,10 @@ fn fill(
             line.0[lane] = match format {
                 Format::Singles => at(depth.start + step).to_bits(),
                 Format::Rounded => widen(narrow(at(depth.start + step))).to_bits(),
-                Format::Pairs => {
+                Format::Pairs | Format::Tiles => {
                     let first = depth.start + 2 * step;
-                    let second = if first + 1 < depth.end {
-                        half(at(first + 1))
-                    } else {
-                        0
-                    };
-                    half(at(first)) | second << 16
+                    let within = |depth: usize, end| if depth < end { half(at(depth)) } else { 0 };
+                    within(first, depth.end) | within(first + 1, depth.end) << 16
                 }
             };
         }

@@ -22,10 +22,7 @@ impl Head<'_> {
 
     /// Steps of depth up to a position at a block's boundary.
     pub(super) fn steps(&self, depth: usize) -> usize {
-        match self.format() {
-            Format::Pairs => depth.div_ceil(2),
-            Format::Singles | Format::Rounded => depth,
-        }
+        self.format().whole_steps(depth)
     }
 
     /// Column of the head's query `index` of its group.
