@@ -205,7 +205,7 @@ def dynamic(form, alpha, detach=False, normalise="sample"):
 def objectives(reference, masks):
     """Case -> the objective as the trainer reads it, and its loss."""
     cases = {
-        "sft": ("sft", sft),
+        "sft": ({"sft": {}}, sft),
         "orpo-trl": ({"orpo": {"lambda": 0.1, "nll": "prompt_response"}}, orpo_trl),
         "orpo-response": ({"orpo": {"lambda": 0.3, "nll": "response"}}, orpo_response),
         "dpo": ({"dpo": {"beta": 0.1}}, partial(dpo, reference=reference)),

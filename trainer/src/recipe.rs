@@ -175,7 +175,7 @@ mod tests {
     fn assert_section(page: &str, heading: &str, defaults: &serde_json::Value) {
         let rows = rows(page, heading);
         let elsewhere = [
-            "local", "teacher", "bands", "scorer", "holes", "orpo", "dpo", "fgit", "lora",
+            "local", "teacher", "bands", "scorer", "holes", "sft", "orpo", "dpo", "fgit", "lora",
             "schedule", "adam", "eval", "save", "chat", "decoding", "suite", "server", "axis",
         ];
         let defaults = defaults.as_object().expect("a table");
@@ -259,7 +259,7 @@ mod tests {
         let train = json(&crate::train::recipe::TrainRecipe::default());
         assert_section(TRAIN, "[train]", &train);
         for table in [
-            "holes", "orpo", "dpo", "fgit", "lora", "schedule", "adam", "eval", "save",
+            "holes", "sft", "orpo", "dpo", "fgit", "lora", "schedule", "adam", "eval", "save",
         ] {
             assert_section(TRAIN, &format!("[train.{table}]"), &train[table]);
         }

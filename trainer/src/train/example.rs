@@ -211,6 +211,11 @@ impl Renderer {
         self.chat.iter().flat_map(Chat::controls)
     }
 
+    /// What the objective needs.
+    pub fn needs(&self) -> Needs {
+        self.settings.needs
+    }
+
     /// Renders a row as `epoch` has it. Where the objective needs a reference, every epoch has the
     /// same tokens, because the reference's numbers are computed once.
     ///

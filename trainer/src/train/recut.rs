@@ -25,6 +25,9 @@ pub struct Holes {
     pub own: f64,
     /// Whole lines with their line break: one of them half of the time, each further one half as often.
     pub lines: f64,
+    /// From any character of a line to its end, without the line break: what is asked while one types. As many
+    /// lines as `lines`.
+    pub rest: f64,
     /// From any character on, 4 to 400 characters, each magnitude as often.
     pub span: f64,
 }
@@ -34,6 +37,7 @@ impl Default for Holes {
         Self {
             own: 1.0,
             lines: 0.0,
+            rest: 0.0,
             span: 0.0,
         }
     }
@@ -43,18 +47,19 @@ impl Holes {
     /// Whether every hole stays where it is.
     #[must_use]
     pub fn are_own(&self) -> bool {
-        self.lines == 0.0 && self.span == 0.0
+        self.lines == 0.0 && self.rest == 0.0 && self.span == 0.0
     }
 
     /// Where a row's hole is cut in `text`, in bytes; nothing where it stays, or where what was drawn is blank, too
     /// long, or has nothing before it.
     #[must_use]
     pub fn cut(&self, draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
-        let total = self.own + self.lines + self.span;
+        let total = self.own + self.lines + self.rest + self.span;
         let drawn = draw.share("hole") * total;
         let range = match drawn {
             it if it < self.own => return None,
             it if it < self.own + self.lines => lines(draw, text)?,
+            it if it < self.own + self.lines + self.rest => rest(draw, text)?,
             _ => span(draw, text)?,
         };
         let hole = &text[range.clone()];
@@ -81,6 +86,21 @@ fn lines(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
     let last = first + (more as usize).min(MOST_LINES as usize - 1);
     let last = last.min(ends.len() - 1);
     Some(ends[first].start..ends[last].end)
+}
+
+/// What is left of a line, perhaps with lines behind it. The hole may begin behind the indentation, and does not
+/// begin inside of it.
+fn rest(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
+    let lines = lines(draw, text)?;
+    let hole = text[lines.clone()].trim_end();
+    let indentation = hole.len() - hole.trim_start().len();
+    let first = hole.lines().next().unwrap_or_default();
+    let characters: Vec<usize> = first[indentation..]
+        .char_indices()
+        .map(|(at, _)| at)
+        .collect();
+    let from = characters.get(draw.below("rest", characters.len()))?;
+    Some(lines.start + indentation + from..lines.start + hole.len())
 }
 
 /// From a character to another.
@@ -117,7 +137,7 @@ mod tests {
         let found = cuts(Holes {
             own: 0.5,
             lines: 0.5,
-            span: 0.0,
+            ..Holes::default()
         });
         let own = found.iter().filter(|range| range.is_none()).count();
         // Half of them, and those that would have the first line.
@@ -133,11 +153,35 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_of_a_line_ends_before_its_break() {
+        let found = cuts(Holes {
+            own: 0.0,
+            rest: 1.0,
+            ..Holes::default()
+        });
+        let (mut starts, mut longer) = (std::collections::BTreeSet::new(), 0);
+        for range in found.into_iter().flatten() {
+            let hole = &TEXT[range.clone()];
+            assert!(TEXT[range.end..].starts_with('\n'), "{hole:?}");
+            assert!(
+                !hole.starts_with(char::is_whitespace)
+                    || !TEXT[..range.start].ends_with(['\n', ' ']),
+                "{hole:?}"
+            );
+            starts.insert(range.start);
+            longer += usize::from(hole.contains('\n'));
+        }
+        // Every character of `y = x`, of the comment and of the last line, and all but the first of `def f(x):`.
+        assert_eq!(starts.len(), 8 + 5 + 8 + 12, "{starts:?}");
+        assert!((50..200).contains(&longer), "{longer}");
+    }
+
+    #[test]
     fn spans_begin_and_end_at_any_character() {
         let found = cuts(Holes {
             own: 0.0,
-            lines: 0.0,
             span: 1.0,
+            ..Holes::default()
         });
         let spans: Vec<Range<usize>> = found.into_iter().flatten().collect();
         let starts: std::collections::BTreeSet<usize> = spans.iter().map(|it| it.start).collect();
@@ -161,6 +205,7 @@ mod tests {
         let spans = Holes {
             own: 0.0,
             lines: 1.0,
+            rest: 1.0,
             span: 1.0,
         };
         assert_eq!(spans.cut(&draw, ""), None);

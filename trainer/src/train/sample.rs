@@ -28,7 +28,10 @@ const MARKED: [&str; 2] = ["33", "1;31"];
 pub fn show(example: &Example, renderer: &Renderer, place: &Place, colour: Colour) -> String {
     let tokenizer = renderer.tokenizer();
     let mut out = head(example, renderer, place);
-    out.push_str("prompt, not learned:\n");
+    out.push_str(match renderer.needs().prompt {
+        true => "prompt, learned too:\n",
+        false => "prompt, not learned:\n",
+    });
     out.push_str(&paint(&prompt(tokenizer, &example.prompt), DIM, colour));
     let marks = match example.chosen_marks.is_empty() {
         true => "",

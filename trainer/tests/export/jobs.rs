@@ -122,6 +122,11 @@ fn what_no_other_program_has_is_refused() {
         ),
         (
             "trl",
+            "sft.prompt_weight = 1.0\n",
+            "`sft.prompt_weight` is not 0",
+        ),
+        (
+            "trl",
             "objective = \"dpo\"\ndpo.dpop = 50.0\n",
             "which no other program has",
         ),

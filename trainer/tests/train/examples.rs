@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use truefill_model::fim::{Budget, Layout, PromptParts};
 use truefill_trainer::train::example::{Rendered, Settings, Skip};
-use truefill_trainer::train::objective::{Needs, Objective, Window};
+use truefill_trainer::train::objective::{Needs, Objective, Sft, Window};
 use truefill_trainer::train::recut::Holes;
 
 use crate::fim_support::CODE;
@@ -236,7 +236,7 @@ fn what_a_reference_was_asked_about_is_the_same_in_every_epoch() {
 fn what_an_objective_does_not_need_is_not_there() {
     let row = row("a", ["f(", "a, b", ")\n"], Some("a, c"));
     let of = |needs: Needs| example(&renderer("qwen2.5-coder", &[], settings(needs)), &row, 0);
-    let sft = of(Objective::Sft.needs());
+    let sft = of(Objective::Sft(Sft::default()).needs());
     assert!(sft.rejected.is_empty() && sft.chosen_marks.is_empty());
     assert_eq!(sft.sequences(false).len(), 1);
     let fixed = of(Needs {
@@ -264,6 +264,7 @@ fn holes_are_cut_anew_in_the_same_text() {
         holes: Holes {
             own: 0.2,
             lines: 0.4,
+            rest: 0.0,
             span: 0.4,
         },
         ..settings(Needs::default())

@@ -2,7 +2,8 @@
 
 use truefill_trainer::train::objective::{
     ChosenLogs, ChosenMask, Dpo, Fgit, Figures, Graded, Nll, Normalise, Objective, ObjectiveError,
-    Orpo, PromptLogs, Reference, RejectedLogs, RejectedMask, RowLogs, Weight, WeightForm, Window,
+    Orpo, PromptLogs, Reference, RejectedLogs, RejectedMask, RowLogs, Sft, Weight, WeightForm,
+    Window,
 };
 
 /// A row with its own memory.
@@ -87,6 +88,10 @@ fn fgits() -> Vec<Fgit> {
         .collect()
 }
 
+fn sft(prompt_weight: f64) -> Objective {
+    Objective::Sft(Sft { prompt_weight })
+}
+
 /// Every objective, form and flag whose derivative is that of its loss.
 fn objectives() -> Vec<Objective> {
     let orpos = [Nll::Response, Nll::PromptResponse].map(|nll| Orpo { lambda: 0.4, nll });
@@ -96,7 +101,7 @@ fn objectives() -> Vec<Objective> {
         dpop,
         pref_ftx,
     });
-    let mut all = vec![Objective::Sft];
+    let mut all = vec![sft(0.0), sft(0.3), sft(1.0)];
     all.extend(orpos.map(Objective::Orpo));
     all.extend(dpos.map(Objective::Dpo));
     all.extend(fgits().into_iter().map(Objective::Fgit));
@@ -277,12 +282,33 @@ fn weights_go_from_alpha_to_one() {
     assert!((weight(WeightForm::F2, 0.2, 0.1) - (1.0 + 1.5 * 8.0 / 9.0)).abs() < 1e-6);
 }
 
+/// With a weight of 1, prompts and completions are one text, of which each token counts the same.
+#[test]
+fn a_prompt_of_weight_1_is_learned_as_its_completion() {
+    let mut numbers = Numbers(12);
+    let row = numbers.row();
+    let window = window(&[row.clone(), numbers.row()]);
+    let whole = grade(&sft(1.0), &row, &window);
+    let all = (window.chosen_tokens + window.prompt_tokens) as f64;
+    let logs = row.prompt.iter().chain(&row.chosen);
+    let sum: f64 = logs.map(|log| f64::from(*log)).sum();
+    assert!((whole.loss + sum / all).abs() < 1e-12);
+    assert!(
+        whole
+            .prompt
+            .iter()
+            .chain(&whole.chosen)
+            .all(|slope| *slope == -1.0 / all)
+    );
+    assert!(grade(&sft(0.0), &row, &window).prompt.is_empty());
+}
+
 #[test]
 fn fgit_without_weights_is_sft() {
     let mut numbers = Numbers(11);
     let row = numbers.row();
     let window = window(&[row.clone(), numbers.row()]);
-    let sft = grade(&Objective::Sft, &row, &window);
+    let sft = grade(&sft(0.0), &row, &window);
     let mut unmarked = row.clone();
     unmarked.chosen_marks.fill(0);
     for (row, weight) in [
@@ -379,7 +405,7 @@ fn what_is_missing_is_named() {
         chosen: ChosenLogs(&[f32::NAN]),
         ..row.logs()
     };
-    let error = Objective::Sft.grade(&broken, &window).unwrap_err();
+    let error = sft(0.0).grade(&broken, &window).unwrap_err();
     assert!(
         error.to_string().contains("found NaN of a chosen token"),
         "{error}"

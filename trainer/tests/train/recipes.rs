@@ -5,7 +5,7 @@ use std::path::Path;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::Layout;
 use truefill_trainer::train::objective::{
-    Fgit, Needs, Nll, Normalise, Objective, Weight, WeightForm,
+    Fgit, Needs, Nll, Normalise, Objective, Sft, Weight, WeightForm,
 };
 use truefill_trainer::train::recipe::{Parameters, TrainRecipe};
 use truefill_trainer::train::schedule::Warmup;
@@ -25,7 +25,7 @@ const LEAST: &str = "[train]\ndata = [\"sft.jsonl\"]\ncheckpoint = \"default\"\n
 #[test]
 fn a_recipe_of_two_keys_is_enough() {
     let recipe = read(LEAST).unwrap();
-    assert_eq!(recipe.objective(), Objective::Sft);
+    assert_eq!(recipe.objective(), Objective::Sft(Sft::default()));
     assert_eq!(recipe.learning_rate(), 1e-5);
     assert!(recipe.data[0].is_absolute() && recipe.data[0].ends_with("sft.jsonl"));
     assert_eq!(recipe.settings().needs, Needs::default());

@@ -9,7 +9,7 @@ use truefill_trainer::train::data::RowKind;
 use truefill_trainer::train::error::DataError;
 use truefill_trainer::train::example::{Renderer, Skip};
 use truefill_trainer::train::held_out::HeldOut;
-use truefill_trainer::train::objective::Objective;
+use truefill_trainer::train::objective::{Objective, Sft};
 use truefill_trainer::train::set::{Claims, Sentinels, TrainingSet, check_checkpoint};
 
 use crate::fim_support::byte_level;
@@ -237,9 +237,14 @@ fn a_vocabulary_without_an_end_token_is_refused() {
         .unwrap()
         .bind(&tokenizer)
         .unwrap();
-    let error = Renderer::new(&causal, &[], None, settings(Objective::Sft.needs()))
-        .err()
-        .unwrap();
+    let error = Renderer::new(
+        &causal,
+        &[],
+        None,
+        settings(Objective::Sft(Sft::default()).needs()),
+    )
+    .err()
+    .unwrap();
     assert!(
         matches!(&error, DataError::NoEnd { format } if format == "causal"),
         "{error}"

@@ -8,7 +8,7 @@ use truefill_model::tokenizer::{GgufVocabulary, Tokenizer};
 use truefill_trainer::train::data::{Place, Question, TrainRow};
 use truefill_trainer::train::example::{Example, Rendered, Renderer, Settings};
 use truefill_trainer::train::mask::Marking;
-use truefill_trainer::train::objective::{Needs, Objective};
+use truefill_trainer::train::objective::{Needs, Objective, Sft};
 use truefill_trainer::train::recut::Holes;
 
 use crate::fim_support::{CODELLAMA, QWEN, byte_level, sentencepiece, smollm};
@@ -91,7 +91,11 @@ pub fn renderer(format: &str, layouts: &[(Layout, f64)], settings: Settings) -> 
 
 /// A renderer for SFT.
 pub fn plain(format: &str) -> Renderer {
-    renderer(format, &[], settings(Objective::Sft.needs()))
+    renderer(
+        format,
+        &[],
+        settings(Objective::Sft(Sft::default()).needs()),
+    )
 }
 
 pub fn place(id: &str) -> Place {

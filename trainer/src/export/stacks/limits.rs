@@ -31,6 +31,9 @@ pub(super) fn check(job: &Job<'_>) -> Result<()> {
     if recipe.objective == ObjectiveName::Dpo && recipe.dpo.dpop != 0.0 {
         return refuse("`dpo.dpop` is not 0", "set it to 0 or train here");
     }
+    if recipe.objective == ObjectiveName::Sft && recipe.sft.prompt_weight != 0.0 {
+        return refuse("`sft.prompt_weight` is not 0", "set it to 0 or train here");
+    }
     if recipe.tokens_per_step.is_some() {
         return refuse(
             "`tokens_per_step` is set",

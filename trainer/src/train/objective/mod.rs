@@ -22,6 +22,7 @@ pub use dpo::Dpo;
 pub use fgit::{Fgit, Normalise, Weight, WeightForm};
 pub use figures::{Degenerate, Figures};
 pub use orpo::{Nll, Orpo, odds_gradient};
+pub use sft::Sft;
 
 /// Log-probabilities of the prompt's tokens, from its second.
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,8 +162,8 @@ pub enum ObjectiveError {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// Negative log-likelihood of the golden completion.
-    Sft,
+    /// Negative log-likelihood of the golden completion, and perhaps of the prompt.
+    Sft(Sft),
     /// Likelihood and odds ratio in one.
     Orpo(Orpo),
     /// Preference against a frozen reference.
@@ -177,7 +178,7 @@ impl Objective {
     /// The name in recipes and logs.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Sft => "sft",
+            Self::Sft(_) => "sft",
             Self::Orpo(_) => "orpo",
             Self::Dpo(_) => "dpo",
             Self::Fgit(_) => "fgit",
@@ -192,7 +193,10 @@ impl Objective {
             ..Needs::default()
         };
         match self {
-            Self::Sft => Needs::default(),
+            Self::Sft(sft) => Needs {
+                prompt: sft.prompt_weight > 0.0,
+                ..Needs::default()
+            },
             Self::Orpo(orpo) => Needs {
                 prompt: orpo.nll == Nll::PromptResponse,
                 ..pair
@@ -222,7 +226,7 @@ impl Objective {
         };
         graded.figures.add_row(row);
         match self {
-            Self::Sft => sft::grade(row, window, &mut graded),
+            Self::Sft(sft) => sft.grade(row, window, &mut graded),
             Self::Orpo(orpo) => {
                 orpo.likelihood(row, window, &mut graded);
                 orpo.odds_ratio(row, window, &mut graded);

@@ -15,7 +15,7 @@ use super::error::DataError;
 use super::example::{Renderer, Settings};
 use super::held_out::HeldOut;
 use super::mask::Marking;
-use super::objective::{Dpo, Needs, Objective, Orpo};
+use super::objective::{Dpo, Needs, Objective, Orpo, Sft};
 use super::recut::Holes;
 use super::schedule::Schedule;
 use super::set::{Sentinels, TrainingSet};
@@ -93,6 +93,8 @@ pub struct TrainRecipe {
     pub seed: u64,
     /// The folder of the run: its states, figures and plots.
     pub output: Option<PathBuf>,
+    /// Keys of supervised fine-tuning.
+    pub sft: Sft,
     /// ORPO's keys.
     pub orpo: Orpo,
     /// DPO's keys.
@@ -179,6 +181,7 @@ impl Default for TrainRecipe {
             length_pool: 16,
             seed: 1,
             output: None,
+            sft: Sft::default(),
             orpo: Orpo::default(),
             dpo: Dpo::default(),
             fgit: FgitRecipe::default(),
@@ -286,10 +289,12 @@ impl TrainRecipe {
             ("resplit", self.resplit, 0.0..=1.0),
             ("holes.own", self.holes.own, 0.0..=1e6),
             ("holes.lines", self.holes.lines, 0.0..=1e6),
+            ("holes.rest", self.holes.rest, 0.0..=1e6),
             ("holes.span", self.holes.span, 0.0..=1e6),
             ("lr", self.learning_rate(), f64::MIN_POSITIVE..=1.0),
             ("clip", self.clip, 0.0..=1e6),
             ("max_rise", self.max_rise, 0.0..=1e6),
+            ("sft.prompt_weight", self.sft.prompt_weight, 0.0..=1e6),
             ("orpo.lambda", self.orpo.lambda, 0.0..=1e6),
             ("dpo.beta", self.dpo.beta, above_zero.clone()),
             ("dpo.dpop", self.dpo.dpop, 0.0..=1e6),
@@ -330,7 +335,7 @@ impl TrainRecipe {
     /// The objective with its keys.
     pub fn objective(&self) -> Objective {
         match self.objective {
-            ObjectiveName::Sft => Objective::Sft,
+            ObjectiveName::Sft => Objective::Sft(self.sft),
             ObjectiveName::Orpo => Objective::Orpo(self.orpo),
             ObjectiveName::Dpo => Objective::Dpo(self.dpo),
             ObjectiveName::Fgit => Objective::Fgit(self.fgit.objective()),
