@@ -22,7 +22,8 @@ const FAILED: u8 = 1;
     version,
     after_help = "Editors start `truefill serve`. To see whether everything is in place, run \
                   `truefill doctor`. Files lie in the system's folders for configuration and \
-                  data, or all under `TRUEFILL_HOME`; `TRUEFILL_LOG` sets what is logged to \
+                  data, or all under `TRUEFILL_HOME`; `TRUEFILL_STORE` names another folder for \
+                  checkpoints; `TRUEFILL_LOG` sets what is logged to \
                   stderr (such as `truefill_server=debug`)."
 )]
 struct Cli {

@@ -136,7 +136,7 @@ pub fn install_adapter(
     about: About,
 ) -> Result<Installed> {
     let staging = store.stage()?;
-    adapter.write(staging.folder(), &origin.config)?;
+    adapter.write(staging.folder(), &origin.config, WeightDtype::F32)?;
     put(store, staging, about, Some(base.clone()), origin)
 }
 

@@ -183,6 +183,14 @@ impl Opened {
         end(self.manifest.as_ref(), self.tokenizer()?, format)
     }
 
+    /// The name of the model that an adapter belongs to; of a model its own.
+    pub fn base_title(&self) -> String {
+        match &self.adapter {
+            Some(adapter) => adapter.base.clone(),
+            None => self.title(),
+        }
+    }
+
     /// A readable name: of the manifest, else of the file or folder.
     pub fn title(&self) -> String {
         match &self.manifest {

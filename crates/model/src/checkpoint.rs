@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::adapter::Adapter;
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::tokenizer::Tokenizer;
 use crate::tokens::TokenId;
 use crate::weights::{GgufFile, SafetensorsFiles, WeightSource};
+use crate::write::Model;
 
 /// Largest `config.json` that is read.
 const CONFIG_LIMIT: u64 = 1 << 20;
@@ -79,6 +81,20 @@ impl Checkpoint {
             config,
             weights: Box::new(weights),
             tokenizer,
+        })
+    }
+
+    /// The model with an adapter merged into it, in memory: four bytes a number for as long as it is open.
+    ///
+    /// # Errors
+    /// Where a tensor cannot be read.
+    pub fn merged(self, adapter: &Adapter) -> Result<Self> {
+        let model = Model::of_source(&self.config, &*self.weights).merged(adapter);
+        let (config, weights) = model.in_memory()?;
+        Ok(Self {
+            config,
+            weights: Box::new(weights),
+            ..self
         })
     }
 

@@ -8,7 +8,7 @@ use truefill_model::config::RopeLayout;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::error::ModelError;
 use truefill_model::tokens::TokenId;
-use truefill_model::weights::{LayerPart, SafetensorsFiles, TensorName, WeightSource};
+use truefill_model::weights::{LayerPart, SafetensorsFiles, TensorName, WeightDtype, WeightSource};
 use truefill_model::write::{Model, tensors};
 
 fn data() -> PathBuf {
@@ -85,11 +85,41 @@ fn an_adapter_is_read_as_it_was_written() {
         assert_eq!(rows.tokens, [TokenId(2), TokenId(9)]);
         assert_eq!(rows.head.is_some(), !checkpoint.config.tied_head);
         let folder = tempfile::tempdir().expect("a folder");
-        adapter
-            .write(folder.path(), &checkpoint.config)
-            .expect("written");
-        let read = Adapter::read(folder.path(), &checkpoint.config).expect("read");
-        assert_eq!(read, adapter, "{model}");
+        for (dtype, rounding) in [
+            (WeightDtype::F16, 1.0 / 2048.0),
+            (WeightDtype::BF16, 1.0 / 256.0),
+            (WeightDtype::F32, 0.0),
+        ] {
+            adapter
+                .write(folder.path(), &checkpoint.config, dtype)
+                .expect("written");
+            let read = Adapter::read(folder.path(), &checkpoint.config).expect("read");
+            let pairs = read.matrices.iter().zip(&adapter.matrices);
+            let values = pairs.flat_map(|(read, low)| read.a.iter().zip(&low.a));
+            let far = values.map(|(read, low)| (read - low).abs() / low.abs().max(0.01));
+            assert!(far.fold(0.0, f32::max) <= rounding, "{model} {dtype:?}");
+            assert!(dtype != WeightDtype::F32 || read == adapter, "{model}");
+        }
+    }
+}
+
+/// What a trainer is given back is what it gave.
+#[test]
+fn an_adapter_goes_back_into_the_parameters_that_it_came_from() {
+    for (model, targets) in MODELS {
+        let checkpoint = open(model);
+        let adapter = gather(&checkpoint, targets);
+        let mut told = 0;
+        let mut set = |name: &str, values: &[f32]| {
+            assert_eq!(values, made_up(name, values.len()), "{model} {name}");
+            told += 1;
+            Ok(())
+        };
+        let naming = checkpoint.weights.naming();
+        let scattered = adapter.scatter(&checkpoint.config, naming, &mut set);
+        scattered.expect("scattered");
+        let tables = 1 + usize::from(!checkpoint.config.tied_head);
+        assert_eq!(told, 2 * adapter.matrices.len() + tables, "{model}");
     }
 }
 
@@ -197,7 +227,9 @@ fn peft_and_we_merge_alike() {
         }
         // Written again, the tensors are PEFT's, name by name.
         let again = tempfile::tempdir().expect("a folder");
-        adapter.write(again.path(), &base.config).expect("written");
+        adapter
+            .write(again.path(), &base.config, WeightDtype::F32)
+            .expect("written");
         let (ours, theirs) = (again.path().join(WEIGHTS), folder.join(WEIGHTS));
         let [ours, theirs] =
             [ours, theirs].map(|path| SafetensorsFiles::open(path).expect("opens"));
@@ -220,7 +252,7 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |key: &str, value: serde_json::Value| {
         adapter
-            .write(folder.path(), &checkpoint.config)
+            .write(folder.path(), &checkpoint.config, WeightDtype::F32)
             .expect("written");
         let path = folder.path().join(CONFIG);
         let text = std::fs::read_to_string(&path).expect("there");
@@ -256,7 +288,7 @@ fn what_is_no_plain_adapter_of_the_base_is_refused_by_name() {
     }
     let other = open("starcoder2");
     adapter
-        .write(folder.path(), &checkpoint.config)
+        .write(folder.path(), &checkpoint.config, WeightDtype::F32)
         .expect("written");
     let refused = Adapter::read(folder.path(), &other.config).expect_err("another family");
     told += &format!("family: {refused}\n");

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::fim::{BoundFormat, Budget, FimFormat, Prompt, PromptParts};
@@ -24,8 +25,10 @@ use crate::config::HEADROOM;
 /// What a local engine is made of.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
-    /// The checkpoint's file or folder.
+    /// The checkpoint's file or folder; of an adapter, its base's.
     pub path: PathBuf,
+    /// The folder of the adapter.
+    pub adapter: Option<PathBuf>,
     /// Its id, for the journal and the caches.
     pub checkpoint: String,
     /// Name of the FIM format; `None` asks the tokenizer.
@@ -66,7 +69,12 @@ impl LocalEngine {
         };
         threads::claim(wanted);
         let device = device::choose(&options.device).map_err(|error| load(&error))?;
-        let checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
+        let mut checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
+        if let Some(folder) = &options.adapter {
+            let adapter =
+                Adapter::read(folder, &checkpoint.config).map_err(|error| load(&error))?;
+            checkpoint = checkpoint.merged(&adapter).map_err(|error| load(&error))?;
+        }
         let tokenizer = checkpoint
             .tokenizer()
             .map_err(|error| load(&error))?

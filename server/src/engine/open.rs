@@ -37,9 +37,10 @@ pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineErr
         "auto" => located.format.as_ref().map(known_format).transpose()?,
         named => Some(named.to_owned()),
     };
-    let lease = located.stored.as_ref().and_then(|id| lease(paths, id));
+    let lease = lease(paths, &located.stored);
     let engine = LocalEngine::open(&LocalOptions {
         path: located.path,
+        adapter: located.adapter,
         checkpoint: located.checkpoint,
         format,
         device: config.model.device.clone(),
@@ -50,11 +51,13 @@ pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineErr
     Ok(Arc::new(engine.holding(lease)))
 }
 
-/// Keeps a stored checkpoint from being pruned while it is in use. A store that cannot be written to
+/// Keeps stored checkpoints from being pruned while they are in use. A store that cannot be written to
 /// is not pruned either.
-fn lease(paths: &Paths, id: &CheckpointId) -> Option<Lease> {
-    let leased =
-        Store::open(&paths.store()).and_then(|store| store.lease(std::slice::from_ref(id)));
+fn lease(paths: &Paths, ids: &[CheckpointId]) -> Option<Lease> {
+    if ids.is_empty() {
+        return None;
+    }
+    let leased = Store::open(&paths.store()).and_then(|store| store.lease(ids));
     leased
         .inspect_err(|error| tracing::warn!(%error, "the checkpoint could be pruned while in use"))
         .ok()
@@ -63,12 +66,14 @@ fn lease(paths: &Paths, id: &CheckpointId) -> Option<Lease> {
 /// A model that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
-    /// File or folder to open.
+    /// File or folder to open; of an adapter, its base's.
     pub path: PathBuf,
+    /// The folder of the adapter, if it is one.
+    pub adapter: Option<PathBuf>,
     /// Its id for the journal: the store's, or one made of the file's name and contents.
     pub checkpoint: String,
-    /// Its id in the store, if it is there.
-    pub stored: Option<CheckpointId>,
+    /// Its id in the store, and its base's, where it is there.
+    pub stored: Vec<CheckpointId>,
     /// The FIM format that its manifest names.
     pub format: Option<FormatName>,
 }
@@ -81,19 +86,31 @@ pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
     let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
     let store = Store::open(&paths.store()).map_err(|error| load(&error))?;
     match store.resolve(id) {
-        Ok(Resolved::Stored(stored)) => Ok(Located {
-            checkpoint: stored.manifest.id().as_str().to_owned(),
-            stored: Some(stored.manifest.id().clone()),
-            format: Some(stored.manifest.about().format.clone()),
-            path: stored.folder,
-        }),
+        Ok(Resolved::Stored(stored)) => {
+            let id = stored.manifest.id();
+            let about = stored.manifest.about();
+            let mut located = Located {
+                checkpoint: id.as_str().to_owned(),
+                stored: vec![id.clone()],
+                format: Some(about.format.clone()),
+                path: stored.folder,
+                adapter: None,
+            };
+            if let Some(base) = &about.base {
+                let base = store.get(base).map_err(|error| load(&error))?;
+                located.stored.push(base.manifest.id().clone());
+                located.adapter = Some(std::mem::replace(&mut located.path, base.folder));
+            }
+            Ok(located)
+        }
         Ok(Resolved::Path(path)) => Ok(Located {
             checkpoint: path_id(&path).map_err(|error| {
                 EngineError::Load(format!("`{}` cannot be read: {error}", path.display()))
             })?,
-            stored: None,
+            stored: Vec::new(),
             format: None,
             path,
+            adapter: None,
         }),
         Err(truefill_model::store::StoreError::Unknown { .. }) if id == "default" => {
             Err(EngineError::Load(

@@ -27,7 +27,7 @@ struct Compared {
 }
 
 pub(super) fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
-    let kind = file_type(&args.kind)?;
+    let kind = file_type(args.kind.as_deref().unwrap_or("f16"))?;
     let tokenizer = opened.tokenizer()?;
     let format = crate::checkpoint::format(opened.format_name(args.format.as_deref()), tokenizer)?;
     let labels = Labels {

@@ -44,8 +44,9 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
     /// How values are stored: f32, f16, q8_0, q4_0 or q4_k in a GGUF file; f32, f16 or bf16 in a folder
-    #[arg(long = "type", value_name = "TYPE", default_value = "f16")]
-    pub kind: String,
+    /// [default: f16; f32 of an adapter]
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
     /// Compare the file with the unrounded model on this text: on its first 4096 tokens, in pieces of
     /// 512 (may be given several times)
     #[arg(long = "text", value_name = "FILE")]
@@ -105,13 +106,16 @@ fn file_type(text: &str) -> Result<FileType> {
     parsed.map_err(|problem| Usage::error(format!("`--type`: {problem}")))
 }
 
-fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
-    let kind = &args.kind;
-    let dtype = SavedDtype::from_str(kind, false).map_err(|_| {
+fn saved_dtype(kind: &str) -> Result<SavedDtype> {
+    SavedDtype::from_str(kind, false).map_err(|_| {
         Usage::error(format!(
             "`--type`: expected f32, f16 or bf16 for a folder, found `{kind}`"
         ))
-    })?;
+    })
+}
+
+fn hub(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
+    let dtype = saved_dtype(args.kind.as_deref().unwrap_or("f16"))?;
     let tokenizer = opened.tokenizer()?;
     let format = crate::checkpoint::format(opened.format_name(args.format.as_deref()), tokenizer)?;
     let beside = sidecars(&opened.checkpoint)?;
@@ -139,8 +143,10 @@ fn peft(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<()> {
     };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{}: cannot be made", args.out.display()))?;
-    adapter.write(&args.out, &opened.checkpoint.config)?;
-    let (matrices, bytes) = (adapter.matrices.len(), adapter.bytes());
+    let dtype = saved_dtype(args.kind.as_deref().unwrap_or("f32"))?.weights();
+    adapter.write(&args.out, &opened.checkpoint.config, dtype)?;
+    let matrices = adapter.matrices.len();
+    let bytes = dtype.bytes_of(adapter.numbers()).unwrap_or_default();
     match args.json {
         true => {
             let figures = serde_json::json!({ "matrices": matrices, "bytes": bytes });

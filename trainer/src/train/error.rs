@@ -73,7 +73,8 @@ pub enum DataError {
     /// The row is what the model is measured with.
     #[error(
         "{place}: the row is held out for evaluation, by its {by}; train on rows of other \
-         repositories, or name other files in `held_out`"
+         repositories, name other files in `held_out`, or leave such rows out with `overlap = \"drop\"` \
+         in section `[train]`"
     )]
     HeldOut {
         /// The row.

@@ -23,13 +23,14 @@ const SPAN: [f64; 2] = [4.0, 400.0];
 pub struct Holes {
     /// Where the row has its own.
     pub own: f64,
-    /// Whole lines with their line break: one of them half of the time, each further one half as often.
+    /// Whole lines with their line break.
     pub lines: f64,
-    /// From any character of a line to its end, without the line break: what is asked while one types. As many
-    /// lines as `lines`.
+    /// From any character of a line to its end, without the line break: what is asked while one types.
     pub rest: f64,
     /// From any character on, 4 to 400 characters, each magnitude as often.
     pub span: f64,
+    /// The share of holes of lines that have one of them; of the others each further one is half as frequent.
+    pub one_line: f64,
 }
 
 impl Default for Holes {
@@ -39,6 +40,7 @@ impl Default for Holes {
             lines: 0.0,
             rest: 0.0,
             span: 0.0,
+            one_line: 0.5,
         }
     }
 }
@@ -58,8 +60,8 @@ impl Holes {
         let drawn = draw.share("hole") * total;
         let range = match drawn {
             it if it < self.own => return None,
-            it if it < self.own + self.lines => lines(draw, text)?,
-            it if it < self.own + self.lines + self.rest => rest(draw, text)?,
+            it if it < self.own + self.lines => lines(draw, text, self.one_line)?,
+            it if it < self.own + self.lines + self.rest => rest(draw, text, self.one_line)?,
             _ => span(draw, text)?,
         };
         let hole = &text[range.clone()];
@@ -69,7 +71,7 @@ impl Holes {
 }
 
 /// Whole lines; the first of them has something in it.
-fn lines(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
+fn lines(draw: &Draw<'_>, text: &str, one_line: f64) -> Option<Range<usize>> {
     let mut at = 0;
     let ends: Vec<Range<usize>> = text
         .split_inclusive('\n')
@@ -81,8 +83,12 @@ fn lines(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
     let full = (0..ends.len()).filter(|line| !text[ends[*line].clone()].trim().is_empty());
     let full: Vec<usize> = full.collect();
     let first = *full.get(draw.below("first line", full.len()))?;
-    // From 1 on, each half as likely as the one before.
-    let more = -(1.0 - draw.share("lines")).log2();
+    let drawn = draw.share("lines");
+    let more = match drawn < one_line {
+        true => 0.0,
+        // From 1 on, each half as likely as the one before.
+        false => 1.0 - ((1.0 - drawn) / (1.0 - one_line)).log2(),
+    };
     let last = first + (more as usize).min(MOST_LINES as usize - 1);
     let last = last.min(ends.len() - 1);
     Some(ends[first].start..ends[last].end)
@@ -90,8 +96,8 @@ fn lines(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
 
 /// What is left of a line, perhaps with lines behind it. The hole may begin behind the indentation, and does not
 /// begin inside of it.
-fn rest(draw: &Draw<'_>, text: &str) -> Option<Range<usize>> {
-    let lines = lines(draw, text)?;
+fn rest(draw: &Draw<'_>, text: &str, one_line: f64) -> Option<Range<usize>> {
+    let lines = lines(draw, text, one_line)?;
     let hole = text[lines.clone()].trim_end();
     let indentation = hole.len() - hole.trim_start().len();
     let first = hole.lines().next().unwrap_or_default();
@@ -150,6 +156,14 @@ mod tests {
             *counts.entry(lines).or_insert(0) += 1;
         }
         assert!(counts[&1] > counts[&2] && counts[&2] > 0, "{counts:?}");
+        let single = cuts(Holes {
+            own: 0.0,
+            lines: 1.0,
+            one_line: 1.0,
+            ..Holes::default()
+        });
+        let mut single = single.into_iter().flatten();
+        assert!(single.all(|range| TEXT[range].lines().count() == 1));
     }
 
     #[test]
@@ -207,6 +221,7 @@ mod tests {
             lines: 1.0,
             rest: 1.0,
             span: 1.0,
+            one_line: 0.5,
         };
         assert_eq!(spans.cut(&draw, ""), None);
         assert_eq!(spans.cut(&draw, "\n\n"), None);

@@ -15,10 +15,10 @@ use super::example::{Rendered, Renderer, Skip};
 use super::held_out::HeldOut;
 use super::mask::Cases;
 
-/// What becomes of a row whose text spells a control token.
+/// What becomes of a row that must not be trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sentinels {
+pub enum Unfit {
     /// Training does not start.
     #[default]
     Refuse,
@@ -55,6 +55,9 @@ pub struct SetCounts {
     pub read: u64,
     /// Trained on.
     pub kept: u64,
+    /// Left out because they are held out.
+    #[serde(default)]
+    pub held_out: u64,
     /// Left out because their text spells a control token.
     pub sentinel: u64,
     /// Left out, by reason.
@@ -74,9 +77,10 @@ impl TrainingSet {
         files: &[PathBuf],
         kind: RowKind,
         renderer: &Renderer,
-        held_out: &HeldOut,
-        sentinels: Sentinels,
+        held_out: (&HeldOut, Unfit),
+        sentinels: Unfit,
     ) -> Result<Self, DataError> {
+        let (held_out, overlap) = held_out;
         let mut set = Self::default();
         let spelled = Spelled::of(renderer);
         for file in files {
@@ -90,14 +94,21 @@ impl TrainingSet {
                 for license in std::mem::take(&mut row.licences) {
                     *of_file.licences.entry(license).or_default() += 1;
                 }
-                if let Some(by) = held_out.overlap(&row) {
-                    let place = row.place;
-                    return Err(DataError::HeldOut { place, by });
+                match (held_out.overlap(&row), overlap) {
+                    (None, _) => {}
+                    (Some(_), Unfit::Drop) => {
+                        set.counts.held_out += 1;
+                        continue;
+                    }
+                    (Some(by), Unfit::Refuse) => {
+                        let place = row.place;
+                        return Err(DataError::HeldOut { place, by });
+                    }
                 }
                 match (spelled.find(&row), sentinels) {
                     (None, _) => set.rows.push(row),
-                    (Some(_), Sentinels::Drop) => set.counts.sentinel += 1,
-                    (Some(sentinel), Sentinels::Refuse) => {
+                    (Some(_), Unfit::Drop) => set.counts.sentinel += 1,
+                    (Some(sentinel), Unfit::Refuse) => {
                         let place = row.place;
                         return Err(DataError::Sentinel { place, sentinel });
                     }
@@ -162,8 +173,12 @@ impl SetCounts {
     /// How many are left out, by reason.
     pub(in crate::train) fn left_out(&self) -> String {
         let skipped = |skip| self.skipped.get(&skip).copied().unwrap_or_default();
+        let held_out = match self.held_out {
+            0 => String::new(),
+            rows => format!("{rows} are held out, "),
+        };
         format!(
-            "{} spell a control token, {} are too long, {} cannot be spelled",
+            "{held_out}{} spell a control token, {} are too long, {} cannot be spelled",
             self.sentinel,
             skipped(Skip::TooLong),
             skipped(Skip::Unspellable)

@@ -318,3 +318,60 @@ fn a_base_without_sentinels_is_taught_them() {
     }
     is_another_model_that_goes_out_alike(&place, made, "small");
 }
+
+/// Training that starts from an adapter trains that one further: one adapter of the same base comes out.
+#[test]
+fn an_adapter_is_trained_further() {
+    let place = Place::new();
+    let base = place.import(&["base"]);
+    rows(&place, "pairs.jsonl", 0, 16);
+    let run = |checkpoint: &str, lr: &str, output: &str, keys: &str| {
+        let keys = format!("steps = 3\noutput = {output:?}\n{keys}");
+        recipe(&place, checkpoint, lr, &keys);
+    };
+    let lora =
+        |rank| format!("parameters = \"lora\"\n[train.lora]\nrank = {rank}\nnew_rows = true\n");
+    run(&base, "1e-2", "first", &lora(4));
+    let first = checkpoint(&place.out(&TRAIN)).to_owned();
+    for (code, keys, expected) in [
+        (2, lora(8), "expected `rank = 4`, found 8"),
+        (
+            2,
+            "parameters = \"lora\"\nlora.rank = 4\nlora.targets = [\"q_proj\"]\n".to_owned(),
+            "found [\"q_proj\"]; expected `new_rows`",
+        ),
+        (1, String::new(), "set `parameters = \"lora\"`"),
+    ] {
+        run(&first, "1e-2", "other", &keys);
+        let told = place.refused(&TRAIN, code);
+        assert!(told.contains(expected) && told.contains("export"), "{told}");
+    }
+    run(&first, "1e-9", "second", &lora(4));
+    let second = checkpoint(&place.out(&TRAIN)).to_owned();
+    let [first, second] =
+        [first, second].map(|id| place.store().get(&id.parse().unwrap()).unwrap());
+    assert_ne!(first.manifest.id(), second.manifest.id());
+    let about = second.manifest.about();
+    assert_eq!(about.base, first.manifest.about().base);
+    assert_eq!(about.parent.as_ref(), Some(first.manifest.id()));
+    let config = Checkpoint::open(&place.path("base")).unwrap().config;
+    let [first, second] = [first, second].map(|it| Adapter::read(&it.folder, &config).unwrap());
+    assert_eq!(first.base, second.base);
+    let values = |adapter: &Adapter| -> Vec<f32> {
+        let low = adapter
+            .matrices
+            .iter()
+            .flat_map(|low| low.a.iter().chain(&low.b));
+        low.chain(&adapter.rows.as_ref().unwrap().embedding)
+            .copied()
+            .collect()
+    };
+    let (first, second) = (values(&first), values(&second));
+    let far = first
+        .iter()
+        .zip(&second)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    assert!(far < 1e-6, "{far}");
+    assert!(first.iter().any(|value| value.abs() > 1e-3));
+}

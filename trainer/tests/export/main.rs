@@ -187,7 +187,9 @@ fn adapter(folder: &Path, bad: Option<f32>) {
     let config = Checkpoint::open(&folder.parent().unwrap().join("base"))
         .unwrap()
         .config;
-    adapter.write(folder, &config).unwrap();
+    adapter
+        .write(folder, &config, truefill_model::weights::WeightDtype::F32)
+        .unwrap();
 }
 
 #[test]
@@ -288,6 +290,13 @@ fn an_adapter_is_stored_on_its_base_or_merged_into_it() {
         base
     );
     place.out(&["export", &id, "--to", "peft", "--out", "back"]);
+    let half = [
+        "export", &id, "--to", "peft", "--type", "f16", "--out", "half",
+    ];
+    let told = place.out(&half);
+    // Two layers with `a` and `b` of 64 numbers, and two rows of 32.
+    let values = 2 * (64 + 64) + 64;
+    assert!(told.contains(&format!(" {} bytes", 2 * values)), "{told}");
     for file in ["adapter_config.json", "adapter_model.safetensors"] {
         let read = |folder: &str| std::fs::read(place.path(folder).join(file)).unwrap();
         assert_eq!(read("back"), read("lora"), "{file}");

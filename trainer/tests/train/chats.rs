@@ -5,7 +5,7 @@ use truefill_trainer::train::data::{Question, RowKind, read};
 use truefill_trainer::train::error::DataError;
 use truefill_trainer::train::example::{Rendered, Renderer, Settings, Skip};
 use truefill_trainer::train::held_out::HeldOut;
-use truefill_trainer::train::set::{Sentinels, TrainingSet};
+use truefill_trainer::train::set::{TrainingSet, Unfit};
 
 use crate::support::{bound, everything, example, row, settings, tokenizer};
 
@@ -145,8 +145,8 @@ fn the_common_columns_of_instruction_data_are_read() {
         &files,
         RowKind::Instruct,
         &renderer,
-        &held_out,
-        Sentinels::Refuse,
+        (&held_out, Unfit::Refuse),
+        Unfit::Refuse,
     );
     assert_eq!(set.unwrap().rows.len(), 5);
     let asked = |row: usize| match &rows[row].question {
@@ -192,8 +192,8 @@ fn instructions_are_held_out_by_what_they_ask() {
             std::slice::from_ref(&train),
             RowKind::Instruct,
             &renderer,
-            &held_out,
-            Sentinels::Refuse,
+            (&held_out, Unfit::Refuse),
+            Unfit::Refuse,
         );
         match expected {
             None => assert_eq!(set.unwrap().rows.len(), 1),

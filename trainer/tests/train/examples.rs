@@ -264,8 +264,8 @@ fn holes_are_cut_anew_in_the_same_text() {
         holes: Holes {
             own: 0.2,
             lines: 0.4,
-            rest: 0.0,
             span: 0.4,
+            ..Holes::default()
         },
         ..settings(Needs::default())
     };

@@ -10,7 +10,7 @@ use truefill_trainer::train::error::DataError;
 use truefill_trainer::train::example::{Renderer, Skip};
 use truefill_trainer::train::held_out::HeldOut;
 use truefill_trainer::train::objective::{Objective, Sft};
-use truefill_trainer::train::set::{Claims, Sentinels, TrainingSet, check_checkpoint};
+use truefill_trainer::train::set::{Claims, TrainingSet, Unfit, check_checkpoint};
 
 use crate::fim_support::byte_level;
 use crate::support::{bound, everything, plain, renderer, settings};
@@ -47,7 +47,8 @@ fn write(folder: &Path, name: &str, lines: &[String]) -> PathBuf {
 
 fn load(file: &Path, renderer: &Renderer, held_out: &HeldOut) -> Result<TrainingSet, DataError> {
     let files = [file.to_owned()];
-    TrainingSet::load(&files, RowKind::Fim, renderer, held_out, Sentinels::Refuse)
+    let held_out = (held_out, Unfit::Refuse);
+    TrainingSet::load(&files, RowKind::Fim, renderer, held_out, Unfit::Refuse)
 }
 
 #[test]
@@ -129,7 +130,22 @@ fn held_out_rows_are_named_with_what_they_have_in_common() {
         ),
     ];
     for (held_out, expected) in cases {
-        let found = load(&train, &plain("starcoder2"), &held_out);
+        let renderer = plain("starcoder2");
+        let dropping = (&held_out, Unfit::Drop);
+        let files = std::slice::from_ref(&train);
+        let left = TrainingSet::load(files, RowKind::Fim, &renderer, dropping, Unfit::Refuse);
+        let left = left.unwrap();
+        let kept: Vec<&str> = left.rows.iter().map(|row| row.place.id.as_str()).collect();
+        assert_eq!(
+            kept,
+            if expected.is_some() {
+                vec!["z"]
+            } else {
+                vec!["z", "a"]
+            }
+        );
+        assert_eq!(left.counts.held_out, 2 - kept.len() as u64);
+        let found = load(&train, &renderer, &held_out);
         match expected {
             None => assert_eq!(found.unwrap().rows.len(), 2),
             Some(expected) => {
@@ -183,8 +199,8 @@ fn a_sentinel_in_any_text_is_refused_or_dropped() {
             error.contains("pairs.jsonl:2 (`bad`)") && error.contains("<|fim_middle|>"),
             "{error}"
         );
-        let held_out = HeldOut::default();
-        let set = TrainingSet::load(&[file], RowKind::Fim, &renderer, &held_out, Sentinels::Drop);
+        let held_out = (&HeldOut::default(), Unfit::Refuse);
+        let set = TrainingSet::load(&[file], RowKind::Fim, &renderer, held_out, Unfit::Drop);
         let set = set.unwrap();
         assert_eq!((set.counts.kept, set.counts.sentinel), (1, 1));
     }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::config::{ModelConfig, RopeLayout};
 use crate::error::{ModelError, Result};
-use crate::ops::rows_from_file;
+use crate::ops::{rows_from_file, rows_to_file};
 use crate::tokens::TokenId;
 use crate::weights::{LayerPart, Naming, TensorName};
 use crate::write::spell;
@@ -139,6 +139,38 @@ impl Adapter {
         })
     }
 
+    /// Gives its values to a trainer's parameters, under the names that [`Adapter::gather`] asks for.
+    ///
+    /// # Errors
+    /// What `set` reports.
+    pub fn scatter(
+        &self,
+        config: &ModelConfig,
+        naming: Naming,
+        set: &mut dyn FnMut(&str, &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        for low in &self.matrices {
+            let spelled = spell(TensorName::weight(low.layer, low.part), config, naming)?;
+            let module = spelled.trim_end_matches(".weight");
+            set(&format!("{module}.lora_A.weight"), &low.a)?;
+            let turned = matches!(low.part, LayerPart::Q | LayerPart::K);
+            let b = match turned && config.rope_layout == RopeLayout::Interleaved {
+                true => rows_to_file(&low.b, config.head_dim, low.b.len() / self.rank),
+                false => low.b.clone(),
+            };
+            set(&format!("{module}.lora_B.weight"), &b)?;
+        }
+        let Some(rows) = &self.rows else {
+            return Ok(());
+        };
+        let table = |name| Ok::<_, ModelError>(format!("{}.rows", spell(name, config, naming)?));
+        set(&table(TensorName::Embedding)?, &rows.embedding)?;
+        match &rows.head {
+            Some(head) => set(&table(TensorName::Head)?, head),
+            None => Ok(()),
+        }
+    }
+
     /// Adds what it has for a tensor to the base's values, rows in the decoder's order.
     pub fn add_to(&self, name: TensorName, values: &mut [f32]) {
         match (name, &self.rows) {
@@ -165,8 +197,8 @@ impl Adapter {
         (self.alpha / self.rank as f64) as f32
     }
 
-    /// Bytes of its values in `f32`.
-    pub fn bytes(&self) -> usize {
+    /// How many numbers it has.
+    pub fn numbers(&self) -> usize {
         let low: usize = self
             .matrices
             .iter()
@@ -176,7 +208,7 @@ impl Adapter {
             .rows
             .iter()
             .map(|rows| rows.embedding.len() + rows.head.as_ref().map_or(0, Vec::len));
-        4 * (low + rows.sum::<usize>())
+        low + rows.sum::<usize>()
     }
 }
 

@@ -71,14 +71,15 @@ fn problem(path: &Path, problem: impl Into<String>) -> ModelError {
 }
 
 impl Adapter {
-    /// Writes the two files into `folder`, which is there, for a base of this configuration.
+    /// Writes the two files into `folder`, which is there, for a base of this configuration, in one of the
+    /// types that hold numbers without a scale.
     ///
     /// # Errors
-    /// Where they cannot be written.
-    pub fn write(&self, folder: &Path, config: &ModelConfig) -> Result<()> {
+    /// Where they cannot be written, or a value is too large for the type.
+    pub fn write(&self, folder: &Path, config: &ModelConfig, dtype: WeightDtype) -> Result<()> {
         let mut held: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         let mut put = |name: String, rows: usize, values: &[f32]| {
-            let bytes = quantise(WeightDtype::F32, values)?;
+            let bytes = quantise(dtype, values)?;
             held.push((name, vec![rows, values.len() / rows.max(1)], bytes));
             Ok::<_, ModelError>(())
         };
@@ -102,7 +103,7 @@ impl Adapter {
         let tensors: Vec<(String, RawTensor<'_>)> = held
             .iter()
             .map(|(name, shape, data)| {
-                let (dtype, shape) = (WeightDtype::F32, shape.clone());
+                let shape = shape.clone();
                 (name.clone(), RawTensor { dtype, shape, data })
             })
             .collect();

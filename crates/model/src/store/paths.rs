@@ -1,7 +1,8 @@
 //! Where the user's configuration, models and journal lie.
 //!
 //! `TRUEFILL_HOME` puts everything under one folder; without it each system's own
-//! folders are used (on Linux: `~/.config/truefill` and `~/.local/share/truefill`).
+//! folders are used (on Linux: `~/.config/truefill` and `~/.local/share/truefill`). `TRUEFILL_STORE` names
+//! another folder for the checkpoints, which several users may share.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 pub struct Paths {
     config: PathBuf,
     data: PathBuf,
+    store: PathBuf,
 }
 
 /// There is no home folder to start from.
@@ -28,7 +30,20 @@ impl Paths {
     /// # Errors
     /// [`NoHome`] where it names none.
     pub fn from_env() -> Result<Self, NoHome> {
-        Self::from_home(std::env::var_os("TRUEFILL_HOME"))
+        let paths = Self::from_home(std::env::var_os("TRUEFILL_HOME"))?;
+        Ok(paths.with_store(std::env::var_os("TRUEFILL_STORE")))
+    }
+
+    /// With the value of `TRUEFILL_STORE`; an empty one counts as absent.
+    #[must_use]
+    pub fn with_store(self, store: Option<OsString>) -> Self {
+        match store.filter(|store| !store.is_empty()) {
+            Some(store) => Self {
+                store: store.into(),
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// As [`Paths::from_env`], with the value of `TRUEFILL_HOME` given; an empty one
@@ -40,6 +55,7 @@ impl Paths {
         if let Some(home) = home.filter(|home| !home.is_empty()).map(PathBuf::from) {
             return Ok(Self {
                 config: home.clone(),
+                store: home.clone(),
                 data: home,
             });
         }
@@ -47,6 +63,7 @@ impl Paths {
         Ok(Self {
             config: system.config_dir().join("truefill"),
             data: system.data_dir().join("truefill"),
+            store: system.data_dir().join("truefill"),
         })
     }
 
@@ -57,7 +74,7 @@ impl Paths {
 
     /// The checkpoint store's folder.
     pub fn store(&self) -> PathBuf {
-        self.data.clone()
+        self.store.clone()
     }
 
     /// The journal's database.
@@ -82,5 +99,9 @@ mod tests {
             paths.journal(),
             PathBuf::from("/some/where/journal.sqlite3")
         );
+        assert_eq!(paths.clone().with_store(Some("".into())), paths);
+        let shared = paths.clone().with_store(Some("/shared".into()));
+        assert_eq!(shared.store(), PathBuf::from("/shared"));
+        assert_eq!(shared.journal(), paths.journal());
     }
 }

@@ -9,6 +9,7 @@ mod replay;
 mod report;
 mod trace;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -260,20 +261,32 @@ fn ours(args: &KeystrokeArgs, jobs: &[Job]) -> Result<Report> {
 
 /// The server on the folder of `file`, with a journal of its own under `home`.
 fn start(args: &KeystrokeArgs, home: &Path, file: &Path) -> Result<Client> {
-    let model = locate(&Paths::from_env()?, &args.model)?;
+    let paths = Paths::from_env()?;
+    let model = locate(&paths, &args.model)?;
     let mut suggest = json!({ "automatic_budget_ms": 10_000, "alternatives": 1 });
     if args.delay == Delay::None {
         suggest["delay_min_ms"] = json!(0);
         suggest["delay_max_ms"] = json!(0);
     }
     let options = json!({
-        "model": { "id": model.path, "format": format_name(&model).unwrap_or("auto") },
+        "model": { "id": served_as(&model), "format": format_name(&model).unwrap_or("auto") },
         "suggest": suggest,
     });
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("serve").env("TRUEFILL_HOME", home);
+    command
+        .arg("serve")
+        .env("TRUEFILL_HOME", home)
+        .env("TRUEFILL_STORE", paths.store());
     let folder = file.parent().map(uri).transpose()?;
     Client::start(command, folder.as_deref(), options)
+}
+
+/// What the server finds the model by: an adapter is more than one folder.
+fn served_as(model: &Located) -> Cow<'_, str> {
+    match model.stored.is_empty() {
+        true => model.path.to_string_lossy(),
+        false => Cow::Borrowed(&model.checkpoint),
+    }
 }
 
 /// The format that the model's manifest names, for a model that is opened by its path.

@@ -140,7 +140,7 @@ fn model(paths: &Paths, config: &Config, checks: &mut Vec<Check>) -> u64 {
         }
     };
     checks.push(verified(paths, id));
-    let bytes = size(&located.path);
+    let bytes = size(&located.path) + located.adapter.as_deref().map_or(0, size);
     let started = Instant::now();
     match open::open(paths, config) {
         Ok(engine) => {

@@ -18,7 +18,7 @@ use super::mask::Marking;
 use super::objective::{Dpo, Needs, Objective, Orpo, Sft};
 use super::recut::Holes;
 use super::schedule::Schedule;
-use super::set::{Sentinels, TrainingSet};
+use super::set::{TrainingSet, Unfit};
 use crate::corpus::stable_hash;
 use crate::rows::RowError;
 use crate::usage::Usage;
@@ -41,7 +41,9 @@ pub struct TrainRecipe {
     /// Files of rows that must not be trained on, beside those of `[train.eval]`.
     pub held_out: Vec<PathBuf>,
     /// What becomes of rows whose text spells a control token.
-    pub sentinels: Sentinels,
+    pub sentinels: Unfit,
+    /// What becomes of rows that are held out.
+    pub overlap: Unfit,
     /// The checkpoint to start from: a file, a folder, or an id or alias in the store.
     pub checkpoint: String,
     /// The FIM format; without one, the checkpoint's own.
@@ -155,7 +157,8 @@ impl Default for TrainRecipe {
             data: Vec::new(),
             rows: RowKind::Fim,
             held_out: Vec::new(),
-            sentinels: Sentinels::Refuse,
+            sentinels: Unfit::Refuse,
+            overlap: Unfit::Refuse,
             checkpoint: String::new(),
             format: None,
             teach_format: false,
@@ -291,6 +294,7 @@ impl TrainRecipe {
             ("holes.lines", self.holes.lines, 0.0..=1e6),
             ("holes.rest", self.holes.rest, 0.0..=1e6),
             ("holes.span", self.holes.span, 0.0..=1e6),
+            ("holes.one_line", self.holes.one_line, 0.0..=1.0),
             ("lr", self.learning_rate(), f64::MIN_POSITIVE..=1.0),
             ("clip", self.clip, 0.0..=1e6),
             ("max_rise", self.max_rise, 0.0..=1e6),
@@ -462,7 +466,8 @@ impl TrainRecipe {
         for file in self.held_out_files() {
             held_out.read(file, self.rows)?;
         }
-        TrainingSet::load(&self.data, self.rows, renderer, &held_out, self.sentinels)
+        let held_out = (&held_out, self.overlap);
+        TrainingSet::load(&self.data, self.rows, renderer, held_out, self.sentinels)
     }
 
     /// The held-out rows in the order in which the seed draws them: of those that fit, the first

@@ -11,10 +11,10 @@ use clap::Args;
 use serde_json::json;
 use truefill_model::store::Installed;
 
-use super::deliver;
 use super::folder::Start;
 use super::job::{Ended, Job, Outcome};
 use super::keeping::sentence;
+use super::{continued, deliver};
 use crate::checkpoint;
 use crate::progress::Progress;
 use crate::signals;
@@ -123,13 +123,6 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let store = stored::store(args.store.as_deref())?;
     let flag = args.checkpoint.as_deref();
     let origin = Opened::of_recipe(&store, &args.recipe, &recipe.checkpoint, flag)?;
-    if origin.adapter.is_some() {
-        let name = &origin.name;
-        anyhow::bail!(
-            "`{name}` is an adapter: write it out merged, `truefill-trainer export {name} --to hub --type \
-             f32 --out FOLDER`, and train `./FOLDER`"
-        );
-    }
     let path = origin.checkpoint.path.clone();
     let tokenizer = origin.tokenizer()?.clone();
     let named = origin.format_name(recipe.format.as_deref());
@@ -137,7 +130,8 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         checkpoint::format(named, &tokenizer).map_err(crate::recipe::named(Some(&args.recipe)))?;
     check_checkpoint(&origin.claims(), &tokenizer, &format, recipe.teach_format)
         .with_context(|| path.display().to_string())?;
-    recipe.renderer_of(&args.recipe, &format)?;
+    let renderer = recipe.renderer_of(&args.recipe, &format)?;
+    continued::check(&recipe, &origin, &renderer)?;
     let stop = signals::first("stopping after this step; once more ends it at once")?;
     let progress = Progress::new("train");
     let mut show = |sample: &str| -> Result<()> {
@@ -148,9 +142,10 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> Result<ExitCode> {
         Ok(())
     };
     let job = Job {
-        checkpoint_sha256: origin.sha256()?,
+        checkpoint_sha256: continued::sha256(&origin)?,
         recipe: &recipe,
         checkpoint: &path,
+        adapter: origin.adapter.as_ref(),
         format: &format,
         output,
         start: args.start(),

@@ -71,15 +71,15 @@ pub fn install(
     let about = about(origin, format, recipe, output, outcome)?;
     let renderer = recipe.renderer(format)?;
     let naming = origin.checkpoint.weights.naming();
-    let base = origin
-        .manifest
-        .as_ref()
-        .map(|manifest| manifest.id().clone());
+    let base = origin.manifest.as_ref().map(|manifest| {
+        let base = manifest.about().base.clone();
+        base.unwrap_or_else(|| manifest.id().clone())
+    });
     if let (Parameters::Lora, Some(base)) = (recipe.parameters, &base) {
         let spec = AdapterSpec {
             rank: recipe.lora.rank,
             alpha: recipe.lora.alpha,
-            base: origin.title(),
+            base: origin.base_title(),
             targets: engine::targets(&recipe.lora.matrices(origin.checkpoint.config.family))?,
             tokens: engine::rows(recipe, &renderer),
         };

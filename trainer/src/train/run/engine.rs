@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use candle_core::Device;
+use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::config::Family;
 use truefill_model::device::{self, Choice};
 use truefill_model::fim::FimFormat;
 use truefill_model::tokens::TokenId;
@@ -14,7 +16,7 @@ use truefill_model::training::{
 use truefill_model::weights::LayerPart;
 
 use crate::train::example::Renderer;
-use crate::train::recipe::{Parameters, Precision as Wanted, TrainRecipe};
+use crate::train::recipe::{LoraRecipe, Parameters, Precision as Wanted, TrainRecipe};
 use crate::usage::Usage;
 
 /// Matrices by their names in PEFT.
@@ -71,7 +73,7 @@ impl Computing {
     }
 }
 
-/// Loads the checkpoint's parameters to be trained as the recipe says.
+/// Loads the checkpoint's parameters to be trained as the recipe says; an adapter of it goes on from its values.
 ///
 /// # Errors
 /// What is wrong with the checkpoint, and targets that do not exist.
@@ -79,6 +81,7 @@ pub fn load(
     recipe: &TrainRecipe,
     computing: &Computing,
     checkpoint: &Path,
+    adapter: Option<&Adapter>,
     renderer: &Renderer,
 ) -> Result<GradDecoder> {
     let opened = Checkpoint::open(checkpoint)?;
@@ -99,8 +102,14 @@ pub fn load(
         device: computing.device.clone(),
         ..Options::default()
     };
-    GradDecoder::load(opened.config.clone(), &*opened.weights, &options)
-        .with_context(|| format!("{}: cannot be trained", checkpoint.display()))
+    let mut decoder = GradDecoder::load(opened.config.clone(), &*opened.weights, &options)
+        .with_context(|| format!("{}: cannot be trained", checkpoint.display()))?;
+    if let Some(adapter) = adapter {
+        let naming = opened.weights.naming();
+        let mut set = |name: &str, values: &[f32]| decoder.set_values(name, values);
+        adapter.scatter(&opened.config, naming, &mut set)?;
+    }
+    Ok(decoder)
 }
 
 /// Matrices by their names in PEFT.
@@ -123,6 +132,13 @@ pub fn targets(names: &[String]) -> Result<Vec<LayerPart>> {
         }
     }
     Ok(parts)
+}
+
+/// The matrices of a family's models, by PEFT's names.
+pub fn names(family: Family) -> impl Iterator<Item = (&'static str, LayerPart)> {
+    let all = LoraRecipe::default().matrices(family);
+    let named = TARGETS.iter().copied();
+    named.filter(move |(name, _)| all.iter().any(|target| target == name))
 }
 
 /// The tokens whose rows are trained: those that the format, or the chat template, gives a meaning to,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
+use truefill_model::adapter::Adapter;
 use truefill_model::fim::BoundFormat;
 use truefill_model::training::{AdamW, GradDecoder};
 
@@ -29,6 +30,8 @@ pub struct Job<'a> {
     pub recipe: &'a TrainRecipe,
     /// The checkpoint's file or folder.
     pub checkpoint: &'a Path,
+    /// What is added to it, which is then trained further.
+    pub adapter: Option<&'a Adapter>,
     /// Its hash.
     pub checkpoint_sha256: String,
     /// The format, bound to the checkpoint's tokenizer.
@@ -122,7 +125,13 @@ impl Job<'_> {
         let folder = RunFolder::open(self.output, &identity, self.start)?;
         let sample = self.sample(&set, &renderer)?;
         (self.show)(&sample)?;
-        let mut decoder = engine::load(self.recipe, &computing, self.checkpoint, &renderer)?;
+        let mut decoder = engine::load(
+            self.recipe,
+            &computing,
+            self.checkpoint,
+            self.adapter,
+            &renderer,
+        )?;
         let states = States::open(folder.join("states"))?;
         let plan = self.recipe.batches();
         let objective = self.recipe.objective();

@@ -7,6 +7,7 @@
 //! that was not: rows, their variation and their order depend on seed, epoch and step alone.
 
 pub mod command;
+mod continued;
 mod course;
 mod deliver;
 mod engine;

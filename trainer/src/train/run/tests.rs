@@ -116,6 +116,7 @@ impl Tiny {
         let job = Job {
             recipe,
             checkpoint: &self.checkpoint,
+            adapter: None,
             checkpoint_sha256: "tiny".into(),
             format: &self.format,
             output,
@@ -134,7 +135,7 @@ impl Tiny {
 
     fn load(&self, recipe: &TrainRecipe, renderer: &Renderer) -> GradDecoder {
         let computing = engine::Computing::of(recipe).expect("a processor");
-        engine::load(recipe, &computing, &self.checkpoint, renderer).expect("loads")
+        engine::load(recipe, &computing, &self.checkpoint, None, renderer).expect("loads")
     }
 
     /// The figures of the last state on the rows that it was trained on.
