@@ -5,6 +5,7 @@
     reason = "helpers outside of test functions fail a test the same way"
 )]
 
+mod adapters;
 mod default;
 mod pulled;
 mod upkeep;
