@@ -42,9 +42,9 @@ const FILES: [&str; 10] = [
 /// tokenizer and FIM format are those of the base that it was trained from.
 ///
 /// Examples:
-///   truefill-trainer import out --base default --name my-run
-///   truefill-trainer import out --adapter --base default
-///   truefill-trainer import out --adapter --base default --merge --type f16
+///   truefill-trainer import out --base default-base --name my-run
+///   truefill-trainer import out --adapter --base default-base
+///   truefill-trainer import out --adapter --base default-base --merge --type f16
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -116,6 +116,14 @@ pub fn import(args: &Args, store: &Store, created: u64) -> Result<Installed> {
         .as_deref()
         .map(|wanted| store.find(wanted).and_then(|id| store.get_whole(&id)))
         .transpose()?;
+    if let Some(manifest) = base.as_ref().map(|base| &base.manifest)
+        && let Some(whole) = &manifest.about().base
+    {
+        return Err(Usage::error(format!(
+            "{}: expected a whole model, found an adapter; name its base, `--base {whole}`",
+            manifest.id()
+        )));
+    }
     match (args.adapter, base) {
         (true, Some(base)) => import_adapter(args, store, &base, created),
         (true, None) => Err(Usage::error(

@@ -324,6 +324,7 @@ fn what_is_wrong_is_refused_by_file() {
     let place = Place::new();
     let base = place.import(&["base"]);
     adapter(&place.path("lora"), None);
+    let lora = place.import(&["lora", "--adapter", "--base", &base, "--name", "tuned"]);
     adapter(&place.path("nan"), Some(f32::NAN));
     model(&place.path("other"), 1.0);
     let file = place.path("other/tokenizer.json");
@@ -348,6 +349,7 @@ fn what_is_wrong_is_refused_by_file() {
         (&["import", "lora"], 2),
         (&["import", "lora", "--adapter"], 2),
         (&["import", "nan", "--adapter", "--base", &base], 1),
+        (&["import", "lora", "--adapter", "--base", &lora], 2),
         (&["import", "infinite"], 1),
         (&["import", "extra"], 1),
         (&["import", "other", "--base", &base], 1),
@@ -366,8 +368,9 @@ fn what_is_wrong_is_refused_by_file() {
         (&["export", "lora", "--to", "hub", "--out", "x"], 1),
         (&["export", "--to", "trl", "--out", "x"], 2),
     ] {
-        let error = place.refused(args, code).replace(&base, "BASE");
-        let _ = writeln!(told, "{}\n  {error}", args.join(" ").replace(&base, "BASE"));
+        let named = |text: &str| text.replace(&base, "BASE").replace(&lora, "ADAPTER");
+        let error = named(&place.refused(args, code));
+        let _ = writeln!(told, "{}\n  {error}", named(&args.join(" ")));
     }
     insta::assert_snapshot!("refusals", told);
 }

@@ -95,6 +95,12 @@ pub fn install(
     install_full(store, &model, &origin.checkpoint, end, dtype, about)
 }
 
+/// The name of what was trained, which tells of an objective once however often it was trained with it.
+fn name(origin: &str, objective: &str) -> String {
+    let ending = format!("-{}", objective.replace('+', "-"));
+    format!("{}{ending}", origin.strip_suffix(&ending).unwrap_or(origin))
+}
+
 fn about(
     origin: &Opened,
     format: &BoundFormat,
@@ -125,7 +131,7 @@ fn about(
         figures.push(("held-out rows".to_owned(), sentence(best)));
     }
     Ok(About {
-        name: format!("{}-{}", origin.title(), objective.name().replace('+', "-")),
+        name: name(&origin.title(), objective.name()),
         parent: origin
             .manifest
             .as_ref()
@@ -152,4 +158,22 @@ fn about(
             figures,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_checkpoint_is_named_for_what_it_learned() {
+        for (origin, objective, expected) in [
+            ("qwen", "sft", "qwen-sft"),
+            ("qwen-sft", "sft", "qwen-sft"),
+            ("qwen-sft", "orpo", "qwen-sft-orpo"),
+            ("qwen-sft", "fgit+orpo", "qwen-sft-fgit-orpo"),
+            ("qwen-sft-fgit-orpo", "fgit+orpo", "qwen-sft-fgit-orpo"),
+        ] {
+            assert_eq!(name(origin, objective), expected);
+        }
+    }
 }

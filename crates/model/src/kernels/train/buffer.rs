@@ -1,10 +1,13 @@
-//! Memory that is used again: a step asks for the same sizes layer after layer, and fresh pages
-//! cost more than what many kernels do with them.
+//! Memory that is used again: a step asks for the same sizes layer after layer, the next step for nearly
+//! the same, and fresh pages cost more than what many kernels do with them.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use half::bf16;
+
+/// Batches that a buffer may lie unused before it is given back: batches are of different lengths.
+const UNUSED: u64 = 4;
 
 /// A value that buffers hold.
 pub trait Element: Copy + Default + Send + Sync + 'static {
@@ -57,7 +60,7 @@ impl Pool {
         let mut shelf = T::shelf(self)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let fits = |capacity: usize| capacity >= len && capacity <= len + len / 4 + 4096;
+        let fits = |capacity: usize| capacity >= len && capacity <= len + len / 3 + 4096;
         let best = shelf
             .free
             .iter()
@@ -68,7 +71,8 @@ impl Pool {
         let mut data = best.map_or_else(Vec::new, |index| shelf.free.swap_remove(index).1);
         drop(shelf);
         if data.capacity() == 0 {
-            data = vec![T::default(); len];
+            data = vec![T::default(); rounded_up(len)];
+            data.truncate(len);
         } else {
             data.resize(len, T::default());
         }
@@ -85,20 +89,26 @@ impl Pool {
         buffer
     }
 
-    /// Begins a batch: what the last one did not use is given back to the system.
+    /// Begins a batch: what the last ones did not use is given back to the system.
     pub fn age(&self) {
         fn shelf<T: Element>(pool: &Pool) {
             let mut shelf = T::shelf(pool)
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let oldest = shelf.generation;
-            shelf.free.retain(|(used, _)| *used >= oldest);
             shelf.generation += 1;
+            let oldest = shelf.generation.saturating_sub(UNUSED);
+            shelf.free.retain(|(used, _)| *used >= oldest);
         }
         shelf::<f32>(self);
         shelf::<bf16>(self);
         shelf::<Line>(self);
     }
+}
+
+/// The size that is asked of the system: one of eight steps to the next power of two, so that a batch
+/// that is a little longer finds what the last one left.
+fn rounded_up(len: usize) -> usize {
+    len.next_multiple_of((len.next_power_of_two() / 16).max(1))
 }
 
 /// Values that go back to their pool.
@@ -217,15 +227,22 @@ mod tests {
     fn memory_is_used_again_and_given_back() {
         let pool = Arc::new(Pool::default());
         let place = pool.take::<f32>(10_000).as_ptr();
+        assert_eq!(
+            pool.take::<f32>(10_200).as_ptr(),
+            place,
+            "there was some room"
+        );
         let again = pool.take::<f32>(9_000);
         assert_eq!(again.as_ptr(), place, "a little larger is good enough");
         assert_ne!(pool.take::<f32>(100).as_ptr(), place, "in use");
         drop(again);
         let free = |pool: &Pool| pool.floats.lock().expect("whole").free.len();
+        for _ in 0..UNUSED {
+            pool.age();
+            assert_eq!(free(&pool), 2, "used not long ago");
+        }
         pool.age();
-        assert_eq!(free(&pool), 2, "used in the batch before");
-        pool.age();
-        assert_eq!(free(&pool), 0, "unused for a batch");
+        assert_eq!(free(&pool), 0, "unused for too long");
     }
 
     #[test]
