@@ -18,32 +18,41 @@ const GIVEN: &str = "TRUEFILL_TEST_MODEL";
 /// Time that a slow machine may take to load the model or to write a suggestion.
 const MODEL_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The GGUF file of the default model.
+/// The store that holds the default model: `default`, an adapter, and `default-base`.
 ///
-/// It is fetched into the build folder's `default-model/` where it is not there yet; a lock
-/// keeps test processes that run side by side from fetching it twice. The environment
-/// variable `TRUEFILL_TEST_MODEL` names a file to use instead.
+/// It is the build folder's `default-model/`, and the model is fetched where it is not there yet; a lock
+/// keeps test processes that run side by side from fetching it twice. The environment variable
+/// `TRUEFILL_TEST_MODEL` names a file to take the base from instead.
 ///
 /// # Panics
-/// Where there is no such file and it cannot be fetched.
-pub fn default_model() -> &'static Path {
+/// Where the model cannot be had.
+pub fn default_store() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(provide)
 }
 
+/// The GGUF file of the default model's base, which was never taught to fill in.
+///
+/// # Panics
+/// As [`default_store`].
+pub fn default_model() -> &'static Path {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| base(default_store()))
+}
+
 impl Server {
-    /// Starts a server that serves the default model, performs the handshake and waits until
-    /// the model is loaded. `suggest` are keys of that section of the configuration.
+    /// Starts a server that serves the default model as users get it, performs the handshake and waits
+    /// until the model is loaded. `suggest` are keys of that section of the configuration.
     ///
     /// # Panics
     /// Where the server refuses or the model cannot be had.
     pub fn with_default_model(suggest: Value) -> Self {
-        let model = default_model();
+        let store = default_store();
         let home = tempfile::tempdir().expect("a temporary folder");
         let mut command = Command::new(&binaries().truefill);
-        command.arg("serve");
+        command.arg("serve").env("TRUEFILL_STORE", store);
         let mut server = Self::run(command, home);
-        let options = json!({ "model": { "id": model }, "suggest": suggest });
+        let options = json!({ "suggest": suggest });
         let params = json!({ "initializationOptions": options });
         server
             .initialize(params)
@@ -55,23 +64,13 @@ impl Server {
 }
 
 fn provide() -> PathBuf {
-    if let Some(given) = std::env::var_os(GIVEN).filter(|given| !given.is_empty()) {
-        let given = PathBuf::from(given);
-        assert!(
-            given.is_file(),
-            "`{GIVEN}` names `{}`, which is no file",
-            given.display()
-        );
-        return given;
-    }
     let home = build_folder().join("default-model");
     fs::create_dir_all(&home).unwrap_or_else(|error| panic!("`{}`: {error}", home.display()));
     let lock = File::create(home.join("fetch.lock")).expect("a lock file can be made");
     lock.lock().expect("the file system knows locks");
-    installed(&home).unwrap_or_else(|| {
-        pull(&home);
-        installed(&home).unwrap_or_else(|| panic!("`{}` holds no default model", home.display()))
-    })
+    // What is there already stays; the adapter may be of an earlier build.
+    pull(&home);
+    home
 }
 
 /// The folder that cargo builds into: this process runs from its `PROFILE/deps/`.
@@ -84,18 +83,19 @@ fn build_folder() -> PathBuf {
     folder.to_owned()
 }
 
-/// The file of the model that the store names `default`.
-fn installed(home: &Path) -> Option<PathBuf> {
+/// The file of the model that the store names `default-base`.
+fn base(home: &Path) -> PathBuf {
     let store = Store::open(home).expect("the store can be opened");
-    let Ok(Resolved::Stored(stored)) = store.resolve("default") else {
-        return None;
+    let Ok(Resolved::Stored(stored)) = store.resolve("default-base") else {
+        panic!("`{}` holds no default model", home.display());
     };
     let entries = fs::read_dir(&stored.folder).expect("the checkpoint can be read");
     let mut paths = entries.map(|entry| entry.expect("an entry").path());
-    paths.find(|path| {
+    let found = paths.find(|path| {
         path.extension()
             .is_some_and(|extension| extension == "gguf")
-    })
+    });
+    found.expect("the base is a GGUF file")
 }
 
 /// As users do it.
@@ -104,6 +104,9 @@ fn pull(home: &Path) {
     command
         .args(["models", "pull", "default"])
         .env("TRUEFILL_HOME", home);
+    if let Some(given) = std::env::var_os(GIVEN).filter(|given| !given.is_empty()) {
+        command.arg("--from").arg(given);
+    }
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -19,7 +19,7 @@ pub use backend::Backend;
 pub use binaries::{Binaries, binaries};
 pub use client::{ErrorObject, Exit, Server, frame};
 pub use command::{Output, User, tiny_model};
-pub use default_model::default_model;
+pub use default_model::{default_model, default_store};
 pub use folder::{Folder, wait_indexed, why};
 pub use oracle::{Edit, Oracle, Units};
 pub use process::{alive, cpu_time, peak_memory_kib};

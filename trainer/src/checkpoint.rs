@@ -1,58 +1,59 @@
 //! Opening a checkpoint for a step: to sample it, to score with it, to embed with it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest, Sha256};
-use truefill_model::checkpoint::Checkpoint;
-use truefill_model::config::ModelConfig;
+use truefill_model::adapter;
 use truefill_model::decoder::{Decoder, Precision};
-use truefill_model::device::{self, Choice};
+use truefill_model::device;
 use truefill_model::fim::{BoundFormat, FimFormat};
 use truefill_model::store::Manifest;
 use truefill_model::tokenizer::Tokenizer;
-use truefill_model::weights::WeightSource;
 
 use crate::rows::Input;
+use crate::stored::{self, Opened};
 use crate::usage::Usage;
 
-/// Loads a checkpoint onto `device` (`auto`, `cpu`, `cuda` or `cuda:N`) for sequences of at most
-/// `positions` tokens.
+/// A checkpoint in memory.
+pub struct Loaded {
+    /// The model.
+    pub decoder: Decoder,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The FIM format that the store says it has.
+    pub format: Option<String>,
+}
+
+/// Where a checkpoint lies that is named by a path, or by an id or alias of the user's store. What is
+/// neither stays as it is: whoever opens it tells that it is not there.
+pub fn find(named: &Path) -> PathBuf {
+    let stored = || {
+        let store = stored::store(None).ok()?;
+        let id = store.find(named.to_str()?).ok()?;
+        Some(store.get(&id).ok()?.folder)
+    };
+    match named.exists() {
+        true => named.to_owned(),
+        false => stored().unwrap_or_else(|| named.to_owned()),
+    }
+}
+
+/// Loads a checkpoint, of a store an adapter with its base, onto `device` (`auto`, `cpu`, `cuda` or
+/// `cuda:N`) for sequences of at most `positions` tokens.
 ///
 /// # Errors
 /// What is wrong with the checkpoint, and a device that is not there.
-pub fn load(
-    path: &Path,
-    device: &str,
-    precision: Precision,
-    positions: usize,
-) -> Result<(Decoder, Tokenizer)> {
-    let checkpoint = Checkpoint::open(path)?;
-    let tokenizer = checkpoint.tokenizer()?.clone();
-    let model = (checkpoint.config.clone(), &*checkpoint.weights);
-    let decoder = decoder(path, model, &device::choose(device)?, precision, positions)?;
-    Ok((decoder, tokenizer))
-}
-
-/// The model of a checkpoint at `path` on a device.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn decoder(
-    path: &Path,
-    (config, weights): (ModelConfig, &dyn WeightSource),
-    device: &Choice,
-    precision: Precision,
-    positions: usize,
-) -> Result<Decoder> {
-    let decoder = match device {
-        Choice::Cpu => Decoder::on_cpu(config, weights, precision, positions),
-        Choice::Accelerator { device, .. } => {
-            Decoder::on_device(config, weights, device, precision, positions)
-        }
-    };
-    decoder.with_context(|| format!("{}: cannot be loaded", path.display()))
+pub fn load(path: &Path, device: &str, precision: Precision, positions: usize) -> Result<Loaded> {
+    let opened = Opened::at(path)?;
+    let (checkpoint, adapter) = (&opened.checkpoint, opened.adapter.as_ref());
+    let decoder = checkpoint.decoder(adapter, &device::choose(device)?, precision, positions);
+    Ok(Loaded {
+        decoder: decoder.with_context(|| format!("{}: cannot be loaded", path.display()))?,
+        tokenizer: opened.tokenizer()?.clone(),
+        format: opened.format_name(None).map(str::to_owned),
+    })
 }
 
 /// The FIM format that is named, else the one that the tokenizer has.
@@ -99,7 +100,7 @@ pub fn inputs<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<Input
 }
 
 /// SHA-256 of a checkpoint: of its file, or over the names and hashes of those files of its folder that
-/// are loaded.
+/// are loaded, and of an adapter's base.
 ///
 /// # Errors
 /// Where it cannot be read.
@@ -115,6 +116,9 @@ pub fn sha256(path: &Path) -> Result<String> {
         if is_loaded(&name) && file.is_file() {
             files.insert(name.into_owned(), Input::of(&file)?.sha256);
         }
+    }
+    if let Some(base) = stored::base_at(path)? {
+        files.insert("base".into(), sha256(&base)?);
     }
     Ok(together(&files))
 }
@@ -140,6 +144,7 @@ fn is_loaded(name: &str) -> bool {
         "vocab.json",
         "merges.txt",
         "model.safetensors.index.json",
+        adapter::CONFIG,
     ];
     let weights = [".safetensors", ".gguf"];
     let of_weights = weights.iter().any(|ending| name.ends_with(ending));

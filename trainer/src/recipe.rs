@@ -72,6 +72,25 @@ pub fn found_from<'p>(recipe: Option<&Path>, paths: impl IntoIterator<Item = &'p
     }
 }
 
+/// The same of checkpoints, which may be named as the user's store names them.
+pub fn checkpoints_from<'p>(
+    recipe: Option<&Path>,
+    paths: impl IntoIterator<Item = &'p mut PathBuf>,
+) {
+    for path in paths {
+        let named = path.clone();
+        found_from(recipe, [&mut *path]);
+        if !path.exists() {
+            let stored = crate::checkpoint::find(&named);
+            *path = if stored == named {
+                path.clone()
+            } else {
+                stored
+            };
+        }
+    }
+}
+
 /// Names the recipe in an error that says what has to be changed in it.
 pub fn named(recipe: Option<&Path>) -> impl Fn(anyhow::Error) -> anyhow::Error + use<'_> {
     move |error| match (error.downcast_ref::<Usage>(), recipe) {

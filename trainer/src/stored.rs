@@ -2,14 +2,14 @@
 //! adapters on their bases.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::fim::BoundFormat;
-use truefill_model::store::{Manifest, Paths, Resolved, Store};
+use truefill_model::store::{CheckpointId, Manifest, Paths, Resolved, Store};
 use truefill_model::tokenizer::{GgufVocabulary, Tokenizer, gguf_from_json, json_from_gguf};
 use truefill_model::tokens::TokenId;
 use truefill_model::weights::{GgufFile, WeightDtype};
@@ -56,6 +56,30 @@ pub fn find_in(store: &Store, wanted: &str, folder: &Path) -> Result<Resolved> {
     }
 }
 
+/// The store that a folder with a checkpoint lies in, and the checkpoint's id.
+fn store_at(folder: &Path) -> Option<(Store, CheckpointId)> {
+    let all = folder.parent()?;
+    let of_store = all.file_name()? == "checkpoints" && folder.join("manifest.json").is_file();
+    let id = folder.file_name()?.to_str()?.parse().ok()?;
+    let store = Store::open(all.parent().filter(|_| of_store)?).ok()?;
+    Some((store, id))
+}
+
+/// The folder of the base, where a folder of a store has an adapter.
+///
+/// # Errors
+/// Where the store is damaged.
+pub fn base_at(folder: &Path) -> Result<Option<PathBuf>> {
+    let Some((store, id)) = store_at(folder) else {
+        return Ok(None);
+    };
+    let base = store.get(&id)?.manifest.about().base.clone();
+    Ok(base
+        .map(|base| store.get(&base))
+        .transpose()?
+        .map(|base| base.folder))
+}
+
 /// An opened checkpoint.
 pub struct Opened {
     /// What the user wrote.
@@ -76,6 +100,23 @@ impl Opened {
     /// Where nothing answers to it, and what is wrong with its files.
     pub fn open(store: &Store, wanted: &str) -> Result<Self> {
         Self::open_in(store, wanted, Path::new(""))
+    }
+
+    /// Opens the file or folder at `path`; a folder of a store as the checkpoint that it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn at(path: &Path) -> Result<Self> {
+        let (manifest, base) = match store_at(path) {
+            None => (None, None),
+            Some((store, id)) => {
+                let manifest = store.get_whole(&id)?.manifest;
+                let base = manifest.about().base.clone();
+                let base = base.map(|base| store.get_whole(&base)).transpose()?;
+                (Some(manifest), base.map(|base| base.folder))
+            }
+        };
+        Self::of_files(path.display().to_string(), path, base, manifest)
     }
 
     /// Opens what a recipe names, a path relative to the recipe, or what a flag names in its place.
@@ -104,10 +145,25 @@ impl Opened {
             }
         };
         let base = manifest.as_ref().and_then(|m| m.about().base.clone());
+        let base = base.map(|base| store.get_whole(&base)).transpose()?;
+        Self::of_files(
+            wanted.to_owned(),
+            &folder,
+            base.map(|base| base.folder),
+            manifest,
+        )
+    }
+
+    fn of_files(
+        name: String,
+        folder: &Path,
+        base: Option<PathBuf>,
+        manifest: Option<Manifest>,
+    ) -> Result<Self> {
         let (checkpoint, adapter) = match base {
             Some(base) => {
-                let checkpoint = Checkpoint::open(&store.get_whole(&base)?.folder)?;
-                let adapter = Adapter::read(&folder, &checkpoint.config)?;
+                let checkpoint = Checkpoint::open(&base)?;
+                let adapter = Adapter::read(folder, &checkpoint.config)?;
                 (checkpoint, Some(adapter))
             }
             None if folder.join(adapter::CONFIG).is_file() => bail!(
@@ -116,11 +172,11 @@ impl Opened {
                 folder.display(),
                 folder.display()
             ),
-            None => (Checkpoint::open(&folder)?, None),
+            None => (Checkpoint::open(folder)?, None),
         };
         check_ends(&checkpoint)?;
         Ok(Self {
-            name: wanted.to_owned(),
+            name,
             checkpoint,
             adapter,
             manifest,

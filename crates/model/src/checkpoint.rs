@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
+use crate::decoder::{Decoder, Precision};
+use crate::device::Choice;
 use crate::error::{ModelError, Result};
 use crate::tokenizer::Tokenizer;
 use crate::tokens::TokenId;
@@ -84,18 +86,36 @@ impl Checkpoint {
         })
     }
 
-    /// The model with an adapter merged into it, in memory: four bytes a number for as long as it is open.
+    /// The model on a device, with an adapter of it: beside the base's weights on the CPU, merged into them
+    /// on a GPU.
     ///
     /// # Errors
-    /// Where a tensor cannot be read.
-    pub fn merged(self, adapter: &Adapter) -> Result<Self> {
-        let model = Model::of_source(&self.config, &*self.weights).merged(adapter);
-        let (config, weights) = model.in_memory()?;
-        Ok(Self {
-            config,
-            weights: Box::new(weights),
-            ..self
-        })
+    /// Where a tensor is missing, damaged, or of another shape than the configuration says, or the device
+    /// refuses.
+    pub fn decoder(
+        &self,
+        adapter: Option<&Adapter>,
+        device: &Choice,
+        precision: Precision,
+        max_positions: usize,
+    ) -> Result<Decoder> {
+        let (config, weights) = (self.config.clone(), &*self.weights);
+        match (device, adapter) {
+            (Choice::Cpu, None) => Decoder::on_cpu(config, weights, precision, max_positions),
+            (Choice::Cpu, Some(adapter)) => {
+                let base = Decoder::on_cpu(config, weights, precision, max_positions)?;
+                let adapted = base.adapted(adapter)?;
+                adapted.ok_or(ModelError::internal("the base is on the CPU"))
+            }
+            (Choice::Accelerator { device, .. }, None) => {
+                Decoder::on_device(config, weights, device, precision, max_positions)
+            }
+            (Choice::Accelerator { device, .. }, Some(adapter)) => {
+                let merged = Model::of_source(&self.config, weights).merged(adapter);
+                let (config, weights) = merged.in_memory()?;
+                Decoder::on_device(config, &weights, device, precision, max_positions)
+            }
+        }
     }
 
     /// The tokenizer.

@@ -195,6 +195,115 @@ fn rows_of_an_interleaved_source_are_brought_into_the_hubs_order() {
     );
 }
 
+/// The tokens and the logits of PEFT's own model.
+fn reference(folder: &Path) -> (Vec<TokenId>, Vec<f32>) {
+    let bytes = std::fs::read(folder.join("reference.safetensors")).expect("there");
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("valid");
+    let ids = file.tensor("ids").expect("ids").data().to_vec();
+    let ids = ids
+        .chunks_exact(8)
+        .map(|b| TokenId(u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+    let logits = file.tensor("logits").expect("logits").data().to_vec();
+    let logits = logits
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    (ids.collect(), logits.collect())
+}
+
+/// The logits at every position, in one pass and, the same, token by token.
+fn logits(decoder: &Decoder, ids: &[TokenId]) -> Vec<f32> {
+    let wanted: Vec<usize> = (0..ids.len()).collect();
+    let mut cache = decoder.cache(64).expect("a cache");
+    let all = decoder.forward(&mut cache, ids, &wanted, &|| false);
+    let all = all.expect("computes");
+    let mut cache = decoder.cache(64).expect("a cache");
+    let single = ids.iter().flat_map(|id| {
+        let one = decoder.forward(&mut cache, std::slice::from_ref(id), &[0], &|| false);
+        one.expect("computes")
+    });
+    let single: Vec<f32> = single.collect();
+    assert!(largest_error(&single, &all) < 1e-4, "cut into passes");
+    all
+}
+
+/// The largest difference, as a share of the largest logit.
+fn largest_error(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    let pairs = found.iter().zip(expected);
+    pairs.fold(0.0f32, |most, (a, b)| most.max((a - b).abs())) / largest
+}
+
+/// On packed weights what an adapter adds is rounded to eight bits, as activations are: no further from
+/// the exact numbers than the base itself.
+#[test]
+fn an_adapter_beside_packed_weights_is_as_near_as_the_base() {
+    for name in ["gguf/llama-q8_0.gguf", "gguf/llama-q4_1.gguf"] {
+        let checkpoint = open(name);
+        let targets = [
+            LayerPart::Q,
+            LayerPart::K,
+            LayerPart::V,
+            LayerPart::O,
+            LayerPart::Gate,
+            LayerPart::Up,
+            LayerPart::Down,
+        ];
+        let mut adapter = gather(&checkpoint, &targets);
+        // About as large as what it is added to.
+        for low in &mut adapter.matrices {
+            low.b.iter_mut().for_each(|value| *value *= 0.05);
+        }
+        let ids: Vec<TokenId> = (0..24).map(|at| TokenId(at * 7 % 60)).collect();
+        let [packed, exact] = [Precision::Serving, Precision::Exact].map(|precision| {
+            let weights = &*checkpoint.weights;
+            let decoder = Decoder::on_cpu(checkpoint.config.clone(), weights, precision, 64);
+            decoder.expect("loads")
+        });
+        let of_base = largest_error(&logits(&packed, &ids), &logits(&exact, &ids));
+        let [packed_bytes, with_bytes] =
+            [&packed, &with(&packed, &adapter)].map(Decoder::weight_bytes);
+        let expected = logits(&with(&exact, &adapter), &ids);
+        let adapted = largest_error(&logits(&with(&packed, &adapter), &ids), &expected);
+        let without = largest_error(&logits(&packed, &ids), &expected);
+        assert!(
+            without > 4.0 * adapted,
+            "{name}: {adapted}, without it {without}"
+        );
+        assert!(
+            adapted <= 2.0 * of_base + 0.01,
+            "{name}: {adapted}, base {of_base}"
+        );
+        assert!(with_bytes > packed_bytes, "{name}");
+    }
+}
+
+fn with(decoder: &Decoder, adapter: &Adapter) -> Decoder {
+    let adapted = decoder.adapted(adapter).expect("fits");
+    adapted.expect("on the CPU")
+}
+
+/// What does not fit the base, or is no number, is refused.
+#[test]
+fn an_adapter_of_another_shape_is_not_put_beside() {
+    let checkpoint = open("gguf/llama-q8_0.gguf");
+    let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
+    let whole = gather(&checkpoint, &[LayerPart::O]);
+    for precision in [Precision::Serving, Precision::Exact] {
+        let decoder = Decoder::on_cpu(config.clone(), weights, precision, 64).expect("loads");
+        let mut short = whole.clone();
+        short.matrices[0].a.pop();
+        assert!(decoder.adapted(&short).is_err());
+        let mut rows = whole.clone();
+        rows.rows.as_mut().expect("rows").embedding[0] = f32::NAN;
+        assert!(decoder.adapted(&rows).is_err());
+    }
+    let decoder = Decoder::on_cpu(config, weights, Precision::Serving, 64).expect("loads");
+    let mut damaged = whole.clone();
+    damaged.matrices[1].b[0] = f32::INFINITY;
+    assert!(decoder.adapted(&damaged).is_err());
+}
+
 /// The adapters and the logits are PEFT's own (scripts/reference/dump_adapters.py).
 #[test]
 fn peft_and_we_merge_alike() {
@@ -204,27 +313,26 @@ fn peft_and_we_merge_alike() {
         let adapter = Adapter::read(&folder, &base.config).expect("read");
         let model = Model::of_source(&base.config, &*base.weights).merged(&adapter);
         let (config, weights) = model.in_memory().expect("merged");
-        let decoder = Decoder::on_cpu(config, &weights, Precision::Exact, 64).expect("loads");
-        let bytes = std::fs::read(folder.join("reference.safetensors")).expect("there");
-        let file = safetensors::SafeTensors::deserialize(&bytes).expect("valid");
-        let ids = file.tensor("ids").expect("ids").data().to_vec();
-        let ids = ids
-            .chunks_exact(8)
-            .map(|b| TokenId(u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-        let ids: Vec<TokenId> = ids.collect();
-        let logits = file.tensor("logits").expect("logits").data().to_vec();
-        let expected = logits
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let wanted: Vec<usize> = (0..ids.len()).collect();
-        let mut cache = decoder.cache(64).expect("a cache");
-        let found = decoder
-            .forward(&mut cache, &ids, &wanted, &|| false)
-            .expect("computes");
-        let largest = expected.clone().fold(0.0f32, |most, v| most.max(v.abs()));
-        for (a, b) in found.iter().zip(expected) {
-            assert!((a - b).abs() <= 1e-4 * largest, "{name}: {a} {b}");
+        let (ids, expected) = reference(&folder);
+        let [merged, whole] = [&weights as &dyn WeightSource, &*base.weights]
+            .map(|source| Decoder::on_cpu(config.clone(), source, Precision::Exact, 64));
+        let merged = merged.expect("loads");
+        let whole = whole.expect("loads");
+        let before = logits(&whole, &ids);
+        let beside = whole.adapted(&adapter).expect("fits").expect("on the CPU");
+        for decoder in [&merged, &beside] {
+            let error = largest_error(&logits(decoder, &ids), &expected);
+            assert!(error <= 1e-4, "{name}: {error}");
         }
+        assert_eq!(
+            logits(&whole, &ids),
+            before,
+            "{name}: the base is as it was"
+        );
+        assert!(
+            largest_error(&before, &expected) > 0.01,
+            "{name}: it does something"
+        );
         // Written again, the tensors are PEFT's, name by name.
         let again = tempfile::tempdir().expect("a folder");
         adapter

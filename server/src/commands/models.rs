@@ -5,6 +5,7 @@ mod inspect;
 mod list;
 mod meter;
 mod pull;
+mod shipped;
 mod verify;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use crate::paths::Paths;
 
 pub use context::ModelsContext;
 pub use pull::Target;
+pub use shipped::{DEFAULT_ADAPTER, Shipped};
 
 /// Exit code of wrong usage.
 const USAGE: u8 = 2;
@@ -41,7 +43,8 @@ enum ModelsCommand {
 /// What `truefill models pull` can be told.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  truefill models pull default\n  truefill models pull \
+    after_help = "`default` is the adapter that comes with this program, on a base that is fetched; the base \
+                        alone is `default-base`.\n\nExamples:\n  truefill models pull default\n  truefill models pull \
                         hf:Qwen/Qwen2.5-Coder-0.5B --name qwen\n  truefill models pull \
                         hf:OWNER/REPO/model-q8_0.gguf@main\n  truefill models pull ./my-model\n\n\
                         `HF_ENDPOINT`, `HF_TOKEN` and `HF_HOME` work as in the hub's own tools. \

@@ -69,28 +69,18 @@ impl LocalEngine {
         };
         threads::claim(wanted);
         let device = device::choose(&options.device).map_err(|error| load(&error))?;
-        let mut checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
-        if let Some(folder) = &options.adapter {
-            let adapter =
-                Adapter::read(folder, &checkpoint.config).map_err(|error| load(&error))?;
-            checkpoint = checkpoint.merged(&adapter).map_err(|error| load(&error))?;
-        }
+        let checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
+        let adapter = options.adapter.as_ref();
+        let adapter = adapter.map(|folder| Adapter::read(folder, &checkpoint.config));
+        let adapter = adapter.transpose().map_err(|error| load(&error))?;
         let tokenizer = checkpoint
             .tokenizer()
             .map_err(|error| load(&error))?
             .clone();
         let format = bind(&tokenizer, options.format.as_deref(), &options.path)?;
-        let (config, weights) = (checkpoint.config.clone(), &*checkpoint.weights);
-        let decoder = match &device {
-            device::Choice::Cpu => {
-                Decoder::on_cpu(config, weights, Precision::Serving, options.max_positions)
-            }
-            device::Choice::Accelerator { device, .. } => {
-                let positions = options.max_positions;
-                Decoder::on_device(config, weights, device, Precision::Serving, positions)
-            }
-        }
-        .map_err(|error| load(&error))?;
+        let (precision, positions) = (Precision::Serving, options.max_positions);
+        let decoder = checkpoint.decoder(adapter.as_ref(), &device, precision, positions);
+        let decoder = decoder.map_err(|error| load(&error))?;
         let engine = Self {
             decoder,
             tokenizer,

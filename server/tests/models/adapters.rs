@@ -1,11 +1,14 @@
 //! Adapters of the store, as they are served.
 
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use truefill_model::adapter::{Adapter, LowRank};
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::store::{Draft, Kind};
 use truefill_model::weights::{LayerPart, TensorName, WeightDtype};
+use truefill_server::commands::models::{DEFAULT_ADAPTER, Shipped};
 use truefill_server::config::Config;
 use truefill_server::engine::open::open;
 use truefill_server::engine::{CancelToken, Engine, EngineRequest, Flow, Sampling};
@@ -13,11 +16,9 @@ use truefill_server::paths::Paths;
 
 use crate::user::*;
 
-/// Puts an adapter on a base into the store; gives its id.
-fn install(user: &User, base: &str, strength: f32) -> String {
-    let store = user.store();
-    let base = store.get(&base.parse().unwrap()).unwrap();
-    let checkpoint = Checkpoint::open(&base.folder).unwrap();
+/// Writes an adapter of a model into a folder.
+fn write(model: &Path, strength: f32, folder: &Path) {
+    let checkpoint = Checkpoint::open(model).unwrap();
     let config = &checkpoint.config;
     let draw = |count: usize| (0..count).map(|at| (at * 31 % 17) as f32 / 17.0 - 0.5);
     let matrices = (0..config.layers).map(|layer| {
@@ -38,9 +39,15 @@ fn install(user: &User, base: &str, strength: f32) -> String {
         matrices: matrices.collect(),
         rows: None,
     };
-    let staging = store.stage().unwrap();
-    let folder = staging.folder();
     adapter.write(folder, config, WeightDtype::F16).unwrap();
+}
+
+/// Puts an adapter on a base into the store; gives its id.
+fn install(user: &User, base: &str, strength: f32) -> String {
+    let store = user.store();
+    let base = store.get(&base.parse().unwrap()).unwrap();
+    let staging = store.stage().unwrap();
+    write(&base.folder, strength, staging.folder());
     let draft = Draft {
         name: "tuned".into(),
         kind: Kind::Adapter,
@@ -92,4 +99,59 @@ fn an_adapter_is_served_on_its_base() {
     assert_eq!(of_base, of_nothing);
     assert_ne!(of_base, of_much);
     assert!(!of_base.is_empty());
+}
+
+/// An adapter of a model, as a program carries it.
+fn shipped(user: &User, model: &Path) -> Shipped {
+    let folder = user.path("shipped");
+    std::fs::create_dir(&folder).unwrap();
+    write(model, 4.0, &folder);
+    let file = |(name, _): &(&'static str, &[u8])| {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        (*name, &*bytes.leak())
+    };
+    let files: Vec<_> = DEFAULT_ADAPTER.files.iter().map(file).collect();
+    Shipped {
+        name: "tiny-fim",
+        format: "causal",
+        files: files.leak(),
+    }
+}
+
+/// `default` is the adapter on what was fetched, which has a name of its own; pulled again it is repaired.
+#[test]
+fn the_default_model_is_the_adapter_that_comes_along() {
+    let mut user = User::new();
+    let gguf = fixture("gguf/llama-q4_1.gguf");
+    user.shipped = Some(shipped(&user, &gguf));
+    let pulled = user.run(&["pull", "default", "--from", gguf.to_str().unwrap()]);
+    assert!(pulled.success, "{}", pulled.err);
+    let (id, base) = (user.id("default"), user.id("default-base"));
+    assert!(id.starts_with("tiny-fim-"), "{id}");
+    assert!(base.starts_with("smollm2-135m-instruct-q4_1-"), "{base}");
+    let expected = format!("an adapter of {base}\n");
+    assert!(
+        pulled
+            .out
+            .starts_with(&format!("{id}: llama, format causal v1, ")),
+        "{}",
+        pulled.out
+    );
+    assert!(pulled.out.ends_with(&expected), "{}", pulled.out);
+    let [with, without] = ["default", "default-base"].map(|name| tokens(&*serve(&user, name)));
+    assert_ne!(with, without);
+
+    let weights = user
+        .store()
+        .folder(&id.parse().unwrap())
+        .join("adapter_model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &whole[1..]).unwrap();
+    assert_eq!(
+        user.run(&["verify", "default"]).code,
+        Some(ExitCode::FAILURE)
+    );
+    assert!(user.run(&["pull", "default"]).success);
+    assert_eq!(std::fs::read(&weights).unwrap(), whole);
+    assert_eq!((user.id("default"), user.id("default-base")), (id, base));
 }

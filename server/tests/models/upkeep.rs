@@ -36,7 +36,7 @@ fn the_list_shows_what_is_there_and_what_is_damaged() {
         format!(
             "{:width$}  ARCHITECTURE  FORMAT     SIZE     NAMES\n\
              {first:width$}  llama         causal v1  45.0 kB\n\
-             {second:width$}  llama         causal v1  34.2 kB  default\n",
+             {second:width$}  llama         causal v1  34.2 kB  default, default-base\n",
             "ID"
         )
     );

@@ -11,7 +11,7 @@ use truefill_model::store::Store;
 use truefill_remote::download::Options;
 use truefill_remote::retry::RetryPolicy;
 use truefill_remote::wheel::{Pip, WheelModel};
-use truefill_server::commands::models::{ModelsArgs, ModelsContext, run_in};
+use truefill_server::commands::models::{ModelsArgs, ModelsContext, Shipped, run_in};
 use truefill_server::paths::Paths;
 
 const FIXTURES: &str = concat!(
@@ -40,6 +40,7 @@ pub struct User {
     pub hub_cache: PathBuf,
     pub pip: Option<Pip>,
     pub default: WheelModel,
+    pub shipped: Option<Shipped>,
 }
 
 pub fn fixture(name: &str) -> PathBuf {
@@ -69,6 +70,7 @@ impl User {
             home,
             pip: None,
             default,
+            shipped: None,
         }
     }
 
@@ -97,6 +99,7 @@ impl User {
             variables: &variables,
             pip: self.pip.clone(),
             default: self.default.clone(),
+            shipped: self.shipped.clone(),
             network: Options {
                 connect_timeout: Duration::from_secs(1),
                 silence_timeout: Duration::from_secs(1),

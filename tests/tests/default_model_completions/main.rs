@@ -238,6 +238,32 @@ fn alternatives_are_suggestions_too() {
     assert!((2..=3).contains(&most), "at most {most} suggestions");
 }
 
+/// What is suggested goes with what stands behind the cursor: the default model was taught to fill in.
+#[test]
+fn the_middle_fits_what_is_behind_it() {
+    let mut server = Server::with_default_model(json!({ "invoked_budget_ms": 600_000 }));
+    for (name, before, after, expected) in [
+        (
+            "load.py",
+            "import json\n\n\ndef load(path):\n    with open(path) as f:\n        ",
+            "\n    return json.loads(text)\n",
+            "text = ",
+        ),
+        ("add.py", "def add(a, b):\n    return ", "\n", "a + b"),
+    ] {
+        let scene = Scene {
+            kind: Kind::BlankLine,
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        let items = scene.ask(&mut server, &format!("file:///{name}"), name, 1);
+        let text = items.first().and_then(|item| item["insertText"].as_str());
+        let text = text.unwrap_or_default();
+        assert!(text.starts_with(expected), "{name}: {items:?}");
+    }
+    server.shut_down();
+}
+
 /// The spelling of every token that is not text.
 fn sentinels() -> Vec<String> {
     let checkpoint = Checkpoint::open(default_model()).expect("the default model opens");

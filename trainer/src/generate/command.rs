@@ -122,7 +122,8 @@ impl GenerateArgs {
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         recipe.budget = self.budget.or(recipe.budget);
         recipe.ledger = self.ledger.clone().or(recipe.ledger);
-        recipe.local.model = self.model.clone().or(recipe.local.model);
+        let model = self.model.as_deref().map(crate::checkpoint::find);
+        recipe.local.model = model.or(recipe.local.model);
         let named = crate::recipe::named(self.recipe.as_deref());
         recipe.check().map_err(named)?;
         Ok((recipe, members))

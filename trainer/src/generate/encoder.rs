@@ -14,7 +14,7 @@ use truefill_model::kv::KvCache;
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Loaded};
 use crate::rows::Input;
 
 /// Tokens of a text at most; what is behind them says nothing.
@@ -211,7 +211,9 @@ impl Hidden {
     /// # Errors
     /// What is wrong with the checkpoint.
     pub fn open(path: &Path) -> Result<Self> {
-        let (decoder, tokenizer) = checkpoint::load(path, "cpu", Precision::Exact, LONGEST)?;
+        let Loaded {
+            decoder, tokenizer, ..
+        } = checkpoint::load(path, "cpu", Precision::Exact, LONGEST)?;
         Ok(Self {
             cache: Mutex::new(decoder.cache(LONGEST)?),
             decoder,

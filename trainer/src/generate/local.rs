@@ -20,7 +20,7 @@ use truefill_model::tokenizer::Tokenizer;
 use super::cut::{end_of_line, fitted};
 use super::generator::{Answered, Generator, Outcome, Proposal, Refusal};
 use super::scene::Scene;
-use crate::checkpoint;
+use crate::checkpoint::{self, Loaded};
 use crate::eval::cut::lines::line_count;
 use crate::kept::{self, Kept, Key};
 use crate::rows::HallucinationType;
@@ -168,9 +168,13 @@ impl Model {
              recipe's `[generate.local]`",
         )?;
         let positions = config.window_tokens + config.max_tokens;
-        let (decoder, tokenizer) =
-            checkpoint::load(path, &config.device, Precision::Serving, positions)?;
-        let format = checkpoint::format(config.format.as_deref(), &tokenizer)?;
+        let Loaded {
+            decoder,
+            tokenizer,
+            format,
+        } = checkpoint::load(path, &config.device, Precision::Serving, positions)?;
+        let named = config.format.as_deref().or(format.as_deref());
+        let format = checkpoint::format(named, &tokenizer)?;
         let version = format!("{VERSION} {}@{}", format.name(), format.version());
         // Where the model lies and what computes it is no part of what it is.
         let sampling = LocalConfig {

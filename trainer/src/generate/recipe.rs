@@ -104,11 +104,11 @@ impl Recipe {
         let paths = [
             &mut recipe.ledger,
             &mut recipe.prompts,
-            &mut recipe.local.model,
             &mut recipe.teacher.encoder,
-            &mut recipe.teacher.model,
         ];
         crate::recipe::found_from(Some(path), paths.into_iter().flatten());
+        let checkpoints = [&mut recipe.local.model, &mut recipe.teacher.model];
+        crate::recipe::checkpoints_from(Some(path), checkpoints.into_iter().flatten());
         Ok((recipe, members))
     }
 

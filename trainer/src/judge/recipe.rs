@@ -69,8 +69,9 @@ impl JudgeRecipe {
     /// Takes paths from the recipe's folder.
     pub fn find_from(&mut self, recipe: Option<&Path>) {
         let named = [&mut self.ledger, &mut self.prompts, &mut self.sources];
+        crate::recipe::found_from(recipe, named.into_iter().flatten());
         let models = self.scorer.iter_mut().map(|scorer| &mut scorer.model);
-        crate::recipe::found_from(recipe, named.into_iter().flatten().chain(models));
+        crate::recipe::checkpoints_from(recipe, models);
     }
 
     /// Refuses values that cannot be meant.

@@ -76,7 +76,7 @@ pub struct Scored {
 /// Names that stand twice, formats that do not exist or do not fit the tokenizer, and what is wrong
 /// with a checkpoint.
 pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
-    let mut models: BTreeMap<(PathBuf, String), (Arc<Decoder>, Tokenizer)> = BTreeMap::new();
+    let mut models: BTreeMap<(PathBuf, String), Model> = BTreeMap::new();
     let mut scorers: Vec<Scorer> = Vec::new();
     for recipe in recipes {
         if scorers.iter().any(|scorer| scorer.name == recipe.name) {
@@ -86,11 +86,11 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
             )));
         }
         let key = (recipe.model.clone(), recipe.device.clone());
-        let (decoder, tokenizer) = match models.get(&key) {
+        let (decoder, tokenizer, stored) = match models.get(&key) {
             Some(loaded) => loaded.clone(),
             None => models.entry(key).or_insert(load(recipe, recipes)?).clone(),
         };
-        let format = bind(recipe, &tokenizer)?;
+        let format = bind(recipe, stored.as_deref(), &tokenizer)?;
         scorers.push(Scorer::new(
             recipe.name.clone(),
             decoder,
@@ -101,11 +101,14 @@ pub fn open(recipes: &[ScorerRecipe]) -> Result<Vec<Scorer>> {
     Ok(scorers)
 }
 
-fn load(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> Result<(Arc<Decoder>, Tokenizer)> {
+/// A model, its tokenizer, and its format where a store tells it.
+type Model = (Arc<Decoder>, Tokenizer, Option<String>);
+
+fn load(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> Result<Model> {
     let (model, device) = (&recipe.model, &recipe.device);
     let positions = positions(recipe, recipes);
-    let (decoder, tokenizer) = checkpoint::load(model, device, Precision::Serving, positions)?;
-    Ok((Arc::new(decoder), tokenizer))
+    let loaded = checkpoint::load(model, device, Precision::Serving, positions)?;
+    Ok((Arc::new(loaded.decoder), loaded.tokenizer, loaded.format))
 }
 
 /// Tokens of the longest sequence that any of `recipes` wants of the checkpoint of `recipe`.
@@ -117,8 +120,8 @@ fn positions(recipe: &ScorerRecipe, recipes: &[ScorerRecipe]) -> usize {
     longest.unwrap_or(recipe.context_tokens) + LONGEST_MIDDLE + 1
 }
 
-fn bind(recipe: &ScorerRecipe, tokenizer: &Tokenizer) -> Result<BoundFormat> {
-    let bound = checkpoint::format(recipe.format.as_deref(), tokenizer)?;
+fn bind(recipe: &ScorerRecipe, stored: Option<&str>, tokenizer: &Tokenizer) -> Result<BoundFormat> {
+    let bound = checkpoint::format(recipe.format.as_deref().or(stored), tokenizer)?;
     Ok(match recipe.layout {
         Some(layout) => bound.with_layout(layout)?,
         None => bound,

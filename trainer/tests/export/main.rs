@@ -7,6 +7,7 @@ mod fim_support;
 mod jobs;
 #[path = "../support/left.rs"]
 mod left;
+mod named;
 mod stale;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! The decoder for inference: weights on a device, one forward pass at a time.
 
+mod adapted;
 pub mod load;
 pub mod network;
 

@@ -78,6 +78,19 @@ pub struct Part<'a> {
     pub matrix: &'a PackedMatrix,
     /// Offset in the output row.
     pub column: usize,
+    /// A second matrix of as many rows, and what it multiplies: its product is added.
+    pub added: Option<(&'a PackedMatrix, &'a QuantisedRows)>,
+}
+
+/// Where a matrix's results go in the output.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// Offset in the output's row.
+    pub(crate) column: usize,
+    /// From row to row.
+    pub(crate) stride: usize,
+    /// Whether they are added to what stands there.
+    pub(crate) add: bool,
 }
 
 /// Multiplies the same activations with several matrices, whose results stand side by side in
@@ -99,6 +112,13 @@ pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: u
             "a part fits into the output's row, behind the part before it"
         );
         taken = part.column + part.matrix.rows();
+        if let Some((matrix, x_added)) = part.added {
+            assert!(
+                (matrix.rows(), matrix.cols(), x.rows)
+                    == (part.matrix.rows(), x_added.cols, x_added.rows),
+                "what is added has the same rows on both sides"
+            );
+        }
     }
     let panels: usize = parts.iter().map(|part| part.matrix.panels()).sum();
     let shared = SharedOutput::new(out);
@@ -107,16 +127,26 @@ pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: u
         let mut first = 0;
         for part in parts {
             let end = first + part.matrix.panels();
+            let place = |add| Place {
+                column: part.column,
+                stride,
+                add,
+            };
             for panel in range.start.max(first)..range.end.min(end) {
                 // SAFETY: the shapes were checked above; every panel writes columns of its own.
-                unsafe { kernel(part.matrix, panel - first, x, shared, part.column, stride) };
+                unsafe {
+                    kernel(part.matrix, panel - first, x, shared, place(false));
+                    if let Some((matrix, x)) = part.added {
+                        kernel(matrix, panel - first, x, shared, place(true));
+                    }
+                }
             }
             first = end;
         }
     });
 }
 
-type Kernel = unsafe fn(&PackedMatrix, usize, &QuantisedRows, SharedOutput, usize, usize);
+type Kernel = unsafe fn(&PackedMatrix, usize, &QuantisedRows, SharedOutput, Place);
 
 fn kernel() -> Kernel {
     #[cfg(target_arch = "x86_64")]
@@ -161,8 +191,8 @@ pub fn instruction_set() -> &'static str {
 /// Writes one panel's rows of one token to the output; the last panel may be cut short.
 ///
 /// # Safety
-/// `row` and `column` lie inside the output of `stride` columns, and no other piece of work writes
-/// these elements.
+/// `row` and the place's columns lie inside the output, and no other piece of work writes these
+/// elements.
 #[inline(always)]
 pub(crate) unsafe fn write_panel(
     values: &[f32; PANEL],
@@ -170,15 +200,19 @@ pub(crate) unsafe fn write_panel(
     panel: usize,
     out: SharedOutput,
     row: usize,
-    column: usize,
-    stride: usize,
+    place: Place,
 ) {
     let first = panel * PANEL;
     let lanes = PANEL.min(matrix.rows() - first);
+    let start = row * place.stride + place.column + first;
     // SAFETY: `first + lanes` rows exist in the matrix, so they do in the output's row.
-    unsafe {
-        let target = out.pointer().add(row * stride + column + first);
-        std::ptr::copy_nonoverlapping(values.as_ptr(), target, lanes);
+    let target = unsafe { std::slice::from_raw_parts_mut(out.pointer().add(start), lanes) };
+    if place.add {
+        for (target, value) in target.iter_mut().zip(values) {
+            *target += value;
+        }
+    } else {
+        target.copy_from_slice(&values[..lanes]);
     }
 }
 
@@ -191,8 +225,7 @@ unsafe fn portable_panel(
     panel: usize,
     x: &QuantisedRows,
     out: SharedOutput,
-    column: usize,
-    stride: usize,
+    place: Place,
 ) {
     let blocks = matrix.blocks();
     let mut weights = vec![0.0f32; matrix.cols() * PANEL];
@@ -219,7 +252,7 @@ unsafe fn portable_panel(
             }
         }
         // SAFETY: the caller's promise.
-        unsafe { write_panel(&values, matrix, panel, out, token, column, stride) };
+        unsafe { write_panel(&values, matrix, panel, out, token, place) };
     }
 }
 
@@ -241,9 +274,14 @@ mod tests {
         let stride = matrix.rows() + 3;
         let mut out = vec![0.0; x.rows * stride];
         let shared = SharedOutput::new(&mut out);
+        let place = Place {
+            column: 2,
+            stride,
+            add: false,
+        };
         for panel in 0..matrix.panels() {
             // SAFETY: the output has room for every row at column 2.
-            unsafe { kernel(matrix, panel, x, shared, 2, stride) };
+            unsafe { kernel(matrix, panel, x, shared, place) };
         }
         out
     }
@@ -292,27 +330,31 @@ mod tests {
     fn products_stand_side_by_side() {
         let cols = 64;
         let (first, second) = (noise(20 * cols, 3), noise(9 * cols, 4));
+        let third = noise(20 * 32, 7);
         let pack = |raw: &[f32], rows| {
             let data = bytemuck::cast_slice(raw);
             let weight = RawTensor {
                 dtype: WeightDtype::F32,
-                shape: vec![rows, cols],
+                shape: vec![rows, raw.len() / rows],
                 data,
             };
             PackedMatrix::pack(&weight, |row| row).expect("finite")
         };
-        let (a, b) = (pack(&first, 20), pack(&second, 9));
-        let input = noise(5 * cols, 5);
+        let (a, b, c) = (pack(&first, 20), pack(&second, 9), pack(&third, 20));
+        let (input, added) = (noise(5 * cols, 5), noise(5 * 32, 8));
         let x = QuantisedRows::new(&input, cols);
+        let y = QuantisedRows::new(&added, 32);
         let mut out = vec![f32::NAN; 5 * 29];
         let parts = [
             Part {
                 matrix: &a,
                 column: 0,
+                added: Some((&c, &y)),
             },
             Part {
                 matrix: &b,
                 column: 20,
+                added: None,
             },
         ];
         product(&x, &parts, &mut out, 29);
@@ -323,9 +365,13 @@ mod tests {
                 } else {
                     &second[(row - 20) * cols..]
                 };
-                let exact: f32 = (0..cols)
+                let mut exact: f32 = (0..cols)
                     .map(|c| input[token * cols + c] * weights[c])
                     .sum();
+                if row < 20 {
+                    let terms = (0..32).map(|c| added[token * 32 + c] * third[row * 32 + c]);
+                    exact += terms.sum::<f32>();
+                }
                 let found = out[token * 29 + row];
                 assert!(
                     (found - exact).abs() < 0.15,
@@ -348,6 +394,7 @@ mod tests {
         let parts = [0, 15].map(|column| Part {
             matrix: &matrix,
             column,
+            added: None,
         });
         let x = QuantisedRows::new(&[0.0; 32], 32);
         product(&x, &parts, &mut [0.0; 32], 32);

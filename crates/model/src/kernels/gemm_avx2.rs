@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::gemm::{QuantisedRows, write_panel};
+use super::gemm::{Place, QuantisedRows, write_panel};
 use super::packed::{BLOCK, Bits, Line, PANEL, PackedMatrix};
 use super::parallel::SharedOutput;
 
@@ -13,15 +13,14 @@ pub(crate) unsafe fn panel(
     panel: usize,
     x: &QuantisedRows,
     out: SharedOutput,
-    column: usize,
-    stride: usize,
+    place: Place,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         match (matrix.bits(), matrix.zero_point()) {
-            (Bits::Four, _) => tokens::<true, false>(matrix, panel, x, out, column, stride),
-            (Bits::Eight, 128) => tokens::<false, true>(matrix, panel, x, out, column, stride),
-            (Bits::Eight, _) => tokens::<false, false>(matrix, panel, x, out, column, stride),
+            (Bits::Four, _) => tokens::<true, false>(matrix, panel, x, out, place),
+            (Bits::Eight, 128) => tokens::<false, true>(matrix, panel, x, out, place),
+            (Bits::Eight, _) => tokens::<false, false>(matrix, panel, x, out, place),
         }
     }
 }
@@ -35,8 +34,7 @@ unsafe fn tokens<const FOUR: bool, const WIDE: bool>(
     panel: usize,
     x: &QuantisedRows,
     out: SharedOutput,
-    column: usize,
-    stride: usize,
+    place: Place,
 ) {
     let blocks = matrix.blocks();
     let (quants, scales) = (matrix.panel_quants(panel), matrix.panel_scales(panel));
@@ -68,7 +66,7 @@ unsafe fn tokens<const FOUR: bool, const WIDE: bool>(
             unsafe { _mm256_storeu_ps(values.as_mut_ptr().add(half * 8), total) };
         }
         // SAFETY: the caller's promise.
-        unsafe { write_panel(&values, matrix, panel, out, token, column, stride) };
+        unsafe { write_panel(&values, matrix, panel, out, token, place) };
     }
 }
 

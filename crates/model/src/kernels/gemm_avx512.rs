@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::gemm::{QuantisedRows, write_panel};
+use super::gemm::{Place, QuantisedRows, write_panel};
 use super::packed::{BLOCK, Bits, Line, PANEL, PackedMatrix};
 use super::parallel::SharedOutput;
 
@@ -16,16 +16,15 @@ pub(crate) unsafe fn panel(
     panel: usize,
     x: &QuantisedRows,
     out: SharedOutput,
-    column: usize,
-    stride: usize,
+    place: Place,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         match (matrix.bits(), matrix.zero_point()) {
-            (Bits::Four, 0) => tokens::<true, true>(matrix, panel, x, out, column, stride),
-            (Bits::Four, _) => tokens::<true, false>(matrix, panel, x, out, column, stride),
-            (Bits::Eight, 0) => tokens::<false, true>(matrix, panel, x, out, column, stride),
-            (Bits::Eight, _) => tokens::<false, false>(matrix, panel, x, out, column, stride),
+            (Bits::Four, 0) => tokens::<true, true>(matrix, panel, x, out, place),
+            (Bits::Four, _) => tokens::<true, false>(matrix, panel, x, out, place),
+            (Bits::Eight, 0) => tokens::<false, true>(matrix, panel, x, out, place),
+            (Bits::Eight, _) => tokens::<false, false>(matrix, panel, x, out, place),
         }
     }
 }
@@ -37,14 +36,13 @@ unsafe fn tokens<const FOUR: bool, const MINIMUM: bool>(
     panel: usize,
     x: &QuantisedRows,
     out: SharedOutput,
-    column: usize,
-    stride: usize,
+    place: Place,
 ) {
     let mut token = 0;
     // SAFETY: the caller's promise; `token + T <= x.rows` in every call.
     unsafe {
         while token < x.rows {
-            let (matrix, args) = (matrix, (panel, token, x, out, column, stride));
+            let (matrix, args) = (matrix, (panel, token, x, out, place));
             token += match x.rows - token {
                 left if left >= TILE => tile::<TILE, FOUR, MINIMUM>(matrix, args),
                 left if left >= 4 => tile::<4, FOUR, MINIMUM>(matrix, args),
@@ -55,14 +53,14 @@ unsafe fn tokens<const FOUR: bool, const MINIMUM: bool>(
     }
 }
 
-type Args<'a> = (usize, usize, &'a QuantisedRows, SharedOutput, usize, usize);
+type Args<'a> = (usize, usize, &'a QuantisedRows, SharedOutput, Place);
 
 /// `T` tokens against one panel; gives `T`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn tile<const T: usize, const FOUR: bool, const MINIMUM: bool>(
     matrix: &PackedMatrix,
-    (panel, first, x, out, column, stride): Args<'_>,
+    (panel, first, x, out, place): Args<'_>,
 ) -> usize {
     let blocks = matrix.blocks();
     let (quants, scales) = (matrix.panel_quants(panel), matrix.panel_scales(panel));
@@ -97,7 +95,7 @@ unsafe fn tile<const T: usize, const FOUR: bool, const MINIMUM: bool>(
         // SAFETY: `values` holds sixteen lanes; the rest is the caller's promise.
         unsafe {
             _mm512_storeu_ps(values.as_mut_ptr(), *total);
-            write_panel(&values, matrix, panel, out, first + t, column, stride);
+            write_panel(&values, matrix, panel, out, first + t, place);
         }
     }
     T

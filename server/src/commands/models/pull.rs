@@ -21,6 +21,10 @@ const GGUF: &str = "model.gguf";
 /// to it before it is trained, so its format is not the one that a look at them would tell.
 const DEFAULT_NAME: &str = "smollm2-135m-instruct-q4_1";
 const DEFAULT_FORMAT: &str = "causal";
+/// What is served where nothing else is named.
+const ALIAS: &str = "default";
+/// What that is an adapter of.
+const BASE_ALIAS: &str = "default-base";
 
 /// What to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,18 +80,21 @@ fn tell(stored: &Stored, args: &PullArgs, context: &mut ModelsContext<'_>) -> Re
     let (id, about) = (stored.manifest.id(), stored.manifest.about());
     let name = match (&args.name, &args.target) {
         (Some(alias), _) => alias.as_str(),
-        (None, Target::Default) => "default",
+        (None, Target::Default) => ALIAS,
         (None, _) => id.as_str(),
     };
+    let base = about.base.as_ref();
     writeln!(
         context.out,
-        "{id}: {}, format {} v{}, {}",
+        "{id}: {}, format {} v{}, {}{}",
         about.architecture,
         about.format.name,
         about.format.version,
-        size(stored.manifest.bytes())
+        size(stored.manifest.bytes()),
+        base.map(|base| format!(", an adapter of {base}"))
+            .unwrap_or_default()
     )?;
-    if name != "default" {
+    if name != ALIAS {
         let file = context.paths.config_file();
         writeln!(
             context.out,
@@ -98,22 +105,31 @@ fn tell(stored: &Stored, args: &PullArgs, context: &mut ModelsContext<'_>) -> Re
     Ok(())
 }
 
-/// Installs the default model, if it is not there whole, and names it.
+/// Installs the default model and its adapter, as far as they are not there whole, and names them.
 pub(super) fn default(
     from: Option<&Path>,
     context: &mut ModelsContext<'_>,
 ) -> Result<CheckpointId> {
     let store = context.store()?;
     let _only = only_one(context)?;
-    let id = match installed_default(&store, context)? {
+    let base = match installed_default(&store, context)? {
         Some(id) => id,
         None => install_default(&store, from, context)?,
     };
-    let alias = "default"
+    let id = match &context.shipped {
+        Some(shipped) => shipped.install(&store, &base, context.now)?.id,
+        None => base.clone(),
+    };
+    name(&store, BASE_ALIAS, &base)?;
+    name(&store, ALIAS, &id)?;
+    Ok(id)
+}
+
+fn name(store: &Store, alias: &str, id: &CheckpointId) -> Result<()> {
+    let alias = alias
         .parse()
         .map_err(|problem: String| anyhow::anyhow!(problem))?;
-    store.set_alias(alias, &id)?;
-    Ok(id)
+    Ok(store.set_alias(alias, id)?)
 }
 
 /// The default model, if the store holds it undamaged.

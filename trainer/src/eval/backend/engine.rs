@@ -14,7 +14,6 @@ use truefill_model::generate::{
 };
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
-use truefill_model::weights::WeightSource;
 
 use super::{Backend, Completion, Hear, Likelihood, Stop, Timed, Timing};
 use crate::checkpoint;
@@ -27,13 +26,12 @@ use crate::score::{LONGEST_MIDDLE, Scorer};
 use crate::stored::Opened;
 use crate::train::chat::Chat;
 
-/// Counts up with every change to how prompts are made or completions end.
-const VERSION: &str = "engine-2";
+/// Counts up with every change to how prompts are made, probabilities computed, or completions end.
+const VERSION: &str = "engine-3";
 /// Fewer tokens of a prompt are none.
 const LEAST_PROMPT: usize = 16;
 
-/// A checkpoint as it would be served: an adapter is merged into its base, and on the CPU both are
-/// rounded to eight bits.
+/// A checkpoint as it would be served.
 pub struct Engine {
     decoder: Arc<Decoder>,
     tokenizer: Tokenizer,
@@ -345,22 +343,9 @@ fn identity(opened: &Opened) -> Result<String> {
 }
 
 fn load(opened: &Opened, device: &Choice, positions: usize) -> Result<Decoder> {
-    let checkpoint = &opened.checkpoint;
-    let merged;
-    let model: (_, &dyn WeightSource) = match &opened.adapter {
-        None => (checkpoint.config.clone(), &*checkpoint.weights),
-        Some(_) => {
-            merged = opened.model().in_memory()?;
-            (merged.0.clone(), &merged.1)
-        }
-    };
-    checkpoint::decoder(
-        &checkpoint.path,
-        model,
-        device,
-        Precision::Serving,
-        positions,
-    )
+    let (checkpoint, adapter) = (&opened.checkpoint, opened.adapter.as_ref());
+    let decoder = checkpoint.decoder(adapter, device, Precision::Serving, positions);
+    decoder.with_context(|| format!("{}: cannot be loaded", checkpoint.path.display()))
 }
 
 #[cfg(test)]
