@@ -8,6 +8,9 @@ use rayon::prelude::*;
 use super::packed::{BLOCK, PANEL, PackedMatrix};
 use super::parallel::{self, SharedOutput};
 
+/// Rows from which on it is worth it to spread what is done to each of them.
+const FEW: usize = 16;
+
 /// Activations `[rows, cols]` rounded to int8, a scale and a sum of quants for each block.
 pub struct QuantisedRows {
     pub(crate) rows: usize,
@@ -23,28 +26,41 @@ pub struct QuantisedRows {
 impl QuantisedRows {
     /// Rounds `x`, `[rows, cols]` with `cols` a multiple of 32.
     pub fn new(x: &[f32], cols: usize) -> Self {
-        let rows = x.len() / cols;
-        let blocks = x.len() / BLOCK;
-        let mut out = Self {
-            rows,
-            cols,
-            quants: vec![0; x.len()],
-            scales: vec![0.0; blocks],
-            sums: vec![0; blocks],
-        };
-        // One row is not worth a second thread.
-        let piece = if rows < 16 { x.len() } else { cols * 8 };
+        if x.len() < FEW * cols {
+            return Self::here(x, cols);
+        }
+        let mut out = Self::zeros(x.len(), cols);
+        let piece = cols * 8;
         x.par_chunks(piece)
             .zip(out.quants.par_chunks_mut(piece))
             .zip(out.scales.par_chunks_mut(piece / BLOCK))
             .zip(out.sums.par_chunks_mut(piece / BLOCK))
-            .for_each(|(((x, quants), scales), sums)| {
-                let blocks = x.chunks_exact(BLOCK).zip(quants.chunks_exact_mut(BLOCK));
-                for ((block, quants), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
-                    (*scale, *sum) = round_block(block, quants);
-                }
-            });
+            .for_each(|(((x, quants), scales), sums)| round(x, quants, scales, sums));
         out
+    }
+
+    /// The same on the calling thread.
+    fn here(x: &[f32], cols: usize) -> Self {
+        let mut out = Self::zeros(x.len(), cols);
+        round(x, &mut out.quants, &mut out.scales, &mut out.sums);
+        out
+    }
+
+    fn zeros(len: usize, cols: usize) -> Self {
+        Self {
+            rows: len / cols,
+            cols,
+            quants: vec![0; len],
+            scales: vec![0.0; len / BLOCK],
+            sums: vec![0; len / BLOCK],
+        }
+    }
+}
+
+fn round(x: &[f32], quants: &mut [i8], scales: &mut [f32], sums: &mut [i32]) {
+    let blocks = x.chunks_exact(BLOCK).zip(quants.chunks_exact_mut(BLOCK));
+    for ((block, quants), (scale, sum)) in blocks.zip(scales.iter_mut().zip(sums)) {
+        (*scale, *sum) = round_block(block, quants);
     }
 }
 
@@ -78,8 +94,45 @@ pub struct Part<'a> {
     pub matrix: &'a PackedMatrix,
     /// Offset in the output row.
     pub column: usize,
-    /// A second matrix of as many rows, and what it multiplies: its product is added.
-    pub added: Option<(&'a PackedMatrix, &'a QuantisedRows)>,
+    /// What is added to its product.
+    pub added: Option<LowRank<'a>>,
+}
+
+/// `b a`, of low rank.
+#[derive(Clone, Copy)]
+pub struct LowRank<'a> {
+    /// `[rank, in]`.
+    pub a: &'a PackedMatrix,
+    /// `[out, rank]`.
+    pub b: &'a PackedMatrix,
+}
+
+impl LowRank<'_> {
+    /// `a x`, rounded.
+    fn inner(&self, x: &QuantisedRows, spread: bool) -> QuantisedRows {
+        let rank = self.a.rows();
+        let mut inner = vec![0.0; x.rows * rank];
+        if spread {
+            let part = Part {
+                matrix: self.a,
+                column: 0,
+                added: None,
+            };
+            product(x, &[part], &mut inner, rank);
+            return QuantisedRows::new(&inner, rank);
+        }
+        let place = Place {
+            column: 0,
+            stride: rank,
+            add: false,
+        };
+        let (kernel, shared) = (kernel(), SharedOutput::new(&mut inner));
+        for panel in 0..self.a.panels() {
+            // SAFETY: `product` checked the columns; the output has `rank` columns for every row.
+            unsafe { kernel(self.a, panel, x, shared, place) };
+        }
+        QuantisedRows::here(&inner, rank)
+    }
 }
 
 /// Where a matrix's results go in the output.
@@ -112,32 +165,40 @@ pub fn product(x: &QuantisedRows, parts: &[Part<'_>], out: &mut [f32], stride: u
             "a part fits into the output's row, behind the part before it"
         );
         taken = part.column + part.matrix.rows();
-        if let Some((matrix, x_added)) = part.added {
+        if let Some(LowRank { a, b }) = part.added {
             assert!(
-                (matrix.rows(), matrix.cols(), x.rows)
-                    == (part.matrix.rows(), x_added.cols, x_added.rows),
-                "what is added has the same rows on both sides"
+                (a.cols(), b.cols(), b.rows()) == (x.cols, a.rows(), part.matrix.rows()),
+                "what is added has the shape of what it is added to"
             );
         }
     }
+    // Of a few rows every thread computes what it needs itself: to wake another one takes longer.
+    let many = x.rows >= FEW;
+    let inner = parts.iter().map(|part| part.added.filter(|_| many));
+    let inner: Vec<_> = inner
+        .map(|added| added.map(|it| it.inner(x, true)))
+        .collect();
     let panels: usize = parts.iter().map(|part| part.matrix.panels()).sum();
     let shared = SharedOutput::new(out);
     let kernel = kernel();
     parallel::ranges(panels, 4, |range| {
         let mut first = 0;
-        for part in parts {
+        for (part, inner) in parts.iter().zip(&inner) {
             let end = first + part.matrix.panels();
             let place = |add| Place {
                 column: part.column,
                 stride,
                 add,
             };
-            for panel in range.start.max(first)..range.end.min(end) {
+            let own = range.start.max(first)..range.end.min(end);
+            let added = part.added.filter(|_| !own.is_empty());
+            let here = added.filter(|_| !many).map(|it| it.inner(x, false));
+            for panel in own {
                 // SAFETY: the shapes were checked above; every panel writes columns of its own.
                 unsafe {
                     kernel(part.matrix, panel - first, x, shared, place(false));
-                    if let Some((matrix, x)) = part.added {
-                        kernel(matrix, panel - first, x, shared, place(true));
+                    if let (Some(added), Some(x)) = (added, here.as_ref().or(inner.as_ref())) {
+                        kernel(added.b, panel - first, x, shared, place(true));
                     }
                 }
             }
@@ -340,16 +401,14 @@ mod tests {
             };
             PackedMatrix::pack(&weight, |row| row).expect("finite")
         };
+        let fourth: Vec<f32> = noise(32 * cols, 8).iter().map(|v| v / 8.0).collect();
         let (a, b, c) = (pack(&first, 20), pack(&second, 9), pack(&third, 20));
-        let (input, added) = (noise(5 * cols, 5), noise(5 * 32, 8));
-        let x = QuantisedRows::new(&input, cols);
-        let y = QuantisedRows::new(&added, 32);
-        let mut out = vec![f32::NAN; 5 * 29];
+        let low = pack(&fourth, 32);
         let parts = [
             Part {
                 matrix: &a,
                 column: 0,
-                added: Some((&c, &y)),
+                added: Some(LowRank { a: &low, b: &c }),
             },
             Part {
                 matrix: &b,
@@ -357,26 +416,38 @@ mod tests {
                 added: None,
             },
         ];
-        product(&x, &parts, &mut out, 29);
-        for token in 0..5 {
-            for row in 0..29 {
-                let weights = if row < 20 {
-                    &first[row * cols..]
-                } else {
-                    &second[(row - 20) * cols..]
-                };
-                let mut exact: f32 = (0..cols)
-                    .map(|c| input[token * cols + c] * weights[c])
-                    .sum();
-                if row < 20 {
-                    let terms = (0..32).map(|c| added[token * 32 + c] * third[row * 32 + c]);
-                    exact += terms.sum::<f32>();
+        // A few rows, and so many that their additions are spread.
+        for rows in [5, 2 * FEW] {
+            let input = noise(rows * cols, 5);
+            let x = QuantisedRows::new(&input, cols);
+            let mut out = vec![f32::NAN; rows * 29];
+            product(&x, &parts, &mut out, 29);
+            for token in 0..rows {
+                for row in 0..29 {
+                    let weights = if row < 20 {
+                        &first[row * cols..]
+                    } else {
+                        &second[(row - 20) * cols..]
+                    };
+                    let mut exact: f32 = (0..cols)
+                        .map(|c| input[token * cols + c] * weights[c])
+                        .sum();
+                    if row < 20 {
+                        let inner = |at: usize| {
+                            let a = &fourth[at * cols..][..cols];
+                            let terms = input[token * cols..].iter().zip(a).map(|(x, a)| x * a);
+                            terms.sum::<f32>()
+                        };
+                        exact += (0..32)
+                            .map(|at| inner(at) * third[row * 32 + at])
+                            .sum::<f32>();
+                    }
+                    let found = out[token * 29 + row];
+                    assert!(
+                        (found - exact).abs() < 0.15,
+                        "{token} {row}: {found} {exact}"
+                    );
                 }
-                let found = out[token * 29 + row];
-                assert!(
-                    (found - exact).abs() < 0.15,
-                    "{token} {row}: {found} {exact}"
-                );
             }
         }
     }

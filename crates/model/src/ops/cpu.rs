@@ -74,7 +74,11 @@ impl CpuLinear {
         let mut column = 0;
         for part in &self.parts {
             match &*part.matrix {
-                CpuMatrix::Packed(matrix) => packed.push((column, matrix, part.added.as_deref())),
+                CpuMatrix::Packed(matrix) => packed.push(Part {
+                    matrix,
+                    column,
+                    added: part.added.as_deref().and_then(CpuLowRank::packed),
+                }),
                 CpuMatrix::Dense(dense) => {
                     let mut product = x.matmul(&dense.t()?)?;
                     if let Some(added) = &part.added {
@@ -90,17 +94,7 @@ impl CpuLinear {
         if !packed.is_empty() {
             with_values(x, |values| {
                 let x = QuantisedRows::new(values, x.dims()[1]);
-                let inner = packed
-                    .iter()
-                    .map(|(.., added)| added.map(|it| it.inner(&x)));
-                let inner: Vec<_> = inner.collect();
-                let parts = packed.iter().zip(&inner);
-                let parts = parts.map(|((column, matrix, added), inner)| Part {
-                    matrix,
-                    column: *column,
-                    added: added.and_then(|it| it.outer()).zip(inner.as_ref()),
-                });
-                product(&x, &parts.collect::<Vec<_>>(), &mut out, width);
+                product(&x, &packed, &mut out, width);
             })?;
         }
         if let Some(bias) = &self.bias {

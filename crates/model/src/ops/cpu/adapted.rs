@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use super::{CpuLinear, CpuMatrix};
 use crate::error::{ModelError, Result};
-use crate::kernels::gemm::{Part, QuantisedRows, product};
+use crate::kernels::gemm::LowRank;
 use crate::kernels::packed::{BLOCK, PackedMatrix};
 use crate::weights::{RawTensor, WeightDtype};
 
@@ -83,26 +83,11 @@ impl CpuLowRank {
         self.a.bytes() + self.b.bytes()
     }
 
-    /// `x a^T`, of packed matrices.
-    pub(super) fn inner(&self, x: &QuantisedRows) -> QuantisedRows {
-        let rank = self.a.rows();
-        let mut inner = vec![0.0; x.rows * rank];
-        if let CpuMatrix::Packed(matrix) = &self.a {
-            let part = Part {
-                matrix,
-                column: 0,
-                added: None,
-            };
-            product(x, &[part], &mut inner, rank);
-        }
-        QuantisedRows::new(&inner, rank)
-    }
-
-    /// What multiplies that, where it is packed.
-    pub(super) fn outer(&self) -> Option<&PackedMatrix> {
-        match &self.b {
-            CpuMatrix::Packed(matrix) => Some(matrix),
-            CpuMatrix::Dense(_) => None,
+    /// For packed products, where it is packed.
+    pub(super) fn packed(&self) -> Option<LowRank<'_>> {
+        match (&self.a, &self.b) {
+            (CpuMatrix::Packed(a), CpuMatrix::Packed(b)) => Some(LowRank { a, b }),
+            _ => None,
         }
     }
 
