@@ -46,6 +46,9 @@ settings! {
         machine id: String = "default".to_owned(),
         /// The model's FIM format, `"auto"` to find it from the tokenizer.
         machine format: String = "auto".to_owned(),
+        /// The layout of the format's prompts: `"auto"` for the one that the format is served with,
+        /// `"psm"`, `"psm-line"`, `"spm"` or `"causal"`, of those that the format has.
+        machine layout: String = "auto".to_owned(),
         /// Where to compute: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:N"`.
         machine device: String = "auto".to_owned(),
         /// Threads of the CPU, 0 for one per core.

@@ -1,6 +1,6 @@
 //! The engine that runs a checkpoint in this process.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub struct LocalOptions {
     pub checkpoint: String,
     /// Name of the FIM format; `None` asks the tokenizer.
     pub format: Option<String>,
+    /// Name of one of its layouts; `None` takes the one that it is served with.
+    pub layout: Option<String>,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// CPU threads; 0 takes what the machine has.
@@ -77,7 +79,7 @@ impl LocalEngine {
             .tokenizer()
             .map_err(|error| load(&error))?
             .clone();
-        let format = bind(&tokenizer, options.format.as_deref(), &options.path)?;
+        let format = bind(&tokenizer, options)?;
         let (precision, positions) = (Precision::Serving, options.max_positions);
         let decoder = checkpoint.decoder(adapter.as_ref(), &device, precision, positions);
         let decoder = decoder.map_err(|error| load(&error))?;
@@ -264,12 +266,8 @@ impl Engine for LocalEngine {
     }
 }
 
-fn bind(
-    tokenizer: &Tokenizer,
-    name: Option<&str>,
-    path: &Path,
-) -> Result<BoundFormat, EngineError> {
-    let format = match name {
+fn bind(tokenizer: &Tokenizer, options: &LocalOptions) -> Result<BoundFormat, EngineError> {
+    let format = match options.format.as_deref() {
         None => FimFormat::detect(tokenizer),
         Some(name) => FimFormat::builtin(name).ok_or_else(|| {
             let known: Vec<&str> = FimFormat::all()
@@ -282,9 +280,12 @@ fn bind(
             ))
         })?,
     };
-    format
-        .bind(tokenizer)
-        .map_err(|error| EngineError::Load(format!("{}: {error}", path.display())))
+    let bound = format.bind(tokenizer);
+    let bound = match &options.layout {
+        Some(name) => bound.and_then(|bound| bound.with_layout_named(name)),
+        None => bound,
+    };
+    bound.map_err(|error| EngineError::Load(format!("{}: {error}", options.path.display())))
 }
 
 fn over(deadline: Option<Instant>) -> bool {

@@ -43,6 +43,7 @@ pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineErr
         adapter: located.adapter,
         checkpoint: located.checkpoint,
         format,
+        layout: (config.model.layout != "auto").then(|| config.model.layout.clone()),
         device: config.model.device.clone(),
         threads: config.model.threads,
         max_positions: config.positions(),

@@ -91,6 +91,18 @@ impl BoundFormat {
         Ok(self)
     }
 
+    /// The same with a layout of this name.
+    ///
+    /// # Errors
+    /// As [`BoundFormat::with_layout`].
+    pub fn with_layout_named(self, name: &str) -> Result<Self, FimError> {
+        let known = self.format.layouts.keys().copied();
+        match known.clone().find(|layout| layout.name() == name) {
+            Some(layout) => self.with_layout(layout),
+            None => Err(unknown(&self.format, name)),
+        }
+    }
+
     /// The format's name.
     pub fn name(&self) -> &str {
         self.format.name()
@@ -140,18 +152,21 @@ fn bind_layout(
     layout: Layout,
 ) -> Result<Vec<BoundItem>, FimError> {
     let Some(items) = format.layouts.get(&layout) else {
-        let known: Vec<&str> = format.layouts.keys().map(|layout| layout.name()).collect();
-        let (format, known) = (format.name.clone(), known.join(", "));
-        return Err(FimError::UnknownLayout {
-            format,
-            layout,
-            known,
-        });
+        return Err(unknown(format, layout.name()));
     };
     items
         .iter()
         .map(|item| bind_item(format, tokenizer, item))
         .collect()
+}
+
+fn unknown(format: &FimFormat, layout: &str) -> FimError {
+    let known: Vec<&str> = format.layouts.keys().map(|layout| layout.name()).collect();
+    FimError::UnknownLayout {
+        format: format.name.clone(),
+        layout: layout.to_owned(),
+        known: known.join(", "),
+    }
 }
 
 fn bind_item(

@@ -107,7 +107,7 @@ pub enum FimError {
         /// The format's name.
         format: String,
         /// What was asked for.
-        layout: Layout,
+        layout: String,
         /// All that it has, by commas.
         known: String,
     },

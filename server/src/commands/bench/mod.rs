@@ -84,6 +84,9 @@ pub struct KeystrokeArgs {
     /// Model to serve, as in `model.id` of the configuration
     #[arg(long, default_value = "default")]
     model: String,
+    /// Layout of the prompts, as in `model.layout` of the configuration
+    #[arg(long, default_value = "auto")]
+    layout: String,
     /// Replay the same way against a llama.cpp server at this address, with the same prompts
     #[arg(long, value_name = "URL")]
     llama: Option<String>,
@@ -269,7 +272,7 @@ fn start(args: &KeystrokeArgs, home: &Path, file: &Path) -> Result<Client> {
         suggest["delay_max_ms"] = json!(0);
     }
     let options = json!({
-        "model": { "id": served_as(&model), "format": format_name(&model).unwrap_or("auto") },
+        "model": { "id": served_as(&model), "format": format_name(&model).unwrap_or("auto"), "layout": &args.layout },
         "suggest": suggest,
     });
     let mut command = Command::new(std::env::current_exe()?);
