@@ -8,8 +8,8 @@
 #   gpu.sh slice WORK OUT                      there: trains the next slice; the adapter goes to OUT in shards
 #   gpu.sh join OUT WORK                       at home, or on the next machine: the shards become a checkpoint
 #
-# PROGRAM is `truefill-trainer` as scripts/build-cuda.sh builds it; ROWS is an output of `truefill-trainer mine`,
-# and HELD_OUT are the splits of `curate` that must not be learned (`.jsonl.zst` both). The base is the store's
+# PROGRAM is `truefill-trainer` as scripts/build-cuda.sh builds it; ROWS is what mix.py makes of an output of
+# `truefill-trainer mine`, and HELD_OUT are the splits of `curate` that must not be learned (`.jsonl.zst` both). The base is the store's
 # `default-base`. A slice is a run of its own that goes on from the adapter of the one before, so it does not
 # matter whether the machine is still the same; the last one lowers the rate to nothing. A slice that is stopped
 # goes on where it was by the same command, on that machine.
@@ -47,7 +47,8 @@ PY
 pack() {
     local pieces=$1 program=$2 rows=$3 held_out=$4 folder
     folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' EXIT
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf '$folder'" EXIT
     mkdir -p "$pieces" "$folder/load"
     base "$folder/load/store"
     cp "$rows" "$folder/load/rows.jsonl.zst"

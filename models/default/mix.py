@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws rows for stage 1: none of a held-out repository, and of some languages more than of others.
+"""Makes training rows of contexts for stage 1: none of a held-out repository, and of some languages more than of others.
 
     zstdcat contexts.jsonl.zst | models/default/mix.py DATA > rows.jsonl
     zstdcat contexts.jsonl.zst | models/default/mix.py DATA --mix --seed 5 > mixed.jsonl
@@ -16,6 +16,12 @@ from pathlib import Path
 
 MORE = {"python": None, **dict.fromkeys(["cpp", "go", "java", "javascript", "rust", "typescript"], 2500)}
 OTHERS = 1800
+FIELDS = ["repo", "path", "language", "prefix", "golden", "suffix", "license"]
+
+
+def training_row(context):
+    row = {"context_id": context["id"], **{field: context[field] for field in FIELDS}}
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def main():
@@ -32,7 +38,7 @@ def main():
     for row in sys.stdin:
         context = json.loads(row)
         if context["repo"] not in held_out:
-            by_language[context["language"] if args.mix else ""].append(row)
+            by_language[context["language"] if args.mix else ""].append(training_row(context))
     draw = random.Random(args.seed)
     kept = []
     for language, rows in by_language.items():
