@@ -3,6 +3,7 @@
 //! A keystroke's way through this crate: `framing` → `lsp` → `documents` → `serving`
 //! (which asks `suggest` and `truefill_syntax`) → `engine` → `suggest` → `lsp`.
 
+pub mod arms;
 pub mod cli;
 pub mod client;
 pub mod commands;

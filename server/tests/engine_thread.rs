@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use truefill_server::engine::lineup::Lineup;
 use truefill_server::engine::{
     Answer, CancelToken, Engine, EngineError, EngineHandle, EngineInfo, EngineKind, EngineRequest,
     EngineState, EngineThread, Flow, Generated, Job, RenderedPrompt, Sampling, StopReason, Ticket,
@@ -17,6 +18,7 @@ const PANICS: u64 = 99;
 
 /// An engine that reports what it begins and goes on only when it is told to.
 struct Gated {
+    name: &'static str,
     begun: Sender<String>,
     go: Mutex<Receiver<()>>,
     warmed: Sender<String>,
@@ -25,7 +27,7 @@ struct Gated {
 impl Engine for Gated {
     fn info(&self) -> EngineInfo {
         EngineInfo {
-            checkpoint: "gated".into(),
+            checkpoint: self.name.into(),
             format: "none".into(),
             format_version: 1,
             device: "test".into(),
@@ -62,6 +64,7 @@ impl Engine for Gated {
         }
         on_text(&request.prefix);
         Ok(Generated {
+            prompt: Vec::new(),
             text: request.prefix.clone(),
             tokens: Vec::new(),
             logprobs: Vec::new(),
@@ -110,17 +113,24 @@ struct Bench {
     warmed: Receiver<String>,
 }
 
-fn bench() -> Bench {
+/// An engine, what it reports, and how it is told to go on.
+fn gated(name: &'static str) -> (Gated, Receiver<String>, Sender<()>, Receiver<String>) {
     let (begun_sender, begun) = channel();
     let (go, go_receiver) = channel();
     let (warmed_sender, warmed) = channel();
     let engine = Gated {
+        name,
         begun: begun_sender,
         go: Mutex::new(go_receiver),
         warmed: warmed_sender,
     };
-    let thread =
-        EngineThread::spawn(Box::new(move || Ok(Arc::new(engine) as Arc<dyn Engine>))).unwrap();
+    (engine, begun, go, warmed)
+}
+
+fn bench() -> Bench {
+    let (engine, begun, go, warmed) = gated("gated");
+    let lineup = Lineup::single(Arc::new(engine));
+    let thread = EngineThread::spawn(Box::new(move |_| Ok(lineup))).unwrap();
     Bench {
         thread,
         begun,
@@ -146,8 +156,30 @@ fn request(document: &str, prefix: &str) -> EngineRequest {
 }
 
 fn submit(handle: &EngineHandle, sequence: u64, document: &str, prefix: &str) -> Ticket {
+    submit_to(&served(handle), handle, sequence, document, prefix)
+}
+
+/// The engine that is served; any one where it could not be opened.
+fn served(handle: &EngineHandle) -> Arc<dyn Engine> {
+    loop {
+        match handle.state() {
+            EngineState::Ready(lineup) => return Arc::clone(&lineup.first().engine),
+            EngineState::Failed(_) => return Arc::new(gated("none").0),
+            EngineState::Loading => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+fn submit_to(
+    engine: &Arc<dyn Engine>,
+    handle: &EngineHandle,
+    sequence: u64,
+    document: &str,
+    prefix: &str,
+) -> Ticket {
     handle.submit(Job {
         sequence,
+        engine: Arc::clone(engine),
         request: request(document, prefix),
         alternatives: Vec::new(),
         alternatives_within: Duration::ZERO,
@@ -229,11 +261,11 @@ fn a_dropped_ticket_stops_the_work() {
 fn warming_gives_way_and_the_last_document_comes_first() {
     let bench = bench();
     let handle = bench.handle();
-    handle.warm(request("a", "first"));
+    handle.warm(served(&handle), request("a", "first"));
     assert_eq!(bench.next(), "warm first");
-    handle.warm(request("b", "old"));
-    handle.warm(request("c", "second"));
-    handle.warm(request("b", "new"));
+    handle.warm(served(&handle), request("b", "old"));
+    handle.warm(served(&handle), request("c", "second"));
+    handle.warm(served(&handle), request("b", "new"));
     let ticket = submit(&handle, 1, "d", "asked");
     assert_eq!(bench.next(), "asked 0");
     bench.go();
@@ -254,6 +286,7 @@ fn with_alternatives(bench: &Bench, seeds: &[u64], within: Duration) -> Ticket {
     };
     bench.handle().submit(Job {
         sequence: 1,
+        engine: served(&bench.handle()),
         request: request("a", "x"),
         alternatives: seeds.iter().map(sampled).collect(),
         alternatives_within: within,
@@ -331,16 +364,50 @@ fn closing_answers_everyone() {
 fn an_engine_that_cannot_be_opened_refuses_with_its_reason() {
     let reason = EngineError::Load("no such model".into());
     let refuse = reason.clone();
-    let thread = EngineThread::spawn(Box::new(move || Err(refuse))).unwrap();
+    let thread = EngineThread::spawn(Box::new(move |_| Err(refuse))).unwrap();
     let handle = thread.handle();
     assert_eq!(
         done(submit(&handle, 1, "a", "x")),
         format!("Failed({reason:?})")
     );
     assert_eq!(handle.state(), EngineState::Failed("no such model".into()));
-    let panicking = EngineThread::spawn(Box::new(|| panic!("while loading"))).unwrap();
+    let panicking = EngineThread::spawn(Box::new(|_| panic!("while loading"))).unwrap();
     assert_eq!(
         done(submit(&panicking.handle(), 1, "a", "x")),
         "Failed(Panicked)"
     );
+}
+
+#[test]
+fn what_is_under_way_ends_on_the_engine_that_it_was_assigned() {
+    let bench = bench();
+    let handle = bench.handle();
+    let running = submit(&handle, 1, "a", "one");
+    assert_eq!(bench.next(), "one 0");
+    let waiting = submit(&handle, 2, "b", "two");
+    handle.warm(served(&handle), request("c", "old"));
+    let (new, begun, go, _warmed) = gated("new");
+    let old = Arc::downgrade(&served(&handle));
+    handle.replace(Lineup::single(Arc::new(new)));
+    let first = handle.lineup().unwrap().first().info.checkpoint.clone();
+    assert_eq!(first, "new", "from now on");
+    let next = submit(&handle, 3, "c", "three");
+    bench.go();
+    assert_eq!(done(running), "one");
+    assert_eq!(bench.next(), "two 0");
+    bench.go();
+    assert_eq!(done(waiting), "two");
+    assert_eq!(
+        begun.recv_timeout(Duration::from_secs(10)).unwrap(),
+        "three 0"
+    );
+    go.send(()).unwrap();
+    assert_eq!(done(next), "three");
+    // Nobody warms or keeps the old one any more; its last job is dropped by the thread.
+    let until = Instant::now() + Duration::from_secs(10);
+    while old.strong_count() > 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(old.strong_count(), 0);
+    assert!(bench.begun.try_recv().is_err());
 }

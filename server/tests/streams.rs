@@ -10,8 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use truefill_server::config::Config;
+use truefill_server::engine::Loader;
+use truefill_server::engine::lineup::Lineup;
 use truefill_server::engine::scripted::{Script, Scripted, ScriptedEngine};
-use truefill_server::engine::{Engine, Loader};
 use truefill_server::lsp::{self, End, Options};
 
 fn options() -> Options {
@@ -25,7 +26,11 @@ fn options() -> Options {
     };
     let factory = move |_: &Config| -> Loader {
         let script = script.clone();
-        Box::new(move || Ok(Arc::new(ScriptedEngine::new(script).unwrap()) as Arc<dyn Engine>))
+        Box::new(move |_| {
+            Ok(Lineup::single(Arc::new(
+                ScriptedEngine::new(script).unwrap(),
+            )))
+        })
     };
     Options {
         factory: Arc::new(factory),

@@ -36,6 +36,10 @@ counters! {
     lost,
     /// Completions whose text was withheld because it held a secret.
     withheld_secrets,
+    /// Suggestions taken out because they were too old.
+    expired,
+    /// Suggestions taken out to make room in a file that has reached its limit.
+    shed,
     /// Transactions committed.
     commits,
     /// The longest transaction from its beginning to its commit, in microseconds.

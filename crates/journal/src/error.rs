@@ -25,6 +25,14 @@ pub enum JournalError {
     /// An export could not be written.
     #[error("journal export: {0}")]
     Io(#[from] std::io::Error),
+    /// A line of an export that is no row.
+    #[error("line {number}: {problem}")]
+    Line {
+        /// Its number, from 1.
+        number: usize,
+        /// What was expected and found.
+        problem: String,
+    },
     /// A row could not be turned into JSON.
     #[error("journal export: {0}")]
     Json(#[from] serde_json::Error),

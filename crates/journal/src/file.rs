@@ -93,6 +93,8 @@ impl Database {
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_handler(Some(wait_a_little))?;
         connection.pragma_update(None, "trusted_schema", false)?;
+        // What is forgotten is overwritten.
+        connection.pragma_update(None, "secure_delete", true)?;
         // The whole header is read here: a file that is no database shows itself.
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;

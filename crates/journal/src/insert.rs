@@ -4,7 +4,8 @@ use rusqlite::{Connection, named_params};
 
 use crate::clock::UnixMicros;
 use crate::queue::Stamped;
-use crate::record::{Event, OutcomeRecord, SuggestionRecord};
+use crate::record::{Event, HoleRecord, OutcomeRecord, SuggestionRecord};
+use crate::varint;
 use crate::withhold::{self, Judgement, Withheld};
 
 /// An event whose text has been judged.
@@ -17,8 +18,9 @@ pub struct Judged<'a> {
 pub fn insert(db: &Connection, judged: &Judged<'_>, salt: &[u8]) -> rusqlite::Result<bool> {
     let at = judged.event.at;
     let rows = match &judged.event.event {
-        Event::Suggestion(record) => suggestion(db, at, record, judged.judgement, salt)?,
+        Event::Suggestion(record) => suggestion(db, at, record, &judged.judgement, salt)?,
         Event::Outcome(record) => outcome(db, at, record)?,
+        Event::Hole(record) => hole(db, at, record, &judged.judgement)?,
     };
     Ok(rows > 0)
 }
@@ -27,6 +29,7 @@ pub fn insert(db: &Connection, judged: &Judged<'_>, salt: &[u8]) -> rusqlite::Re
 pub fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.prepare_cached(SUGGESTION)?;
     db.prepare_cached(OUTCOME)?;
+    db.prepare_cached(HOLE)?;
     Ok(())
 }
 
@@ -36,27 +39,40 @@ const SUGGESTION: &str = "
         prompt_sha256, trigger, shape, prompt_tokens, cached_tokens, completion_tokens, delay_us,
         queue_us, render_us, prefill_us, first_token_us, decode_us, clean_up_us, guard_us, total_us,
         completion, withheld, completion_bytes, stop_reason, guard, guard_kind, guard_reason,
-        guard_detail, seed, silence
+        guard_detail, seed, silence, unit, generation, shares, shadow_of, repository, folders,
+        prefix_sha256, suffix_sha256, prompt_token_ids, completion_token_ids
     ) VALUES (
         :id, :at, :session, :document, :path_policy, :language, :checkpoint, :arm, :format,
         :format_version, :prompt_sha256, :trigger, :shape, :prompt_tokens, :cached_tokens,
         :completion_tokens, :delay_us, :queue_us, :render_us, :prefill_us, :first_token_us,
         :decode_us, :clean_up_us, :guard_us, :total_us, :completion, :withheld, :completion_bytes,
-        :stop_reason, :guard, :guard_kind, :guard_reason, :guard_detail, :seed, :silence
+        :stop_reason, :guard, :guard_kind, :guard_reason, :guard_detail, :seed, :silence, :unit,
+        :generation, :shares, :shadow_of, :repository, :folders, :prefix_sha256, :suffix_sha256,
+        :prompt_token_ids, :completion_token_ids
     ) ON CONFLICT DO NOTHING";
 
 const OUTCOME: &str = "
-    INSERT INTO outcome (suggestion, event, sequence, at, extent, chars, reason, inferred)
-    VALUES (:suggestion, :event, :sequence, :at, :extent, :chars, :reason, :inferred)
+    INSERT INTO outcome (
+        suggestion, event, sequence, at, extent, chars, reason, inferred, of_chars, after_s
+    ) VALUES (
+        :suggestion, :event, :sequence, :at, :extent, :chars, :reason, :inferred, :of_chars, :after_s
+    ) ON CONFLICT DO NOTHING";
+
+/// A hole of a suggestion that was forgotten meanwhile is not written.
+const HOLE: &str = "
+    INSERT INTO hole (suggestion, at, prefix, golden, suffix, kind, own)
+    SELECT :suggestion, :at, :prefix, :golden, :suffix, :kind, :own
+    WHERE EXISTS (SELECT 1 FROM suggestion WHERE id = :suggestion)
     ON CONFLICT DO NOTHING";
 
 fn suggestion(
     db: &Connection,
     at: UnixMicros,
     record: &SuggestionRecord,
-    judgement: Judgement,
+    judgement: &Judgement,
     salt: &[u8],
 ) -> rusqlite::Result<usize> {
+    let key = |text: &String| withhold::document_key(salt, text);
     let text = record
         .completion
         .as_ref()
@@ -67,11 +83,14 @@ fn suggestion(
         .and_then(|guard| guard.detail.as_deref())
         .filter(|_| judgement.detail);
     let stages = &record.stages;
+    let (path, context) = (&record.document.path, record.context.as_ref());
+    let tokens = record.completion.as_ref().and_then(|it| it.tokens.as_ref());
+    let tokens = tokens.filter(|_| judgement.tokens);
     db.prepare_cached(SUGGESTION)?.execute(named_params! {
         ":id": record.id.to_string(),
         ":at": at.0,
         ":session": record.session,
-        ":document": withhold::document_key(salt, &record.document.path),
+        ":document": key(path),
         ":path_policy": if judgement.denied { "denied" } else { "open" },
         ":language": record.language,
         ":checkpoint": record.checkpoint,
@@ -103,6 +122,36 @@ fn suggestion(
         ":guard_detail": detail,
         ":seed": record.seed.map(u64::cast_signed),
         ":silence": record.silence,
+        ":unit": record.assignment.as_ref().map(|it| key(&it.unit)),
+        ":generation": record.assignment.as_ref().map(|it| it.generation.cast_signed()),
+        ":shares": record.assignment.as_ref().map(|it| json(&it.shares)),
+        ":shadow_of": record.shadow_of.map(|id| id.to_string()),
+        ":repository": record.document.repository.as_ref().map(key),
+        ":folders": withhold::folder_keys(salt, path),
+        ":prefix_sha256": context.map(|hashes| &hashes.prefix),
+        ":suffix_sha256": context.map(|hashes| &hashes.suffix),
+        ":prompt_token_ids": tokens.map(|tokens| varint::encode(&tokens.prompt)),
+        ":completion_token_ids": tokens.map(|tokens| varint::encode(&tokens.completion)),
+    })
+}
+
+fn hole(
+    db: &Connection,
+    at: UnixMicros,
+    record: &HoleRecord,
+    judgement: &Judgement,
+) -> rusqlite::Result<usize> {
+    let Some((prefix, suffix)) = &judgement.around else {
+        return Ok(1);
+    };
+    db.prepare_cached(HOLE)?.execute(named_params! {
+        ":suggestion": record.suggestion.to_string(),
+        ":at": at.0,
+        ":prefix": prefix,
+        ":golden": record.golden,
+        ":suffix": suffix,
+        ":kind": record.kind.as_str(),
+        ":own": json(&record.own),
     })
 }
 
@@ -116,7 +165,14 @@ fn outcome(db: &Connection, at: UnixMicros, record: &OutcomeRecord) -> rusqlite:
         ":chars": record.outcome.chars(),
         ":reason": record.outcome.reason(),
         ":inferred": record.inferred,
+        ":of_chars": record.outcome.of(),
+        ":after_s": record.outcome.after_s(),
     })
+}
+
+/// Numbers and names always have a form in JSON.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// SQLite's integers are signed; no stage takes 300,000 years.

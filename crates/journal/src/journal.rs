@@ -26,8 +26,10 @@ pub struct Options {
     /// How long events are gathered into one transaction. An event is committed
     /// within this and the time of a commit.
     pub gather: Duration,
-    /// The file's largest size in bytes; at it the journal turns itself off.
+    /// The file's largest size in bytes; at it the oldest rows make room for new ones.
     pub max_bytes: Option<u64>,
+    /// How long rows are kept.
+    pub keep: Option<Duration>,
     /// How long the journal stays off before it tries again.
     pub retry_after: Duration,
 }
@@ -41,6 +43,7 @@ impl Default for Options {
             queue_bytes: 16 << 20,
             gather: Duration::from_millis(50),
             max_bytes: None,
+            keep: None,
             retry_after: Duration::from_secs(60),
         }
     }
@@ -52,6 +55,7 @@ impl std::fmt::Debug for Options {
             .field("context", &self.context)
             .field("gather", &self.gather)
             .field("max_bytes", &self.max_bytes)
+            .field("keep", &self.keep)
             .finish_non_exhaustive()
     }
 }
@@ -99,6 +103,8 @@ impl Journal {
             clock: Arc::clone(&options.clock),
             context: options.context,
             max_bytes: options.max_bytes,
+            keep: options.keep,
+            next_look: None,
             gather: options.gather,
             retry_after: options.retry_after,
             database: None,

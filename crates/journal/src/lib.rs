@@ -19,28 +19,32 @@ mod health;
 mod id;
 mod insert;
 mod journal;
+mod maintain;
 mod queue;
 mod reader;
 mod record;
 pub mod redact;
 mod row;
 mod schema;
+mod varint;
 mod withhold;
 mod writer;
 
 pub use clock::{Clock, UnixMicros, system_clock};
 pub use counters::Counters;
 pub use error::{FlushError, JournalError};
-pub use export::{EXPORT_VERSION, export};
+pub use export::{EXPORT_VERSION, Texts, export, imported};
 pub use health::{Health, OffReason};
 pub use id::{InvalidId, SuggestionId};
 pub use journal::{Journal, Options};
+pub use maintain::{Forgotten, Selection, forget};
 pub use queue::{DropReason, Recorded, Settled, Ticket};
 pub use reader::{Query, Reader, Suggestions};
 pub use record::{
-    Completion, Document, Event, Extent, Format, Guard, GuardVerdict, Outcome, OutcomeRecord,
-    PathPolicy, Shape, Stages, SuggestionRecord, Trigger,
+    Assignment, Censored, Completion, ContextHashes, Document, Event, Extent, Format, Guard,
+    GuardVerdict, HoleKind, HoleRecord, Outcome, OutcomeRecord, PathPolicy, Retained, Shape,
+    Stages, SuggestionRecord, Tokens, Trigger,
 };
-pub use row::{OutcomeRow, SuggestionRow};
+pub use row::{HoleRow, OutcomeRow, SuggestionRow};
 pub use schema::SCHEMA_VERSION;
 pub use withhold::Withheld;

@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Row, named_params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, named_params};
 
 use crate::clock::UnixMicros;
 use crate::error::JournalError;
 use crate::file::{self, Database};
 use crate::record::Stages;
-use crate::row::{OutcomeRow, SuggestionRow};
+use crate::row::{HoleRow, OutcomeRow, SuggestionRow};
 use crate::schema::{self, SCHEMA_VERSION};
-use crate::withhold;
+use crate::{varint, withhold};
 
 /// A journal opened for reading, while others may be writing it.
 #[derive(Debug)]
@@ -117,9 +117,15 @@ impl Reader {
         let mut outcomes = self.connection.prepare_cached(
             "SELECT * FROM outcome WHERE suggestion = ? ORDER BY at, sequence, event",
         )?;
-        let outcomes = outcomes.query_map([row.id.to_string()], outcome)?;
+        let id = row.id.to_string();
+        let outcomes = outcomes.query_map([&id], outcome)?;
+        let mut holes = self
+            .connection
+            .prepare_cached("SELECT * FROM hole WHERE suggestion = ?")?;
+        let hole = holes.query_row([&id], hole).optional()?;
         Ok(SuggestionRow {
             outcomes: outcomes.collect::<Result<_, _>>()?,
+            hole,
             ..row
         })
     }
@@ -173,13 +179,14 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
             .get::<_, Option<i64>>(name)?
             .and_then(|micros| u64::try_from(micros).ok()))
     };
+    let tokens = |name| -> rusqlite::Result<Option<Vec<u32>>> {
+        let bytes = row.get::<_, Option<Vec<u8>>>(name)?;
+        Ok(bytes.and_then(|bytes| varint::decode(&bytes)))
+    };
     let id: String = row.get("id")?;
-    let id = id.parse().map_err(|error| {
-        let text = rusqlite::types::Type::Text;
-        rusqlite::Error::FromSqlConversionFailure(0, text, Box::new(error))
-    })?;
+    let shadow_of: Option<String> = row.get("shadow_of")?;
     Ok(SuggestionRow {
-        id,
+        id: id.parse().map_err(unreadable)?,
         at: UnixMicros(row.get("at")?),
         session: row.get("session")?,
         document: row.get("document")?,
@@ -187,9 +194,23 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
         language: row.get("language")?,
         checkpoint: row.get("checkpoint")?,
         arm: row.get("arm")?,
+        unit: row.get("unit")?,
+        generation: row
+            .get::<_, Option<i64>>("generation")?
+            .map(i64::cast_unsigned),
+        shares: row
+            .get::<_, Option<String>>("shares")?
+            .map(|text| serde_json::from_str(&text).map_err(unreadable))
+            .transpose()?,
+        shadow_of: shadow_of
+            .map(|id| id.parse().map_err(unreadable))
+            .transpose()?,
+        repository: row.get("repository")?,
         format: row.get("format")?,
         format_version: row.get("format_version")?,
         prompt_sha256: row.get("prompt_sha256")?,
+        prefix_sha256: row.get("prefix_sha256")?,
+        suffix_sha256: row.get("suffix_sha256")?,
         trigger: row.get("trigger")?,
         shape: row.get("shape")?,
         prompt_tokens: row.get("prompt_tokens")?,
@@ -216,7 +237,27 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
         guard_detail: row.get("guard_detail")?,
         seed: row.get::<_, Option<i64>>("seed")?.map(i64::cast_unsigned),
         silence: row.get("silence")?,
+        prompt_token_ids: tokens("prompt_token_ids")?,
+        completion_token_ids: tokens("completion_token_ids")?,
+        hole: None,
         outcomes: Vec::new(),
+    })
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    let text = rusqlite::types::Type::Text;
+    rusqlite::Error::FromSqlConversionFailure(0, text, Box::new(error))
+}
+
+fn hole(row: &Row<'_>) -> rusqlite::Result<HoleRow> {
+    let own: String = row.get("own")?;
+    Ok(HoleRow {
+        at: UnixMicros(row.get("at")?),
+        prefix: row.get("prefix")?,
+        golden: row.get("golden")?,
+        suffix: row.get("suffix")?,
+        kind: row.get("kind")?,
+        own: serde_json::from_str(&own).map_err(unreadable)?,
     })
 }
 
@@ -229,5 +270,7 @@ fn outcome(row: &Row<'_>) -> rusqlite::Result<OutcomeRow> {
         chars: row.get("chars")?,
         reason: row.get("reason")?,
         inferred: row.get("inferred")?,
+        of_chars: row.get("of_chars")?,
+        after_s: row.get("after_s")?,
     })
 }

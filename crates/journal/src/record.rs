@@ -1,5 +1,7 @@
 //! What is recorded: suggestions and what became of them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::SuggestionId;
@@ -11,6 +13,8 @@ pub enum Event {
     Suggestion(Box<SuggestionRecord>),
     /// What happened to a suggestion later.
     Outcome(OutcomeRecord),
+    /// What stands at a suggestion's place once it is settled.
+    Hole(Box<HoleRecord>),
 }
 
 impl Event {
@@ -21,11 +25,17 @@ impl Event {
                 let completion = record.completion.as_ref();
                 let detail = record.guard.as_ref().and_then(|g| g.detail.as_ref());
                 record.document.path.len()
-                    + completion.map_or(0, |c| c.text.len() + c.line_before.len())
+                    + completion.map_or(0, Completion::size)
                     + detail.map_or(0, String::len)
                     + size_of::<SuggestionRecord>()
             }
             Self::Outcome(_) => 0,
+            Self::Hole(record) => {
+                record.prefix.len()
+                    + record.golden.len()
+                    + record.suffix.len()
+                    + size_of::<HoleRecord>()
+            }
         };
         text + size_of::<Self>()
     }
@@ -108,12 +118,40 @@ names! {
     }
 }
 
-/// The document that a suggestion was made for. The path itself is not
-/// written: its salted hash is.
+names! {
+    /// Why nothing can be said any more of what was kept of an accepted suggestion.
+    Censored {
+        /// The document was closed, or the server ended.
+        Closed = "closed",
+        /// The acceptance was undone; it counts as nothing kept.
+        Undone = "undone",
+        /// A change that was no typing replaced the text around it, as a formatter does.
+        Reformatted = "reformatted",
+        /// The repository's checked out commit or branch changed.
+        BranchSwitched = "branch_switched",
+        /// The text became unknown: a change could not be applied.
+        Unreadable = "unreadable",
+    }
+}
+
+names! {
+    /// What a settled hole's golden text is.
+    HoleKind {
+        /// The rest of a line.
+        Line = "line",
+        /// Several lines.
+        Block = "block",
+    }
+}
+
+/// The document that a suggestion was made for. Neither the path nor its repository's is
+/// written: salted hashes of them and of the folders above are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Absolute path or URI.
     pub path: String,
+    /// The path of the folder that holds the document's repository, where it is in one.
+    pub repository: Option<String>,
     /// Whether its text may be kept; the journal's own deny-list comes on top.
     pub policy: PathPolicy,
 }
@@ -128,13 +166,61 @@ pub struct Format {
 }
 
 /// A completion's text, as it was to be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// The text to be inserted.
     pub text: String,
     /// The cursor's line up to the cursor. It is read to tell whether the text
     /// is part of a secret (`password = "`), and not written.
     pub line_before: String,
+    /// The cursor's line from the cursor on; read as `line_before` is, for the prompt's tokens.
+    pub line_after: String,
+    /// What a replay needs, of a local model.
+    pub tokens: Option<Tokens>,
+}
+
+impl Completion {
+    fn size(&self) -> usize {
+        let tokens = self.tokens.as_ref();
+        let ids = tokens.map_or(0, |t| {
+            size_of::<u32>() * (t.prompt.len() + t.completion.len())
+        });
+        let raw = tokens.map_or(0, |t| t.completion_text.len());
+        self.text.len() + self.line_before.len() + self.line_after.len() + ids + raw
+    }
+}
+
+/// Token ids of a prompt and of what the model wrote for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// The prompt, sentinels included.
+    pub prompt: Vec<u32>,
+    /// What was generated, before any clean-up.
+    pub completion: Vec<u32>,
+    /// The text of it: read to tell whether it holds a secret, and not written.
+    pub completion_text: String,
+}
+
+/// How a request came to its arm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The unit of randomisation, such as a document and a block of time: all requests with the
+    /// same unit have the same arm. Its salted hash is written.
+    pub unit: String,
+    /// The generation of `serving.json` that the arm comes from.
+    pub generation: u64,
+    /// The share of the units that each arm had, 0 to 1: what counts of units are held against.
+    pub shares: BTreeMap<String, f64>,
+}
+
+/// SHA-256 of what a prompt was made from, in hexadecimal: of each side, as it was sent, the 8,192
+/// bytes next to the cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextHashes {
+    /// The text before the cursor.
+    pub prefix: String,
+    /// The text after it.
+    pub suffix: String,
 }
 
 /// The guard's judgement.
@@ -189,10 +275,16 @@ pub struct SuggestionRecord {
     pub checkpoint: String,
     /// The arm of the comparison that the request was assigned to.
     pub arm: String,
+    /// How it came to that arm; `None` where nothing is assigned.
+    pub assignment: Option<Assignment>,
+    /// Of a shadow arm: the suggestion that was given in its place.
+    pub shadow_of: Option<SuggestionId>,
     /// The prompt format.
     pub format: Format,
     /// SHA-256 of the prompt's tokens, in hexadecimal; `None` where none was rendered.
     pub prompt_sha256: Option<String>,
+    /// Hashes of what the prompt was made from.
+    pub context: Option<ContextHashes>,
     /// Who asked.
     pub trigger: Trigger,
     /// How far the suggestion was to go; `None` where that was not decided.
@@ -256,6 +348,59 @@ pub enum Outcome {
         /// Characters (Unicode scalar values) of it that stand in the document.
         chars: u32,
     },
+    /// Something newer took its place before anything was decided about it.
+    Superseded,
+    /// It was given to the editor and cannot have been shown.
+    NotShown {
+        /// Why, as a code.
+        reason: String,
+    },
+    /// What was left of its accepted characters some time after the acceptance.
+    Kept {
+        /// Seconds after the acceptance.
+        after_s: u32,
+        /// Characters that were accepted.
+        of: u32,
+        /// What was found.
+        kept: Retained,
+    },
+    /// How much a shadow arm's suggestion agrees with what stood there in the end.
+    Agreed {
+        /// Characters of the longest common subsequence.
+        chars: u32,
+        /// Characters of the suggestion.
+        of: u32,
+    },
+}
+
+/// What was found of an accepted suggestion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retained {
+    /// Characters (Unicode scalar values) that are still there, in their order: the longest
+    /// common subsequence of what was accepted and what stands in its place.
+    Chars(u32),
+    /// It cannot be told, or means nothing: see there.
+    Censored(Censored),
+}
+
+/// A settled hole: the text around a suggestion's place and what the user left there. The whole
+/// row is dropped where text of the document may not be kept, or a secret is in the golden text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoleRecord {
+    /// The suggestion that was shown there.
+    pub suggestion: SuggestionId,
+    /// The document.
+    pub document: Document,
+    /// Text before the hole. Secrets in it are replaced before it is written.
+    pub prefix: String,
+    /// What stands in it.
+    pub golden: String,
+    /// Text behind it. Secrets in it are replaced before it is written.
+    pub suffix: String,
+    /// What the golden text is.
+    pub kind: HoleKind,
+    /// Byte ranges of the golden text that came from accepted suggestions.
+    pub own: Vec<(u32, u32)>,
 }
 
 impl Outcome {
@@ -267,6 +412,10 @@ impl Outcome {
             Self::Accepted { .. } => "accepted",
             Self::Rejected { .. } => "rejected",
             Self::TypedThrough { .. } => "typed_through",
+            Self::Superseded => "superseded",
+            Self::NotShown { .. } => "not_shown",
+            Self::Kept { .. } => "kept",
+            Self::Agreed { .. } => "agreed",
         }
     }
 
@@ -279,7 +428,28 @@ impl Outcome {
 
     pub(crate) fn chars(&self) -> Option<u32> {
         match self {
-            Self::Accepted { chars, .. } | Self::TypedThrough { chars } => Some(*chars),
+            Self::Accepted { chars, .. }
+            | Self::TypedThrough { chars }
+            | Self::Agreed { chars, .. } => Some(*chars),
+            Self::Kept { kept, .. } => match kept {
+                Retained::Chars(chars) => Some(*chars),
+                Retained::Censored(Censored::Undone) => Some(0),
+                Retained::Censored(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of(&self) -> Option<u32> {
+        match self {
+            Self::Kept { of, .. } | Self::Agreed { of, .. } => Some(*of),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn after_s(&self) -> Option<u32> {
+        match self {
+            Self::Kept { after_s, .. } => Some(*after_s),
             _ => None,
         }
     }
@@ -287,6 +457,11 @@ impl Outcome {
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Rejected { reason } => reason.as_deref(),
+            Self::NotShown { reason } => Some(reason),
+            Self::Kept {
+                kept: Retained::Censored(why),
+                ..
+            } => Some(why.as_str()),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! What the database holds: records after redaction, as they are read back.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMicros;
@@ -28,12 +30,33 @@ pub struct SuggestionRow {
     pub checkpoint: String,
     /// The arm.
     pub arm: String,
+    /// Salted hash of the unit of randomisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The generation of `serving.json` that assigned the arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// The share of the units that each arm had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<BTreeMap<String, f64>>,
+    /// Of a shadow arm: the suggestion that was given in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow_of: Option<SuggestionId>,
+    /// Salted hash of the repository's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     /// The prompt format's name.
     pub format: String,
     /// The prompt format's version.
     pub format_version: u32,
     /// SHA-256 of the prompt's tokens, in hexadecimal.
     pub prompt_sha256: Option<String>,
+    /// SHA-256 of the text before the cursor as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_sha256: Option<String>,
+    /// SHA-256 of the text after the cursor as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suffix_sha256: Option<String>,
     /// [`crate::Trigger`].
     pub trigger: String,
     /// [`crate::Shape`].
@@ -66,6 +89,15 @@ pub struct SuggestionRow {
     pub seed: Option<u64>,
     /// The code of the reason for giving nothing.
     pub silence: Option<String>,
+    /// Token ids of the prompt, where text may be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_token_ids: Option<Vec<u32>>,
+    /// Token ids of what was generated, where text may be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_token_ids: Option<Vec<u32>>,
+    /// What stands at its place since it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hole: Option<HoleRow>,
     /// What happened to it, in the order of time.
     pub outcomes: Vec<OutcomeRow>,
 }
@@ -87,4 +119,42 @@ pub struct OutcomeRow {
     pub reason: Option<String>,
     /// Whether it was inferred from later edits.
     pub inferred: bool,
+    /// Characters of which `chars` were kept, or agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_chars: Option<u32>,
+    /// Seconds from the acceptance to the sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_s: Option<u32>,
+}
+
+/// A settled hole as it is written: see [`crate::HoleRecord`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoleRow {
+    /// When it was recorded.
+    pub at: UnixMicros,
+    /// Text before the hole.
+    pub prefix: String,
+    /// What stands in it.
+    pub golden: String,
+    /// Text behind it.
+    pub suffix: String,
+    /// [`crate::HoleKind`].
+    pub kind: String,
+    /// Byte ranges of the golden text that came from accepted suggestions.
+    pub own: Vec<(u32, u32)>,
+}
+
+impl SuggestionRow {
+    /// Without any text or token of a document.
+    #[must_use]
+    pub fn without_text(self) -> Self {
+        Self {
+            completion: None,
+            guard_detail: None,
+            prompt_token_ids: None,
+            completion_token_ids: None,
+            hole: None,
+            ..self
+        }
+    }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{ErrorCode, TransactionBehavior};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixMicros};
 use crate::counters::Cells;
 use crate::file::{self, Database, OpenError};
 use crate::health::{Health, OffReason};
 use crate::insert::{self, Judged};
+use crate::maintain;
 use crate::queue::{Queue, Stamped, Work};
 use crate::redact;
 use crate::schema::SchemaError;
@@ -25,6 +26,10 @@ pub struct Writer {
     pub clock: Clock,
     pub context: bool,
     pub max_bytes: Option<u64>,
+    /// How long rows are kept.
+    pub keep: Option<Duration>,
+    /// When to look next for rows that are too old.
+    pub next_look: Option<Instant>,
     /// How long events are gathered into one transaction.
     pub gather: Duration,
     /// How long the journal stays off before it tries again.
@@ -34,6 +39,13 @@ pub struct Writer {
 
 /// Tries of a batch while other processes keep the database busy; each waits seconds.
 const BUSY_ROUNDS: usize = 3;
+
+/// Rows that are too old go once in so long, and soon again while there are more of them.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
+const LOOK_SOON: Duration = Duration::from_millis(200);
+
+/// How often the oldest rows make room for one batch.
+const SHED_ROUNDS: usize = 20;
 
 impl Writer {
     /// Runs until the queue is closed. Never panics out of the thread.
@@ -56,19 +68,43 @@ impl Writer {
 
     fn work(&mut self) {
         loop {
-            let retries = matches!(
-                self.queue.health(),
-                Health::Off(OffReason { retries: true, .. })
-            );
-            match self
-                .queue
-                .next(self.gather, retries.then_some(self.retry_after))
-            {
+            match self.queue.next(self.gather, self.idle()) {
                 Work::Batch(batch) => self.batch(&batch),
-                Work::Idle => self.start(),
+                Work::Idle if self.queue.health().is_off() => self.start(),
+                Work::Idle => {}
                 Work::Close => return,
             }
+            self.expire();
         }
+    }
+
+    /// How long to wait for events before there is something else to do.
+    fn idle(&self) -> Option<Duration> {
+        match self.queue.health() {
+            Health::Off(reason) => reason.retries.then_some(self.retry_after),
+            _ => self
+                .next_look
+                .map(|at| at.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    /// Takes rows out that are too old, where it is time to look for them.
+    fn expire(&mut self) {
+        let due = self.next_look.is_some_and(|at| at <= Instant::now());
+        let (Some(keep), Some(database), true) = (self.keep, &mut self.database, due) else {
+            return;
+        };
+        let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+        let before = UnixMicros((self.clock)().0.saturating_sub(keep));
+        let more = match maintain::expire(&mut database.connection, before) {
+            Ok(deleted) => {
+                Cells::add(&self.queue.cells.expired, deleted);
+                deleted > 0
+            }
+            // Whatever it is, the next batch meets it too, and tells.
+            Err(_) => false,
+        };
+        self.next_look = Some(Instant::now() + if more { LOOK_SOON } else { LOOK_EVERY });
     }
 
     fn start(&mut self) {
@@ -79,6 +115,7 @@ impl Writer {
                     self.queue.cells.set_aside.fetch_add(1, Relaxed);
                 }
                 self.database = Some(database);
+                self.next_look = self.keep.map(|_| Instant::now());
                 self.queue.set_health(Health::Working);
             }
             Err(error) => self.turn_off(&error),
@@ -114,6 +151,7 @@ impl Writer {
         }
         let mut replaced = false;
         let mut rounds = 0;
+        let mut shed = 0;
         loop {
             if self.database.is_none() {
                 return self.queue.lost(batch.len());
@@ -125,6 +163,8 @@ impl Writer {
             rounds += 1;
             if is_busy(&error) && rounds < BUSY_ROUNDS {
                 self.queue.cells.busy.fetch_add(1, Relaxed);
+            } else if is_full(&error) && shed < SHED_ROUNDS && self.shed() {
+                shed += 1;
             } else if file::is_damage(&error) && !replaced {
                 replaced = true;
                 self.start();
@@ -132,6 +172,20 @@ impl Writer {
                 self.turn_off(&error.into());
             }
         }
+    }
+
+    /// Makes room in a file that has reached its limit; `false` where that is not the trouble.
+    fn shed(&mut self) -> bool {
+        let Some(database) = &mut self.database else {
+            return false;
+        };
+        let connection = &mut database.connection;
+        if !maintain::is_at_limit(connection).unwrap_or(false) {
+            return false;
+        }
+        let shed = maintain::shed(connection).unwrap_or(0);
+        Cells::add(&self.queue.cells.shed, shed);
+        shed > 0
     }
 
     fn commit(&mut self, batch: &[Judged<'_>]) -> rusqlite::Result<()> {
@@ -161,6 +215,10 @@ fn off(sentence: String, retries: bool) -> Health {
     Health::Off(OffReason { sentence, retries })
 }
 
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
 fn is_busy(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(
@@ -183,7 +241,8 @@ fn describe(error: &OpenError) -> String {
     };
     let what = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
-            "the disk is full, or the journal has reached its size limit; make room".to_owned()
+            "the disk is full, or the journal's size limit leaves no room for one row; make room"
+                .to_owned()
         }
         Some(ErrorCode::SystemIoFailure) => format!("the disk gave an error ({error})"),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {

@@ -420,7 +420,13 @@ fn recording_is_quick() {
     // The time itself is reported, not asserted: a busy machine may take any.
     let mut sink = std::io::sink();
     assert_eq!(
-        export(&Reader::open(&path).unwrap(), Query::default(), &mut sink).unwrap(),
+        export(
+            &Reader::open(&path).unwrap(),
+            Query::default(),
+            Texts::With,
+            &mut sink
+        )
+        .unwrap(),
         5_000
     );
 }

@@ -134,12 +134,14 @@ fn text_is_kept_only_where_it_may_be() {
         let completion = Completion {
             text: text.to_owned(),
             line_before: line.to_owned(),
+            ..Completion::default()
         };
         move |record: &mut SuggestionRecord| record.completion = Some(completion)
     };
     let path = |path: &str, policy| {
         let document = Document {
             path: path.to_owned(),
+            repository: None,
             policy,
         };
         move |record: &mut SuggestionRecord| record.document = document
@@ -265,15 +267,39 @@ fn exports_are_json_lines() {
     }
     journal.flush(PATIENCE).unwrap();
     let mut out = Vec::new();
-    let lines = export(&Reader::open(&path).unwrap(), Query::default(), &mut out).unwrap();
+    let reader = Reader::open(&path).unwrap();
+    let lines = export(&reader, Query::default(), Texts::With, &mut out).unwrap();
     assert_eq!(lines, 3);
     let rows = rows(&path);
-    for (line, row) in String::from_utf8(out).unwrap().lines().zip(&rows) {
+    for line in String::from_utf8(out.clone()).unwrap().lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(value["version"], EXPORT_VERSION);
         assert_eq!(value["outcomes"][0]["event"], "shown");
-        assert_eq!(&serde_json::from_str::<SuggestionRow>(line).unwrap(), row);
     }
+    let back =
+        |bytes: &[u8]| -> Vec<SuggestionRow> { imported(bytes).collect::<Result<_, _>>().unwrap() };
+    assert_eq!(back(&out), rows);
+    let mut out = Vec::new();
+    export(&reader, Query::default(), Texts::Without, &mut out).unwrap();
+    let bare: Vec<_> = rows.into_iter().map(SuggestionRow::without_text).collect();
+    assert_eq!(back(&out), bare);
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        !text.contains("let x") && !text.contains("token_ids"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_line_that_is_no_row_is_named() {
+    let error = |line: &str| {
+        let lines = format!("\n{line}\n");
+        let error = imported(lines.as_bytes()).next().unwrap().unwrap_err();
+        error.to_string()
+    };
+    assert!(error("{\"version\": 99}").starts_with("line 2: expected version"));
+    assert!(error("{\"version\": 1}").contains("missing field"));
+    assert!(error("no").starts_with("line 2: expected a line of a journal's export"));
 }
 
 #[test]

@@ -166,7 +166,7 @@ async fn ready(serving: &Serving) -> Result<EngineInfo> {
         .map(|state| state.clone())
         .unwrap_or(EngineState::Loading)
     {
-        EngineState::Ready(info) => Ok(info),
+        EngineState::Ready(lineup) => Ok(lineup.first().info.clone()),
         EngineState::Failed(sentence) => bail!(sentence),
         EngineState::Loading => bail!("the engine ended while it was opened"),
     }
@@ -301,6 +301,7 @@ mod tests {
     use super::*;
     use crate::engine::EngineFactory;
     use crate::engine::Loader;
+    use crate::engine::lineup::Lineup;
     use crate::engine::scripted::{Script, Scripted, ScriptedEngine};
 
     #[test]
@@ -374,7 +375,11 @@ mod tests {
         };
         let factory: EngineFactory = Arc::new(move |_| -> Loader {
             let script = script.clone();
-            Box::new(move || Ok(Arc::new(ScriptedEngine::new(script).unwrap())))
+            Box::new(move |_| {
+                Ok(Lineup::single(Arc::new(
+                    ScriptedEngine::new(script).unwrap(),
+                )))
+            })
         });
         let (sender, _receiver) = unbounded_channel();
         let serving = Serving::new(factory, sender, None);

@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::engine::EngineFactory;
+use crate::engine::Loader;
+use crate::engine::lineup::Lineup;
 use crate::engine::scripted::ScriptedEngine;
-use crate::engine::{Engine, Loader};
 use crate::logging;
 use crate::lsp::{self, End, Options};
 use crate::paths::Paths;
@@ -55,7 +56,7 @@ fn script(engine: &str) -> Result<EngineFactory> {
     let file = Path::new(file).to_owned();
     Ok(Arc::new(move |_| -> Loader {
         let file = file.clone();
-        Box::new(move || Ok(Arc::new(ScriptedEngine::load(&file)?) as Arc<dyn Engine>))
+        Box::new(move |_| Ok(Lineup::single(Arc::new(ScriptedEngine::load(&file)?))))
     }))
 }
 

@@ -129,9 +129,10 @@ settings! {
         machine enabled: bool = true,
         /// Also keep the redacted code around suggestions, so that a model can learn from it.
         machine context: bool = false,
-        /// Megabytes that its file may take. When they are used up, nothing more is kept until the
-        /// file is moved away or the limit raised.
+        /// Megabytes that its file may take. When they are used up, the oldest rows make room.
         machine max_mb: u64 = 512,
+        /// Days that rows are kept, 0 for as long as there is room.
+        machine keep_days: u32 = 365,
     }
 
     /// A completion backend of your own instead of the local model.

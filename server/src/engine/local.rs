@@ -1,16 +1,17 @@
 //! The engine that runs a checkpoint in this process.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
+use truefill_model::config::ModelConfig;
 use truefill_model::decoder::{Decoder, Precision};
 use truefill_model::fim::{BoundFormat, Budget, FimFormat, Prompt, PromptParts};
 use truefill_model::generate::{self, Generation, Limits};
-use truefill_model::store::Lease;
+use truefill_model::store::{CheckpointId, Lease};
 use truefill_model::tokenizer::Tokenizer;
 use truefill_model::tokens::TokenId;
 use truefill_model::{device, threads};
@@ -29,6 +30,8 @@ pub struct LocalOptions {
     pub path: PathBuf,
     /// The folder of the adapter.
     pub adapter: Option<PathBuf>,
+    /// The store's id of what lies at `path`: another engine with the same one has the same weights.
+    pub base: Option<CheckpointId>,
     /// Its id, for the journal and the caches.
     pub checkpoint: String,
     /// Name of the FIM format; `None` asks the tokenizer.
@@ -45,9 +48,19 @@ pub struct LocalOptions {
     pub kv_bytes: usize,
 }
 
+/// What engines on the same weights share.
+#[derive(Clone)]
+struct Base {
+    id: CheckpointId,
+    positions: usize,
+    /// On the CPU, where adapters are computed beside it.
+    decoder: Arc<Decoder>,
+}
+
 /// Weights, tokenizer, format, and the documents' KV sessions.
 pub struct LocalEngine {
-    decoder: Decoder,
+    decoder: Arc<Decoder>,
+    base: Option<Base>,
     tokenizer: Tokenizer,
     format: BoundFormat,
     checkpoint: String,
@@ -58,12 +71,12 @@ pub struct LocalEngine {
 }
 
 impl LocalEngine {
-    /// Opens the checkpoint. The calling thread becomes the one that computes.
+    /// Opens the checkpoint. The calling thread becomes the one that computes. What can be shared
+    /// with an engine beside it is.
     ///
     /// # Errors
     /// [`EngineError::Load`] with what is missing or damaged, and what to do.
-    pub fn open(options: &LocalOptions) -> Result<Self, EngineError> {
-        let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
+    pub fn open(options: &LocalOptions, beside: &[&Self]) -> Result<Self, EngineError> {
         let wanted = if options.threads == 0 {
             threads::available()
         } else {
@@ -71,22 +84,16 @@ impl LocalEngine {
         };
         threads::claim(wanted);
         let device = device::choose(&options.device).map_err(|error| load(&error))?;
-        let checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
-        let adapter = options.adapter.as_ref();
-        let adapter = adapter.map(|folder| Adapter::read(folder, &checkpoint.config));
-        let adapter = adapter.transpose().map_err(|error| load(&error))?;
-        let tokenizer = checkpoint
-            .tokenizer()
-            .map_err(|error| load(&error))?
-            .clone();
-        let format = bind(&tokenizer, options)?;
-        let (precision, positions) = (Precision::Serving, options.max_positions);
-        let decoder = checkpoint.decoder(adapter.as_ref(), &device, precision, positions);
-        let decoder = decoder.map_err(|error| load(&error))?;
+        let on_base = beside.iter().find(|other| other.is_on(options, &device));
+        let (decoder, base, tokenizer) = match on_base {
+            Some(other) => other.decoder_of(options)?,
+            None => opened(options, &device)?,
+        };
         let engine = Self {
             decoder,
+            base,
+            format: bind(&tokenizer, options)?,
             tokenizer,
-            format,
             checkpoint: options.checkpoint.clone(),
             device: device.to_string(),
             sessions: Mutex::new(Sessions::new(options.kv_bytes)),
@@ -94,6 +101,29 @@ impl LocalEngine {
         };
         engine.first_pass()?;
         Ok(engine)
+    }
+
+    /// Whether an engine of these options would have the same weights under its adapter.
+    fn is_on(&self, options: &LocalOptions, device: &device::Choice) -> bool {
+        let base = self.base.as_ref();
+        base.is_some_and(|base| {
+            Some(&base.id) == options.base.as_ref()
+                && base.positions == options.max_positions
+                && device.to_string() == self.device
+        })
+    }
+
+    /// The decoder of another adapter on this engine's base.
+    fn decoder_of(&self, options: &LocalOptions) -> Result<Opened, EngineError> {
+        let base = self
+            .base
+            .clone()
+            .ok_or_else(|| load(&"there is no base to share"))?;
+        let decoder = match adapter(options, base.decoder.config())? {
+            Some(adapter) => on_top(&base.decoder, &adapter)?,
+            None => Arc::clone(&base.decoder),
+        };
+        Ok((decoder, Some(base), self.tokenizer.clone()))
     }
 
     /// The engine, with the lease of its checkpoint.
@@ -153,6 +183,7 @@ impl LocalEngine {
     fn generated(&self, generation: Generation, prompt: &[TokenId], render: Duration) -> Generated {
         Generated {
             text: generation.text,
+            prompt: prompt.iter().map(|token| token.0).collect(),
             tokens: generation.tokens.iter().map(|token| token.0).collect(),
             logprobs: generation.log_probabilities,
             stop: match generation.stop {
@@ -264,6 +295,55 @@ impl Engine for LocalEngine {
             .unwrap_or_else(PoisonError::into_inner)
             .forget(document);
     }
+
+    fn local(&self) -> Option<&LocalEngine> {
+        Some(self)
+    }
+}
+
+/// A decoder, what others may share of it, and the tokenizer.
+type Opened = (Arc<Decoder>, Option<Base>, Tokenizer);
+
+fn opened(options: &LocalOptions, device: &device::Choice) -> Result<Opened, EngineError> {
+    let checkpoint = Checkpoint::open(&options.path).map_err(|error| load(&error))?;
+    let tokenizer = checkpoint.tokenizer().map_err(|error| load(&error))?;
+    let adapter = adapter(options, &checkpoint.config)?;
+    let (precision, positions) = (Precision::Serving, options.max_positions);
+    let decoder = |adapter| {
+        let decoder = checkpoint.decoder(adapter, device, precision, positions);
+        decoder.map(Arc::new).map_err(|error| load(&error))
+    };
+    let on_cpu = matches!(device, device::Choice::Cpu);
+    let shared = options.base.clone().filter(|_| on_cpu);
+    let Some(id) = shared else {
+        return Ok((decoder(adapter.as_ref())?, None, tokenizer.clone()));
+    };
+    let base = Base {
+        id,
+        positions,
+        decoder: decoder(None)?,
+    };
+    let decoder = match &adapter {
+        Some(adapter) => on_top(&base.decoder, adapter)?,
+        None => Arc::clone(&base.decoder),
+    };
+    Ok((decoder, Some(base), tokenizer.clone()))
+}
+
+fn adapter(options: &LocalOptions, config: &ModelConfig) -> Result<Option<Adapter>, EngineError> {
+    let folder = options.adapter.as_ref();
+    let adapter = folder.map(|folder| Adapter::read(folder, config));
+    adapter.transpose().map_err(|error| load(&error))
+}
+
+fn on_top(base: &Decoder, adapter: &Adapter) -> Result<Arc<Decoder>, EngineError> {
+    let adapted = base.adapted(adapter).map_err(|error| load(&error))?;
+    let adapted = adapted.ok_or_else(|| load(&"the base is not on the CPU"))?;
+    Ok(Arc::new(adapted))
+}
+
+fn load(error: &dyn std::fmt::Display) -> EngineError {
+    EngineError::Load(error.to_string())
 }
 
 fn bind(tokenizer: &Tokenizer, options: &LocalOptions) -> Result<BoundFormat, EngineError> {

@@ -5,6 +5,7 @@
 //! ([`EngineThread`]), so weights and KV cache need no lock.
 
 mod cancel;
+pub mod lineup;
 pub mod local;
 pub mod open;
 mod queue;
@@ -97,6 +98,8 @@ pub enum StopReason {
 pub struct Generated {
     /// The text, cut as the watcher asked, without sentinels.
     pub text: String,
+    /// Ids of the prompt's tokens; empty where a remote backend made the prompt.
+    pub prompt: Vec<u32>,
     /// Ids of the tokens; empty where a remote backend does not tell them.
     pub tokens: Vec<u32>,
     /// Natural logarithm of each token's probability; empty or as long as `tokens`.
@@ -179,7 +182,8 @@ pub enum EngineError {
 }
 
 /// Generates what goes between prefix and suffix. Calls block; [`EngineThread`] makes
-/// them, one at a time, so an implementation need not guard its state against itself.
+/// them, one at a time, so an implementation need not guard its state against itself. One that is
+/// still being tried is called by the thread that opened it.
 pub trait Engine: Send + Sync {
     /// What is being served.
     fn info(&self) -> EngineInfo;
@@ -215,5 +219,10 @@ pub trait Engine: Send + Sync {
     /// Forgets the document's session; it was closed.
     fn forget(&self, document: &str) {
         let _ = document;
+    }
+
+    /// The local engine that this is, for what another one can share with it.
+    fn local(&self) -> Option<&local::LocalEngine> {
+        None
     }
 }

@@ -1,5 +1,6 @@
 //! From the configuration to the engine that it asks for.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -7,8 +8,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use truefill_model::fim::FimFormat;
-use truefill_model::store::{CheckpointId, FormatName, Lease, Resolved, Store};
+use truefill_model::store::{CheckpointId, FormatName, Lease, Resolved, Serving, Store};
 
+use super::lineup::{Lineup, Slot};
 use super::local::{LocalEngine, LocalOptions};
 use super::{Engine, EngineError, EngineFactory, Loader};
 use crate::config::{Config, RemoteKind};
@@ -18,8 +20,106 @@ use crate::paths::Paths;
 pub fn factory(paths: Paths) -> EngineFactory {
     Arc::new(move |config| -> Loader {
         let (paths, config) = (paths.clone(), config.clone());
-        Box::new(move || open(&paths, &config))
+        Box::new(move |beside| lineup(&paths, &config, beside))
     })
+}
+
+/// Opens the arms that the store's `serving.json` names, where the configuration leaves the choice to
+/// it (`model.id = "default"`) and there are some; else the one model of the configuration. An arm that
+/// cannot be opened is left out and told of; the first one must be there.
+///
+/// # Errors
+/// [`EngineError::Load`] with a sentence that says what is missing and what to do.
+pub fn lineup(
+    paths: &Paths,
+    config: &Config,
+    beside: Option<&Lineup>,
+) -> Result<Lineup, EngineError> {
+    let serving = serving(paths, config)?;
+    if serving.arms.is_empty() {
+        return Ok(Lineup::single(open_beside(paths, config, beside)?));
+    }
+    let mut opening = Opening {
+        paths,
+        config,
+        engines: Vec::new(),
+        before: beside,
+        distinct: distinct(&serving),
+    };
+    let mut refused = Vec::new();
+    let mut slots = Vec::new();
+    for (arm, share) in serving
+        .shares()
+        .filter(|(arm, share)| arm.shadow || *share > 0.0)
+    {
+        match opening.engine(&arm.checkpoint) {
+            Ok(engine) => slots.push(Slot {
+                name: arm.name.as_str().into(),
+                share,
+                shadow: arm.shadow,
+                info: engine.info(),
+                engine,
+            }),
+            Err(error) => refused.push(format!("arm `{}`: {error}", arm.name)),
+        }
+    }
+    let shown: f64 = slots.iter().map(|slot| slot.share).sum();
+    slots.iter_mut().for_each(|slot| slot.share /= shown);
+    // One that is shown has to be first: a shadow alone serves nobody.
+    slots.sort_by_key(|slot| slot.shadow);
+    match Lineup::of(&serving, slots).filter(|_| shown > 0.0) {
+        Some(lineup) => Ok(lineup.with_refused(refused)),
+        None => Err(EngineError::Load(refused.join("; "))),
+    }
+}
+
+/// What the store serves, where the configuration leaves that to it.
+///
+/// # Errors
+/// [`EngineError::Load`] where `serving.json` cannot be read.
+pub fn serving(paths: &Paths, config: &Config) -> Result<Serving, EngineError> {
+    if config.remote.kind != RemoteKind::None || config.model.id != "default" {
+        return Ok(Serving::default());
+    }
+    let store = Store::open(&paths.store()).and_then(|store| store.serving());
+    store.map_err(|error| EngineError::Load(error.to_string()))
+}
+
+fn distinct(serving: &Serving) -> usize {
+    let ids = serving.arms.iter().map(|arm| &arm.checkpoint);
+    ids.collect::<BTreeSet<_>>().len()
+}
+
+/// The engines of a lineup that is being opened.
+struct Opening<'a> {
+    paths: &'a Paths,
+    config: &'a Config,
+    engines: Vec<Arc<dyn Engine>>,
+    before: Option<&'a Lineup>,
+    distinct: usize,
+}
+
+impl Opening<'_> {
+    /// The engine of a checkpoint: one that is open already, or a new one beside it.
+    fn engine(&mut self, checkpoint: &CheckpointId) -> Result<Arc<dyn Engine>, EngineError> {
+        let before = self.before.into_iter().flat_map(Lineup::slots);
+        let open: Vec<_> = before
+            .map(|slot| &slot.engine)
+            .chain(&self.engines)
+            .cloned()
+            .collect();
+        let same = open
+            .iter()
+            .find(|it| it.info().checkpoint == checkpoint.as_str());
+        if let Some(engine) = same {
+            return Ok(Arc::clone(engine));
+        }
+        let kv_bytes = (self.config.model.kv_memory_mb << 20) / self.distinct.max(1);
+        let id = checkpoint.as_str();
+        let engine = local(self.paths, self.config, id, kv_bytes, &open)?;
+        self.engines.push(Arc::clone(&engine));
+        Ok(engine)
+    }
 }
 
 /// Opens the engine of a configuration; blocks while the weights are read.
@@ -27,28 +127,52 @@ pub fn factory(paths: Paths) -> EngineFactory {
 /// # Errors
 /// [`EngineError::Load`] with a sentence that says what is missing and what to do.
 pub fn open(paths: &Paths, config: &Config) -> Result<Arc<dyn Engine>, EngineError> {
-    // Or the first prompt would wait until the patterns of secrets are compiled.
-    truefill_journal::redact::warm();
+    open_beside(paths, config, None)
+}
+
+fn open_beside(
+    paths: &Paths,
+    config: &Config,
+    beside: Option<&Lineup>,
+) -> Result<Arc<dyn Engine>, EngineError> {
     if config.remote.kind != RemoteKind::None {
         return super::remote::open(config);
     }
-    let located = locate(paths, &config.model.id)?;
+    let slots = beside.into_iter().flat_map(Lineup::slots);
+    let open: Vec<_> = slots.map(|slot| Arc::clone(&slot.engine)).collect();
+    let kv_bytes = config.model.kv_memory_mb << 20;
+    local(paths, config, &config.model.id, kv_bytes, &open)
+}
+
+fn local(
+    paths: &Paths,
+    config: &Config,
+    id: &str,
+    kv_bytes: usize,
+    beside: &[Arc<dyn Engine>],
+) -> Result<Arc<dyn Engine>, EngineError> {
+    // Or the first prompt would wait until the patterns of secrets are compiled.
+    truefill_journal::redact::warm();
+    let located = locate(paths, id)?;
     let format = match config.model.format.as_str() {
         "auto" => located.format.as_ref().map(known_format).transpose()?,
         named => Some(named.to_owned()),
     };
     let lease = lease(paths, &located.stored);
-    let engine = LocalEngine::open(&LocalOptions {
+    let options = LocalOptions {
         path: located.path,
         adapter: located.adapter,
+        base: located.stored.last().cloned(),
         checkpoint: located.checkpoint,
         format,
         layout: (config.model.layout != "auto").then(|| config.model.layout.clone()),
         device: config.model.device.clone(),
         threads: config.model.threads,
         max_positions: config.positions(),
-        kv_bytes: config.model.kv_memory_mb << 20,
-    })?;
+        kv_bytes,
+    };
+    let beside: Vec<_> = beside.iter().filter_map(|it| it.local()).collect();
+    let engine = LocalEngine::open(&options, &beside)?;
     Ok(Arc::new(engine.holding(lease)))
 }
 

@@ -1,11 +1,12 @@
 //! What waits for the engine thread, and which of it comes next.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
+use super::lineup::Lineup;
 use super::thread::{Answer, EngineState, Job};
 use super::{CancelToken, Engine, EngineRequest};
 
@@ -25,12 +26,18 @@ pub(super) struct Running {
     pub sequence: Option<u64>,
 }
 
-pub(super) type Inspection = Box<dyn FnOnce(&dyn Engine) + Send>;
+pub(super) type Inspection = Box<dyn FnOnce(&Lineup) + Send>;
+
+/// A session to bring up to date, and whose.
+pub(super) struct Warming {
+    pub engine: Arc<dyn Engine>,
+    pub request: EngineRequest,
+}
 
 #[derive(Default)]
 pub(super) struct Queue {
     pub jobs: VecDeque<Waiting>,
-    pub warm: VecDeque<EngineRequest>,
+    pub warm: VecDeque<Warming>,
     pub inspections: VecDeque<Inspection>,
     pub closed_documents: Vec<String>,
     pub running: Option<Running>,
@@ -109,16 +116,16 @@ impl Shared {
             if let Some(inspection) = queue.inspections.pop_front() {
                 return Step::Inspect(inspection);
             }
-            if let Some(request) = queue.warm.pop_back() {
+            if let Some(warming) = queue.warm.pop_back() {
                 let cancel = CancelToken::new();
                 queue.running = Some(Running {
-                    document: request.document.clone(),
+                    document: warming.request.document.clone(),
                     cancel: cancel.clone(),
                     superseded: false,
                     warming: true,
                     sequence: None,
                 });
-                return Step::Warm(request, cancel);
+                return Step::Warm(warming, cancel);
             }
             queue = self
                 .wake
@@ -132,7 +139,7 @@ impl Shared {
 pub(super) enum Step {
     Complete(Waiting),
     Inspect(Inspection),
-    Warm(EngineRequest, CancelToken),
+    Warm(Warming, CancelToken),
     Forget(Vec<String>),
     End,
 }

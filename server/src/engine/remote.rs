@@ -274,6 +274,7 @@ impl Engine for RemoteEngine {
                 .and_then(|count| usize::try_from(count).ok())
         };
         Ok(Generated {
+            prompt: Vec::new(),
             text: watch.text,
             tokens: Vec::new(),
             logprobs: Vec::new(),

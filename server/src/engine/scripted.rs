@@ -259,6 +259,7 @@ impl Engine for ScriptedEngine {
         self.record(if cancelled { "cancelled" } else { "end" }, request);
         let prompt = Self::prompt(request);
         Ok(Generated {
+            prompt: Vec::new(),
             text: text[..kept].to_owned(),
             tokens: (0..tokens)
                 .map(|token| u32::try_from(token).unwrap_or(u32::MAX))

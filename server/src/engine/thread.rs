@@ -1,4 +1,7 @@
-//! The thread that owns the engine, and its queue.
+//! The thread that runs the engines, and its queue.
+//!
+//! What is served can be replaced while it runs: a job holds the engine that it was assigned, so
+//! one that is under way ends on the old engine, which goes with it.
 //!
 //! The newest request of a document wins: an older one that waits is answered as
 //! superseded, one that runs is cancelled. Warming has the lowest priority and gives
@@ -11,23 +14,27 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use super::queue::{Inspection, Shared, Step, Waiting};
+use super::lineup::Lineup;
+use super::queue::{Inspection, Shared, Step, Waiting, Warming};
 use super::{
-    CancelGuard, CancelToken, Engine, EngineError, EngineInfo, EngineRequest, Flow, Generated,
-    RenderedPrompt, Sampling, StopReason,
+    CancelGuard, CancelToken, Engine, EngineError, EngineRequest, Flow, Generated, RenderedPrompt,
+    Sampling, StopReason,
 };
 
 /// Watches the growing text of one sample; a fresh one is made for each.
 pub type StopFn = Box<dyn FnMut(&str) -> Flow + Send>;
 
-/// Opens the engine; runs on the engine thread, so that a slow load blocks nobody.
-pub type Loader = Box<dyn FnOnce() -> Result<Arc<dyn Engine>, EngineError> + Send>;
+/// Opens what is served; runs on a thread that may take its time. It gets what is served now, where
+/// something is: what does not change is taken over.
+pub type Loader = Box<dyn FnOnce(Option<&Lineup>) -> Result<Lineup, EngineError> + Send>;
 
 /// One completion with its alternatives.
 pub struct Job {
     /// Which of two jobs for a document is newer: the order in which they were asked, which
     /// need not be the order in which they get here.
     pub sequence: u64,
+    /// Who answers.
+    pub engine: Arc<dyn Engine>,
     /// The request; its `sampling` makes the first sample.
     pub request: EngineRequest,
     /// Further samples, made only while the deadline allows.
@@ -63,7 +70,7 @@ pub enum EngineState {
     /// The model is being opened.
     Loading,
     /// Ready, with what is served.
-    Ready(EngineInfo),
+    Ready(Arc<Lineup>),
     /// It cannot be opened; the sentence says what to do.
     Failed(String),
 }
@@ -148,11 +155,31 @@ impl EngineHandle {
     }
 
     /// What is served, where the engine is ready.
-    pub fn info(&self) -> Option<EngineInfo> {
+    pub fn lineup(&self) -> Option<Arc<Lineup>> {
         match &*self.shared.state.borrow() {
-            EngineState::Ready(info) => Some(info.clone()),
+            EngineState::Ready(lineup) => Some(Arc::clone(lineup)),
             EngineState::Loading | EngineState::Failed(_) => None,
         }
+    }
+
+    /// Serves something else from the next request on. Jobs that were queued before, and the one
+    /// that runs, end on the engines that they were assigned.
+    pub fn replace(&self, lineup: Lineup) {
+        let kept: Vec<_> = lineup
+            .slots()
+            .map(|slot| Arc::clone(&slot.engine))
+            .collect();
+        let old = self
+            .shared
+            .state
+            .send_replace(EngineState::Ready(Arc::new(lineup)));
+        let mut queue = self.shared.lock();
+        queue
+            .warm
+            .retain(|warm| kept.iter().any(|engine| Arc::ptr_eq(engine, &warm.engine)));
+        drop(queue);
+        // Weights may be gigabytes: not under the lock.
+        drop(old);
     }
 
     /// Queues a completion. An older one for the same document, waiting or running,
@@ -178,7 +205,7 @@ impl EngineHandle {
         }
         queue
             .warm
-            .retain(|warm| warm.document != job.request.document);
+            .retain(|warm| warm.request.document != job.request.document);
         queue.jobs.push_back(Waiting {
             job,
             cancel,
@@ -191,7 +218,7 @@ impl EngineHandle {
     }
 
     /// Queues warming of a document's session; the newest of a document replaces older.
-    pub fn warm(&self, request: EngineRequest) {
+    pub fn warm(&self, engine: Arc<dyn Engine>, request: EngineRequest) {
         let mut queue = self.shared.lock();
         if queue.shutdown
             || queue
@@ -201,23 +228,25 @@ impl EngineHandle {
         {
             return;
         }
-        queue.warm.retain(|warm| warm.document != request.document);
+        queue
+            .warm
+            .retain(|warm| warm.request.document != request.document);
         if queue.warm.len() >= WARM_LIMIT {
             queue.warm.pop_front();
         }
-        queue.warm.push_back(request);
+        queue.warm.push_back(Warming { engine, request });
         drop(queue);
         self.shared.wake.notify_one();
     }
 
-    /// The exact prompt of a request, once the engine is free; waits for it.
+    /// The exact prompt of a request by the first arm, once the engine is free; waits for it.
     ///
     /// # Errors
     /// As [`Engine::render`], or where the engine is not there.
     pub async fn render(&self, request: EngineRequest) -> Result<RenderedPrompt, EngineError> {
         let (sender, receiver) = oneshot::channel();
-        let inspection: Inspection = Box::new(move |engine| {
-            let _ = sender.send(engine.render(&request));
+        let inspection: Inspection = Box::new(move |lineup| {
+            let _ = sender.send(lineup.first().engine.render(&request));
         });
         self.inspect(inspection);
         let gone = || EngineError::Load("the engine is not running".into());
@@ -238,7 +267,7 @@ impl EngineHandle {
     pub fn forget(&self, document: &str) {
         let mut queue = self.shared.lock();
         queue.supersede(document);
-        queue.warm.retain(|warm| warm.document != document);
+        queue.warm.retain(|warm| warm.request.document != document);
         queue.closed_documents.push(document.to_owned());
         drop(queue);
         self.shared.wake.notify_one();
@@ -262,7 +291,12 @@ impl EngineHandle {
 }
 
 fn run(shared: &Shared, loader: Loader) {
-    let served = catch_unwind(AssertUnwindSafe(|| serve(shared, loader()?.as_ref())));
+    let served = catch_unwind(AssertUnwindSafe(|| {
+        let lineup = EngineState::Ready(Arc::new(loader(None)?));
+        shared.state.send_replace(lineup);
+        serve(shared);
+        Ok(())
+    }));
     if let Err(error) = served.unwrap_or(Err(EngineError::Panicked)) {
         tracing::error!(%error, "there is no engine any more");
         shared
@@ -273,26 +307,29 @@ fn run(shared: &Shared, loader: Loader) {
 }
 
 /// Serves until the end. A panic in one work is caught there, and one elsewhere ends the engine.
-fn serve(shared: &Shared, engine: &dyn Engine) -> Result<(), EngineError> {
-    shared.state.send_replace(EngineState::Ready(engine.info()));
+fn serve(shared: &Shared) {
+    let lineup = || match &*shared.state.borrow() {
+        EngineState::Ready(lineup) => Some(Arc::clone(lineup)),
+        EngineState::Loading | EngineState::Failed(_) => None,
+    };
     loop {
         match shared.next_step() {
-            Step::Complete(waiting) => complete(shared, engine, waiting),
+            Step::Complete(waiting) => complete(shared, waiting),
             Step::Inspect(inspection) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| inspection(engine)));
+                let _ = lineup().map(|it| catch_unwind(AssertUnwindSafe(|| inspection(&it))));
             }
-            Step::Warm(request, cancel) => warm(engine, &request, &cancel),
+            Step::Warm(warming, cancel) => warm(&warming, &cancel),
             Step::Forget(documents) => {
-                for document in &documents {
-                    engine.forget(document);
+                for slot in lineup().iter().flat_map(|it| it.slots()) {
+                    documents.iter().for_each(|it| slot.engine.forget(it));
                 }
             }
-            Step::End => return Ok(()),
+            Step::End => return,
         }
     }
 }
 
-fn warm(engine: &dyn Engine, request: &EngineRequest, cancel: &CancelToken) {
+fn warm(Warming { engine, request }: &Warming, cancel: &CancelToken) {
     match catch_unwind(AssertUnwindSafe(|| engine.warm(request, cancel))) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "warming a session failed"),
@@ -313,9 +350,9 @@ fn refuse_all(shared: &Shared, error: &EngineError) {
     }
 }
 
-fn complete(shared: &Shared, engine: &dyn Engine, waiting: Waiting) {
+fn complete(shared: &Shared, waiting: Waiting) {
     let queued = waiting.submitted.elapsed();
-    let result = samples(engine, &waiting);
+    let result = samples(&waiting);
     let superseded = shared
         .lock()
         .running
@@ -332,9 +369,9 @@ fn complete(shared: &Shared, engine: &dyn Engine, waiting: Waiting) {
 
 /// The first sample, and the alternatives that came in time. What goes wrong with an
 /// alternative costs the alternatives alone.
-fn samples(engine: &dyn Engine, waiting: &Waiting) -> Result<Vec<Generated>, EngineError> {
+fn samples(waiting: &Waiting) -> Result<Vec<Generated>, EngineError> {
     let mut request = waiting.job.request.clone();
-    let first = sample(engine, waiting, &request)?;
+    let first = sample(waiting, &request)?;
     if first.stop == StopReason::Cancelled {
         return Ok(Vec::new());
     }
@@ -347,7 +384,7 @@ fn samples(engine: &dyn Engine, waiting: &Waiting) -> Result<Vec<Generated>, Eng
     );
     for sampling in &waiting.job.alternatives {
         request.sampling = *sampling;
-        match sample(engine, waiting, &request) {
+        match sample(waiting, &request) {
             Ok(next) if !matches!(next.stop, StopReason::Cancelled | StopReason::Deadline) => {
                 samples.push(next);
             }
@@ -362,14 +399,13 @@ fn samples(engine: &dyn Engine, waiting: &Waiting) -> Result<Vec<Generated>, Eng
 }
 
 /// One sample; a panic is an error like any other.
-fn sample(
-    engine: &dyn Engine,
-    waiting: &Waiting,
-    request: &EngineRequest,
-) -> Result<Generated, EngineError> {
+fn sample(waiting: &Waiting, request: &EngineRequest) -> Result<Generated, EngineError> {
     catch_unwind(AssertUnwindSafe(|| {
         let mut stop = (waiting.job.make_stop)();
-        engine.complete(request, &waiting.cancel, &mut *stop)
+        waiting
+            .job
+            .engine
+            .complete(request, &waiting.cancel, &mut *stop)
     }))
     .unwrap_or(Err(EngineError::Panicked))
 }

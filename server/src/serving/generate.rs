@@ -1,14 +1,19 @@
 //! Asks the engine, and tells a text that came from one that did not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use truefill_journal::ContextHashes;
 
 use crate::config::Config;
 use crate::engine::{
-    Answer, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job, Sampling,
-    StopFn, StopReason,
+    Answer, Engine, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job,
+    Sampling, StopFn, StopReason,
 };
 use crate::redacted;
 use crate::silence::Silence;
+use crate::suggest::lines;
 
 use super::ask::Trigger;
 use super::text::Around;
@@ -35,6 +40,8 @@ pub struct Order<'a> {
 
 /// What the engine wrote.
 pub struct Written {
+    /// Hashes of what it was asked with.
+    pub context: ContextHashes,
     /// The first sample and its alternatives, none empty.
     pub samples: Vec<Sampled>,
     /// Time in the engine's queue.
@@ -108,29 +115,44 @@ pub fn request(config: &Config, order: &Order<'_>) -> EngineRequest {
     }
 }
 
+/// Bytes next to the cursor, on each side, that are hashed: a keystroke in a large file must not
+/// wait for the whole of it.
+const HASHED: usize = 8192;
+
+fn context(request: &EngineRequest) -> ContextHashes {
+    let hash = |text: &str| hex::encode(Sha256::digest(text.as_bytes()));
+    ContextHashes {
+        prefix: hash(lines::tail(&request.prefix, HASHED)),
+        suffix: hash(lines::head(&request.suffix, HASHED)),
+    }
+}
+
 /// Asks the engine and waits. Dropping the future cancels the work.
 ///
 /// # Errors
 /// Why there is no text.
 pub async fn generate(
     config: &Config,
-    engine: &EngineHandle,
+    handle: &EngineHandle,
+    engine: Arc<dyn Engine>,
     order: Order<'_>,
 ) -> Result<Written, Silence> {
     let request = request(config, &order);
+    let context = context(&request);
     let alternatives = match order.trigger {
         Trigger::Invoked => (1..config.suggest.alternatives).map(alternative).collect(),
         Trigger::Automatic => Vec::new(),
     };
     let job = Job {
         sequence: order.sequence,
+        engine,
         request,
         alternatives,
         alternatives_within: Duration::from_millis(config.suggest.alternatives_ms),
         make_stop: order.make_stop,
     };
     let milliseconds = u64::try_from(budget(config, order.trigger).as_millis()).unwrap_or(u64::MAX);
-    match engine.submit(job).wait().await {
+    match handle.submit(job).wait().await {
         Answer::Done { samples, queued } => {
             let late = samples.iter().any(is_torn);
             let kept: Vec<Sampled> = samples
@@ -144,6 +166,7 @@ pub async fn generate(
                 true if late => Err(Silence::BudgetExceeded { milliseconds }),
                 true => Err(Silence::NothingGenerated),
                 false => Ok(Written {
+                    context,
                     samples: kept,
                     queued,
                 }),

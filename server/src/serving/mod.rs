@@ -28,8 +28,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
-use truefill_journal::Journal;
+use truefill_journal::{Clock, Journal, system_clock};
 
+use crate::arms::Assigner;
 use crate::config::Config;
 use crate::documents::{Change, Documents, EditError, Encoding};
 use crate::engine::{EngineFactory, EngineHandle, EngineState, EngineThread};
@@ -67,6 +68,16 @@ pub struct Serving {
     journal: RwLock<Option<Arc<Journal>>>,
     /// Id of this process's session in the journal.
     session: String,
+    assigner: Assigner,
+    clock: Clock,
+}
+
+/// The user's name on this machine; without one all such users are the same.
+fn user() -> String {
+    let name = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(std::env::var_os);
+    name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Suggestions that can be typed through, and their bytes.
@@ -100,6 +111,8 @@ impl Serving {
             journal_path: journal,
             journal: RwLock::default(),
             session: ulid::Ulid::generate().to_string(),
+            assigner: Assigner::new(user()),
+            clock: system_clock(),
         }
     }
 

@@ -1,17 +1,20 @@
 //! What became of the suggestions that were served, and the journal of it all.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use truefill_journal::{
-    Event, Extent, Journal, Options, Outcome, OutcomeRecord, PathPolicy, SuggestionId,
+    Document, Event, Extent, Journal, Options, Outcome, OutcomeRecord, PathPolicy, SuggestionId,
 };
 
 use super::Serving;
 use super::ask::Ask;
 use super::served::{Accepted, Served};
 use super::trail::{Shown, Trail};
+use crate::arms::{Assigned, Place};
 use crate::config::Config;
+use crate::engine::lineup::Lineup;
 use crate::suggest::typed_through::Rest;
 use crate::workspace::file_path;
 
@@ -80,13 +83,8 @@ impl Serving {
         silence: Option<&str>,
     ) {
         let id = shown.as_ref().map(|shown| shown.id);
-        let policy = self.policy(&ask.uri);
-        let path = file_path(&ask.uri).map(|path| path.to_string_lossy().into_owned());
-        let ask = Ask {
-            uri: path.unwrap_or_else(|| ask.uri.clone()),
-            ..ask.clone()
-        };
-        if let Some(row) = trail.row(&self.session, &ask, language, policy, shown, silence) {
+        let document = self.journal_document(&ask.uri);
+        if let Some(row) = trail.row(&self.session, ask, language, document, shown, silence) {
             self.write(row);
         }
         if let Some(suggestion) = id {
@@ -99,6 +97,36 @@ impl Serving {
             };
             self.write(Event::Outcome(record));
         }
+    }
+
+    /// The document as the journal knows it.
+    pub(super) fn journal_document(&self, uri: &str) -> Document {
+        let path = file_path(uri);
+        // The folder that the editor has opened: nothing here may wait for the file system.
+        let repository = path
+            .as_deref()
+            .and_then(|path| self.workspace.folder_of(path));
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        Document {
+            repository: repository.map(text),
+            path: path.map_or_else(|| uri.to_owned(), text),
+            policy: self.policy(uri),
+        }
+    }
+
+    /// The arm of a request that comes now.
+    pub(super) fn assigned(&self, lineup: &Lineup, uri: &str) -> Assigned {
+        let path = file_path(uri);
+        let document = path.as_ref().map(|path| path.to_string_lossy());
+        let folder = path
+            .as_deref()
+            .and_then(|path| self.workspace.folder_of(path));
+        let folder = folder.map(|folder| folder.to_string_lossy().into_owned());
+        let place = Place {
+            document: document.as_deref().unwrap_or(uri),
+            workspace: folder.as_deref(),
+        };
+        self.assigner.assign(lineup, place, (self.clock)())
     }
 
     /// Text of files outside the workspace is not kept.
@@ -132,6 +160,8 @@ impl Serving {
         let options = Options {
             context: config.journal.context,
             max_bytes: Some(config.journal.max_mb.saturating_mul(1_000_000)),
+            keep: keep(config.journal.keep_days),
+            clock: Arc::clone(&self.clock),
             ..Options::default()
         };
         let opened = config.journal.enabled.then(|| Journal::open(path, options));
@@ -152,6 +182,11 @@ impl Serving {
             tracing::warn!(%error, "the journal's last events may be lost");
         }
     }
+}
+
+/// How long rows are kept; 0 days is for ever.
+fn keep(days: u32) -> Option<Duration> {
+    (days > 0).then(|| Duration::from_secs(86_400 * u64::from(days)))
 }
 
 fn accepted(part: Accepted) -> Outcome {

@@ -8,7 +8,7 @@ use truefill_journal::SuggestionId;
 
 use crate::config::Config;
 use crate::documents::Snapshot;
-use crate::engine::{EngineHandle, EngineInfo, EngineKind};
+use crate::engine::{Engine, EngineHandle, EngineInfo, EngineKind};
 use crate::silence::Silence;
 use crate::suggest::typed_through::{Offer, Place, Source};
 use crate::suggest::{lines, surroundings};
@@ -85,7 +85,9 @@ impl<'a> Run<'a> {
             Trigger::Invoked => Duration::ZERO,
         };
         let engine = ready(self.serving.engine())?;
-        let info = engine.info().ok_or(Silence::ModelLoading)?;
+        let lineup = engine.lineup().ok_or(Silence::ModelLoading)?;
+        let assigned = self.serving.assigned(&lineup, &self.ask.uri);
+        let info = assigned.slot.info.clone();
         let rest = self.typed_through(&info, &around);
         if !rest.is_empty() {
             return Ok(rest);
@@ -93,13 +95,15 @@ impl<'a> Run<'a> {
         turn.wait(wait).await?;
         turn.check_newest()?;
         self.trail.stages.delay = Some(micros(self.trail.asked.elapsed()));
-        self.trail.engine = Some(info.clone());
+        let asked = Arc::clone(&assigned.slot.engine);
+        self.trail.assigned = Some(assigned);
         let number = turn.number();
         let (plan, written) = tokio::select! {
             // Asked first: what comes back for an old text must not be shown.
             biased;
             silence = turn.superseded() => return Err(silence),
-            written = self.written(&engine, &snapshot, &around, shown_path, number) => written?,
+            written = self.written((&engine, asked), &snapshot, &around, shown_path, number)
+                => written?,
         };
         let polished = self.polished(&info, &plan, &around, &written)?;
         let judged = self.judged(&plan, &around, &polished, turn.file_lock());
@@ -128,7 +132,7 @@ impl<'a> Run<'a> {
 
     async fn written(
         &mut self,
-        engine: &EngineHandle,
+        (handle, engine): (&EngineHandle, Arc<dyn Engine>),
         snapshot: &Snapshot,
         around: &Around,
         shown_path: Option<String>,
@@ -159,7 +163,7 @@ impl<'a> Run<'a> {
             sequence,
         };
         let started = Instant::now();
-        let result = generate(&self.config, engine, order).await;
+        let result = generate(&self.config, handle, engine, order).await;
         match &result {
             Ok(written) => self.serving.add_latency(written.latency()),
             Err(Silence::BudgetExceeded { .. }) => self.serving.add_latency(started.elapsed()),
@@ -301,6 +305,7 @@ impl<'a> Run<'a> {
             id,
             text: &polished.text,
             line_before: lines::last(&around.prefix),
+            line_after: lines::first(&around.suffix),
             sample: &sample,
             seed: sampled.seed(),
             guard: Some(guarded.guard),
@@ -312,7 +317,7 @@ impl<'a> Run<'a> {
     /// Tells everyone what became of the request.
     fn finish(&mut self, result: Result<&Vec<Suggestion>, &Silence>) {
         self.finished = true;
-        if self.trail.engine.is_some() {
+        if self.trail.assigned.is_some() {
             self.serving.note_engine(result.map(|_| ()));
         }
         let mut verdict = match result {
@@ -366,7 +371,7 @@ mod tests {
         let nothing = EngineError::Load("none".into());
         let factory = Arc::new(move |_: &Config| -> crate::engine::Loader {
             let nothing = nothing.clone();
-            Box::new(move || Err(nothing))
+            Box::new(move |_| Err(nothing))
         });
         let (notices, _told) = tokio::sync::mpsc::unbounded_channel();
         let serving = Serving::new(factory, notices, None);

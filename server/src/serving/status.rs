@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::EngineState;
+use crate::engine::lineup::{Lineup, Slot};
 
 /// How the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,10 +41,7 @@ impl Status {
                 StatusKind::Inactive,
                 "The model is being loaded.".to_owned(),
             ),
-            EngineState::Ready(info) => (
-                StatusKind::Normal,
-                format!("`{}` is ready on {}.", info.checkpoint, info.device),
-            ),
+            EngineState::Ready(lineup) => ready(lineup),
             EngineState::Failed(sentence) => (StatusKind::Error, sentence.clone()),
         };
         Self {
@@ -53,6 +51,35 @@ impl Status {
             reason: None,
         }
     }
+}
+
+/// What is served; where there are several arms, all of them.
+fn ready(lineup: &Lineup) -> (StatusKind, String) {
+    let first = lineup.first();
+    let mut message = format!(
+        "`{}` is ready on {}.",
+        first.info.checkpoint, first.info.device
+    );
+    let others: Vec<String> = lineup.slots().map(described).collect();
+    if lineup.assigns() && others.len() > 1 {
+        message = format!("Compared on {}: {}.", first.info.device, others.join(", "));
+    }
+    if lineup.refused.is_empty() {
+        return (StatusKind::Normal, message);
+    }
+    let refused = lineup.refused.join("; ");
+    (
+        StatusKind::Warning,
+        format!("{message} Left out: {refused}."),
+    )
+}
+
+fn described(slot: &Slot) -> String {
+    let share = match slot.shadow {
+        true => "shadow".to_owned(),
+        false => format!("{:.0} %", 100.0 * slot.share),
+    };
+    format!("`{}` ({share}, `{}`)", slot.name, slot.info.checkpoint)
 }
 
 /// What goes to the client without being asked for; sent by a task of its own, because

@@ -3,18 +3,16 @@
 use std::time::{Duration, Instant};
 
 use truefill_journal::{
-    Completion, Document, Event, Format, Guard, PathPolicy, Shape, Stages, SuggestionId,
-    SuggestionRecord, Trigger,
+    Completion, ContextHashes, Document, Event, Format, Guard, Shape, Stages, SuggestionId,
+    SuggestionRecord, Tokens, Trigger,
 };
 
 use super::ask::{self, Ask};
 use super::generate::{Sampled, Written};
 use super::plan::Plan;
-use crate::engine::{EngineInfo, StopReason};
+use crate::arms::Assigned;
+use crate::engine::{Generated, StopReason};
 use crate::suggest::surroundings;
-
-/// The arm of every request as long as there is only one.
-const ARM: &str = "default";
 
 /// The way of one request so far.
 pub struct Trail {
@@ -22,8 +20,10 @@ pub struct Trail {
     pub asked: Instant,
     /// Time spent in each stage so far.
     pub stages: Stages,
-    /// The engine that was asked; a request that ended before is not journalled.
-    pub engine: Option<EngineInfo>,
+    /// The arm whose engine was asked; a request that ended before is not journalled.
+    pub assigned: Option<Assigned>,
+    /// Hashes of the text around the cursor as it was sent.
+    pub context: Option<ContextHashes>,
     /// How far the suggestion was to go.
     pub shape: Option<surroundings::Shape>,
     /// The first sample, where one came.
@@ -40,6 +40,7 @@ pub struct Sample {
     cached_tokens: Option<usize>,
     tokens: Option<usize>,
     stop: String,
+    replay: Option<Tokens>,
 }
 
 /// What is shown of a request, as the journal writes it.
@@ -50,6 +51,8 @@ pub struct Shown<'a> {
     pub text: &'a str,
     /// The cursor's line up to the cursor.
     pub line_before: &'a str,
+    /// The rest of that line.
+    pub line_after: &'a str,
     /// Figures of the sample that it was made from.
     pub sample: &'a Sample,
     /// The seed of that sample, `None` for the greedy one.
@@ -64,7 +67,8 @@ impl Trail {
         Self {
             asked,
             stages: Stages::default(),
-            engine: None,
+            assigned: None,
+            context: None,
             shape: None,
             first: None,
             blocked: None,
@@ -74,6 +78,7 @@ impl Trail {
     /// Takes over the engine's figures of the first sample.
     pub fn generated(&mut self, plan: &Plan, written: &Written) {
         self.stages.queue = Some(micros(written.queued));
+        self.context = Some(written.context.clone());
         if let Some(first) = written.samples.first() {
             let generated = &first.generated;
             self.stages.render = Some(micros(generated.render));
@@ -90,11 +95,12 @@ impl Trail {
         session: &str,
         ask: &Ask,
         language: &str,
-        policy: PathPolicy,
+        document: Document,
         shown: Option<Shown<'_>>,
         silence: Option<&str>,
     ) -> Option<Event> {
-        let engine = self.engine.as_ref()?;
+        let assigned = self.assigned.as_ref()?;
+        let engine = &assigned.slot.info;
         let sample = shown
             .as_ref()
             .map(|shown| shown.sample)
@@ -108,18 +114,18 @@ impl Trail {
                 .as_ref()
                 .map_or_else(SuggestionId::generate, |shown| shown.id),
             session: session.to_owned(),
-            document: Document {
-                path: ask.uri.clone(),
-                policy,
-            },
+            document,
             language: language.to_owned(),
             checkpoint: engine.checkpoint.clone(),
-            arm: ARM.to_owned(),
+            arm: assigned.slot.name.to_string(),
+            assignment: assigned.assignment.clone(),
+            shadow_of: None,
             format: Format {
                 name: engine.format.clone(),
                 version: engine.format_version,
             },
             prompt_sha256: sample.map(|sample| sample.prompt_sha256.clone()),
+            context: self.context.clone(),
             trigger: match ask.trigger {
                 ask::Trigger::Invoked => Trigger::Invoked,
                 ask::Trigger::Automatic => Trigger::Automatic,
@@ -135,6 +141,8 @@ impl Trail {
             completion: shown.as_ref().map(|shown| Completion {
                 text: shown.text.to_owned(),
                 line_before: shown.line_before.to_owned(),
+                line_after: shown.line_after.to_owned(),
+                tokens: shown.sample.replay.clone(),
             }),
             stop_reason: sample.map(|sample| sample.stop.clone()),
             seed: shown.as_ref().and_then(|shown| shown.seed),
@@ -155,6 +163,7 @@ impl Sample {
             prompt_tokens: generated.prompt_tokens,
             cached_tokens: generated.cached_tokens,
             tokens: generated.completion_tokens,
+            replay: replay(generated),
             stop: match generated.stop {
                 StopReason::StopToken(_) => "stop_token",
                 StopReason::Limit => "limit",
@@ -166,6 +175,15 @@ impl Sample {
             .to_owned(),
         }
     }
+}
+
+/// What a replay needs; a remote backend tells no tokens.
+fn replay(generated: &Generated) -> Option<Tokens> {
+    (!generated.prompt.is_empty()).then(|| Tokens {
+        prompt: generated.prompt.clone(),
+        completion: generated.tokens.clone(),
+        completion_text: generated.text.clone(),
+    })
 }
 
 /// Whole microseconds.

@@ -73,8 +73,13 @@ impl Serving {
             return;
         }
         let request = allowed.and_then(|path| self.request_at(&ask, &snapshot, path));
-        if let (Ok(request), Ok(engine)) = (request, ready(self.engine())) {
-            engine.warm(request);
+        let (Ok(request), Ok(engine)) = (request, ready(self.engine())) else {
+            return;
+        };
+        // Its arm's session alone: nobody asks another one for this document now.
+        if let Some(lineup) = engine.lineup() {
+            let assigned = self.assigned(&lineup, uri);
+            engine.warm(assigned.slot.engine, request);
         }
     }
 

@@ -56,7 +56,7 @@ impl Workspace {
     }
 
     /// The innermost folder that holds a file.
-    fn folder_of(&self, path: &Path) -> Option<PathBuf> {
+    pub fn folder_of(&self, path: &Path) -> Option<PathBuf> {
         let folders = self.folders();
         innermost(path, |above| folders.iter().any(|folder| folder == above)).map(Path::to_owned)
     }

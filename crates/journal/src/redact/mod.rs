@@ -104,14 +104,20 @@ pub fn begun(text: &str, code: bool) -> Option<Secret> {
 
 /// The text with each secret replaced by its kind in angle brackets.
 pub fn scrub(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    replaced(text, &secrets(text), 0)
+}
+
+/// A part of a text with the secrets in it replaced; their places count from the text's start,
+/// the part begins at byte `from` of it.
+pub(crate) fn replaced(part: &str, secrets: &[Secret], from: usize) -> String {
+    let mut out = String::with_capacity(part.len());
     let mut at = 0;
-    for secret in secrets(text) {
-        out.push_str(&text[at..secret.range.start]);
+    for secret in secrets {
+        out.push_str(&part[at..secret.range.start - from]);
         out.push_str(&format!("<{}>", secret.kind.as_str()));
-        at = secret.range.end;
+        at = secret.range.end - from;
     }
-    out.push_str(&text[at..]);
+    out.push_str(&part[at..]);
     out
 }
 

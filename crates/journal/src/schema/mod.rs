@@ -13,6 +13,7 @@ pub const STEPS: &[&str] = &[
     include_str!("1_tables.sql"),
     include_str!("2_indexes.sql"),
     include_str!("3_guard_reason.sql"),
+    include_str!("4_loop.sql"),
 ];
 
 /// Why a database cannot be brought to this program's version.

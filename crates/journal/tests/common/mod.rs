@@ -44,16 +44,27 @@ pub fn record(id: SuggestionId) -> SuggestionRecord {
         session: "session".to_owned(),
         document: Document {
             path: "/p/src/main.rs".to_owned(),
+            repository: Some("/p".to_owned()),
             policy: PathPolicy::Open,
         },
         language: "rust".to_owned(),
         checkpoint: "champion".to_owned(),
         arm: "base".to_owned(),
+        assignment: Some(Assignment {
+            unit: "/p/src/main.rs 7".to_owned(),
+            generation: u64::MAX,
+            shares: [("base".to_owned(), 0.7), ("candidate".to_owned(), 0.3)].into(),
+        }),
+        shadow_of: None,
         format: Format {
             name: "causal".to_owned(),
             version: 3,
         },
         prompt_sha256: Some("ab".repeat(32)),
+        context: Some(ContextHashes {
+            prefix: "cd".repeat(32),
+            suffix: "ef".repeat(32),
+        }),
         trigger: Trigger::Automatic,
         shape: Some(Shape::Block),
         prompt_tokens: Some(900),
@@ -67,6 +78,12 @@ pub fn record(id: SuggestionId) -> SuggestionRecord {
         completion: Some(Completion {
             text: "let x = 1;".to_owned(),
             line_before: "    ".to_owned(),
+            line_after: String::new(),
+            tokens: Some(Tokens {
+                prompt: vec![3, 49_151, 300],
+                completion: vec![7, 0],
+                completion_text: "let x = 1;\n".to_owned(),
+            }),
         }),
         stop_reason: Some("line_end".to_owned()),
         guard: Some(Guard {

@@ -46,7 +46,7 @@ pub use names::{Alias, CheckpointId, FileName, Sha256Hex, slug};
 pub use paths::{NoHome, Paths};
 pub use prune::{Kept, PruneReport};
 pub use resolve::Resolved;
-pub use serving::{Arm, Serving};
+pub use serving::{Arm, Past, Serving, Unit};
 pub use verify::{FileCheck, Found, Verification};
 
 use error::io_error;

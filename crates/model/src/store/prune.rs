@@ -66,7 +66,14 @@ impl Store {
 
     fn referenced(&self, keep: &[CheckpointId]) -> Result<BTreeMap<CheckpointId, Kept>> {
         let mut kept = BTreeMap::new();
-        for arm in self.serving()?.arms {
+        let serving = self.serving()?;
+        // The state before is what one goes back to.
+        let before = serving
+            .history
+            .into_iter()
+            .take(1)
+            .flat_map(|past| past.arms);
+        for arm in serving.arms.into_iter().chain(before) {
             kept.entry(arm.checkpoint)
                 .or_insert_with(|| Kept::Arm(arm.name.into()));
         }

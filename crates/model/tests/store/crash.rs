@@ -206,11 +206,7 @@ fn serving_and_aliases_are_old_or_new_wherever_the_write_stops() {
         let old = install(&healthy, &draft("old"), &[("model.gguf", b"1")]).id;
         let new = install(&healthy, &draft("new"), &[("model.gguf", b"2")]).id;
         let arm = |id: &_| Serving {
-            arms: vec![Arm {
-                name: "champion".parse().unwrap(),
-                checkpoint: Clone::clone(id),
-                weight: 1.0,
-            }],
+            arms: vec![Arm::new("champion".parse().unwrap(), Clone::clone(id), 1.0)],
             ..Serving::default()
         };
         healthy.swap_serving(0, arm(&old)).unwrap();

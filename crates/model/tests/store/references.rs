@@ -8,16 +8,12 @@ fn arms(store: &Store, weights: &[(&str, f64)]) -> Serving {
     let id = install(store, &draft("m"), &[("model.gguf", b"w")]).id;
     let arms = weights
         .iter()
-        .map(|(name, weight)| Arm {
-            name: name.parse().unwrap(),
-            checkpoint: id.clone(),
-            weight: *weight,
-        })
+        .map(|(name, weight)| Arm::new(name.parse().unwrap(), id.clone(), *weight))
         .collect();
     Serving {
         salt: "salt".into(),
         arms,
-        generation: 0,
+        ..Serving::default()
     }
 }
 
@@ -27,13 +23,8 @@ fn what_is_served_is_swapped_only_by_who_has_read_the_newest() {
     assert_eq!(store.serving().unwrap(), Serving::default());
     let new = arms(&store, &[("champion", 0.9), ("challenger", 0.1)]);
     let first = store.swap_serving(0, new.clone()).unwrap();
-    assert_eq!(
-        first,
-        Serving {
-            generation: 1,
-            ..new.clone()
-        }
-    );
+    assert_eq!((first.generation, first.history.len()), (1, 1));
+    assert_eq!((&first.arms, &first.salt), (&new.arms, &new.salt));
     assert_eq!(store.serving().unwrap(), first);
     assert!(matches!(
         store.swap_serving(0, new.clone()),
@@ -43,6 +34,23 @@ fn what_is_served_is_swapped_only_by_who_has_read_the_newest() {
         })
     ));
     assert_eq!(store.swap_serving(1, new).unwrap().generation, 2);
+}
+
+#[test]
+fn earlier_states_are_kept_to_go_back_to() {
+    let (_root, store) = store();
+    for generation in 0..12 {
+        let weight = 1.0 + generation as f64;
+        let new = arms(&store, &[("champion", weight)]);
+        store.swap_serving(generation, new).unwrap();
+    }
+    let history = store.serving().unwrap().history;
+    let weights: Vec<f64> = history.iter().map(|past| past.arms[0].weight).collect();
+    assert_eq!(weights, [11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0]);
+    assert_eq!(history[0].generation, 11);
+    let first = arms(&store, &[("base", 3.0), ("candidate", 1.0)]);
+    let shares: Vec<f64> = first.shares().map(|(_, share)| share).collect();
+    assert_eq!(shares, [0.75, 0.25]);
 }
 
 #[test]
@@ -58,6 +66,17 @@ fn arms_that_make_no_sense_are_refused() {
     ] {
         let new = arms(&store, weights);
         assert!(store.swap_serving(0, new).is_err(), "{weights:?}");
+    }
+    for change in [
+        |arm: &mut Arm| arm.shadow = true,
+        |arm: &mut Arm| arm.stopped = Some("slow".into()),
+    ] {
+        let mut new = arms(&store, &[("a", 1.0), ("b", 1.0)]);
+        change(&mut new.arms[1]);
+        assert!(store.swap_serving(0, new.clone()).is_err());
+        new.arms[1].weight = 0.0;
+        new.salt = "x".repeat(201);
+        assert!(store.swap_serving(0, new).is_err());
     }
     let mut unknown = arms(&store, &[("a", 1.0)]);
     unknown.arms[0].checkpoint = "absent-00000000".parse().unwrap();
@@ -131,11 +150,7 @@ fn pruning_spares_what_is_referred_to() {
     let leased = install(&store, &draft("leased"), &[("model.gguf", b"leased")]).id;
     let asked = install(&store, &draft("asked"), &[("model.gguf", b"asked")]).id;
     let unused = install(&store, &draft("unused"), &[("model.gguf", b"unused")]).id;
-    let arm = Arm {
-        name: "champion".parse().unwrap(),
-        checkpoint: tuned.clone(),
-        weight: 1.0,
-    };
+    let arm = Arm::new("champion".parse().unwrap(), tuned.clone(), 1.0);
     store
         .swap_serving(
             0,

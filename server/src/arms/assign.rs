@@ -1,0 +1,138 @@
+//! Sticky, seeded assignment: the same unit always gets the same arm, on every machine that reads
+//! the same `serving.json`.
+//!
+//! A unit of documents is a document and a block of half an hour. A typing burst keeps the unit in
+//! which it began, so that nobody's model changes between two keys.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use truefill_journal::{Assignment, UnixMicros};
+use truefill_model::store::Unit;
+
+use crate::engine::lineup::{Lineup, Slot};
+
+/// How long a document keeps its arm.
+const BLOCK_MICROS: i64 = 30 * 60 * 1_000_000;
+
+/// A pause that ends a typing burst.
+const BURST_MICROS: i64 = 30 * 1_000_000;
+
+/// Documents whose block is remembered; beyond, all are forgotten, which costs a burst its arm.
+const MOST_DOCUMENTS: usize = 4096;
+
+/// What a request is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The document's path or URI.
+    pub document: &'a str,
+    /// The folder that the editor has opened around it, if there is one.
+    pub workspace: Option<&'a str>,
+}
+
+/// A request's arm.
+#[derive(Clone)]
+pub struct Assigned {
+    /// The arm.
+    pub slot: Slot,
+    /// How it was assigned, for the journal; `None` where nothing is.
+    pub assignment: Option<Assignment>,
+}
+
+/// Assigns requests to arms.
+pub struct Assigner {
+    user: String,
+    blocks: Mutex<HashMap<String, Block>>,
+}
+
+/// The half hour that a document's requests count for.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    number: i64,
+    last: UnixMicros,
+}
+
+impl Assigner {
+    /// Assigns requests of a user.
+    pub fn new(user: String) -> Self {
+        Self {
+            user,
+            blocks: Mutex::default(),
+        }
+    }
+
+    /// The arm of a request that comes now.
+    pub fn assign(&self, lineup: &Lineup, place: Place<'_>, now: UnixMicros) -> Assigned {
+        if !lineup.assigns() {
+            return Assigned {
+                slot: lineup.first().clone(),
+                assignment: None,
+            };
+        }
+        let unit = self.unit(lineup.unit, place, now);
+        Assigned {
+            slot: lineup.at(point(&lineup.salt, &unit)).clone(),
+            assignment: Some(Assignment {
+                unit,
+                generation: lineup.generation,
+                shares: shares(lineup),
+            }),
+        }
+    }
+
+    fn unit(&self, unit: Unit, place: Place<'_>, now: UnixMicros) -> String {
+        let user = format!("user {}", self.user);
+        match (unit, place.workspace) {
+            (Unit::User, _) | (Unit::Workspace, None) => user,
+            (Unit::Workspace, Some(folder)) => format!("{user} in {folder}"),
+            (Unit::Document, _) => {
+                let block = self.block(place.document, now);
+                format!("{user} at {} in block {block}", place.document)
+            }
+        }
+    }
+
+    fn block(&self, document: &str, now: UnixMicros) -> i64 {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        if blocks.len() >= MOST_DOCUMENTS && !blocks.contains_key(document) {
+            blocks.clear();
+        }
+        let fresh = Block {
+            number: now.0.div_euclid(BLOCK_MICROS),
+            last: now,
+        };
+        let block = blocks.entry(document.to_owned()).or_insert(fresh);
+        // A clock that was set back is a pause, too.
+        let pause = now.0.abs_diff(block.last.0) > BURST_MICROS.unsigned_abs();
+        if pause {
+            *block = fresh;
+        }
+        block.last = now;
+        block.number
+    }
+}
+
+/// The shares of the arms that are shown.
+fn shares(lineup: &Lineup) -> BTreeMap<String, f64> {
+    let shown = lineup.slots().filter(|slot| slot.share > 0.0);
+    shown
+        .map(|slot| (slot.name.to_string(), slot.share))
+        .collect()
+}
+
+/// A number from 0 to 1 that hangs on nothing but salt and unit.
+fn point(salt: &str, unit: &str) -> f64 {
+    let mut hash = Sha256::new();
+    hash.update((salt.len() as u64).to_le_bytes());
+    hash.update(salt.as_bytes());
+    hash.update(unit.as_bytes());
+    let digest = hash.finalize();
+    let mut bits = [0; 8];
+    bits.copy_from_slice(&digest[..8]);
+    // 53 bits are what a double holds.
+    (u64::from_le_bytes(bits) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests;
