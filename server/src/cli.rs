@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::arms::ArmsArgs;
 use crate::commands::bench::BenchArgs;
 use crate::commands::complete::CompleteArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::journal::JournalArgs;
 use crate::commands::models::ModelsArgs;
+use crate::commands::stats::StatsArgs;
 
 /// Exit code of a job that failed; wrong usage exits with 2, which clap does itself.
 const FAILED: u8 = 1;
@@ -51,6 +54,12 @@ enum Command {
     Demo(DemoArgs),
     /// Fetch, list and verify models
     Models(ModelsArgs),
+    /// Choose which checkpoints are served, and compare them
+    Arms(ArmsArgs),
+    /// See how suggestions fare, and which arm is better
+    Stats(StatsArgs),
+    /// Take the private journal along, or forget parts of it
+    Journal(JournalArgs),
     /// Check whether everything is in place
     Doctor(DoctorArgs),
     /// Measure what a user of this machine gets
@@ -66,6 +75,9 @@ pub struct ServeArgs {
     /// An engine for tests, `scripted:FILE.json`
     #[arg(long, value_name = "ENGINE", hide = true)]
     pub engine: Option<String>,
+    /// For tests: times of samples, so many times as fast
+    #[arg(long, value_name = "FACTOR", hide = true, default_value_t = 1)]
+    pub hurry: u32,
     /// Clients append this to tell the transport; stdio is the only one there is.
     #[arg(long, hide = true)]
     stdio: bool,
@@ -82,6 +94,9 @@ pub fn run() -> ExitCode {
         Command::Complete(args) => commands::complete::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Models(args) => commands::models::run(&args),
+        Command::Arms(args) => commands::arms::run(&args),
+        Command::Stats(args) => commands::stats::run(&args),
+        Command::Journal(args) => commands::journal::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
     };

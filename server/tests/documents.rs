@@ -227,7 +227,7 @@ fn versions_may_jump_but_not_stand_still() {
             Instant::now(),
         )
     };
-    assert_eq!(insert(5, "a"), Ok(()));
+    assert!(insert(5, "a").is_ok());
     assert_eq!(held(&documents), Some("ax".into()));
     assert_eq!(
         insert(5, "b"),
@@ -252,7 +252,7 @@ fn full_text_or_opening_again_heals() {
         text: "new".into(),
     };
     let result = documents.change("file:///a", 2, &[full], Encoding::Utf16, Instant::now());
-    assert_eq!(result, Ok(()));
+    assert!(result.is_ok(), "{result:?}");
     assert_eq!(held(&documents), Some("new".into()));
     documents.poison("file:///a", EditError::Unreadable);
     documents.open("file:///a", "rust", 1, "again");

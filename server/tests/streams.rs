@@ -36,7 +36,9 @@ fn options() -> Options {
         factory: Arc::new(factory),
         base: Config::default(),
         journal: None,
+        store: None,
         testing: true,
+        times: truefill_server::retention::Times::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod journal;
 mod oracle;
 mod process;
 mod script;
+mod store;
 
 pub use backend::Backend;
 pub use binaries::{Binaries, binaries};
@@ -24,3 +25,4 @@ pub use folder::{Folder, wait_indexed, why};
 pub use oracle::{Edit, Oracle, Units};
 pub use process::{alive, cpu_time, peak_memory_kib};
 pub use script::{Answer, Event, Script, micros_now};
+pub use store::{install_named, truefill};

@@ -1,5 +1,6 @@
 //! Scripts for the server's scripted engine, and what it recorded.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,8 @@ pub struct Script {
     checkpoint: &'static str,
     load_delay_ms: u64,
     load_error: Option<String>,
+    arms: BTreeMap<String, Script>,
+    pub(crate) hurry: Option<u32>,
 }
 
 /// One answer of a script.
@@ -89,11 +92,29 @@ impl Script {
         self
     }
 
+    /// The script, with another one for an arm of the store's `serving.json`.
+    pub fn arm(mut self, name: &str, script: Script) -> Self {
+        self.arms.insert(name.to_owned(), script);
+        self
+    }
+
+    /// The script with a server that takes samples of what became of suggestions so many times as
+    /// fast.
+    pub fn hurried(mut self, factor: u32) -> Self {
+        self.hurry = Some(factor);
+        self
+    }
+
     /// The script as the server reads it.
     pub(crate) fn to_json(&self, record: &Path) -> Value {
+        let arms = self.arms.iter();
+        let arms: BTreeMap<_, _> = arms
+            .map(|(name, arm)| (name, arm.to_json(record)))
+            .collect();
         json!({
             "answers": self.answers, "load_delay_ms": self.load_delay_ms,
             "load_error": self.load_error, "record": record, "checkpoint": self.checkpoint,
+            "arms": arms,
         })
     }
 }

@@ -39,14 +39,14 @@ const SUGGESTION: &str = "
         prompt_sha256, trigger, shape, prompt_tokens, cached_tokens, completion_tokens, delay_us,
         queue_us, render_us, prefill_us, first_token_us, decode_us, clean_up_us, guard_us, total_us,
         completion, withheld, completion_bytes, stop_reason, guard, guard_kind, guard_reason,
-        guard_detail, seed, silence, unit, generation, shares, shadow_of, repository, folders,
+        guard_detail, seed, silence, request, unit, generation, shares, shadow_of, repository, folders,
         prefix_sha256, suffix_sha256, prompt_token_ids, completion_token_ids
     ) VALUES (
         :id, :at, :session, :document, :path_policy, :language, :checkpoint, :arm, :format,
         :format_version, :prompt_sha256, :trigger, :shape, :prompt_tokens, :cached_tokens,
         :completion_tokens, :delay_us, :queue_us, :render_us, :prefill_us, :first_token_us,
         :decode_us, :clean_up_us, :guard_us, :total_us, :completion, :withheld, :completion_bytes,
-        :stop_reason, :guard, :guard_kind, :guard_reason, :guard_detail, :seed, :silence, :unit,
+        :stop_reason, :guard, :guard_kind, :guard_reason, :guard_detail, :seed, :silence, :request, :unit,
         :generation, :shares, :shadow_of, :repository, :folders, :prefix_sha256, :suffix_sha256,
         :prompt_token_ids, :completion_token_ids
     ) ON CONFLICT DO NOTHING";
@@ -122,6 +122,7 @@ fn suggestion(
         ":guard_detail": detail,
         ":seed": record.seed.map(u64::cast_signed),
         ":silence": record.silence,
+        ":request": record.request.to_string(),
         ":unit": record.assignment.as_ref().map(|it| key(&it.unit)),
         ":generation": record.assignment.as_ref().map(|it| it.generation.cast_signed()),
         ":shares": record.assignment.as_ref().map(|it| json(&it.shares)),

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, named_params};
 use crate::clock::UnixMicros;
 use crate::error::JournalError;
 use crate::file::{self, Database};
+use crate::id::SuggestionId;
 use crate::record::Stages;
 use crate::row::{HoleRow, OutcomeRow, SuggestionRow};
 use crate::schema::{self, SCHEMA_VERSION};
@@ -184,9 +185,13 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
         Ok(bytes.and_then(|bytes| varint::decode(&bytes)))
     };
     let id: String = row.get("id")?;
-    let shadow_of: Option<String> = row.get("shadow_of")?;
+    let other = |name| -> rusqlite::Result<Option<SuggestionId>> {
+        let id: Option<String> = row.get(name)?;
+        id.map(|id| id.parse().map_err(unreadable)).transpose()
+    };
     Ok(SuggestionRow {
         id: id.parse().map_err(unreadable)?,
+        request: other("request")?,
         at: UnixMicros(row.get("at")?),
         session: row.get("session")?,
         document: row.get("document")?,
@@ -202,9 +207,7 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
             .get::<_, Option<String>>("shares")?
             .map(|text| serde_json::from_str(&text).map_err(unreadable))
             .transpose()?,
-        shadow_of: shadow_of
-            .map(|id| id.parse().map_err(unreadable))
-            .transpose()?,
+        shadow_of: other("shadow_of")?,
         repository: row.get("repository")?,
         format: row.get("format")?,
         format_version: row.get("format_version")?,

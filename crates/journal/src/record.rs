@@ -265,6 +265,8 @@ pub struct Stages {
 pub struct SuggestionRecord {
     /// The suggestion's id; a request that gave nothing has one too.
     pub id: SuggestionId,
+    /// The first suggestion of the same request: alternatives are records of their own.
+    pub request: SuggestionId,
     /// The server process's session.
     pub session: String,
     /// The document.

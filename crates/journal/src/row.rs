@@ -16,6 +16,9 @@ use crate::record::Stages;
 pub struct SuggestionRow {
     /// The suggestion's id.
     pub id: SuggestionId,
+    /// The first suggestion of the same request; unknown of rows of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<SuggestionId>,
     /// When it was recorded.
     pub at: UnixMicros,
     /// The server process's session.

@@ -8,13 +8,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::ServeArgs;
 use crate::config::Config;
-use crate::engine::EngineFactory;
-use crate::engine::Loader;
-use crate::engine::lineup::Lineup;
-use crate::engine::scripted::ScriptedEngine;
+use crate::engine::{EngineFactory, Loader, open, scripted};
 use crate::logging;
 use crate::lsp::{self, End, Options};
 use crate::paths::Paths;
+use crate::retention::Times;
 
 /// Threads that handlers run on; the engine has its own.
 const WORKERS: usize = 2;
@@ -27,10 +25,14 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     logging::start();
     let paths = Paths::from_env()?;
     let base = Config::of_command(args.config.as_deref(), &paths.config_file())?;
-    let script = args.engine.as_deref().map(script).transpose()?;
+    let script = args
+        .engine
+        .as_deref()
+        .map(|it| script(it, &paths))
+        .transpose()?;
     let testing = script.is_some();
-    let journal = Some(paths.journal());
-    let factory = script.unwrap_or_else(|| crate::engine::open::factory(paths));
+    let (journal, store) = (Some(paths.journal()), Some(paths.store()));
+    let factory = script.unwrap_or_else(|| open::factory(paths));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_name("truefill-worker")
@@ -41,7 +43,9 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         factory,
         base,
         journal,
+        store,
         testing,
+        times: Times::hurried(args.hurry.max(1)),
     }));
     // A thread that waits for stdin cannot be joined; the process's end takes it.
     runtime.shutdown_background();
@@ -49,14 +53,14 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
 }
 
 /// The factory of `--engine scripted:FILE`.
-fn script(engine: &str) -> Result<EngineFactory> {
+fn script(engine: &str, paths: &Paths) -> Result<EngineFactory> {
     let Some(file) = engine.strip_prefix("scripted:") else {
         bail!("`--engine` expects `scripted:FILE.json`, found `{engine}`");
     };
-    let file = Path::new(file).to_owned();
-    Ok(Arc::new(move |_| -> Loader {
-        let file = file.clone();
-        Box::new(move |_| Ok(Lineup::single(Arc::new(ScriptedEngine::load(&file)?))))
+    let (file, paths) = (Path::new(file).to_owned(), paths.clone());
+    Ok(Arc::new(move |config| -> Loader {
+        let (file, paths, config) = (file.clone(), paths.clone(), config.clone());
+        Box::new(move |_| scripted::lineup(&file, &open::serving(&paths, &config)?))
     }))
 }
 

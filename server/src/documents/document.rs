@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ropey::Rope;
 
-use super::edit::{self, Change, EditError};
+use super::edit::{self, Change, EditError, Splice};
 use super::position::{self, ByteOffset, CharOffset, Encoding, Position, PositionError};
 use super::typing::Typing;
 
@@ -53,14 +53,14 @@ impl Document {
     }
 
     /// All changes or none: a failure in the middle leaves the text as it was and the
-    /// document poisoned.
+    /// document poisoned. Says what they did, in order.
     pub(super) fn apply(
         &mut self,
         version: i32,
         changes: &[Change],
         encoding: Encoding,
         now: Instant,
-    ) -> Result<(), EditError> {
+    ) -> Result<Vec<Splice>, EditError> {
         if version <= self.version {
             let error = EditError::Version {
                 current: self.version,
@@ -84,11 +84,13 @@ impl Document {
         let mut typing = self.typing;
         let mut edited = self.edited;
         let mut last = None;
+        let mut splices = Vec::new();
         for change in &changes[full.unwrap_or(0)..] {
             match edit::apply(&mut rope, change, encoding) {
-                Ok(Some((kind, end))) => {
-                    last = Some(kind);
-                    edited = Some(end);
+                Ok(Some(effect)) => {
+                    last = Some(effect.kind);
+                    edited = Some(effect.end);
+                    splices.push(effect.splice);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -105,7 +107,7 @@ impl Document {
         self.typing = typing;
         self.edited = edited;
         self.poison = None;
-        Ok(())
+        Ok(splices)
     }
 
     pub(super) fn snapshot(&self) -> Result<Snapshot, Unusable> {

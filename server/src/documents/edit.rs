@@ -51,8 +51,45 @@ pub enum EditError {
     Poisoned(Box<EditError>),
 }
 
-/// What a change did: its kind, and where its text ends now.
-pub(super) type Effect = (EditKind, CharOffset);
+/// What a change did, in characters (Unicode scalar values) of the text before it; what it takes
+/// out and puts in again alike is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Splice {
+    /// Where it begins.
+    pub at: usize,
+    /// How many were taken out.
+    pub removed: usize,
+    /// How many were put in.
+    pub added: usize,
+}
+
+impl Splice {
+    /// What the replacement of a text by another one does at a place.
+    pub fn of(at: usize, old: &Rope, new: &Rope) -> Self {
+        let shorter = old.len_chars().min(new.len_chars());
+        let head = old.chars().zip(new.chars());
+        let head = head.take_while(|(old, new)| old == new).count();
+        let tail = backwards(old).zip(backwards(new));
+        let tail = tail.take_while(|(old, new)| old == new).count();
+        let tail = tail.min(shorter - head);
+        Self {
+            at: at + head,
+            removed: old.len_chars() - head - tail,
+            added: new.len_chars() - head - tail,
+        }
+    }
+}
+
+/// A change, and how it reads as typing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Effect {
+    /// Its kind.
+    pub kind: EditKind,
+    /// Where its text ends now.
+    pub end: CharOffset,
+    /// What it did.
+    pub splice: Splice,
+}
 
 /// Applies one change and says what it did; `None` where it changed nothing.
 pub(super) fn apply(
@@ -71,28 +108,35 @@ pub(super) fn apply(
     if end < start {
         return Err(EditError::Reversed);
     }
+    let old = Rope::from(rope.slice(start..end));
     rope.remove(start..end);
     rope.insert(start, &change.text);
     let added = change.text.chars().count();
-    Ok(EditKind::of(end - start, added).map(|kind| (kind, CharOffset(start + added))))
+    let splice = match start == end {
+        true => Splice {
+            at: start,
+            removed: 0,
+            added,
+        },
+        false => Splice::of(start, &old, &Rope::from_str(&change.text)),
+    };
+    Ok(EditKind::of(end - start, added).map(|kind| Effect {
+        kind,
+        end: CharOffset(start + added),
+        splice,
+    }))
 }
 
 /// What a client with full sync did, seen from both texts: what is left when equal
 /// beginnings and equal ends are taken away.
 fn difference(old: &Rope, new: &Rope) -> Option<Effect> {
-    let shorter = old.len_chars().min(new.len_chars());
-    let head = old
-        .chars()
-        .zip(new.chars())
-        .take_while(|(old, new)| old == new)
-        .count();
-    let tail = backwards(old)
-        .zip(backwards(new))
-        .take_while(|(old, new)| old == new)
-        .count();
-    let tail = tail.min(shorter - head);
-    let kind = EditKind::of(old.len_chars() - head - tail, new.len_chars() - head - tail)?;
-    Some((kind, CharOffset(new.len_chars() - tail)))
+    let splice = Splice::of(0, old, new);
+    let kind = EditKind::of(splice.removed, splice.added)?;
+    Some(Effect {
+        kind,
+        end: CharOffset(splice.at + splice.added),
+        splice,
+    })
 }
 
 fn backwards(rope: &Rope) -> ropey::iter::Chars<'_> {
@@ -115,9 +159,17 @@ mod tests {
     #[test]
     fn a_change_replaces_its_range() {
         let mut rope = Rope::from_str("one\r\ntwo\n");
-        let kind = apply(&mut rope, &change((0, 3), (1, 1), "-"), Encoding::Utf16);
-        assert_eq!(kind, Ok(Some((EditKind::Replacement, CharOffset(4)))));
+        let done = |rope: &mut Rope, change: &Change| {
+            let effect = apply(rope, change, Encoding::Utf16).unwrap().unwrap();
+            let Splice { at, removed, added } = effect.splice;
+            (effect.kind, effect.end.0, (at, removed, added))
+        };
+        let found = done(&mut rope, &change((0, 3), (1, 1), "-"));
+        assert_eq!(found, (EditKind::Replacement, 4, (3, 3, 1)));
         assert_eq!(rope.to_string(), "one-wo\n");
+        // A word that is replaced by its completion is completed.
+        let found = done(&mut rope, &change((0, 0), (0, 3), "onetwo"));
+        assert_eq!(found, (EditKind::Replacement, 6, (3, 0, 3)));
     }
 
     #[test]
@@ -140,11 +192,9 @@ mod tests {
         ];
         for (old, new, effect) in cases {
             let effect = effect.map(|(kind, end)| (kind, CharOffset(end)));
-            assert_eq!(
-                difference(&Rope::from_str(old), &Rope::from_str(new)),
-                effect,
-                "{old} {new}"
-            );
+            let found = difference(&Rope::from_str(old), &Rope::from_str(new));
+            let found = found.map(|it| (it.kind, it.end));
+            assert_eq!(found, effect, "{old} {new}");
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub use document::{Snapshot, Unusable};
-pub use edit::{Change, EditError, Range};
+pub use edit::{Change, EditError, Range, Splice};
 pub use position::{ByteOffset, CharOffset, Encoding, Line, Position, PositionError, Units};
 pub use typing::{EditKind, Typing};
 
@@ -34,8 +34,8 @@ impl Documents {
         self.lock().insert(uri.to_owned(), document);
     }
 
-    /// Applies the changes of one notification, in order. `now` feeds the typing
-    /// statistics.
+    /// Applies the changes of one notification, in order, and says what they did. `now` feeds the
+    /// typing statistics.
     ///
     /// # Errors
     /// [`EditError`] where the document is not open, or the change cannot be applied
@@ -47,7 +47,7 @@ impl Documents {
         changes: &[Change],
         encoding: Encoding,
         now: Instant,
-    ) -> Result<(), EditError> {
+    ) -> Result<Vec<Splice>, EditError> {
         let mut open = self.lock();
         let document = open.get_mut(uri).ok_or(EditError::NotOpen)?;
         document.apply(version, changes, encoding, now)

@@ -19,7 +19,7 @@ use truefill_model::{device, threads};
 use super::sessions::Sessions;
 use super::{
     CancelToken, Engine, EngineError, EngineInfo, EngineKind, EngineRequest, Flow, Generated,
-    RenderedPrompt, StopReason,
+    RenderedPrompt, StopReason, sampling_of,
 };
 use crate::config::HEADROOM;
 
@@ -46,6 +46,15 @@ pub struct LocalOptions {
     pub max_positions: usize,
     /// Bytes that all KV sessions may take together.
     pub kv_bytes: usize,
+}
+
+/// What a prompt gave again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Ids of the tokens.
+    pub tokens: Vec<u32>,
+    /// Their text.
+    pub text: String,
 }
 
 /// What engines on the same weights share.
@@ -124,6 +133,43 @@ impl LocalEngine {
             None => Arc::clone(&base.decoder),
         };
         Ok((decoder, Some(base), self.tokenizer.clone()))
+    }
+
+    /// Runs a prompt of token ids again, with the seed of an alternative or greedily, for as many
+    /// tokens as there were.
+    ///
+    /// # Errors
+    /// Where an id is none of the vocabulary, or there is no room.
+    pub fn replay(
+        &self,
+        prompt: &[u32],
+        seed: Option<u64>,
+        tokens: usize,
+    ) -> Result<Replayed, EngineError> {
+        let prompt: Vec<TokenId> = prompt.iter().copied().map(TokenId).collect();
+        let mut cache = self.decoder.cache(prompt.len() + tokens).map_err(compute)?;
+        let limits = Limits {
+            max_new_tokens: tokens,
+            stop_tokens: self.format.stop_tokens(),
+            banned_before_text: self.format.banned_before_text(),
+            deadline: None,
+        };
+        let generation = generate::generate(
+            &self.decoder,
+            &mut cache,
+            &self.tokenizer,
+            &prompt,
+            sampling_of(seed),
+            &limits,
+            &Instant::now,
+            &|| false,
+            &mut |_| generate::Flow::Continue,
+        )
+        .map_err(compute)?;
+        Ok(Replayed {
+            tokens: generation.tokens.iter().map(|token| token.0).collect(),
+            text: generation.text,
+        })
     }
 
     /// The engine, with the lease of its checkpoint.

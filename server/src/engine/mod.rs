@@ -4,6 +4,7 @@
 //! on both sides of the cursor and gives back what goes between. One thread owns it
 //! ([`EngineThread`]), so weights and KV cache need no lock.
 
+pub mod canary;
 mod cancel;
 pub mod lineup;
 pub mod local;
@@ -179,6 +180,21 @@ pub enum EngineError {
     /// The engine panicked; it goes on with the next request.
     #[error("the engine panicked, see the log on stderr")]
     Panicked,
+}
+
+/// Temperature of alternatives: enough to differ, little enough to make sense.
+const ALTERNATIVE_TEMPERATURE: f32 = 0.6;
+
+/// How the sample of a seed is drawn; the first one has none and is greedy.
+pub fn sampling_of(seed: Option<u64>) -> Sampling {
+    match seed {
+        None => Sampling::GREEDY,
+        Some(seed) => Sampling {
+            temperature: ALTERNATIVE_TEMPERATURE,
+            top_p: 0.95,
+            seed,
+        },
+    }
 }
 
 /// Generates what goes between prefix and suffix. Calls block; [`EngineThread`] makes

@@ -154,6 +154,10 @@ fn local(
     // Or the first prompt would wait until the patterns of secrets are compiled.
     truefill_journal::redact::warm();
     let located = locate(paths, id)?;
+    // Nobody waits for what takes over from another one.
+    if !beside.is_empty() {
+        verify(paths, &located.stored)?;
+    }
     let format = match config.model.format.as_str() {
         "auto" => located.format.as_ref().map(known_format).transpose()?,
         named => Some(named.to_owned()),
@@ -174,6 +178,23 @@ fn local(
     let beside: Vec<_> = beside.iter().filter_map(|it| it.local()).collect();
     let engine = LocalEngine::open(&options, &beside)?;
     Ok(Arc::new(engine.holding(lease)))
+}
+
+/// Hashes the files of stored checkpoints and holds them against their manifests.
+fn verify(paths: &Paths, ids: &[CheckpointId]) -> Result<(), EngineError> {
+    let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
+    let store = Store::open(&paths.store()).map_err(|error| load(&error))?;
+    for id in ids {
+        let found = store
+            .verify(id, &mut |_| {})
+            .map_err(|error| load(&error))?;
+        if !found.holds() {
+            return Err(EngineError::Load(format!(
+                "`{id}` is not what its manifest says; `truefill models verify {id}` tells more"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps stored checkpoints from being pruned while they are in use. A store that cannot be written to

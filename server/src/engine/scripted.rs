@@ -5,15 +5,18 @@
 //! and each call can be recorded, so that a test sees when work began and when it
 //! really stopped.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use truefill_model::store::{Arm, Serving};
 
+use super::lineup::{Lineup, Slot};
 use super::{
     CancelToken, Engine, EngineError, EngineInfo, EngineKind, EngineRequest, Flow, Generated,
     RenderedPrompt, StopReason,
@@ -33,6 +36,8 @@ pub struct Script {
     pub answers: Vec<Scripted>,
     /// File that gets one JSON object a line for each event of each call.
     pub record: Option<PathBuf>,
+    /// Scripts of the arms that `serving.json` names, by the arm's name; others follow this one.
+    pub arms: HashMap<String, Script>,
 }
 
 /// One answer.
@@ -75,21 +80,57 @@ pub struct ScriptedEngine {
     record: Option<Mutex<File>>,
 }
 
+/// The arms of `serving.json`, each with the engine of its script; one engine where there are none.
+///
+/// # Errors
+/// As [`ScriptedEngine::load`].
+pub fn lineup(path: &Path, serving: &Serving) -> Result<Lineup, EngineError> {
+    if serving.arms.is_empty() {
+        return Ok(Lineup::single(Arc::new(ScriptedEngine::load(path)?)));
+    }
+    let script = ScriptedEngine::read(path)?;
+    let arm = |(arm, share): (&Arm, f64)| {
+        let mut own = script
+            .arms
+            .get(arm.name.as_str())
+            .unwrap_or(&script)
+            .clone();
+        own.checkpoint = arm.checkpoint.as_str().to_owned();
+        let engine: Arc<dyn Engine> = Arc::new(ScriptedEngine::start(own)?);
+        Ok(Slot {
+            name: arm.name.as_str().into(),
+            share,
+            shadow: arm.shadow,
+            info: engine.info(),
+            engine,
+        })
+    };
+    let slots: Result<Vec<_>, EngineError> = serving.shares().map(arm).collect();
+    Lineup::of(serving, slots?).ok_or_else(|| EngineError::Load("there is no arm".into()))
+}
+
 impl ScriptedEngine {
     /// Reads the script and waits as long as it says that loading takes.
     ///
     /// # Errors
     /// [`EngineError::Load`] where the file cannot be read or says so.
     pub fn load(path: &Path) -> Result<Self, EngineError> {
+        Self::start(Self::read(path)?)
+    }
+
+    fn read(path: &Path) -> Result<Script, EngineError> {
         let failed = |error: &dyn std::fmt::Display| {
             EngineError::Load(format!("`{}` is no engine script: {error}", path.display()))
         };
         let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
-        let script: Script = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+        serde_json::from_str(&text).map_err(|error| failed(&error))
+    }
+
+    fn start(script: Script) -> Result<Self, EngineError> {
         std::thread::sleep(Duration::from_millis(script.load_delay_ms));
         match script.load_error.clone() {
             Some(sentence) => Err(EngineError::Load(sentence)),
-            None => Self::new(script).map_err(|error| failed(&error)),
+            None => Self::new(script).map_err(|error| EngineError::Load(error.to_string())),
         }
     }
 

@@ -20,7 +20,8 @@ use super::{notices, outcomes, testing};
 use crate::config::Config;
 use crate::documents::Encoding;
 use crate::engine::EngineFactory;
-use crate::serving::Serving;
+use crate::retention::Times;
+use crate::serving::{Serving, follow, follow_store};
 
 /// What a server is made of.
 pub struct Options {
@@ -30,8 +31,12 @@ pub struct Options {
     pub base: Config,
     /// The journal's file, `None` to keep none.
     pub journal: Option<PathBuf>,
+    /// The checkpoint store, to follow what it serves; `None` to look at it at the start alone.
+    pub store: Option<PathBuf>,
     /// Whether requests that only tests need are answered.
     pub testing: bool,
+    /// When samples are taken of what became of suggestions.
+    pub times: Times,
 }
 
 /// What handlers share, and who started the server can see.
@@ -80,11 +85,13 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
         factory,
         base,
         journal,
+        store,
         testing,
+        times,
     } = options;
     let (sender, receiver) = unbounded_channel();
     let session = Arc::new(Session {
-        serving: Arc::new(Serving::new(factory, sender, journal)),
+        serving: Arc::new(Serving::new(factory, sender, journal).with_times(times)),
         base,
         initial: Mutex::default(),
         encoding: OnceLock::new(),
@@ -92,6 +99,10 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
         initialized: Notify::new(),
         client_gone: Notify::new(),
     });
+    tokio::spawn(follow(Arc::downgrade(&session.serving)));
+    if let Some(store) = store {
+        follow_store(store, Arc::downgrade(&session.serving));
+    }
     let build = |client: Client| {
         tokio::spawn(notices::send(client, receiver, Arc::clone(&session)));
         Backend {

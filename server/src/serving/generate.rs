@@ -9,7 +9,7 @@ use truefill_journal::ContextHashes;
 use crate::config::Config;
 use crate::engine::{
     Answer, Engine, EngineError, EngineHandle, EngineRequest, EngineState, Flow, Generated, Job,
-    Sampling, StopFn, StopReason,
+    Sampling, StopFn, StopReason, sampling_of,
 };
 use crate::redacted;
 use crate::silence::Silence;
@@ -70,9 +70,6 @@ impl Written {
         first.map_or(Duration::ZERO, |first| first.first_token + first.decode)
     }
 }
-
-/// Temperature of alternatives: enough to differ, little enough to make sense.
-const ALTERNATIVE_TEMPERATURE: f32 = 0.6;
 
 /// The time that a request may take.
 pub fn budget(config: &Config, trigger: Trigger) -> Duration {
@@ -140,7 +137,9 @@ pub async fn generate(
     let request = request(config, &order);
     let context = context(&request);
     let alternatives = match order.trigger {
-        Trigger::Invoked => (1..config.suggest.alternatives).map(alternative).collect(),
+        Trigger::Invoked => (1..config.suggest.alternatives)
+            .map(|number| sampling_of(Some(number as u64)))
+            .collect(),
         Trigger::Automatic => Vec::new(),
     };
     let job = Job {
@@ -182,14 +181,6 @@ pub async fn generate(
 /// Whether the time was over before the first line was complete: half a line is no suggestion.
 fn is_torn(sample: &Generated) -> bool {
     sample.stop == StopReason::Deadline && !sample.text.trim_start().contains('\n')
-}
-
-fn alternative(number: usize) -> Sampling {
-    Sampling {
-        temperature: ALTERNATIVE_TEMPERATURE,
-        top_p: 0.95,
-        seed: number as u64,
-    }
 }
 
 /// Never stops before the engine does.

@@ -13,8 +13,10 @@ mod pipeline;
 mod plan;
 mod polish;
 mod prepare;
+mod retained;
 mod served;
 pub mod status;
+mod swap;
 mod text;
 mod trail;
 mod trouble;
@@ -27,13 +29,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
-use truefill_journal::{Clock, Journal, system_clock};
+use truefill_journal::{Censored, Clock, Journal, system_clock};
 
 use crate::arms::Assigner;
 use crate::config::Config;
 use crate::documents::{Change, Documents, EditError, Encoding};
 use crate::engine::{EngineFactory, EngineHandle, EngineState, EngineThread};
+use crate::retention::{Times, Watch};
 use crate::silence::Silence;
 use crate::suggest::delay::Mean;
 use crate::suggest::typed_through::TypedThrough;
@@ -44,6 +48,9 @@ use status::{Notice, Status};
 use trouble::Trouble;
 use turns::Turns;
 use why::{Verdict, Why};
+
+pub use retained::follow;
+pub use swap::follow_store;
 
 /// What all requests share.
 pub struct Serving {
@@ -70,6 +77,9 @@ pub struct Serving {
     session: String,
     assigner: Assigner,
     clock: Clock,
+    watch: Mutex<Watch>,
+    /// Woken when the watch may want to be asked sooner.
+    due: Arc<Notify>,
 }
 
 /// The user's name on this machine; without one all such users are the same.
@@ -113,7 +123,16 @@ impl Serving {
             session: ulid::Ulid::generate().to_string(),
             assigner: Assigner::new(user()),
             clock: system_clock(),
+            watch: Mutex::new(Watch::new(Times::default())),
+            due: Arc::default(),
         }
+    }
+
+    /// With other times for what became of suggestions, for tests.
+    #[must_use]
+    pub fn with_times(mut self, times: Times) -> Self {
+        self.watch = Mutex::new(Watch::new(times));
+        self
     }
 
     /// Takes over a configuration, and opens another engine where it asks for one; says
@@ -129,11 +148,18 @@ impl Serving {
             std::mem::replace(&mut *held, Arc::clone(&config))
         };
         self.configure_journal(&before, &config);
+        self.watch_text(config.journal.enabled && config.journal.context);
         self.configure_index(&before, &config);
         if self.engine().is_some() && !before.engine_differs(&config) {
             return Ok(false);
         }
-        let thread = EngineThread::spawn((self.factory)(&config))?;
+        self.open_engine(&config)?;
+        Ok(true)
+    }
+
+    /// Opens the engine of a configuration anew.
+    fn open_engine(&self, config: &Config) -> std::io::Result<()> {
+        let thread = EngineThread::spawn((self.factory)(config))?;
         self.trouble.forget();
         self.tell_states(&thread.handle());
         let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +167,7 @@ impl Serving {
         drop(engine);
         // Stopping the old one waits for its token in hand; nobody here should.
         std::thread::spawn(move || drop(old));
-        Ok(true)
+        Ok(())
     }
 
     /// Sends the engine's states to the client until the engine is gone or another one is
@@ -184,6 +210,8 @@ impl Serving {
 
     /// A document was opened.
     pub fn opened(&self, uri: &str, language_id: &str, version: i32, text: &str) {
+        // Opened again, it may be another text.
+        self.watch_lost(uri, Censored::Unreadable);
         self.documents.open(uri, language_id, version, text);
         self.turns.opened(uri);
         self.why.opened(uri, self.turns.number());
@@ -195,8 +223,9 @@ impl Serving {
         let result = self
             .documents
             .change(uri, version, changes, encoding, Instant::now());
-        if let Err(error) = result {
-            self.poisoned(uri, error);
+        match result {
+            Ok(splices) => self.watch_edited(uri, &splices),
+            Err(error) => self.poisoned(uri, error),
         }
     }
 
@@ -209,6 +238,7 @@ impl Serving {
 
     fn poisoned(&self, uri: &str, error: EditError) {
         tracing::warn!(%error, "a change could not be applied");
+        self.watch_lost(uri, Censored::Unreadable);
         if error != EditError::NotOpen {
             let number = self.turns.number();
             self.note(uri, number, Verdict::silent(&Silence::Poisoned(error)));
@@ -218,6 +248,7 @@ impl Serving {
     /// A document was closed.
     pub fn closed(&self, uri: &str) {
         self.documents.close(uri);
+        self.watch_lost(uri, Censored::Closed);
         self.why.forget(uri);
         self.turns.forget(uri);
         if let Some(engine) = self.engine() {
@@ -324,6 +355,7 @@ impl Serving {
         if let Some(engine) = self.engine() {
             engine.close();
         }
+        self.watch_ends();
         self.flush_journal();
     }
 }

@@ -29,17 +29,29 @@ impl Serving {
 
     /// The user took a suggestion, or what was left of it.
     pub fn accepted(&self, id: &str) {
-        self.outcome(id, |served| accepted(served.whole()));
+        self.outcome(id, |served| self.taken(id, served, served.whole()));
     }
 
     /// The user took the first `length` UTF-16 units of an item; `inserts` is its text.
     pub fn partially_accepted(&self, id: &str, inserts: Option<&str>, length: usize) {
-        self.outcome(id, |served| accepted(served.part(inserts, length)));
+        self.outcome(id, |served| {
+            self.taken(id, served, served.part(inserts, length))
+        });
+    }
+
+    fn taken(&self, id: &str, served: &Served, part: Accepted) -> Outcome {
+        if let Ok(id) = id.parse() {
+            self.watch_accepted(id, served.beginning(part.chars));
+        }
+        accepted(part)
     }
 
     /// The user turned a suggestion down: it does not come back with the next key.
     pub fn rejected(&self, id: &str, reason: &str) {
         self.cache().forget(id);
+        if let Ok(id) = id.parse() {
+            self.watch_rejected(id);
+        }
         let reason = Some(reason)
             .filter(|reason| !reason.is_empty())
             .map(str::to_owned);
@@ -141,7 +153,7 @@ impl Serving {
         }
     }
 
-    fn write(&self, event: Event) {
+    pub(super) fn write(&self, event: Event) {
         if let Some(journal) = &*self.journal.read().unwrap_or_else(PoisonError::into_inner) {
             // What does not fit is counted by the journal, whose health `doctor` tells.
             let _ = journal.record(event);

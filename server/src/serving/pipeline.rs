@@ -110,7 +110,10 @@ impl<'a> Run<'a> {
         let judged = turn.unless_newer(judged).await?;
         turn.check_newest()?;
         let passed = self.passed(polished, judged)?;
-        Ok(self.served(&info, &plan, &around, &written, passed))
+        let suggestions = self.served(&info, &plan, &around, &written, passed);
+        self.serving
+            .watch_served(self.ask, &snapshot, &plan, &suggestions);
+        Ok(suggestions)
     }
 
     /// What is left of a suggestion that the user is typing, without asking the model.
@@ -249,8 +252,12 @@ impl<'a> Run<'a> {
     ) -> Vec<Suggestion> {
         let suggestions: Vec<Suggestion> = passed
             .into_iter()
-            .map(|(polished, guarded)| {
-                let id = SuggestionId::generate();
+            .enumerate()
+            .map(|(rank, (polished, guarded))| {
+                let id = match rank {
+                    0 => self.trail.request,
+                    _ => SuggestionId::generate(),
+                };
                 let suggestion = self.suggestion(id.to_string(), &polished.text, around);
                 self.record_served(id, plan, around, written, &polished, guarded);
                 suggestion

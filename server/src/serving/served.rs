@@ -49,6 +49,12 @@ impl Served {
         self.text[..bytes].chars().count()
     }
 
+    /// The suggestion's first characters.
+    pub fn beginning(&self, chars: usize) -> &str {
+        let end = self.text.char_indices().nth(chars);
+        &self.text[..end.map_or(self.text.len(), |(byte, _)| byte)]
+    }
+
     /// All of what was served last.
     pub fn whole(&self) -> Accepted {
         let end = self.times.back().map_or(self.text.len(), |time| time.to);

@@ -30,6 +30,8 @@ pub struct Trail {
     pub first: Option<Sample>,
     /// What the guard said of a suggestion that was held back.
     pub blocked: Option<Guard>,
+    /// The request's id: that of its first suggestion.
+    pub request: SuggestionId,
 }
 
 /// Figures of a sample.
@@ -72,6 +74,7 @@ impl Trail {
             shape: None,
             first: None,
             blocked: None,
+            request: SuggestionId::generate(),
         }
     }
 
@@ -110,9 +113,8 @@ impl Trail {
             ..self.stages
         };
         Some(Event::Suggestion(Box::new(SuggestionRecord {
-            id: shown
-                .as_ref()
-                .map_or_else(SuggestionId::generate, |shown| shown.id),
+            id: shown.as_ref().map_or(self.request, |shown| shown.id),
+            request: self.request,
             session: session.to_owned(),
             document,
             language: language.to_owned(),

@@ -19,13 +19,23 @@ impl Server {
     /// # Panics
     /// Where the process cannot be started.
     pub fn spawn(script: &Script) -> Self {
-        let home = tempfile::tempdir().expect("a temporary folder");
+        Self::spawn_at(script, tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// As [`Server::spawn`], with a home in which something may be set up.
+    ///
+    /// # Panics
+    /// Where the process cannot be started.
+    pub fn spawn_at(script: &Script, home: tempfile::TempDir) -> Self {
         let file = write_script(home.path(), script);
         let mut command = Command::new(&binaries().truefill);
         command
             .arg("serve")
             .arg("--engine")
             .arg(format!("scripted:{}", file.display()));
+        if let Some(factor) = script.hurry {
+            command.args(["--hurry", &factor.to_string()]);
+        }
         Self::run(command, home)
     }
 

@@ -1,3 +1,5 @@
+-- The first suggestion of the same request: alternatives are rows of their own.
+ALTER TABLE suggestion ADD COLUMN request TEXT;
 -- The unit of randomisation: a salted hash of what was assigned together.
 ALTER TABLE suggestion ADD COLUMN unit TEXT;
 -- The generation of `serving.json` that assigned it.

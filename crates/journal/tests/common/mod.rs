@@ -41,6 +41,7 @@ pub fn id(writer: u64, number: u64) -> SuggestionId {
 pub fn record(id: SuggestionId) -> SuggestionRecord {
     SuggestionRecord {
         id,
+        request: id,
         session: "session".to_owned(),
         document: Document {
             path: "/p/src/main.rs".to_owned(),

@@ -1,0 +1,54 @@
+//! Checkpoints in a home's store, for engines that do not read them.
+
+use std::path::Path;
+use std::process::Command;
+
+use truefill_model::store::{Draft, FormatName, Kind, Store};
+
+use crate::binaries::binaries;
+
+/// Installs a checkpoint of no weights under a name, and gives its id.
+///
+/// # Panics
+/// Where it cannot be installed.
+pub fn install_named(home: &Path, name: &str) -> String {
+    let store = Store::open(home).expect("the store opens");
+    let staging = store.stage().expect("a folder to install from");
+    std::fs::write(staging.folder().join("model.gguf"), name).expect("written");
+    let draft = Draft {
+        name: name.to_owned(),
+        kind: Kind::Full,
+        parent: None,
+        base: None,
+        architecture: "llama".to_owned(),
+        format: FormatName {
+            name: "causal".to_owned(),
+            version: 1,
+        },
+        end: None,
+        tokenizer_sha256: "ab".repeat(32).parse().expect("a hash"),
+        recipe_sha256: None,
+        data_sha256: Default::default(),
+        source: "a test".to_owned(),
+        created: 0,
+    };
+    let id = store.install(staging, draft).expect("it is installed").id;
+    let alias = name.parse().expect("a name");
+    store.set_alias(alias, &id).expect("it has the name");
+    id.to_string()
+}
+
+/// Runs `truefill` with a home, and gives what it printed.
+///
+/// # Panics
+/// Where it fails.
+pub fn truefill(home: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(&binaries().truefill)
+        .args(arguments)
+        .env("TRUEFILL_HOME", home)
+        .output()
+        .expect("the binary can be run");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {err}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
