@@ -176,3 +176,66 @@ fn a_swap_under_load_loses_no_request() {
     }
     server.shut_down();
 }
+
+#[test]
+fn a_shadow_is_never_shown_and_held_against_what_was_written() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().to_owned();
+    install_named(&path, "base");
+    install_named(&path, "candidate");
+    truefill(&path, &["arms", "set", "base=1", "candidate=shadow"]);
+    let script = script("wrong()")
+        .arm("candidate", script("total(a)"))
+        .hurried(1000);
+    let mut server = Server::spawn_at(&script, home);
+    server.initialize(json!({})).unwrap();
+    server.wait_ready();
+    let uri = open(&mut server, 0);
+    assert_eq!(asked(&mut server, &uri), "wrong()");
+    let at = json!({ "line": 0, "character": 4 });
+    let rows = server.rows(|rows| rows.len() == 2);
+    let change = json!({ "range": { "start": at, "end": at }, "text": "total(a)" });
+    server.change(&uri, 2, &[change]);
+    let shadow = rows.iter().find(|row| row.arm == "candidate").unwrap();
+    let shown = rows.iter().find(|row| row.arm == "base").unwrap();
+    assert_eq!(shadow.shadow_of, Some(shown.id));
+    assert!(shadow.checkpoint.starts_with("candidate-") && shadow.outcomes.is_empty());
+    let agreed = |row: &truefill_journal::SuggestionRow| {
+        let found = row.outcomes.iter().find(|it| it.event == "agreed");
+        found.map(|it| (it.chars.unwrap(), it.of_chars.unwrap()))
+    };
+    let rows = server.rows(|rows| rows.iter().filter(|row| agreed(row).is_some()).count() == 2);
+    let of = |arm: &str| rows.iter().find(|row| row.arm == arm).and_then(agreed);
+    assert_eq!(of("candidate"), Some((8, 8)));
+    assert!(of("base").unwrap().0 < 8);
+    server.shut_down();
+}
+
+#[test]
+fn an_arm_that_is_slow_is_stopped_for_everyone() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().to_owned();
+    install_named(&path, "base");
+    install_named(&path, "candidate");
+    truefill(&path, &["arms", "set", "base=50", "candidate=50"]);
+    let slow = Script::new([Answer::text("slow()").slow(80, 0)]);
+    let fast = Script::new([Answer::text("fast()").slow(5, 0)]);
+    let mut server = Server::spawn_at(&fast.arm("candidate", slow), home);
+    server.initialize(json!({})).unwrap();
+    server.wait_ready();
+    for number in 0..160 {
+        let uri = open(&mut server, number);
+        asked(&mut server, &uri);
+    }
+    told(&mut server, "base-");
+    let shown = truefill(&path, &["arms", "show"]);
+    assert!(
+        shown.contains("stopped: it takes") && shown.contains("100.0 %"),
+        "{shown}"
+    );
+    for number in 200..210 {
+        let uri = open(&mut server, number);
+        assert_eq!(asked(&mut server, &uri), "fast()");
+    }
+    server.shut_down();
+}

@@ -10,17 +10,21 @@ use crate::usage::Usage;
 
 /// Turns code and the journal into better checkpoints.
 ///
-/// The steps run in this order, each on the files that the one before wrote: mine, generate, judge,
-/// curate, train, eval, report. The first four need neither a network nor a model. ablate varies a
+/// The steps run in this order, each on the files that the one before wrote: mine or harvest, generate,
+/// judge, curate, train, eval, promote, report; run does them all. The first four need neither a network
+/// nor a model. ablate varies a
 /// recipe's choices. export and import carry checkpoints, and training itself, to other programs and back.
 ///
 /// Examples:
+///   truefill-trainer run recipes/quickstart.toml
 ///   truefill-trainer mine --each corpus/sources --out contexts.jsonl.zst
 ///   truefill-trainer generate contexts.jsonl.zst --out negatives.jsonl.zst
 ///   truefill-trainer judge contexts.jsonl.zst negatives.jsonl.zst --out verdicts.jsonl.zst
 ///   truefill-trainer curate contexts.jsonl.zst negatives.jsonl.zst verdicts.jsonl.zst --out data
 ///   truefill-trainer train --recipe recipe.toml
 ///   truefill-trainer eval --suite pairs --data data/test/pairs.jsonl --model run-7
+///   truefill-trainer promote run-7 --recipe recipe.toml
+///   truefill-trainer harvest --out harvest
 ///   truefill-trainer report base=evaluations/default sft=evaluations/run-7
 ///
 /// `--help` behind a step has its options. A recipe (`--recipe FILE`) sets up all steps, and models
@@ -47,16 +51,13 @@ enum Step {
     Curate(crate::curate::Args),
     Train(crate::train::run::command::TrainArgs),
     Eval(Box<crate::eval::command::EvalArgs>),
-    /// Put a checkpoint that passes the gate into service (not in this version)
-    Promote,
-    /// Make contexts and pairs from the journal's outcomes (not in this version)
-    Harvest,
+    Promote(crate::promote::PromoteArgs),
+    Harvest(crate::harvest::HarvestArgs),
     Export(crate::export::Args),
     Import(crate::import::Args),
     Report(Box<crate::report::Args>),
     Ablate(crate::ablate::AblateArgs),
-    /// Run a whole recipe (not in this version)
-    Run,
+    Run(crate::run::RunArgs),
 }
 
 /// Runs the command line; 2 is wrong usage, 1 a failure.
@@ -71,26 +72,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let out = &mut Piped(std::io::stdout().lock());
-    let step = match cli.step {
-        Step::Mine(args) => return ended(crate::mine::command::run(&args, out)),
-        Step::Generate(args) => return ended(args.run(out)),
-        Step::Judge(args) => return ended(crate::judge::run(&args, out)),
-        Step::Curate(args) => return ended(crate::curate::run(&args, out)),
-        Step::Train(args) => {
-            return ended_with(crate::train::run::command::run(&args, out));
-        }
-        Step::Eval(args) => return ended_with(crate::eval::command::run(&args, out)),
-        Step::Ablate(args) => return ended_with(crate::ablate::run(&args, out)),
-        Step::Export(args) => return ended(crate::export::run(&args, out)),
-        Step::Import(args) => return ended(crate::import::run(&args, out)),
-        Step::Report(args) => return ended(crate::report::run(&args, out)),
-        step => format!("{step:?}").to_lowercase(),
-    };
-    tell(&format!(
-        "error: `truefill-trainer {step}` is not part of version {}; it changed nothing",
-        env!("CARGO_PKG_VERSION")
-    ));
-    ExitCode::from(1)
+    match cli.step {
+        Step::Mine(args) => ended(crate::mine::command::run(&args, out)),
+        Step::Generate(args) => ended(args.run(out)),
+        Step::Judge(args) => ended(crate::judge::run(&args, out)),
+        Step::Curate(args) => ended(crate::curate::run(&args, out)),
+        Step::Train(args) => ended_with(crate::train::run::command::run(&args, out)),
+        Step::Eval(args) => ended_with(crate::eval::command::run(&args, out)),
+        Step::Promote(args) => ended_with(crate::promote::run(&args, out)),
+        Step::Harvest(args) => ended(crate::harvest::run(&args, out)),
+        Step::Export(args) => ended(crate::export::run(&args, out)),
+        Step::Import(args) => ended(crate::import::run(&args, out)),
+        Step::Report(args) => ended(crate::report::run(&args, out)),
+        Step::Ablate(args) => ended_with(crate::ablate::run(&args, out)),
+        Step::Run(args) => ended_with(crate::run::run(&args, out)),
+    }
 }
 
 /// The exit status of a step, its failure told in one line.
@@ -148,8 +144,8 @@ mod tests {
         let mut cli = Cli::command();
         let mut texts = vec![("", cli.render_long_help().to_string())];
         for step in [
-            "mine", "generate", "judge", "curate", "train", "eval", "report", "ablate", "export",
-            "import",
+            "mine", "generate", "judge", "curate", "train", "eval", "promote", "harvest", "report",
+            "ablate", "export", "import",
         ] {
             let command = cli.find_subcommand_mut(step).expect("a step");
             texts.push((step, command.render_long_help().to_string()));

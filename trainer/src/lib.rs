@@ -1,6 +1,5 @@
 //! The companion of the language server: hard negatives from real code, judged and curated,
-//! fine-tuning, evaluation, promotion. `mine`, `generate`, `judge`, `curate`, `train`, `eval`, `report`,
-//! `ablate`, `export` and `import` are there; the other commands are named and say that they are not.
+//! fine-tuning, evaluation, promotion, and the harvest of the journal.
 
 pub mod ablate;
 pub mod chart;
@@ -15,6 +14,7 @@ pub mod deliver;
 pub mod eval;
 pub mod export;
 pub mod generate;
+pub mod harvest;
 pub mod hidden;
 pub mod import;
 pub mod judge;
@@ -25,10 +25,12 @@ mod left;
 pub mod mine;
 pub mod panel;
 pub mod progress;
+pub mod promote;
 pub mod prompt;
 pub mod recipe;
 pub mod report;
 pub mod rows;
+pub mod run;
 pub mod score;
 pub mod sentinels;
 pub mod signals;

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::usage::Usage;
 
 /// The sections that there are: the models that are asked, and the steps in their order.
-const SECTIONS: [&str; 9] = [
-    "members", "mine", "generate", "judge", "curate", "train", "eval", "promote", "ablate",
+const SECTIONS: [&str; 11] = [
+    "run", "members", "harvest", "mine", "generate", "judge", "curate", "train", "eval", "promote",
+    "ablate",
 ];
 
 /// The section `[name]` of a recipe, its defaults where the file or the section is not there. Other
@@ -171,6 +172,7 @@ mod tests {
     const DATA: &str = include_str!("../../docs/data.md");
     const TRAIN: &str = include_str!("../../docs/train.md");
     const EVAL: &str = include_str!("../../docs/eval.md");
+    const LOOP: &str = include_str!("../../docs/loop.md");
 
     fn json(value: &impl serde::Serialize) -> serde_json::Value {
         serde_json::to_value(value).expect("JSON")
@@ -256,6 +258,9 @@ mod tests {
     fn the_pages_have_every_key_with_its_default() {
         use crate::generate::Recipe;
         use truefill_remote::api::{EndpointConfig, Protocol};
+        let harvest = json(&crate::harvest::HarvestRecipe::default());
+        assert_section(LOOP, "[harvest]", &harvest);
+        assert_section(LOOP, "[run]", &json(&crate::run::RunRecipe::default()));
         let generate = json(&Recipe::default());
         let judge = json(&crate::judge::JudgeRecipe::default());
         let curate = json(&crate::curate::CurateRecipe::default());

@@ -366,11 +366,12 @@ pub enum Outcome {
         /// What was found.
         kept: Retained,
     },
-    /// How much a shadow arm's suggestion agrees with what stood there in the end.
+    /// How much a suggestion agrees with what stood there in the end: of a shadow arm, and of what
+    /// was given in its place.
     Agreed {
         /// Characters of the longest common subsequence.
         chars: u32,
-        /// Characters of the suggestion.
+        /// Characters of the longer one of both.
         of: u32,
     },
 }

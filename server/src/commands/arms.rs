@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use truefill_model::store::{Alias, Arm, CheckpointId, Serving, Store, StoreError, Unit};
 
+use crate::arms::stopped;
 use crate::paths::Paths;
 
 /// What `truefill arms` can be told.
@@ -203,34 +204,6 @@ fn wanted(
         arms: arms?,
         ..Serving::default()
     })
-}
-
-/// The state without an arm's share.
-///
-/// # Errors
-/// Where there is no such arm, or none would be left.
-pub fn stopped(mut serving: Serving, name: &Alias, reason: &str) -> Result<Serving> {
-    let names: Vec<String> = serving
-        .arms
-        .iter()
-        .map(|arm| format!("`{}`", arm.name))
-        .collect();
-    let Some(arm) = serving.arms.iter_mut().find(|arm| arm.name == *name) else {
-        let there = match names.is_empty() {
-            true => "there are no arms".to_owned(),
-            false => format!("there are {}", names.join(", ")),
-        };
-        bail!("there is no arm `{name}`: {there}");
-    };
-    arm.weight = 0.0;
-    arm.shadow = false;
-    arm.stopped = Some(reason.to_owned());
-    if serving.arms.iter().all(|arm| arm.weight == 0.0) {
-        bail!(
-            "`{name}` is the last arm that is served; `truefill arms clear` serves `default` alone"
-        );
-    }
-    Ok(serving)
 }
 
 fn earlier(before: Serving) -> Result<Serving> {

@@ -135,6 +135,15 @@ settings! {
         machine keep_days: u32 = 365,
     }
 
+    /// What stops an arm of a comparison; see `truefill arms`.
+    arms: Arms {
+        /// Share of an arm's requests that may fail or come too late, 0 to 1. One that exceeds it
+        /// beyond doubt gets nothing more.
+        machine max_failures: f32 = 0.05,
+        /// How many times the first arm's median latency another one's may be.
+        machine max_slowdown: f32 = 2.0,
+    }
+
     /// A completion backend of your own instead of the local model.
     remote: Remote {
         /// `"none"`, `"openai"` (any compatible `/v1/completions`) or `"llamacpp"` (`/infill`).
@@ -195,6 +204,16 @@ impl Config {
         if !(0.0..=0.9).contains(&share) {
             let sentence = format!("expected a number from 0 to 0.9, found {share}");
             return Err(("context.suffix_share", sentence));
+        }
+        if !(0.0..=1.0).contains(&self.arms.max_failures) {
+            let found = self.arms.max_failures;
+            let sentence = format!("expected a number from 0 to 1, found {found}");
+            return Err(("arms.max_failures", sentence));
+        }
+        if !(1.0..=1000.0).contains(&self.arms.max_slowdown) {
+            let found = self.arms.max_slowdown;
+            let sentence = format!("expected a number from 1 to 1000, found {found}");
+            return Err(("arms.max_slowdown", sentence));
         }
         if self.suggest.delay_min_ms > self.suggest.delay_max_ms {
             let max = self.suggest.delay_max_ms;

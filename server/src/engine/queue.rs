@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 
 use super::lineup::Lineup;
-use super::thread::{Answer, EngineState, Job};
+use super::thread::{Answer, EngineState, IdleWork, Job};
 use super::{CancelToken, Engine, EngineRequest};
 
 pub(super) struct Waiting {
@@ -34,10 +34,17 @@ pub(super) struct Warming {
     pub request: EngineRequest,
 }
 
+/// Something for when there is nothing else to do.
+pub(super) struct Idle {
+    pub document: String,
+    pub work: IdleWork,
+}
+
 #[derive(Default)]
 pub(super) struct Queue {
     pub jobs: VecDeque<Waiting>,
     pub warm: VecDeque<Warming>,
+    pub idle: VecDeque<Idle>,
     pub inspections: VecDeque<Inspection>,
     pub closed_documents: Vec<String>,
     pub running: Option<Running>,
@@ -127,6 +134,17 @@ impl Shared {
                 });
                 return Step::Warm(warming, cancel);
             }
+            if let Some(idle) = queue.idle.pop_front() {
+                let cancel = CancelToken::new();
+                queue.running = Some(Running {
+                    document: idle.document,
+                    cancel: cancel.clone(),
+                    superseded: false,
+                    warming: true,
+                    sequence: None,
+                });
+                return Step::Idle(idle.work, cancel);
+            }
             queue = self
                 .wake
                 .wait(queue)
@@ -140,6 +158,7 @@ pub(super) enum Step {
     Complete(Waiting),
     Inspect(Inspection),
     Warm(Warming, CancelToken),
+    Idle(IdleWork, CancelToken),
     Forget(Vec<String>),
     End,
 }

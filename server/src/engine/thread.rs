@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::lineup::Lineup;
-use super::queue::{Inspection, Shared, Step, Waiting, Warming};
+use super::queue::{Idle, Inspection, Shared, Step, Waiting, Warming};
 use super::{
     CancelGuard, CancelToken, Engine, EngineError, EngineRequest, Flow, Generated, RenderedPrompt,
     Sampling, StopReason,
@@ -27,6 +27,12 @@ pub type StopFn = Box<dyn FnMut(&str) -> Flow + Send>;
 /// Opens what is served; runs on a thread that may take its time. It gets what is served now, where
 /// something is: what does not change is taken over.
 pub type Loader = Box<dyn FnOnce(Option<&Lineup>) -> Result<Lineup, EngineError> + Send>;
+
+/// Work that gives way to everything else; the token says when.
+pub type IdleWork = Box<dyn FnOnce(&CancelToken) + Send>;
+
+/// Work for idle times that waits; beyond this the oldest is dropped.
+const IDLE_LIMIT: usize = 4;
 
 /// One completion with its alternatives.
 pub struct Job {
@@ -239,6 +245,20 @@ impl EngineHandle {
         self.shared.wake.notify_one();
     }
 
+    /// Queues work for when nothing else waits; it may be dropped.
+    pub fn when_idle(&self, document: String, work: IdleWork) {
+        let mut queue = self.shared.lock();
+        if queue.shutdown {
+            return;
+        }
+        if queue.idle.len() == IDLE_LIMIT {
+            queue.idle.pop_front();
+        }
+        queue.idle.push_back(Idle { document, work });
+        drop(queue);
+        self.shared.wake.notify_one();
+    }
+
     /// The exact prompt of a request by the first arm, once the engine is free; waits for it.
     ///
     /// # Errors
@@ -278,6 +298,7 @@ impl EngineHandle {
         let mut queue = self.shared.lock();
         queue.shutdown = true;
         queue.warm.clear();
+        queue.idle.clear();
         queue.inspections.clear();
         if let Some(running) = &queue.running {
             running.cancel.cancel();
@@ -319,6 +340,11 @@ fn serve(shared: &Shared) {
                 let _ = lineup().map(|it| catch_unwind(AssertUnwindSafe(|| inspection(&it))));
             }
             Step::Warm(warming, cancel) => warm(&warming, &cancel),
+            Step::Idle(work, cancel) => {
+                if catch_unwind(AssertUnwindSafe(|| work(&cancel))).is_err() {
+                    tracing::warn!("work for an idle time panicked");
+                }
+            }
             Step::Forget(documents) => {
                 for slot in lineup().iter().flat_map(|it| it.slots()) {
                     documents.iter().for_each(|it| slot.engine.forget(it));
@@ -344,7 +370,7 @@ fn refuse_all(shared: &Shared, error: &EngineError) {
             Step::Complete(waiting) => {
                 let _ = waiting.reply.send(Answer::Failed(error.clone()));
             }
-            Step::Inspect(_) | Step::Warm(..) | Step::Forget(_) => {}
+            Step::Inspect(_) | Step::Warm(..) | Step::Idle(..) | Step::Forget(_) => {}
             Step::End => return,
         }
     }

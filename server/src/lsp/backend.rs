@@ -91,7 +91,11 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
     } = options;
     let (sender, receiver) = unbounded_channel();
     let session = Arc::new(Session {
-        serving: Arc::new(Serving::new(factory, sender, journal).with_times(times)),
+        serving: Arc::new(
+            Serving::new(factory, sender, journal)
+                .with_times(times)
+                .with_store(store.clone()),
+        ),
         base,
         initial: Mutex::default(),
         encoding: OnceLock::new(),
@@ -99,6 +103,7 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
         initialized: Notify::new(),
         client_gone: Notify::new(),
     });
+    session.serving.attach();
     tokio::spawn(follow(Arc::downgrade(&session.serving)));
     if let Some(store) = store {
         follow_store(store, Arc::downgrade(&session.serving));

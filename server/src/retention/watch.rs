@@ -84,6 +84,8 @@ struct Hole {
     since: Instant,
     touched: Option<Instant>,
     decided: Decided,
+    /// What shadows would have suggested.
+    shadows: Vec<(SuggestionId, String)>,
 }
 
 /// An accepted text.
@@ -163,6 +165,7 @@ impl Watch {
             since: now,
             touched: None,
             decided: Decided::No,
+            shadows: Vec::new(),
         });
         events
     }
@@ -207,6 +210,14 @@ impl Watch {
             done: false,
             head: None,
         });
+    }
+
+    /// A shadow would have suggested something else in a suggestion's place.
+    pub fn shadowed(&mut self, shown: SuggestionId, shadow: SuggestionId, text: String) {
+        let mut holes = self.places.values_mut().flat_map(|it| &mut it.holes);
+        if let Some(hole) = holes.find(|hole| hole.served.id == shown) {
+            hole.shadows.push((shadow, text));
+        }
     }
 
     /// The user turned a suggestion down.
@@ -347,6 +358,9 @@ impl Hole {
         if self.decided == Decided::No {
             events.extend(self.judged(found.as_ref().map(|it| &*it.golden), times));
         }
+        if let Some(found) = &found {
+            events.extend(self.agreements(&lines(&found.golden)));
+        }
         let Some(found) = found.filter(|_| text) else {
             return events;
         };
@@ -371,6 +385,20 @@ impl Hole {
             own,
         })));
         events
+    }
+
+    /// How far shadows, and what was given in their place, agree with what was written in the end.
+    fn agreements(&self, golden: &str) -> Vec<Event> {
+        let shown = self.offers.first().filter(|_| !self.shadows.is_empty());
+        let agreed = |(id, text): &(SuggestionId, String)| {
+            let text = text.trim();
+            let outcome = Outcome::Agreed {
+                chars: narrow(common(text, golden)),
+                of: narrow(text.chars().count().max(golden.chars().count())),
+            };
+            inferred(*id, outcome)
+        };
+        shown.into_iter().chain(&self.shadows).map(agreed).collect()
     }
 
     /// What the user thought of a suggestion that nothing was told of, by what stands there now.

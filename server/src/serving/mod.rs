@@ -15,6 +15,7 @@ mod polish;
 mod prepare;
 mod retained;
 mod served;
+mod shadow;
 pub mod status;
 mod swap;
 mod text;
@@ -26,14 +27,14 @@ pub mod why;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use truefill_journal::{Censored, Clock, Journal, system_clock};
 
-use crate::arms::Assigner;
+use crate::arms::{Assigner, Guardrail};
 use crate::config::Config;
 use crate::documents::{Change, Documents, EditError, Encoding};
 use crate::engine::{EngineFactory, EngineHandle, EngineState, EngineThread};
@@ -76,10 +77,15 @@ pub struct Serving {
     /// Id of this process's session in the journal.
     session: String,
     assigner: Assigner,
+    guardrail: Guardrail,
+    /// The checkpoint store, where an arm is stopped.
+    store: Option<PathBuf>,
     clock: Clock,
     watch: Mutex<Watch>,
     /// Woken when the watch may want to be asked sooner.
     due: Arc<Notify>,
+    /// For work that outlives a request.
+    itself: OnceLock<Weak<Serving>>,
 }
 
 /// The user's name on this machine; without one all such users are the same.
@@ -122,10 +128,28 @@ impl Serving {
             journal: RwLock::default(),
             session: ulid::Ulid::generate().to_string(),
             assigner: Assigner::new(user()),
+            guardrail: Guardrail::default(),
+            store: None,
             clock: system_clock(),
             watch: Mutex::new(Watch::new(Times::default())),
             due: Arc::default(),
+            itself: OnceLock::new(),
         }
+    }
+
+    /// Lets work go on after the request that began it: shadows.
+    pub fn attach(self: &Arc<Self>) {
+        let _ = self.itself.set(Arc::downgrade(self));
+    }
+
+    fn itself(&self) -> Option<Weak<Self>> {
+        self.itself.get().cloned()
+    }
+
+    /// With the checkpoint store.
+    #[must_use]
+    pub fn with_store(self, store: Option<PathBuf>) -> Self {
+        Self { store, ..self }
     }
 
     /// With other times for what became of suggestions, for tests.

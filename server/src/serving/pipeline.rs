@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use truefill_journal::SuggestionId;
 
+use crate::arms::Fared;
 use crate::config::Config;
 use crate::documents::Snapshot;
 use crate::engine::{Engine, EngineHandle, EngineInfo, EngineKind};
@@ -21,6 +22,7 @@ use super::guard::{Court, Guarded};
 use super::plan::Plan;
 use super::polish::{Polished, polish};
 use super::prepare::place;
+use super::shadow::Shadowed;
 use super::text::Around;
 use super::trail::{Sample, Trail, micros};
 use super::turns::FileLock;
@@ -98,6 +100,7 @@ impl<'a> Run<'a> {
         let asked = Arc::clone(&assigned.slot.engine);
         self.trail.assigned = Some(assigned);
         let number = turn.number();
+        let shadow_path = shown_path.clone();
         let (plan, written) = tokio::select! {
             // Asked first: what comes back for an old text must not be shown.
             biased;
@@ -113,6 +116,13 @@ impl<'a> Run<'a> {
         let suggestions = self.served(&info, &plan, &around, &written, passed);
         self.serving
             .watch_served(self.ask, &snapshot, &plan, &suggestions);
+        self.serving.shadow(&engine, &lineup, || Shadowed {
+            ask: self.ask.clone(),
+            snapshot,
+            around,
+            path: shadow_path,
+            shown: self.trail.request,
+        });
         Ok(suggestions)
     }
 
@@ -324,8 +334,14 @@ impl<'a> Run<'a> {
     /// Tells everyone what became of the request.
     fn finish(&mut self, result: Result<&Vec<Suggestion>, &Silence>) {
         self.finished = true;
-        if self.trail.assigned.is_some() {
+        if let Some(assigned) = &self.trail.assigned {
             self.serving.note_engine(result.map(|_| ()));
+            // Waiting for a pause in the typing is no arm's doing.
+            let delay = Duration::from_micros(self.trail.stages.delay.unwrap_or(0));
+            let took = self.trail.asked.elapsed().saturating_sub(delay);
+            if let Some(fared) = fared(result.map(|_| ()), took) {
+                self.serving.note_arm(&assigned.slot.name, fared);
+            }
         }
         let mut verdict = match result {
             Ok(suggestions) => Verdict::suggested(suggestions.len(), self.flagged.take()),
@@ -350,6 +366,18 @@ impl Drop for Run<'_> {
                 false => Silence::Cancelled,
             }));
         }
+    }
+}
+
+/// How an arm fared with a request; nothing where something else decided.
+fn fared(result: Result<(), &Silence>, took: Duration) -> Option<Fared> {
+    match result {
+        Ok(()) => Some(Fared::Answered(took)),
+        Err(
+            Silence::EngineFailed(_) | Silence::EnginePanicked | Silence::BudgetExceeded { .. },
+        ) => Some(Fared::Failed),
+        Err(Silence::NothingGenerated | Silence::CleanedAway { .. }) => Some(Fared::Answered(took)),
+        Err(_) => None,
     }
 }
 

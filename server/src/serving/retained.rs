@@ -72,6 +72,11 @@ impl Serving {
         self.due.notify_one();
     }
 
+    /// A shadow completed what a suggestion was given for.
+    pub(super) fn watch_shadow(&self, shown: SuggestionId, shadow: SuggestionId, text: String) {
+        self.watch().shadowed(shown, shadow, text);
+    }
+
     /// The user turned a suggestion down.
     pub(super) fn watch_rejected(&self, id: SuggestionId) {
         self.watch().rejected(id);

@@ -9,9 +9,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use notify::{Event, RecursiveMode, Watcher};
+use truefill_model::store::{Alias, Store, StoreError};
 
 use super::Serving;
 use super::status::{Notice, Status, StatusKind};
+use crate::arms::{Fared, Limits, stopped};
 use crate::engine::lineup::Lineup;
 use crate::engine::{EngineError, EngineState, canary};
 
@@ -152,6 +154,56 @@ impl Serving {
                 let _ = tokio::task::spawn_blocking(move || serving.swap()).await;
             }
         });
+    }
+}
+
+impl Serving {
+    /// Takes note of how an arm fared, and stops it where it is bad beyond doubt.
+    pub(super) fn note_arm(&self, arm: &str, fared: Fared) {
+        let lineup = self.engine().and_then(|engine| engine.lineup());
+        let Some(lineup) = lineup.filter(|lineup| lineup.assigns()) else {
+            return;
+        };
+        let arms = &self.config().arms;
+        let limits = Limits {
+            failures: f64::from(arms.max_failures),
+            slowdown: f64::from(arms.max_slowdown),
+        };
+        let Some(reason) = self.guardrail.note(&lineup, arm, fared, limits) else {
+            return;
+        };
+        let Some(store) = self.store.clone() else {
+            return;
+        };
+        let (arm, notices) = (arm.to_owned(), self.notices.clone());
+        // The store's lock may be held by somebody else; no request waits for it.
+        std::thread::spawn(move || match stop(&store, &arm, &reason) {
+            Ok(()) => {
+                let sentence = format!("The arm `{arm}` was stopped: {reason}.");
+                let _ = notices.send(Notice::Warning(sentence));
+            }
+            Err(error) => tracing::error!(%error, arm, reason, "an arm could not be stopped"),
+        });
+    }
+}
+
+/// Takes an arm's share away, once for all servers.
+fn stop(store: &Path, arm: &str, reason: &str) -> anyhow::Result<()> {
+    let store = Store::open(store)?;
+    let name: Alias = arm.parse().map_err(|why: String| anyhow::anyhow!(why))?;
+    loop {
+        let before = store.serving()?;
+        let known = before.arms.iter().find(|known| known.name == name);
+        // Another server was quicker, or the arm is gone.
+        if known.is_none_or(|known| known.stopped.is_some()) {
+            return Ok(());
+        }
+        let generation = before.generation;
+        let new = stopped(before, &name, reason)?;
+        match store.swap_serving(generation, new) {
+            Err(StoreError::Conflict { .. }) => {}
+            result => return Ok(result.map(|_| ())?),
+        }
     }
 }
 

@@ -157,6 +157,16 @@ impl Trail {
 }
 
 impl Sample {
+    /// Hash of the prompt's tokens.
+    pub fn prompt_sha256(&self) -> &str {
+        &self.prompt_sha256
+    }
+
+    /// What a replay needs.
+    pub fn replay(&self) -> Option<Tokens> {
+        self.replay.clone()
+    }
+
     /// The figures of a generated text.
     pub fn new(plan: &Plan, sampled: &Sampled) -> Self {
         let generated = &sampled.generated;

@@ -157,6 +157,8 @@ impl Steps<'_> {
         let read = unread::cleared(&cell.sections.train);
         recipe.insert("train".into(), toml::Value::try_from(read)?);
         let args = train::run::command::TrainArgs {
+            data: Vec::new(),
+            held_out: Vec::new(),
             recipe: write(&recipe, &folder)?,
             output: Some(folder.join("run")),
             checkpoint: None,

@@ -13,7 +13,7 @@ pub use super::args::EvalArgs;
 use super::chosen::Chosen;
 use super::deliver::Delivery;
 use super::figures::{Comparison, RowFigures, compare};
-use super::gate::{self, GateRecipe};
+use super::gate::{self, GateRecipe, Judgement};
 use super::holes::{Choice, Surroundings};
 use super::output::{self, Evaluated, ModelInfo};
 use super::recipe::EvalRecipe;
@@ -30,6 +30,29 @@ use crate::usage::{self, Usage};
 /// # Errors
 /// [`Usage`]; what is wrong with a checkpoint, a suite's file or the sandbox.
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    Ok(match measure(args, out)? {
+        Ended::Stopped(code) => ExitCode::from(code),
+        Ended::Judged(judgement) if !judgement.passed => ExitCode::FAILURE,
+        Ended::Judged(_) | Ended::Measured => ExitCode::SUCCESS,
+    })
+}
+
+/// How the step ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// By a signal, with this exit status; the same command goes on.
+    Stopped(u8),
+    /// Nobody asked the gate.
+    Measured,
+    /// With what the gate says.
+    Judged(Judgement),
+}
+
+/// Measures, and asks the gate where it is to.
+///
+/// # Errors
+/// As [`run`].
+pub fn measure(args: &EvalArgs, out: &mut dyn Write) -> Result<Ended> {
     let recipe = args.recipe()?;
     // Before the checkpoint is looked for; where no folder is named its name decides.
     apart(args, args.out.as_deref())?;
@@ -79,7 +102,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
         let Some(more) = session.measure(chosen, out)? else {
             session.progress.finish();
             writeln!(std::io::stderr(), "stopped; the same command goes on")?;
-            return Ok(ExitCode::from(stop.load(Ordering::Relaxed)));
+            return Ok(Ended::Stopped(stop.load(Ordering::Relaxed)));
         };
         failed.extend(more);
     }
@@ -94,7 +117,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> Result<ExitCode> {
     }
     match args.against.as_deref().filter(|_| args.gate) {
         Some(before) => judge(args, &gate, [before, folder], &session.subject.info, out),
-        None => Ok(ExitCode::SUCCESS),
+        None => Ok(Ended::Measured),
     }
 }
 
@@ -135,23 +158,20 @@ fn foresee(
     Ok(())
 }
 
-/// Asks the gate, and ends with what it says.
+/// Asks the gate, and shows what it says.
 fn judge(
     args: &EvalArgs,
     gate: &GateRecipe,
     [before, after]: [&Path; 2],
     measured: &ModelInfo,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<Ended> {
     let judgement = gate::judge(gate, before, after, measured)?;
     match args.json {
         true => writeln!(out, "{}", serde_json::to_string(&judgement)?)?,
         false => writeln!(out, "{}", tables::judgement(&judgement).to_text())?,
     }
-    Ok(match judgement.passed {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(Ended::Judged(judgement))
 }
 
 /// Rows that could not be completed, with the reasons.

@@ -350,3 +350,20 @@ fn line_ends_are_the_documents_own() {
         ]
     );
 }
+
+#[test]
+fn shadows_are_held_against_what_was_written() {
+    let mut scene = Scene::new("x = \n");
+    scene.serve(7, "\n", "totale(a)", Shape::OneLine);
+    scene.watch.shadowed(id(7), id(8), "total(a)".into());
+    scene.watch.shadowed(id(5), id(9), "nobody's".into());
+    scene.edit("x = ", "x = total(a)");
+    scene.wait(61);
+    assert_eq!(
+        scene.log[1..3],
+        [
+            "60: 7 Agreed { chars: 8, of: 9 }",
+            "60: 8 Agreed { chars: 8, of: 8 }"
+        ]
+    );
+}

@@ -204,6 +204,14 @@ impl TrainRecipe {
     /// # Errors
     /// Where the file cannot be read; [`Usage`] for what cannot be meant.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
+        Self::read_with(path, |_| ())
+    }
+
+    /// The same with what a command line says in its place.
+    ///
+    /// # Errors
+    /// As [`TrainRecipe::read`].
+    pub fn read_with(path: &Path, change: impl FnOnce(&mut Self)) -> anyhow::Result<Self> {
         let mut recipe: Self = crate::recipe::section(Some(path), "train")?;
         let lists = [
             &mut recipe.data,
@@ -212,6 +220,7 @@ impl TrainRecipe {
         ];
         let paths = lists.into_iter().flatten().chain(recipe.output.as_mut());
         crate::recipe::found_from(Some(path), paths);
+        change(&mut recipe);
         recipe.check().map_err(crate::recipe::named(Some(path)))?;
         Ok(recipe)
     }

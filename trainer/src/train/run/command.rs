@@ -46,6 +46,12 @@ pub struct TrainArgs {
     /// The recipe; its table `[train]` is read, flags replace its keys
     #[arg(long, value_name = "FILE")]
     pub recipe: PathBuf,
+    /// A file of rows, in the place of the recipe's (may be given several times)
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// A file of rows that must not be trained on, in the place of the recipe's (may be given several times)
+    #[arg(long, value_name = "FILE")]
+    pub held_out: Vec<PathBuf>,
     /// The folder of the run
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
@@ -84,14 +90,25 @@ pub struct TrainArgs {
 
 impl TrainArgs {
     fn recipe(&self) -> Result<TrainRecipe> {
-        let mut recipe = TrainRecipe::read(&self.recipe)?;
-        recipe.output = self.output.clone().or(recipe.output);
-        recipe.steps = self.steps.or(recipe.steps);
-        recipe.seed = self.seed.unwrap_or(recipe.seed);
-        recipe.device = self.device.clone().unwrap_or(recipe.device);
-        recipe.checkpoint = self.checkpoint.clone().unwrap_or(recipe.checkpoint);
-        recipe.check()?;
-        Ok(recipe)
+        TrainRecipe::read_with(&self.recipe, |recipe| {
+            for (flag, key) in [
+                (&self.data, &mut recipe.data),
+                (&self.held_out, &mut recipe.held_out),
+            ] {
+                if !flag.is_empty() {
+                    key.clone_from(flag);
+                }
+            }
+            recipe.output = self.output.clone().or(recipe.output.take());
+            recipe.steps = self.steps.or(recipe.steps);
+            recipe.seed = self.seed.unwrap_or(recipe.seed);
+            if let Some(device) = &self.device {
+                recipe.device.clone_from(device);
+            }
+            if let Some(checkpoint) = &self.checkpoint {
+                recipe.checkpoint.clone_from(checkpoint);
+            }
+        })
     }
 
     fn start(&self) -> Start {

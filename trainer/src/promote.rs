@@ -1,0 +1,234 @@
+//! `truefill-trainer promote`: a checkpoint takes the served one's place, if the gate lets it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use truefill_model::store::{Alias, Arm, CheckpointId, FileName, Serving, Store, StoreError, slug};
+
+use crate::eval::command::{Ended, EvalArgs, measure};
+use crate::eval::gate::Judgement;
+use crate::eval::suite::Suite;
+use crate::stored;
+use crate::usage::Usage;
+
+/// Put a checkpoint that passes the gate into service
+///
+/// Measures what is served now and the candidate on the recipe's suites, both alike, asks the gate
+/// (`[promote]`), writes its judgement beside the candidate's manifest, and changes what is served:
+/// running servers take the candidate over between two requests. Where the gate refuses, or somebody
+/// else changed what is served meanwhile, nothing is changed and the exit status is 1.
+///
+/// With `--canary 10` the candidate gets ten percent of the work as an arm of its own, to be compared
+/// by `truefill stats`. `truefill arms rollback` takes either back.
+///
+/// Examples:
+///   truefill-trainer promote run-7 --recipe recipe.toml
+///   truefill-trainer promote run-7 --suite pairs --data data/test/pairs.jsonl --canary 10
+#[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct PromoteArgs {
+    /// The candidate: an id or alias in the store
+    pub candidate: String,
+    /// A recipe with `[eval]` and `[promote]`
+    #[arg(long, value_name = "FILE", required_unless_present = "suite")]
+    pub recipe: Option<PathBuf>,
+    /// The benchmark, in the place of the recipe's
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub suite: Option<Suite>,
+    /// Its files
+    #[arg(long, value_name = "PATH", requires = "suite")]
+    pub data: Vec<PathBuf>,
+    /// Rows of each suite at most
+    #[arg(long, value_name = "ROWS")]
+    pub limit: Option<usize>,
+    /// Rows that are completed at a time
+    #[arg(long, value_name = "ROWS")]
+    pub width: Option<usize>,
+    /// Give it this percentage of the work, beside what is served now, instead of all
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub canary: Option<f64>,
+    /// Ask the gate, and change nothing
+    #[arg(long, conflicts_with = "canary")]
+    pub dry_run: bool,
+    /// Where figures and rows are written [default: `promotions/` and the candidate's id]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Results that are kept [default: `evaluations/` in the store]
+    #[arg(long, value_name = "FOLDER")]
+    pub cache: Option<PathBuf>,
+    /// The store of checkpoints [default: the user's]
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// Print figures and the judgement as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    let fits = number.filter(|it| *it > 0.0 && *it < 100.0);
+    fits.ok_or_else(|| format!("expected a number between 0 and 100, found `{text}`"))
+}
+
+/// What is written beside the candidate's manifest.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    candidate: &'a CheckpointId,
+    incumbent: &'a CheckpointId,
+    canary_percent: Option<f64>,
+    judgement: &'a Judgement,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// [`Usage`]; what is wrong with a checkpoint or a suite; where somebody else changed what is served.
+pub fn run(args: &PromoteArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let store = stored::store(args.store.as_deref())?;
+    let before = store.serving()?;
+    let candidate = store.find(&args.candidate)?;
+    let incumbent = incumbent(&store, &before)?;
+    if candidate == incumbent {
+        return Err(Usage::error(format!(
+            "`{candidate}` is what is served already"
+        )));
+    }
+    let folder = args.out.clone();
+    let folder = folder.unwrap_or_else(|| Path::new("promotions").join(slug(candidate.as_str())));
+    let judgement = match judged(args, &candidate, &incumbent, &folder, out)? {
+        Ended::Judged(judgement) => judgement,
+        Ended::Stopped(code) => return Ok(ExitCode::from(code)),
+        Ended::Measured => bail!("the gate was not asked"),
+    };
+    let evidence = Evidence {
+        candidate: &candidate,
+        incumbent: &incumbent,
+        canary_percent: args.canary,
+        judgement: &judgement,
+    };
+    keep(&store, &evidence)?;
+    if !judgement.passed {
+        writeln!(
+            std::io::stderr(),
+            "`{candidate}` is not promoted: the gate refuses it; `{incumbent}` goes on"
+        )?;
+        return Ok(ExitCode::FAILURE);
+    }
+    if args.dry_run {
+        writeln!(
+            std::io::stderr(),
+            "the gate lets `{candidate}` pass; nothing is changed"
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = switched(&store, &before, &candidate, &incumbent, args.canary)?;
+    let share = args.canary.unwrap_or(100.0);
+    writeln!(
+        std::io::stderr(),
+        "`{candidate}` gets {share} % of the work (generation {}); `truefill arms rollback` takes it back",
+        now.generation
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is served: the first arm's checkpoint, or the default.
+fn incumbent(store: &Store, serving: &Serving) -> Result<CheckpointId> {
+    match serving.arms.first() {
+        Some(arm) => Ok(arm.checkpoint.clone()),
+        None => store
+            .find("default")
+            .context("nothing is served yet that the candidate could be held against"),
+    }
+}
+
+/// Measures both alike.
+fn judged(
+    args: &PromoteArgs,
+    candidate: &CheckpointId,
+    incumbent: &CheckpointId,
+    folder: &Path,
+    out: &mut dyn Write,
+) -> Result<Ended> {
+    let of = |id: &CheckpointId, name: &str| EvalArgs {
+        suite: args.suite,
+        data: args.data.clone(),
+        recipe: args.recipe.clone(),
+        model: Some(id.as_str().to_owned()),
+        out: Some(folder.join(name)),
+        limit: args.limit,
+        width: args.width,
+        cache: args.cache.clone(),
+        store: args.store.clone(),
+        json: args.json,
+        ..EvalArgs::default()
+    };
+    match measure(&of(incumbent, "incumbent"), out)? {
+        Ended::Measured => {}
+        ended => return Ok(ended),
+    }
+    let against = EvalArgs {
+        against: Some(folder.join("incumbent")),
+        gate: true,
+        ..of(candidate, "candidate")
+    };
+    measure(&against, out)
+}
+
+fn keep(store: &Store, evidence: &Evidence<'_>) -> Result<()> {
+    let text = serde_json::to_string_pretty(evidence)?;
+    let hash = hex::encode(&Sha256::digest(text.as_bytes())[..6]);
+    let name: FileName = format!("promotion-{hash}.json")
+        .parse()
+        .map_err(|why: String| anyhow!(why))?;
+    Ok(store.add_evidence(evidence.candidate, &name, text.as_bytes())?)
+}
+
+/// Changes what is served, if nobody else did since it was read.
+fn switched(
+    store: &Store,
+    before: &Serving,
+    candidate: &CheckpointId,
+    incumbent: &CheckpointId,
+    canary: Option<f64>,
+) -> Result<Serving> {
+    let name = |name: &str| -> Result<Alias> { name.parse().map_err(|why: String| anyhow!(why)) };
+    let first = match before.arms.first() {
+        Some(arm) => arm.name.clone(),
+        None => name("champion")?,
+    };
+    let arms = match canary {
+        None => vec![Arm::new(first, candidate.clone(), 100.0)],
+        Some(percent) => {
+            let other = match first.as_str() {
+                "canary" => "canary-2",
+                _ => "canary",
+            };
+            vec![
+                Arm::new(first, incumbent.clone(), 100.0 - percent),
+                Arm::new(name(other)?, candidate.clone(), percent),
+            ]
+        }
+    };
+    let salt = match before.salt.is_empty() {
+        true => hex::encode(&Sha256::digest(format!("{incumbent} {candidate}"))[..8]),
+        false => before.salt.clone(),
+    };
+    let new = Serving {
+        salt,
+        unit: before.unit,
+        arms,
+        ..Serving::default()
+    };
+    match store.swap_serving(before.generation, new) {
+        Err(StoreError::Conflict { expected, found }) => bail!(
+            "what is served was changed meanwhile (generation {found}, measured against {expected}): nothing \
+             was changed here; the same command measures again, with what is kept"
+        ),
+        result => Ok(result?),
+    }
+}
