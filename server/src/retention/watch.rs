@@ -374,9 +374,9 @@ impl Hole {
         });
         let own = own.collect();
         let taken = kept.iter().map(|kept| kept.id);
-        let taken = taken.filter(|id| self.offers.iter().any(|(offered, _)| offered == id));
+        let mut taken = taken.filter(|id| self.offers.iter().any(|(offered, _)| offered == id));
         events.push(Event::Hole(Box::new(HoleRecord {
-            suggestion: taken.last().unwrap_or(served.id),
+            suggestion: taken.next_back().unwrap_or(served.id),
             document: served.document.clone(),
             prefix: found.prefix.replace("\r\n", "\n"),
             golden: found.golden.replace("\r\n", "\n"),

@@ -111,7 +111,7 @@ impl Serving {
         let events = self.watch().take(
             Instant::now(),
             |uri| self.rope(uri),
-            |document| head(document),
+            head,
         );
         self.write_all(events);
     }

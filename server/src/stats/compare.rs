@@ -134,7 +134,7 @@ impl Arm {
         Self {
             name: name.to_owned(),
             checkpoint: own()
-                .last()
+                .next_back()
                 .map(|it| it.checkpoint.clone())
                 .unwrap_or_default(),
             share,

@@ -175,10 +175,10 @@ fn verdict(page: &mut String, folder: &Path, steps: &[Step], state: &State) -> R
 
 /// The judgement among what `promote --json` printed: its last line.
 pub fn judgement(printed: &str) -> Option<Value> {
-    let lines = printed
+    let mut lines = printed
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|value| value.get("findings").is_some()).next_back()
+    lines.rfind(|value| value.get("findings").is_some())
 }
 
 fn duration(seconds: f64) -> String {
