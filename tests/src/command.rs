@@ -69,6 +69,8 @@ impl User {
             .current_dir(self.home.path())
             .env("TRUEFILL_HOME", self.home.path())
             .env_remove("TRUEFILL_LOG")
+            // The demo would ask the cargo that runs the tests to build the trainer, which is there.
+            .env_remove("CARGO")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()

@@ -13,7 +13,7 @@ use truefill_journal::{Query, Reader, SuggestionRow, UnixMicros, imported, syste
 use truefill_model::store::Store;
 
 use crate::paths::Paths;
-use crate::stats::{Comparison, Counts, Difference, Request, compare, requests};
+use crate::stats::{Comparison, Counts, Difference, Request, Shadow, compare, requests, shadows};
 
 /// What `truefill stats` can be told.
 #[derive(Debug, Args)]
@@ -50,6 +50,7 @@ struct Report {
     /// Why nothing was given, by code.
     silences: BTreeMap<String, u64>,
     comparison: Option<Comparison>,
+    shadows: Vec<Shadow>,
     verdict: Vec<String>,
 }
 
@@ -72,7 +73,8 @@ pub fn run(args: &StatsArgs) -> Result<ExitCode> {
         let first = serving.arms.first();
         first.map(|arm| arm.name.to_string())
     });
-    let report = Report::of(&requests(rows), baseline.as_deref());
+    let shadows = shadows(&rows);
+    let report = Report::of(&requests(rows), shadows, baseline.as_deref());
     let mut out = std::io::stdout().lock();
     match args.json {
         true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
@@ -108,7 +110,7 @@ fn pooled(files: &[PathBuf], since: Option<UnixMicros>) -> Result<Vec<Suggestion
 }
 
 impl Report {
-    fn of(requests: &[Request], baseline: Option<&str>) -> Self {
+    fn of(requests: &[Request], shadows: Vec<Shadow>, baseline: Option<&str>) -> Self {
         let by = |key: fn(&Request) -> &str| {
             let mut groups = BTreeMap::<String, Vec<&Request>>::new();
             for request in requests {
@@ -131,8 +133,9 @@ impl Report {
             languages: by(|it| &it.language),
             triggers: by(|it| &it.trigger),
             silences,
-            verdict: verdict(comparison.as_ref()),
+            verdict: verdict(comparison.as_ref(), &shadows),
             comparison,
+            shadows,
         }
     }
 
@@ -222,7 +225,39 @@ fn table(lines: &[Vec<String>], out: &mut dyn Write) -> Result<()> {
 }
 
 /// Plain sentences: which arm is better, by how much, how sure, how long still.
-fn verdict(comparison: Option<&Comparison>) -> Vec<String> {
+fn verdict(comparison: Option<&Comparison>, shadows: &[Shadow]) -> Vec<String> {
+    let mut sentences = match (comparison, shadows) {
+        // A shadow alone is a comparison, too.
+        (None, [_, ..]) => Vec::new(),
+        _ => compared(comparison),
+    };
+    sentences.extend(shadows.iter().map(shadowed));
+    sentences
+}
+
+fn shadowed(found: &Shadow) -> String {
+    let [own, shown] = [found.agreement, found.shown_agreement].map(|it| 100.0 * it);
+    let Shadow {
+        arm,
+        places,
+        documents,
+        ..
+    } = found;
+    let so_far = format!(
+        "The shadow `{arm}` has {own:.1} % in common with what was written in the end, what was given in its \
+         place {shown:.1} % ({places} places in {documents} documents"
+    );
+    match found.interval {
+        Some([low, high]) => format!(
+            "{so_far}; 95 % interval of the difference {:+.1} to {:+.1} points, valid at every look).",
+            100.0 * low,
+            100.0 * high
+        ),
+        None => format!("{so_far}; too few to say more)."),
+    }
+}
+
+fn compared(comparison: Option<&Comparison>) -> Vec<String> {
     let Some(comparison) = comparison else {
         return vec![
             "Nothing is compared; `truefill arms set` serves several checkpoints.".to_owned(),

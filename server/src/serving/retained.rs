@@ -108,11 +108,9 @@ impl Serving {
 
     /// Takes what is due. It reads files.
     fn take_due(&self) {
-        let events = self.watch().take(
-            Instant::now(),
-            |uri| self.rope(uri),
-            head,
-        );
+        let events = self
+            .watch()
+            .take(Instant::now(), |uri| self.rope(uri), head);
         self.write_all(events);
     }
 }

@@ -10,14 +10,14 @@ use super::sequence::{Sequence, confidence, half_width};
 use super::units::{RatioCheck, ratio_check};
 
 /// Chance that any interval of a comparison ever misses.
-const ALPHA: f64 = 0.05;
+pub(super) const ALPHA: f64 = 0.05;
 
 /// Units at which intervals are narrowest: some weeks of a few developers.
-const TUNED_FOR: f64 = 400.0;
+pub(super) const TUNED_FOR: f64 = 400.0;
 
 /// Units that an arm needs before an interval is shown: with fewer the limit theorem behind it says
 /// little.
-const LEAST_UNITS: u64 = 30;
+pub(super) const LEAST_UNITS: u64 = 30;
 
 const DAY_US: f64 = 86_400e6;
 
@@ -148,7 +148,7 @@ impl Arm {
 
 /// The variance of a ratio of sums over units, linearised: of `(kept − ratio · asked) / mean(asked)`,
 /// divided by the number of units.
-fn spread(units: &[(f64, f64)], ratio: f64) -> f64 {
+pub(super) fn spread(units: &[(f64, f64)], ratio: f64) -> f64 {
     let count = units.len() as f64;
     if count < 2.0 {
         return f64::INFINITY;

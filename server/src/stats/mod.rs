@@ -10,10 +10,12 @@ mod compare;
 mod funnel;
 mod requests;
 mod sequence;
+mod shadow;
 mod units;
 
 pub use compare::{Arm, Comparison, Difference, compare};
 pub use funnel::{Counts, Latency};
 pub use requests::{Request, requests};
 pub use sequence::{Sequence, confidence, half_width};
+pub use shadow::{Shadow, shadows};
 pub use units::{RatioCheck, ratio_check};

@@ -8,7 +8,7 @@ mod upkeep;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use truefill_tests::{Output, User, default_model, tiny_model};
+use truefill_tests::{Output, User, default_model, default_store, tiny_model};
 
 const CODE: &str = "import os\n\npassword = \"hunter22\"\n\ndef add(a, b):\n    return \n";
 
@@ -229,7 +229,8 @@ fn the_demo_shows_suggestions_and_how_to_connect_an_editor() {
     let folder = user.write("a folder, 100%/x", "");
     let folder = folder.parent().unwrap();
     let model = default_model().to_str().unwrap();
-    let output = user.run_with(&["demo", "--model", model], &[("TMPDIR", folder)]);
+    let arguments = ["demo", "--quick", "--model", model];
+    let output = user.run_with(&arguments, &[("TMPDIR", folder)]);
     assert_eq!(
         (output.code, output.err.as_str()),
         (Some(0), ""),
@@ -241,6 +242,7 @@ fn the_demo_shows_suggestions_and_how_to_connect_an_editor() {
     has("stockroom/");
     has(" ms after the last key");
     has(" suggestions, ");
+    has(" were what the developer meant and were accepted");
     has("vim.lsp.config(\"truefill\", { cmd = { \"truefill\", \"serve\" } })");
     has("`truefill doctor` checks that everything is in place.");
     let scenes = output.out.matches("\n  > ").count();
@@ -253,4 +255,25 @@ fn the_demo_shows_suggestions_and_how_to_connect_an_editor() {
     );
     assert!(10 * suggested >= 7 * scenes, "{}", output.out);
     assert_eq!(suggested, output.out.matches('«').count(), "each is shown");
+}
+
+/// The whole loop on the real default model: journal, harvest, a short training, the gate, a swap under the
+/// running server.
+#[test]
+fn the_demo_closes_the_loop() {
+    let user = User::default();
+    let store = default_store();
+    let output = user.run_with(&["demo"], &[("TRUEFILL_STORE", store)]);
+    assert_eq!(output.code, Some(0), "{}\n{}", output.out, output.err);
+    let has = |text: &str| assert!(output.out.contains(text), "`{text}` in {}", output.out);
+    has("What became of the suggestions");
+    has("| train | done |");
+    has("## The gate");
+    has("The running server took it over ");
+    has("candidate");
+    has("Assigned by document and half hour, generation 1.");
+    has("`truefill arms rollback`: Nothing is compared");
+    // The user's own store and journal are as they were.
+    assert!(!user.home().join("journal.sqlite3").exists());
+    assert!(!store.join("serving.json").exists());
 }

@@ -81,18 +81,16 @@ fn quoted(text: &str) -> String {
 fn rows(page: &mut String, steps: &[Step]) -> Result<()> {
     let mut lines = Vec::new();
     for step in steps {
-        let manifest = step.outputs.iter().find_map(|output| manifest(output));
-        let Some(manifest) = manifest else { continue };
-        let outputs = manifest.outputs.iter().map(|written| {
-            let name = written
-                .path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy();
-            format!("{} {name}", written.rows)
-        });
-        let outputs: Vec<String> = outputs.collect();
-        lines.push(format!("| {} | {} |", step.name, outputs.join(", ")));
+        let Work::Command(_) = step.work else {
+            continue;
+        };
+        let Some(manifest) = step.outputs.iter().find_map(|output| manifest(output)) else {
+            continue;
+        };
+        let written = manifest.outputs.iter().filter(|written| written.rows > 0);
+        let written = written.map(|it| format!("{} {}", it.rows, short(&it.path)));
+        let written: Vec<String> = written.collect();
+        lines.push(format!("| {} | {} |", step.name, written.join(", ")));
     }
     if !lines.is_empty() {
         writeln!(
@@ -104,10 +102,26 @@ fn rows(page: &mut String, steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
+/// A file's name with its folder's.
+fn short(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().rev().take(2).collect();
+    let parts: Vec<_> = parts
+        .iter()
+        .rev()
+        .map(|part| part.to_string_lossy())
+        .collect();
+    parts.join("/")
+}
+
 fn manifest(output: &Path) -> Option<Manifest> {
+    let beside = Manifest::path_for(output);
     let path = match output.extension().is_some_and(|it| it == "json") {
         true => output.to_owned(),
-        false => Manifest::path_for(output),
+        // Of several outputs of a step one has the manifest: scores have the verdicts'.
+        false if !beside.exists() && output.ends_with("scores.jsonl") => {
+            Manifest::path_for(&output.with_file_name("verdicts.jsonl"))
+        }
+        false => beside,
     };
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
@@ -120,7 +134,7 @@ fn verdict(page: &mut String, folder: &Path, steps: &[Step], state: &State) -> R
         std::fs::read_to_string(log_of(folder, step)).ok()
     };
     if let Some(candidate) = &state.candidate {
-        writeln!(page, "## The candidate\n\n`{candidate}`")?;
+        write!(page, "## The candidate\n\n`{candidate}`")?;
         let figures = printed("train").and_then(|it| serde_json::from_str::<Value>(&it).ok());
         if let Some(figures) = figures {
             writeln!(
@@ -160,7 +174,7 @@ fn verdict(page: &mut String, folder: &Path, steps: &[Step], state: &State) -> R
             text(&rule["figure"]),
             text(&rule["require"]),
             text(&finding["group"]),
-            text(change),
+            changed(change),
             if finding["passed"] == Value::Bool(true) {
                 "yes"
             } else {
@@ -171,6 +185,22 @@ fn verdict(page: &mut String, folder: &Path, steps: &[Step], state: &State) -> R
     }
     page.push('\n');
     Ok(())
+}
+
+/// A difference as a reader wants it: both figures and the interval of the change, in percent.
+fn changed(change: &Value) -> String {
+    let percent = |value: &Value| value.as_f64().map(|it| 100.0 * it);
+    let (before, after) = (percent(&change["before"]), percent(&change["after"]));
+    let (low, high) = (
+        percent(&change["interval"][0]),
+        percent(&change["interval"][1]),
+    );
+    match (before, after, low, high) {
+        (Some(before), Some(after), Some(low), Some(high)) => {
+            format!("{before:.1} → {after:.1} % ({low:+.1} to {high:+.1})")
+        }
+        _ => "–".to_owned(),
+    }
 }
 
 /// The judgement among what `promote --json` printed: its last line.

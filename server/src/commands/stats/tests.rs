@@ -33,7 +33,7 @@ fn report(units: i64, base: u64, candidate: u64) -> Report {
         ]
     };
     let requests: Vec<Request> = (0..units).flat_map(pair).collect();
-    Report::of(&requests, Some("base"))
+    Report::of(&requests, Vec::new(), Some("base"))
 }
 
 #[test]
@@ -56,11 +56,11 @@ fn the_verdict_is_a_plain_sentence() {
     assert!(told(200, 10, 8).starts_with("`cand` is worse than `base`: -2.00"));
     let open = told(40, 9, 9);
     assert!(open.contains("cannot be told apart"), "{open}");
-    assert!(verdict(None)[0].contains("truefill arms set"));
+    assert!(verdict(None, &[])[0].contains("truefill arms set"));
     let mut off: Vec<Request> = (0..300).map(|number| request(number, "base", 5)).collect();
     off.extend((0..100).map(|number| request(number, "cand", 5)));
     off.sort_by_key(|it| it.at);
-    let off = Report::of(&off, None).verdict.join(" ");
+    let off = Report::of(&off, Vec::new(), None).verdict.join(" ");
     assert!(
         off.contains("not what it should be") && off.contains("`cand` has 100 units where 200"),
         "{off}"
@@ -77,9 +77,55 @@ fn the_funnel_is_a_table() {
 #[test]
 fn nothing_is_said_plainly() {
     let mut out = Vec::new();
-    Report::of(&[], None).print(&mut out).unwrap();
+    Report::of(&[], Vec::new(), None).print(&mut out).unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "The journal has no requests yet.\n"
     );
+}
+
+#[test]
+fn a_shadow_is_held_against_what_was_given() {
+    let row = |number: u64, shadow_of: Option<u64>, chars: u32| {
+        let id = |number| truefill_journal::SuggestionId::from_parts(number, 7).to_string();
+        let arm = if shadow_of.is_some() { "cand" } else { "base" };
+        let row = serde_json::json!({
+            "id": id(number), "at": number, "session": "s", "document": format!("d{}", number % 50),
+            "path_policy": "open", "language": "rust", "checkpoint": format!("{arm}-1"), "arm": arm,
+            "format": "f", "format_version": 1, "trigger": "automatic", "stages": {},
+            "shadow_of": shadow_of.map(id),
+            "outcomes": [{ "event": "agreed", "sequence": 0, "at": number, "chars": chars,
+                           "of_chars": 10, "inferred": true }],
+        });
+        serde_json::from_value::<SuggestionRow>(row).unwrap()
+    };
+    let rows = |places: u64| -> Vec<SuggestionRow> {
+        let pair = |n: u64| {
+            let noise = u32::try_from(n % 3).unwrap();
+            [row(n, None, 4 + noise), row(1000 + n, Some(n), 8)]
+        };
+        (0..places).flat_map(pair).collect()
+    };
+    let found = shadows(&rows(100));
+    assert_eq!(
+        (found[0].places, found[0].documents, &*found[0].arm),
+        (100, 50, "cand")
+    );
+    assert_eq!(
+        format!("{:.3} {:.3}", found[0].agreement, found[0].shown_agreement),
+        "0.800 0.499"
+    );
+    assert!(
+        found[0]
+            .interval
+            .is_some_and(|[low, high]| low > 0.2 && high < 0.4)
+    );
+    let told = verdict(None, &found);
+    assert!(
+        told.len() == 1 && told[0].contains("80.0 %") && told[0].contains("points"),
+        "{told:?}"
+    );
+    let few = verdict(None, &shadows(&rows(5)));
+    assert!(few[0].contains("too few to say more"), "{few:?}");
+    assert!(shadows(&rows(0)).is_empty());
 }

@@ -1,80 +1,69 @@
-//! `truefill demo`: the main job end to end on this machine, in a terminal.
+//! What the demo types into, and how.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
-use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::say;
 use crate::client::Client;
-use crate::commands::models;
-use crate::engine::open::locate;
-use crate::paths::Paths;
-use crate::workspace::file_uri;
 
 /// Time between two keys.
 const KEY: Duration = Duration::from_millis(60);
 /// A person looks at a file before typing; meanwhile the server reads it into the KV cache.
 const READING: Duration = Duration::from_millis(1500);
+/// A person looks at what was written before going elsewhere.
+const LOOKING: Duration = Duration::from_millis(900);
 /// How long the demo waits for a suggestion before it goes on without.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Options of `truefill demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Model to show, as in `model.id` of the configuration
-    #[arg(long, default_value = "default")]
-    model: String,
-}
 
 /// The project that is typed into; it ships inside the binary.
 const FILES: &[(&str, &str)] = &[
     (
         "README.md",
-        include_str!("../../../demo/stockroom/README.md"),
+        include_str!("../../../../demo/stockroom/README.md"),
     ),
     (
         "stockroom/__init__.py",
-        include_str!("../../../demo/stockroom/stockroom/__init__.py"),
+        include_str!("../../../../demo/stockroom/stockroom/__init__.py"),
     ),
     (
         "stockroom/__main__.py",
-        include_str!("../../../demo/stockroom/stockroom/__main__.py"),
+        include_str!("../../../../demo/stockroom/stockroom/__main__.py"),
     ),
     (
         "stockroom/cli.py",
-        include_str!("../../../demo/stockroom/stockroom/cli.py"),
+        include_str!("../../../../demo/stockroom/stockroom/cli.py"),
     ),
     (
         "stockroom/models.py",
-        include_str!("../../../demo/stockroom/stockroom/models.py"),
+        include_str!("../../../../demo/stockroom/stockroom/models.py"),
     ),
     (
         "stockroom/report.py",
-        include_str!("../../../demo/stockroom/stockroom/report.py"),
+        include_str!("../../../../demo/stockroom/stockroom/report.py"),
     ),
     (
         "stockroom/store.py",
-        include_str!("../../../demo/stockroom/stockroom/store.py"),
+        include_str!("../../../../demo/stockroom/stockroom/store.py"),
     ),
     (
         "tests/test_report.py",
-        include_str!("../../../demo/stockroom/tests/test_report.py"),
+        include_str!("../../../../demo/stockroom/tests/test_report.py"),
     ),
     (
         "tests/test_store.py",
-        include_str!("../../../demo/stockroom/tests/test_store.py"),
+        include_str!("../../../../demo/stockroom/tests/test_store.py"),
     ),
 ];
 
 /// One thing that the demo types.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Scene {
+pub struct Scene {
     /// Path in the project.
     file: String,
     /// A line of the file; typing starts on a new line below it.
@@ -84,46 +73,32 @@ struct Scene {
     /// What is typed, key by key.
     #[serde(rename = "type")]
     typed: String,
+    /// What the developer means to go on with.
+    then: String,
 }
 
-fn scenes() -> Result<Vec<Scene>> {
-    serde_json::from_str(include_str!("../../../demo/script.json")).context("demo/script.json")
+/// What came of a scene.
+#[derive(Debug, Clone, Copy)]
+pub struct Played {
+    /// Milliseconds from the last key to the suggestion, where there was one.
+    pub latency: Option<f64>,
+    /// Whether it was what the developer meant.
+    pub accepted: bool,
 }
 
-/// Runs the demo.
+/// All scenes.
 ///
 /// # Errors
-/// Where the model cannot be had, or the server fails.
-pub fn run(args: &DemoArgs) -> Result<ExitCode> {
-    let paths = Paths::from_env()?;
-    if args.model == "default" && locate(&paths, "default").is_err() {
-        say("The default model is not here yet; it is fetched once (93 MB).\n")?;
-        models::pull_default(&paths)?;
-    }
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    unpack(folder.path())?;
-    let root = file_uri(folder.path()).context("the temporary folder has no URI")?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("serve");
-    let begin = Instant::now();
-    let options = json!({ "model": { "id": args.model }, "journal": { "enabled": false } });
-    let mut client = Client::start(command, Some(&root), options)?;
-    client.wait_ready(Duration::from_secs(120))?;
-    say(&format!(
-        "truefill serve is ready after {:.2} s. A small project, typed into as an editor does:\n",
-        begin.elapsed().as_secs_f64()
-    ))?;
-    let mut latencies = Vec::new();
-    for (index, scene) in scenes()?.iter().enumerate() {
-        if let Some(latency) = play(&mut client, &root, scene, index)? {
-            latencies.push(latency);
-        }
-    }
-    client.shutdown()?;
-    end(&mut latencies)
+/// Where the script cannot be read.
+pub fn scenes() -> Result<Vec<Scene>> {
+    serde_json::from_str(include_str!("../../../../demo/script.json")).context("demo/script.json")
 }
 
-fn unpack(folder: &Path) -> Result<()> {
+/// Writes the project's files.
+///
+/// # Errors
+/// Where one cannot be written.
+pub fn unpack(folder: &Path) -> Result<()> {
     for (name, text) in FILES {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {
@@ -134,9 +109,11 @@ fn unpack(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Types one scene and shows what is suggested after its last key; gives the time from that key
-/// to the suggestion.
-fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<Option<f64>> {
+/// Types one scene, shows what is suggested after its last key, and accepts it or types what was meant.
+///
+/// # Errors
+/// Where the script names no place, or the server is gone.
+pub fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<Played> {
     let Some((_, text)) = FILES.iter().find(|(name, _)| *name == scene.file) else {
         bail!(
             "demo/script.json: scene {}: no file `{}`",
@@ -178,14 +155,31 @@ fn play(client: &mut Client, root: &str, scene: &Scene, index: usize) -> Result<
     let result = typing.client.wait(id, PATIENCE)?;
     let latency = struck.elapsed().as_secs_f64() * 1e3;
     let suggestion = first_suggestion(&result);
+    let meant = suggestion.as_deref().map(str::trim) == Some(scene.then.trim());
     let why = if suggestion.is_none() {
         typing.why()?
     } else {
         String::new()
     };
+    typing.decide(&result, meant, &scene.then)?;
+    // Long enough for the place to be settled; then each scene begins from the file as it ships.
+    std::thread::sleep(LOOKING);
     typing.close()?;
     show(scene, line, suggestion.as_deref(), latency, &why)?;
-    Ok(suggestion.map(|_| latency))
+    let decision = match (&suggestion, meant) {
+        (None, _) => "",
+        (Some(_), true) => "    accepted\n",
+        (Some(_), false) => "    rejected; the developer writes: ",
+    };
+    let written = match (&suggestion, meant) {
+        (Some(_), false) => format!("{}\n", scene.then.trim()),
+        _ => String::new(),
+    };
+    say(&format!("{decision}{written}"))?;
+    Ok(Played {
+        latency: suggestion.map(|_| latency),
+        accepted: meant,
+    })
 }
 
 struct Typing<'a> {
@@ -241,6 +235,26 @@ impl Typing<'_> {
             .to_owned())
     }
 
+    /// Accepts what was suggested, or rejects it and types what was meant.
+    fn decide(&mut self, result: &Value, meant: bool, then: &str) -> Result<()> {
+        let command = &result["items"][0]["command"];
+        if meant {
+            let text = first_suggestion(result).unwrap_or_default();
+            self.insert_at(self.line, self.column, &text)?;
+            let id = self.client.request(
+                "workspace/executeCommand",
+                json!({ "command": command["command"], "arguments": command["arguments"] }),
+            )?;
+            self.client.wait(id, PATIENCE)?;
+            return Ok(());
+        }
+        if let Some(id) = command["arguments"][0].as_str() {
+            let params = json!({ "id": id, "reason": "demo" });
+            self.client.notify("truefill/didReject", params)?;
+        }
+        self.insert_at(self.line, self.column, then)
+    }
+
     fn close(&mut self) -> Result<()> {
         self.client.notify(
             "textDocument/didClose",
@@ -286,32 +300,6 @@ fn show(
         None => format!("    no suggestion: {why}\n"),
     });
     say(&out)
-}
-
-fn end(latencies: &mut [f64]) -> Result<ExitCode> {
-    latencies.sort_by(f64::total_cmp);
-    let Some(median) = latencies.get(latencies.len() / 2) else {
-        say("\nNothing was suggested; `truefill doctor` looks for the reason.\n")?;
-        return Ok(ExitCode::FAILURE);
-    };
-    say(&format!(
-        "\n{} suggestions, {median:.0} ms after the key in the median, the pause that waits for \
-         the next key included.\n\nTo connect an editor, let it start `truefill serve` as a \
-         language server. Neovim 0.12:\n\n    vim.lsp.config(\"truefill\", {{ cmd = {{ \
-         \"truefill\", \"serve\" }} }})\n    vim.lsp.enable(\"truefill\")\n    \
-         vim.lsp.inline_completion.enable(true)\n    vim.keymap.set(\"i\", \"<Tab>\", function()\n      \
-         return vim.lsp.inline_completion.get() and \"\" or \"<Tab>\"\n    end, {{ expr = true }})\n\n\
-         `truefill doctor` checks that everything is in place.\n",
-        latencies.len()
-    ))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn say(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .context("the output is closed")
 }
 
 #[cfg(test)]
