@@ -123,7 +123,9 @@ pub fn service(options: Options) -> (LspService<Backend>, ClientSocket, Arc<Sess
         )
         .custom_method(outcomes::REJECTED, Backend::did_reject);
     if testing {
-        builder = builder.custom_method(testing::TEXT, Backend::text);
+        builder = builder
+            .custom_method(testing::TEXT, Backend::text)
+            .custom_method(testing::FLUSH, Backend::flush);
     }
     let (service, socket) = builder.finish();
     (service, socket, session)

@@ -1,5 +1,7 @@
 //! What only tests ask; answered only by a server that was started with a scripted engine.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::TextDocumentIdentifier;
@@ -8,6 +10,9 @@ use super::backend::Backend;
 
 /// `truefill/text`: a document as the server holds it.
 pub const TEXT: &str = "truefill/text";
+
+/// `truefill/flush`: commits the journal's rows; the answer says whether they are.
+pub const FLUSH: &str = "truefill/flush";
 
 /// The parameters.
 #[derive(Debug, Deserialize)]
@@ -29,6 +34,12 @@ pub struct Text {
 }
 
 impl Backend {
+    pub(super) async fn flush(&self) -> Result<bool> {
+        let serving = Arc::clone(&self.session.serving);
+        let flushed = tokio::task::spawn_blocking(move || serving.flush_journal());
+        Ok(flushed.await.unwrap_or(false))
+    }
+
     pub(super) async fn text(&self, params: Params) -> Result<Text> {
         assert!(!params.panic, "the test asks for a panic");
         let documents = &self.session.serving.documents;

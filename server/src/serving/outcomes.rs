@@ -183,15 +183,20 @@ impl Serving {
         std::thread::spawn(move || drop(old));
     }
 
-    /// Writes what waits.
-    pub(super) fn flush_journal(&self) {
+    /// Writes what waits; says whether all of it is committed.
+    pub fn flush_journal(&self) -> bool {
         let journal = self
             .journal
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some(Err(error)) = journal.map(|journal| journal.flush(LAST_EVENTS)) {
-            tracing::warn!(%error, "the journal's last events may be lost");
+        match journal.map(|journal| journal.flush(LAST_EVENTS)) {
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the journal's last events may be lost");
+                false
+            }
+            Some(Ok(())) => true,
+            None => false,
         }
     }
 }

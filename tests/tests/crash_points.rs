@@ -1,0 +1,362 @@
+//! SIGKILL at every write, flush and rename that the journal and the store make: the real binaries under
+//! `strace`, which kills them at the K-th call, for every K until one run comes through.
+//!
+//! SIGKILL leaves what the system was given; what a power failure would leave is a matter of the order of
+//! flushes, which the store's own tests look at.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use truefill_journal::{Query, Reader, SuggestionRow};
+use truefill_tests::{binaries, frame, install_named, tiny_model, truefill};
+
+/// More calls than any of these processes makes.
+const MOST: usize = 400;
+
+/// Whether processes can be watched here. In CI they have to be.
+fn can_trace() -> bool {
+    let works = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    assert!(
+        works || std::env::var_os("CI").is_none(),
+        "strace does not work here"
+    );
+    works
+}
+
+/// A program under `strace`, killed at its K-th call of these.
+fn killed_at(calls: &str, number: usize, program: &Path) -> Command {
+    let mut command = Command::new("strace");
+    let inject = format!("inject={calls}:signal=KILL:when={number}");
+    command.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace={calls}"),
+        "-e",
+        &inject,
+        "--",
+    ]);
+    command.arg(program);
+    command
+}
+
+/// An editor's side of the protocol that a killed server is nothing new to.
+struct Editor {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    next: i64,
+}
+
+impl Editor {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            input: child.stdin.take().unwrap(),
+            output: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            next: 1,
+        }
+    }
+
+    fn notify(&mut self, method: &str, params: Value) -> Option<()> {
+        let message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
+        self.input.write_all(&frame(&message)).ok()?;
+        self.input.flush().ok()
+    }
+
+    /// The result of a request; `None` where the server is gone.
+    fn call(&mut self, method: &str, params: Value) -> Option<Value> {
+        let id = self.next;
+        self.next += 1;
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.input.write_all(&frame(&message)).ok()?;
+        self.input.flush().ok()?;
+        loop {
+            let message = self.read()?;
+            if message["id"] == id && message.get("method").is_none() {
+                return Some(message["result"].clone());
+            }
+        }
+    }
+
+    fn read(&mut self) -> Option<Value> {
+        let mut length = None;
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            match line.trim_end() {
+                "" => break,
+                line => {
+                    let value = line.strip_prefix("Content-Length: ");
+                    length = value.and_then(|value| value.parse().ok()).or(length);
+                }
+            }
+        }
+        let mut body = vec![0; length?];
+        self.output.read_exact(&mut body).ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Suggestions that the server said were committed, each with the number of its events.
+type Acknowledged = BTreeMap<String, usize>;
+
+/// A session of three documents; gives up where the server is gone. What was flushed is acknowledged.
+fn session(editor: &mut Editor, acknowledged: &mut Acknowledged) -> Option<()> {
+    let options = json!({
+        "suggest": { "delay_min_ms": 0, "delay_max_ms": 0 }, "journal": { "context": true },
+        "index": { "enabled": false },
+    });
+    let params = json!({ "processId": null, "rootUri": null, "capabilities": {}, "initializationOptions": options });
+    editor.call("initialize", params)?;
+    editor.notify("initialized", json!({}))?;
+    for number in 0..3 {
+        let uri = format!("file:///w/{number}.py");
+        let document = json!({ "uri": uri, "languageId": "python", "version": 1, "text": "x = " });
+        editor.notify("textDocument/didOpen", json!({ "textDocument": document }))?;
+        let at = json!({ "line": 0, "character": 4 });
+        let params = json!({
+            "textDocument": { "uri": uri }, "position": at, "context": { "triggerKind": 1 },
+        });
+        // The engine may still be opening.
+        let item = loop {
+            let result = editor.call("textDocument/inlineCompletion", params.clone())?;
+            match result["items"].get(0) {
+                Some(item) => break item.clone(),
+                None => std::thread::sleep(std::time::Duration::from_millis(5)),
+            }
+        };
+        let change = json!({ "range": { "start": at, "end": at }, "text": item["insertText"] });
+        let changed =
+            json!({ "textDocument": { "uri": uri, "version": 2 }, "contentChanges": [change] });
+        editor.notify("textDocument/didChange", changed)?;
+        let command =
+            json!({ "command": "truefill.accept", "arguments": item["command"]["arguments"] });
+        editor.call("workspace/executeCommand", command)?;
+        if editor.call("truefill/flush", Value::Null)? == true {
+            let id = item["command"]["arguments"][0].as_str().unwrap();
+            acknowledged.insert(id.to_owned(), 2);
+        }
+    }
+    editor.call("shutdown", Value::Null)?;
+    editor.notify("exit", Value::Null)?;
+    editor
+        .child
+        .wait()
+        .ok()
+        .filter(std::process::ExitStatus::success)
+        .map(|_| ())
+}
+
+fn server(command: &mut Command, home: &Path) {
+    let script = home.join("script.json");
+    let answers = json!({ "answers": [{ "texts": ["total(a)"] }] });
+    std::fs::write(&script, answers.to_string()).unwrap();
+    let engine = format!("scripted:{}", script.display());
+    command
+        .args(["serve", "--engine", &engine])
+        .env("TRUEFILL_HOME", home);
+}
+
+fn rows(home: &Path) -> Vec<SuggestionRow> {
+    match Reader::open(&home.join("journal.sqlite3")) {
+        Ok(reader) => {
+            let rows = reader.suggestions(Query::default()).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        }
+        // Killed before it was made.
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Every acknowledged event is there once, and the next server goes on with the file.
+fn check_journal(home: &Path, acknowledged: &mut Acknowledged, which: &str) {
+    let check = |acknowledged: &Acknowledged| {
+        let rows = rows(home);
+        for (id, events) in acknowledged {
+            let found: Vec<_> = rows
+                .iter()
+                .filter(|row| row.id.to_string() == *id)
+                .collect();
+            assert_eq!(found.len(), 1, "{which}: {id}");
+            let outcomes = &found[0].outcomes;
+            let has = |event: &str| outcomes.iter().filter(|it| it.event == event).count() == 1;
+            assert!(
+                has("served") && has("accepted") && outcomes.len() >= *events,
+                "{which}: {outcomes:?}"
+            );
+        }
+    };
+    check(acknowledged);
+    let mut command = Command::new(&binaries().truefill);
+    server(&mut command, home);
+    let before = acknowledged.len();
+    assert_eq!(
+        session(&mut Editor::start(command), acknowledged),
+        Some(()),
+        "{which}: the next server"
+    );
+    assert_eq!(acknowledged.len(), before + 3, "{which}");
+    check(acknowledged);
+    let set_aside = std::fs::read_dir(home).unwrap().any(|entry| {
+        entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .contains("corrupt")
+    });
+    assert!(!set_aside, "{which}: a kill corrupts nothing");
+}
+
+#[test]
+fn a_server_that_is_killed_anywhere_loses_nothing_acknowledged() {
+    if !can_trace() {
+        return;
+    }
+    let mut kills = 0;
+    for calls in [
+        "pwrite64",
+        "fdatasync,fsync",
+        "ftruncate,unlink,rename,openat",
+    ] {
+        // Opening libraries and folders is no writing: only the end of it is looked at closely.
+        let step = if calls.contains("openat") { 7 } else { 1 };
+        let mut number = 1;
+        loop {
+            let home = tempfile::tempdir().unwrap();
+            let mut command = killed_at(calls, number, &binaries().truefill);
+            server(&mut command, home.path());
+            let mut acknowledged = Acknowledged::new();
+            let which = format!("{calls} {number}");
+            let whole = session(&mut Editor::start(command), &mut acknowledged).is_some();
+            check_journal(home.path(), &mut acknowledged, &which);
+            if whole {
+                break;
+            }
+            kills += 1;
+            number += step;
+            assert!(number < MOST, "{calls}");
+        }
+    }
+    assert!(kills > 15, "only {kills} kills");
+}
+
+/// The generation and the arms of a store, or a panic where it cannot be read.
+fn served(home: &Path) -> (u64, Vec<String>) {
+    let shown: Value = serde_json::from_str(&truefill(home, &["arms", "show", "--json"])).unwrap();
+    let names = shown["arms"].as_array().unwrap().iter();
+    let names = names.map(|arm| arm["name"].as_str().unwrap().to_owned());
+    (shown["generation"].as_u64().unwrap(), names.collect())
+}
+
+#[test]
+fn what_is_served_is_the_old_or_the_new_wherever_the_command_is_killed() {
+    if !can_trace() {
+        return;
+    }
+    let mut seen = [0, 0];
+    for calls in [
+        "write",
+        "fsync,fdatasync",
+        "rename,renameat,renameat2",
+        "openat",
+    ] {
+        for number in 1..MOST {
+            let home = tempfile::tempdir().unwrap();
+            install_named(home.path(), "base");
+            install_named(home.path(), "candidate");
+            truefill(home.path(), &["arms", "set", "base=1"]);
+            let mut command = killed_at(calls, number, &binaries().truefill);
+            command.args(["arms", "set", "base=70", "candidate=30"]);
+            let status = command
+                .env("TRUEFILL_HOME", home.path())
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            let (generation, arms) = served(home.path());
+            let expected: &[&str] = match generation {
+                1 => &["base"],
+                2 => &["base", "candidate"],
+                other => panic!("{calls} {number}: generation {other}"),
+            };
+            assert_eq!(arms, expected, "{calls} {number}");
+            seen[generation as usize - 1] += 1;
+            // The next one is not kept out by what the killed one left.
+            truefill(home.path(), &["arms", "set", "candidate=1"]);
+            if status.success() {
+                assert_eq!(generation, 2, "{calls} {number}");
+                break;
+            }
+        }
+    }
+    assert!(seen[0] > 3 && seen[1] >= 4, "{seen:?}");
+}
+
+#[test]
+fn a_checkpoint_is_installed_whole_or_not_at_all() {
+    if !can_trace() {
+        return;
+    }
+    let pull = ["models", "pull", tiny_model().to_str().unwrap()]
+        .map(str::to_owned)
+        .to_vec();
+    for calls in [
+        "fsync,fdatasync",
+        "rename,renameat,renameat2,linkat",
+        "mkdir,unlink",
+    ] {
+        for number in 1..MOST {
+            let home = tempfile::tempdir().unwrap();
+            let mut command = killed_at(calls, number, &binaries().truefill);
+            let status = command
+                .args(&pull)
+                .env("TRUEFILL_HOME", home.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            let listed = truefill(home.path(), &["models", "list", "--json"]);
+            let listed: Value = serde_json::from_str(&listed).unwrap();
+            let count = listed["checkpoints"].as_array().unwrap().len();
+            assert_eq!(listed["damaged"], json!([]), "{calls} {number}");
+            if count > 0 {
+                truefill(home.path(), &["models", "verify"]);
+            }
+            // Again, without a kill: it is there, whole, once.
+            let again: Vec<&str> = pull.iter().map(String::as_str).collect();
+            truefill(home.path(), &again);
+            truefill(home.path(), &["models", "verify"]);
+            if status.success() {
+                assert_eq!(count, 1, "{calls} {number}");
+                break;
+            }
+        }
+    }
+}
