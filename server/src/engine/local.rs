@@ -112,6 +112,13 @@ impl LocalEngine {
         Ok(engine)
     }
 
+    /// Whether both compute on the same copy of a base's weights.
+    pub fn shares_weights(&self, other: &Self) -> bool {
+        let (one, other) = (self.base.as_ref(), other.base.as_ref());
+        one.zip(other)
+            .is_some_and(|(one, other)| Arc::ptr_eq(&one.decoder, &other.decoder))
+    }
+
     /// Whether an engine of these options would have the same weights under its adapter.
     fn is_on(&self, options: &LocalOptions, device: &device::Choice) -> bool {
         let base = self.base.as_ref();

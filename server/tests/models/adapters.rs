@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use truefill_model::adapter::{Adapter, LowRank};
 use truefill_model::checkpoint::Checkpoint;
-use truefill_model::store::{Draft, Kind};
+use truefill_model::store::{Arm, Draft, Kind, Serving};
 use truefill_model::weights::{LayerPart, TensorName, WeightDtype};
 use truefill_server::commands::models::{DEFAULT_ADAPTER, Shipped};
 use truefill_server::config::Config;
-use truefill_server::engine::open::open;
+use truefill_server::engine::lineup::Lineup;
+use truefill_server::engine::open::{lineup, open};
 use truefill_server::engine::{CancelToken, Engine, EngineRequest, Flow, Sampling};
 use truefill_server::paths::Paths;
 
@@ -99,6 +100,61 @@ fn an_adapter_is_served_on_its_base() {
     assert_eq!(of_base, of_nothing);
     assert_ne!(of_base, of_much);
     assert!(!of_base.is_empty());
+}
+
+/// Arms on one base have one copy of its weights, and what a swap leaves as it was is taken over.
+#[test]
+fn arms_on_one_base_share_its_weights() {
+    let user = User::new();
+    let gguf = fixture("gguf/llama-f32.gguf");
+    assert!(user.run(&["pull", gguf.to_str().unwrap()]).success);
+    let base = user.id("llama-f32");
+    let (one, two) = (install(&user, &base, 1.0), install(&user, &base, 4.0));
+    let paths = Paths::from_home(Some(user.path("data").into())).unwrap();
+    let opened = |arms: &[&String], before: Option<&Lineup>| {
+        let store = user.store();
+        let generation = store.serving().unwrap().generation;
+        let arm = |id: &&String| {
+            Arm::new(
+                format!("arm-{id}").parse().unwrap(),
+                id.parse().unwrap(),
+                1.0,
+            )
+        };
+        let new = Serving {
+            salt: "salt".into(),
+            arms: arms.iter().map(arm).collect(),
+            ..Serving::default()
+        };
+        store.swap_serving(generation, new).unwrap();
+        lineup(&paths, &Config::default(), before).unwrap()
+    };
+    let first = opened(&[&base, &one], None);
+    let second = opened(&[&one, &two, &base], Some(&first));
+    let engines: Vec<_> = second
+        .slots()
+        .map(|slot| Arc::clone(&slot.engine))
+        .collect();
+    let local = |at: usize| engines[at].local().unwrap();
+    assert!(local(0).shares_weights(local(1)) && local(1).shares_weights(local(2)));
+    let before: Vec<_> = first.slots().map(|slot| Arc::clone(&slot.engine)).collect();
+    assert!(Arc::ptr_eq(&before[1], &engines[0]) && Arc::ptr_eq(&before[0], &engines[2]));
+    let texts: Vec<_> = engines.iter().map(|engine| tokens(&**engine)).collect();
+    assert_ne!(texts[1], texts[2]);
+    assert_eq!(texts[2], tokens(&*serve(&user, &base)));
+    // Damage is found before anything is served.
+    let weights = user
+        .store()
+        .folder(&two.parse().unwrap())
+        .join("adapter_model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &whole[1..]).unwrap();
+    let third = opened(&[&base, &two], Some(&first));
+    assert!(
+        third.refused.len() == 1 && third.refused[0].contains("manifest"),
+        "{:?}",
+        third.refused
+    );
 }
 
 /// An adapter of a model, as a program carries it.
