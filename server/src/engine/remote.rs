@@ -34,12 +34,36 @@ const MARGIN: usize = 16 << 10;
 /// A backend and the runtime that its requests run on.
 pub struct RemoteEngine {
     backend: CompletionBackend,
-    runtime: Runtime,
+    runtime: Background,
     /// The format of raw prompts; without one the server makes the prompt.
     format: Option<&'static FimFormat>,
     /// The model's name there and the server's address: two servers must never pass for one.
     checkpoint: String,
     address: String,
+}
+
+/// A runtime that may be dropped anywhere: the last who holds an engine may be a handler, and there a
+/// runtime must not be waited for.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn block_on<T>(
+        &self,
+        future: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(future),
+            None => Err(EngineError::Backend("its runtime has ended".to_owned())),
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Opens the backend that the user's configuration names. Nothing is sent yet.
@@ -76,12 +100,13 @@ impl RemoteEngine {
             named => named,
         };
         let address = backend.address();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| load(&error))?;
         Ok(Self {
             backend,
-            runtime: tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| load(&error))?,
+            runtime: Background(Some(runtime)),
             format: raw_format(config)?,
             checkpoint: format!("{model}@{address}"),
             address,
