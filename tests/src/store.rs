@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use truefill_model::store::{Draft, FormatName, Kind, Store};
+use truefill_model::store::{Draft, FormatName, Store};
 
 use crate::binaries::binaries;
 
@@ -15,23 +15,14 @@ pub fn install_named(home: &Path, name: &str) -> String {
     let store = Store::open(home).expect("the store opens");
     let staging = store.stage().expect("a folder to install from");
     std::fs::write(staging.folder().join("model.gguf"), name).expect("written");
-    let draft = Draft {
-        name: name.to_owned(),
-        kind: Kind::Full,
-        parent: None,
-        base: None,
-        architecture: "llama".to_owned(),
-        format: FormatName {
-            name: "causal".to_owned(),
-            version: 1,
-        },
-        end: None,
-        tokenizer_sha256: "ab".repeat(32).parse().expect("a hash"),
-        recipe_sha256: None,
-        data_sha256: Default::default(),
-        source: "a test".to_owned(),
-        created: 0,
-    };
+    let tokenizer = "ab".repeat(32).parse().expect("a hash");
+    let draft = Draft::full(
+        name,
+        "a test",
+        "llama",
+        FormatName::new("causal", 1),
+        tokenizer,
+    );
     let id = store.install(staging, draft).expect("it is installed").id;
     let alias = name.parse().expect("a name");
     store.set_alias(alias, &id).expect("it has the name");

@@ -10,9 +10,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use truefill_model::store::{Alias, Arm, CheckpointId, FileName, Serving, Store, StoreError, slug};
 
-use crate::eval::command::{Ended, EvalArgs, measure};
+use crate::eval::command::{Ended, EvalArgs, Measured, measure};
 use crate::eval::gate::Judgement;
-use crate::eval::suite::Suite;
 use crate::stored;
 use crate::usage::Usage;
 
@@ -34,21 +33,12 @@ use crate::usage::Usage;
 pub struct PromoteArgs {
     /// The candidate: an id or alias in the store
     pub candidate: String,
+    /// What is measured, and where things lie
+    #[command(flatten)]
+    pub measured: Measured,
     /// A recipe with `[eval]` and `[promote]`
     #[arg(long, value_name = "FILE", required_unless_present = "suite")]
     pub recipe: Option<PathBuf>,
-    /// The benchmark, in the place of the recipe's
-    #[arg(long, value_name = "NAME", requires = "data")]
-    pub suite: Option<Suite>,
-    /// Its files
-    #[arg(long, value_name = "PATH", requires = "suite")]
-    pub data: Vec<PathBuf>,
-    /// Rows of each suite at most
-    #[arg(long, value_name = "ROWS")]
-    pub limit: Option<usize>,
-    /// Rows that are completed at a time
-    #[arg(long, value_name = "ROWS")]
-    pub width: Option<usize>,
     /// Give it this percentage of the work, beside what is served now, instead of all
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub canary: Option<f64>,
@@ -58,15 +48,6 @@ pub struct PromoteArgs {
     /// Where figures and rows are written [default: `promotions/` and the candidate's id]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
-    /// Results that are kept [default: `evaluations/` in the store]
-    #[arg(long, value_name = "FOLDER")]
-    pub cache: Option<PathBuf>,
-    /// The store of checkpoints [default: the user's]
-    #[arg(long, value_name = "FOLDER")]
-    pub store: Option<PathBuf>,
-    /// Print figures and the judgement as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -89,7 +70,7 @@ struct Evidence<'a> {
 /// # Errors
 /// [`Usage`]; what is wrong with a checkpoint or a suite; where somebody else changed what is served.
 pub fn run(args: &PromoteArgs, out: &mut dyn Write) -> Result<ExitCode> {
-    let store = stored::store(args.store.as_deref())?;
+    let store = stored::store(args.measured.store.as_deref())?;
     let before = store.serving()?;
     let candidate = store.find(&args.candidate)?;
     let incumbent = incumbent(&store, &before)?;
@@ -155,16 +136,10 @@ fn judged(
     out: &mut dyn Write,
 ) -> Result<Ended> {
     let of = |id: &CheckpointId, name: &str| EvalArgs {
-        suite: args.suite,
-        data: args.data.clone(),
+        measured: args.measured.clone(),
         recipe: args.recipe.clone(),
         model: Some(id.as_str().to_owned()),
         out: Some(folder.join(name)),
-        limit: args.limit,
-        width: args.width,
-        cache: args.cache.clone(),
-        store: args.store.clone(),
-        json: args.json,
         ..EvalArgs::default()
     };
     match measure(&of(incumbent, "incumbent"), out)? {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use truefill_model::store::{Alias, Draft, FormatName, Kind, Store};
+use truefill_model::store::{Alias, Draft, FormatName, Store};
 
 fn model() -> PathBuf {
     let tiny = "../crates/model/tests/data/parity/gguf/llama-f32.gguf";
@@ -46,23 +46,13 @@ fn prepare(folder: &Path, rules: &str, run: &str) {
     let store = Store::open(&folder.join("store")).unwrap();
     let staging = store.stage().unwrap();
     std::fs::copy(model(), staging.folder().join("model.gguf")).unwrap();
-    let draft = Draft {
-        name: "tiny".into(),
-        kind: Kind::Full,
-        parent: None,
-        base: None,
-        architecture: "llama".into(),
-        format: FormatName {
-            name: "causal".into(),
-            version: 1,
-        },
-        end: None,
-        tokenizer_sha256: tokenizer(),
-        recipe_sha256: None,
-        data_sha256: Default::default(),
-        source: "a test".into(),
-        created: 0,
-    };
+    let draft = Draft::full(
+        "tiny",
+        "a test",
+        "llama",
+        FormatName::new("causal", 1),
+        tokenizer(),
+    );
     let id = store.install(staging, draft).unwrap().id;
     let default: Alias = "default".parse().unwrap();
     store.set_alias(default, &id).unwrap();

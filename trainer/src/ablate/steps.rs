@@ -212,8 +212,11 @@ impl Steps<'_> {
             recipe: Some(write(&cell.recipe, &folder)?),
             model: Some(model.named.clone()),
             out: Some(figures.clone()),
-            store: self.store.map(Path::to_owned),
-            json: true,
+            measured: eval::command::Measured {
+                store: self.store.map(Path::to_owned),
+                json: true,
+                ..eval::command::Measured::default()
+            },
             ..eval::command::EvalArgs::default()
         };
         let code = eval::command::run(&args, &mut std::io::sink())?;

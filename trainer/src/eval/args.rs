@@ -13,6 +13,32 @@ use super::suite::{Form, Suite};
 use crate::stored::Opened;
 use crate::usage::Usage;
 
+/// What all commands have that measure: `eval` and `promote`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Measured {
+    /// The benchmark
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub suite: Option<Suite>,
+    /// Its file, or a folder of its files (may be given several times); of `holes` a repository
+    #[arg(long, value_name = "PATH", requires = "suite")]
+    pub data: Vec<PathBuf>,
+    /// Rows of the suite at most, drawn by the seed [default: all; 50 of `holes`]
+    #[arg(long, value_name = "ROWS")]
+    pub limit: Option<usize>,
+    /// Rows that are completed at a time [default: 8, 64 on a GPU, 16 at a server]
+    #[arg(long, value_name = "ROWS")]
+    pub width: Option<usize>,
+    /// Results that are kept [default: `evaluations/` in the store]
+    #[arg(long, value_name = "FOLDER")]
+    pub cache: Option<PathBuf>,
+    /// The store of checkpoints [default: the user's]
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// Print figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Measure a checkpoint on benchmarks and held-out rows
 ///
 /// Completes every row of a suite, compares it with the golden completion, asks how likely the golden
@@ -37,12 +63,9 @@ use crate::usage::Usage;
 #[derive(Clone, Debug, Default, Args)]
 #[command(verbatim_doc_comment)]
 pub struct EvalArgs {
-    /// The benchmark
-    #[arg(long, value_name = "NAME", requires = "data")]
-    pub suite: Option<Suite>,
-    /// Its file, or a folder of its files (may be given several times); of `holes` a repository
-    #[arg(long, value_name = "PATH", requires = "suite")]
-    pub data: Vec<PathBuf>,
+    /// What is measured, and where things lie
+    #[command(flatten)]
+    pub measured: Measured,
     /// A recipe with `[eval]`; flags replace its keys, `--suite` its suites
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
@@ -71,9 +94,6 @@ pub struct EvalArgs {
     /// not
     #[arg(long, requires = "against")]
     pub gate: bool,
-    /// Rows of the suite at most, drawn by the seed [default: all; 50 of `holes`]
-    #[arg(long, value_name = "ROWS")]
-    pub limit: Option<usize>,
     /// Of `holes`: the command that tests the repository, run by bash in a copy of it
     #[arg(long, value_name = "COMMAND", requires = "suite")]
     pub test: Option<String>,
@@ -96,9 +116,6 @@ pub struct EvalArgs {
     /// The FIM format [default: the checkpoint's]
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
-    /// Rows that are completed at a time [default: 8, 64 on a GPU, 16 at a server]
-    #[arg(long, value_name = "ROWS")]
-    pub width: Option<usize>,
     /// Of the draws of rows and of intervals' clusters, and of completions where those are drawn
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -111,15 +128,6 @@ pub struct EvalArgs {
     /// The Python that runs programs
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Results that are kept [default: `evaluations/` in the store]
-    #[arg(long, value_name = "FOLDER")]
-    pub cache: Option<PathBuf>,
-    /// The store of checkpoints [default: the user's]
-    #[arg(long, value_name = "FOLDER")]
-    pub store: Option<PathBuf>,
-    /// Print figures as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 impl EvalArgs {
@@ -137,10 +145,10 @@ impl EvalArgs {
             let paths = suite.data.iter_mut().chain(&mut suite.mounts);
             crate::recipe::found_from(self.recipe.as_deref(), paths);
         }
-        if let Some(name) = self.suite {
+        if let Some(name) = self.measured.suite {
             recipe.suite = vec![SuiteRecipe {
                 name,
-                data: self.data.clone(),
+                data: self.measured.data.clone(),
                 title: None,
                 limit: None,
                 form: Form::default(),
@@ -150,7 +158,7 @@ impl EvalArgs {
             }];
         }
         for suite in &mut recipe.suite {
-            suite.limit = self.limit.or(suite.limit);
+            suite.limit = self.measured.limit.or(suite.limit);
             suite.form = self.form.unwrap_or(suite.form);
         }
         if let (Some(url), Some(model)) = (&self.server, &self.server_model) {
@@ -171,7 +179,7 @@ impl EvalArgs {
         decoding.context_tokens = self.context_tokens.unwrap_or(decoding.context_tokens);
         decoding.max_tokens = self.max_tokens.or(decoding.max_tokens);
         decoding.format = self.format.clone().or(decoding.format.take());
-        recipe.width = self.width.or(recipe.width);
+        recipe.width = self.measured.width.or(recipe.width);
         if decoding.temperature > 0.0 {
             decoding.seed = self.seed.unwrap_or(decoding.seed);
         }
@@ -191,7 +199,7 @@ impl EvalArgs {
     /// Says which flag is wrong, or which section of the recipe.
     fn blamed(&self, why: &str) -> anyhow::Error {
         let given = [
-            ("width", "width", self.width.is_some()),
+            ("width", "width", self.measured.width.is_some()),
             ("device", "device", self.device.is_some()),
             (
                 "context_tokens",
@@ -199,14 +207,14 @@ impl EvalArgs {
                 self.context_tokens.is_some(),
             ),
             ("max_tokens", "max-tokens", self.max_tokens.is_some()),
-            ("limit", "limit", self.limit.is_some()),
+            ("limit", "limit", self.measured.limit.is_some()),
             ("test", "test", self.test.is_some()),
             ("mounts", "mount", !self.mounts.is_empty()),
             ("timeout", "timeout", self.timeout.is_some()),
         ];
         let quoted = why.strip_prefix('`').and_then(|it| it.split_once('`'));
         let flag = quoted.and_then(|(key, rest)| {
-            let suite = self.suite.map(|suite| suite.to_string());
+            let suite = self.measured.suite.map(|suite| suite.to_string());
             let mut given = given.iter().filter(|(_, _, given)| *given);
             match given.find(|(known, ..)| *known == key) {
                 Some((_, flag, _)) => Some(format!("`--{flag}`{rest}")),

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use truefill_model::store::{Store, slug};
 
 use super::alike;
-pub use super::args::EvalArgs;
+pub use super::args::{EvalArgs, Measured};
 use super::chosen::Chosen;
 use super::deliver::Delivery;
 use super::figures::{Comparison, RowFigures, compare};
@@ -70,7 +70,7 @@ pub fn measure(args: &EvalArgs, out: &mut dyn Write) -> Result<Ended> {
     let programs = (recipe.run && has_programs)
         .then(|| Programs::open(&recipe))
         .transpose()?;
-    let store = stored::store(args.store.as_deref())?;
+    let store = stored::store(args.measured.store.as_deref())?;
     let subject = Subject::open(&recipe, || args.opened(&recipe, &store))?;
     let place = Place::of(args, &subject.info, store.root());
     apart(args, Some(&place.folder))?;
@@ -167,7 +167,7 @@ fn judge(
     out: &mut dyn Write,
 ) -> Result<Ended> {
     let judgement = gate::judge(gate, before, after, measured)?;
-    match args.json {
+    match args.measured.json {
         true => writeln!(out, "{}", serde_json::to_string(&judgement)?)?,
         false => writeln!(out, "{}", tables::judgement(&judgement).to_text())?,
     }
@@ -261,7 +261,7 @@ struct Place {
 impl Place {
     fn of(args: &EvalArgs, info: &ModelInfo, store: &Path) -> Self {
         let named = || Path::new("evaluations").join(slug(&info.name));
-        let shared = args.cache.clone();
+        let shared = args.measured.cache.clone();
         let shared = shared.unwrap_or_else(|| store.join("evaluations"));
         Self {
             folder: args.out.clone().unwrap_or_else(named),
@@ -301,7 +301,7 @@ fn show(
     compared: Option<&Comparison>,
     out: &mut dyn Write,
 ) -> Result<()> {
-    if args.json {
+    if args.measured.json {
         let figures = serde_json::json!({ "evaluated": evaluated, "compared": compared });
         writeln!(out, "{}", serde_json::to_string(&figures)?)?;
         return Ok(());

@@ -29,7 +29,7 @@ use crate::usage::Usage;
 ///
 /// Examples:
 ///   truefill-trainer harvest --out harvest
-///   truefill-trainer harvest --out harvest --days 30 --hold-out ~/work/project
+///   truefill-trainer harvest --out harvest --days 30 --hold-out ../project
 ///   truefill-trainer harvest --out harvest --export alice.jsonl --export bob.jsonl
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]

@@ -83,6 +83,42 @@ pub struct Draft {
     pub created: u64,
 }
 
+impl Draft {
+    /// A full model of which nothing more is known.
+    pub fn full(
+        name: &str,
+        source: &str,
+        architecture: &str,
+        format: FormatName,
+        tokenizer_sha256: Sha256Hex,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Full,
+            parent: None,
+            base: None,
+            architecture: architecture.to_owned(),
+            format,
+            end: None,
+            tokenizer_sha256,
+            recipe_sha256: None,
+            data_sha256: BTreeMap::new(),
+            source: source.to_owned(),
+            created: 0,
+        }
+    }
+}
+
+impl FormatName {
+    /// A format's name with a version.
+    pub fn new(name: &str, version: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            version,
+        }
+    }
+}
+
 /// A checkpoint's manifest. It is checked when it is read and cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,21 +16,15 @@ pub fn sha(bytes: &[u8]) -> Sha256Hex {
 
 pub fn draft(name: &str) -> Draft {
     Draft {
-        name: name.into(),
-        kind: Kind::Full,
-        parent: None,
-        base: None,
-        architecture: "llama".into(),
-        format: FormatName {
-            name: "causal".into(),
-            version: 1,
-        },
-        end: None,
-        tokenizer_sha256: sha(b"tokenizer"),
-        recipe_sha256: None,
         data_sha256: [("sft.jsonl".to_owned(), sha(b"data"))].into(),
-        source: "a test".into(),
         created: 1_700_000_000,
+        ..Draft::full(
+            name,
+            "a test",
+            "llama",
+            FormatName::new("causal", 1),
+            sha(b"tokenizer"),
+        )
     }
 }
 

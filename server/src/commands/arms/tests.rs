@@ -1,5 +1,5 @@
 use clap::Parser;
-use truefill_model::store::{Draft, FormatName, Kind};
+use truefill_model::store::{Draft, FormatName};
 
 use super::*;
 
@@ -22,23 +22,14 @@ impl User {
         for name in ["base", "run"] {
             let staging = store.stage().unwrap();
             std::fs::write(staging.folder().join("model.gguf"), name).unwrap();
-            let draft = Draft {
-                name: name.into(),
-                kind: Kind::Full,
-                parent: None,
-                base: None,
-                architecture: "llama".into(),
-                format: FormatName {
-                    name: "causal".into(),
-                    version: 1,
-                },
-                end: None,
-                tokenizer_sha256: "ab".repeat(32).parse().unwrap(),
-                recipe_sha256: None,
-                data_sha256: Default::default(),
-                source: "a test".into(),
-                created: 0,
-            };
+            let tokenizer = "ab".repeat(32).parse().unwrap();
+            let draft = Draft::full(
+                name,
+                "a test",
+                "llama",
+                FormatName::new("causal", 1),
+                tokenizer,
+            );
             let id = store.install(staging, draft).unwrap().id;
             store.set_alias(name.parse().unwrap(), &id).unwrap();
         }

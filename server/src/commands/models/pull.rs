@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use truefill_model::store::{CheckpointId, Draft, FileName, Installed, Kind, Store, Stored, slug};
+use truefill_model::store::{CheckpointId, Draft, FileName, Installed, Store, Stored, slug};
 use truefill_remote::hub::{Hub, HubReference, Plan, RepoFile};
 use truefill_remote::wheel;
 
@@ -306,19 +306,22 @@ fn stem(path: &Path) -> &str {
 }
 
 fn draft(name: &str, source: &str, inspection: Inspection, context: &ModelsContext<'_>) -> Draft {
+    let Inspection {
+        architecture,
+        format,
+        tokenizer_sha256,
+        ..
+    } = inspection;
+    let source: String = source.chars().take(250).collect();
     Draft {
-        name: slug(name),
-        kind: Kind::Full,
-        parent: None,
-        base: None,
-        architecture: inspection.architecture,
-        format: inspection.format,
-        end: None,
-        tokenizer_sha256: inspection.tokenizer_sha256,
-        recipe_sha256: None,
-        data_sha256: Default::default(),
-        source: source.chars().take(250).collect(),
         created: context.now,
+        ..Draft::full(
+            &slug(name),
+            &source,
+            &architecture,
+            format,
+            tokenizer_sha256,
+        )
     }
 }
 
