@@ -7,9 +7,29 @@
 //! more, that is recorded, too.
 
 mod common;
+mod hole;
+mod kept;
 mod settle;
 mod span;
+mod times;
 mod watch;
 
+use truefill_journal::{Event, Outcome, OutcomeRecord, SuggestionId};
+
 pub use common::common;
-pub use watch::{Served, Times, Watch};
+pub use hole::Served;
+pub use times::Times;
+pub use watch::Watch;
+
+fn inferred(suggestion: SuggestionId, outcome: Outcome) -> Event {
+    Event::Outcome(OutcomeRecord {
+        suggestion,
+        sequence: 0,
+        outcome,
+        inferred: true,
+    })
+}
+
+fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

@@ -1,109 +1,19 @@
 //! The places that are followed, by document.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ropey::Rope;
-use truefill_journal::{
-    Censored, Document, Event, HoleRecord, Outcome, OutcomeRecord, Retained, SuggestionId,
-};
-use truefill_syntax::{Language, Shape};
+use truefill_journal::{Censored, Document, Event, Outcome, SuggestionId};
 
-use super::common::common;
-use super::settle::settled;
+use super::hole::{Decided, Hole, Served};
+use super::kept::{Kept, located};
 use super::span::{End, Span, Touch};
+use super::{Times, inferred};
 use crate::documents::Splice;
-
-/// When samples are taken, and how long a place is left alone until it is settled.
-#[derive(Debug, Clone)]
-pub struct Times {
-    /// Seconds after an acceptance, as they are recorded, and how long that is.
-    pub samples: Vec<(u32, Duration)>,
-    /// Without an edit at a place for so long, what stands there is what the user meant.
-    pub settle: Duration,
-    /// A suggestion that stood for so long can have been seen.
-    pub seen: Duration,
-}
-
-impl Default for Times {
-    fn default() -> Self {
-        Self::hurried(1)
-    }
-}
-
-impl Times {
-    /// All of it so many times as fast, for tests.
-    pub fn hurried(factor: u32) -> Self {
-        let after = |seconds: u32| Duration::from_secs(seconds.into()) / factor;
-        Self {
-            samples: [30, 90, 180, 360].map(|it| (it, after(it))).to_vec(),
-            settle: after(60),
-            seen: Duration::from_millis(300) / factor,
-        }
-    }
-}
-
-/// A suggestion that was served.
-#[derive(Debug, Clone)]
-pub struct Served {
-    /// Its id.
-    pub id: SuggestionId,
-    /// The document, for the journal.
-    pub document: Document,
-    /// Where it was to be inserted, in characters.
-    pub at: usize,
-    /// What it inserts.
-    pub text: String,
-    /// The language, where there is a grammar for it.
-    pub language: Option<Language>,
-    /// How far it was to go.
-    pub shape: Shape,
-}
 
 /// Places and accepted texts that are followed in one document at most; the oldest go first.
 const MOST: usize = 128;
-
-/// Characters around the place of a suggestion in which its text is looked for.
-const AROUND: usize = 400;
-
-/// What the user did about a suggestion, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decided {
-    No,
-    Accepted,
-    Rejected,
-}
-
-/// A place where suggestions were served.
-#[derive(Debug)]
-struct Hole {
-    /// All that were served for it at once, the first one first.
-    offers: Vec<(SuggestionId, String)>,
-    served: Served,
-    span: Span,
-    since: Instant,
-    touched: Option<Instant>,
-    decided: Decided,
-    /// What shadows would have suggested.
-    shadows: Vec<(SuggestionId, String)>,
-}
-
-/// An accepted text.
-#[derive(Debug)]
-struct Kept {
-    id: SuggestionId,
-    document: Document,
-    text: String,
-    /// Where it is; not known until the editor's change has come.
-    span: Option<Span>,
-    since: Instant,
-    /// Samples taken.
-    taken: usize,
-    /// Nothing more is recorded of it.
-    done: bool,
-    /// What the repository had checked out when it was accepted; looked up with the next that is due.
-    head: Option<Option<String>>,
-}
 
 #[derive(Debug, Default)]
 struct Places {
@@ -155,18 +65,7 @@ impl Watch {
             places.holes.remove(0);
         }
         let offers = offers.into_iter().map(|offer| (offer.id, offer.text));
-        places.holes.push(Hole {
-            offers: offers.collect(),
-            span: Span {
-                start: served.at,
-                end: served.at,
-            },
-            served,
-            since: now,
-            touched: None,
-            decided: Decided::No,
-            shadows: Vec::new(),
-        });
+        places.holes.push(Hole::new(served, offers.collect(), now));
         events
     }
 
@@ -179,8 +78,7 @@ impl Watch {
         now: Instant,
     ) {
         let found = self.places.iter_mut().find_map(|(uri, places)| {
-            let of = |hole: &&mut Hole| hole.offers.iter().any(|(offered, _)| *offered == id);
-            let hole = places.holes.iter_mut().find(of)?;
+            let hole = places.holes.iter_mut().find(|hole| hole.offered(id))?;
             hole.decided = Decided::Accepted;
             Some((
                 uri,
@@ -224,7 +122,7 @@ impl Watch {
     pub fn rejected(&mut self, id: SuggestionId) {
         let holes = self.places.values_mut().flat_map(|it| &mut it.holes);
         for hole in holes {
-            if hole.offers.iter().any(|(offered, _)| *offered == id) {
+            if hole.offered(id) {
                 hole.decided = Decided::Rejected;
             }
         }
@@ -271,8 +169,7 @@ impl Watch {
             }
         }
         for kept in places.kept.iter_mut().filter(|kept| kept.span.is_none()) {
-            let of = |hole: &&Hole| hole.offers.iter().any(|(id, _)| *id == kept.id);
-            let hole = places.holes.iter().find(of);
+            let hole = places.holes.iter().find(|hole| hole.offered(kept.id));
             kept.span = hole.and_then(|hole| located(rope, hole.span, &kept.text));
         }
         places
@@ -343,197 +240,6 @@ impl Watch {
         }
         events
     }
-}
-
-impl Hole {
-    fn due(&self, times: &Times) -> Instant {
-        self.touched.unwrap_or(self.since) + times.settle
-    }
-
-    /// What is known of a place that was left alone.
-    fn settle(self, rope: Option<&Rope>, kept: &[Kept], text: bool, times: &Times) -> Vec<Event> {
-        let Self { served, span, .. } = &self;
-        let found = rope.and_then(|rope| settled(rope, *span, served.language, served.shape));
-        let mut events = Vec::new();
-        if self.decided == Decided::No {
-            events.extend(self.judged(found.as_ref().map(|it| &*it.golden), times));
-        }
-        if let Some(found) = &found {
-            events.extend(self.agreements(&lines(&found.golden)));
-        }
-        let Some(found) = found.filter(|_| text) else {
-            return events;
-        };
-        let start = span.start;
-        let end = start + found.golden.chars().count();
-        let own = kept.iter().filter_map(|kept| kept.span);
-        let own = own.filter_map(|it| {
-            let (from, to) = (it.start.max(start), it.end.min(end));
-            let byte = |at: usize| byte_of(&found.golden, at - start);
-            (from < to).then(|| (byte(from), byte(to)))
-        });
-        let own = own.collect();
-        let taken = kept.iter().map(|kept| kept.id);
-        let mut taken = taken.filter(|id| self.offers.iter().any(|(offered, _)| offered == id));
-        events.push(Event::Hole(Box::new(HoleRecord {
-            suggestion: taken.next_back().unwrap_or(served.id),
-            document: served.document.clone(),
-            prefix: found.prefix.replace("\r\n", "\n"),
-            golden: found.golden.replace("\r\n", "\n"),
-            suffix: found.suffix.replace("\r\n", "\n"),
-            kind: found.kind,
-            own,
-        })));
-        events
-    }
-
-    /// How far shadows, and what was given in their place, agree with what was written in the end.
-    fn agreements(&self, golden: &str) -> Vec<Event> {
-        let shown = self.offers.first().filter(|_| !self.shadows.is_empty());
-        let agreed = |(id, text): &(SuggestionId, String)| {
-            let text = text.trim();
-            let outcome = Outcome::Agreed {
-                chars: narrow(common(text, golden)),
-                of: narrow(text.chars().count().max(golden.chars().count())),
-            };
-            inferred(*id, outcome)
-        };
-        shown.into_iter().chain(&self.shadows).map(agreed).collect()
-    }
-
-    /// What the user thought of a suggestion that nothing was told of, by what stands there now.
-    fn judged(&self, golden: Option<&str>, times: &Times) -> Option<Event> {
-        let text = self.served.text.trim();
-        let outcome = match (golden, self.touched) {
-            // Written by hand just as it was suggested.
-            (Some(golden), _) if lines(golden).starts_with(text) => return None,
-            // Gone before it could be seen.
-            (_, Some(touched)) if touched.duration_since(self.since) < times.seen => {
-                Outcome::NotShown {
-                    reason: "typed_on".to_owned(),
-                }
-            }
-            (golden, _) => Outcome::Rejected {
-                reason: Some(
-                    match golden {
-                        Some(_) => "rewritten",
-                        None => "left_alone",
-                    }
-                    .to_owned(),
-                ),
-            },
-        };
-        Some(inferred(self.served.id, outcome))
-    }
-}
-
-impl Kept {
-    fn due(&self, times: &Times) -> Option<Instant> {
-        let (_, after) = times.samples.get(self.taken).filter(|_| !self.done)?;
-        Some(self.since + *after)
-    }
-
-    /// When it wants to be looked at next.
-    fn look(&self, times: &Times) -> Option<Instant> {
-        match &self.head {
-            None => Some(self.since),
-            Some(_) => self.due(times),
-        }
-    }
-
-    fn sample(
-        &mut self,
-        rope: Option<&Rope>,
-        head_of: impl Fn(&Document) -> Option<String>,
-        times: &Times,
-    ) -> Option<Event> {
-        if Some(head_of(&self.document)) != self.head {
-            return self.end(Censored::BranchSwitched, times);
-        }
-        let span = self.span;
-        let found = rope
-            .zip(span)
-            .filter(|(rope, span)| span.end <= rope.len_chars());
-        let Some((rope, span)) = found else {
-            return self.end(Censored::Unreadable, times);
-        };
-        let now = rope
-            .slice(span.start..span.end)
-            .to_string()
-            .replace("\r\n", "\n");
-        let event = self.record(Retained::Chars(narrow(common(&self.text, &now))), times);
-        self.taken += 1;
-        event
-    }
-
-    /// The last that is recorded of it.
-    fn end(&mut self, why: Censored, times: &Times) -> Option<Event> {
-        let event = self.record(Retained::Censored(why), times);
-        self.done = true;
-        event
-    }
-
-    fn record(&self, kept: Retained, times: &Times) -> Option<Event> {
-        let (after_s, _) = *times.samples.get(self.taken).filter(|_| !self.done)?;
-        Some(Event::Outcome(OutcomeRecord {
-            suggestion: self.id,
-            sequence: after_s,
-            outcome: Outcome::Kept {
-                after_s,
-                of: narrow(self.text.chars().count()),
-                kept,
-            },
-            inferred: true,
-        }))
-    }
-}
-
-fn lines(text: &str) -> String {
-    text.trim().replace("\r\n", "\n")
-}
-
-/// Where an accepted text stands: at its place, or the nearest one around it, since an editor may
-/// have put a closing bracket or an indentation beside it.
-fn located(rope: &Rope, place: Span, text: &str) -> Option<Span> {
-    let found = exactly(rope, place, text);
-    // Editors insert the document's own line ends.
-    found.or_else(|| exactly(rope, place, &text.replace('\n', "\r\n")))
-}
-
-fn exactly(rope: &Rope, place: Span, text: &str) -> Option<Span> {
-    let length = text.chars().count();
-    let from = place.start.saturating_sub(AROUND).min(rope.len_chars());
-    let to = (place.start + length + AROUND).min(rope.len_chars());
-    let around = rope.slice(from..to).to_string();
-    let starts = around.match_indices(text).map(|(byte, _)| byte);
-    let starts = starts.map(|byte| from + around[..byte].chars().count());
-    let start = starts.min_by_key(|start| start.abs_diff(place.start))?;
-    (length > 0).then_some(Span {
-        start,
-        end: start + length,
-    })
-}
-
-/// The byte of a character, as if each line ended in `\n`.
-fn byte_of(text: &str, chars: usize) -> u32 {
-    let byte = text
-        .char_indices()
-        .nth(chars)
-        .map_or(text.len(), |(byte, _)| byte);
-    narrow(byte - text[..byte].matches("\r\n").count())
-}
-
-fn inferred(suggestion: SuggestionId, outcome: Outcome) -> Event {
-    Event::Outcome(OutcomeRecord {
-        suggestion,
-        sequence: 0,
-        outcome,
-        inferred: true,
-    })
-}
-
-fn narrow(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -130,61 +130,27 @@ fn rows<T: serde::de::DeserializeOwned>(path: &Path) -> Vec<T> {
     reader.collect::<Result<_, _>>().expect("rows")
 }
 
+/// What the user wrote.
+const WRITTEN: &str = "shop.total(a)";
+
 #[test]
 fn what_was_rewritten_and_thrown_away_becomes_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
     let args = args(folder.path());
     journal(&folder.path().join("journal.db"), |journal| {
         // One name is wrong; anything is wrong; it was only shorter; nothing was said of it.
-        suggest(
-            journal,
-            1,
-            "/w",
-            "shop.totle(a)",
-            "shop.total(a)",
-            &rejected(),
-        );
-        suggest(
-            journal,
-            2,
-            "/w",
-            "[x for x in a]",
-            "shop.total(a)",
-            &rejected(),
-        );
-        suggest(journal, 3, "/w", "shop", "shop.total(a)", &rejected());
-        suggest(
-            journal,
-            4,
-            "/w",
-            "shop.totle(a)",
-            "shop.total(a)",
-            &[Outcome::Served],
-        );
-        suggest(
-            journal,
-            5,
-            "/w",
-            "shop.sum_up(a)",
-            "shop.total(a)",
-            &accepted(14, 3),
-        );
-        suggest(
-            journal,
-            6,
-            "/w",
-            "shop.total(a)",
-            "shop.total(a)",
-            &accepted(13, 13),
-        );
-        suggest(
-            journal,
-            7,
-            "/w",
-            "shop.total(b)",
-            "shop.total(a)",
-            &accepted(13, 10),
-        );
+        let shown = [
+            ("shop.totle(a)", rejected()),
+            ("[x for x in a]", rejected()),
+            ("shop", rejected()),
+            ("shop.totle(a)", vec![Outcome::Served]),
+            ("shop.sum_up(a)", accepted(14, 3)),
+            (WRITTEN, accepted(13, 13)),
+            ("shop.total(b)", accepted(13, 10)),
+        ];
+        for (number, (text, outcomes)) in (1..).zip(shown) {
+            suggest(journal, number, "/w", text, WRITTEN, &outcomes);
+        }
     });
     let mut out = Vec::new();
     run(&args, &mut out).expect("it is harvested");
@@ -193,7 +159,7 @@ fn what_was_rewritten_and_thrown_away_becomes_pairs() {
     assert!(
         contexts
             .iter()
-            .all(|it| it.check().is_ok() && it.golden == "shop.total(a)")
+            .all(|it| it.check().is_ok() && it.golden == WRITTEN)
     );
     assert_eq!(contexts.len(), 6, "what was changed a little says nothing");
     let mut found: Vec<_> = negatives
@@ -231,25 +197,12 @@ fn the_models_own_text_is_a_small_part() {
     let folder = tempfile::tempdir().expect("a folder");
     let args = args(folder.path());
     journal(&folder.path().join("journal.db"), |journal| {
-        for number in 0..40 {
-            suggest(
-                journal,
-                number,
-                "/w",
-                "shop.total(a)",
-                "shop.total(a)",
-                &accepted(13, 13),
-            );
-        }
-        for number in 40..60 {
-            suggest(
-                journal,
-                number,
-                "/w",
-                "shop.totle(a)",
-                "shop.total(a)",
-                &rejected(),
-            );
+        for number in 0..60 {
+            let (text, outcomes) = match number < 40 {
+                true => (WRITTEN, accepted(13, 13)),
+                false => ("shop.totle(a)", rejected()),
+            };
+            suggest(journal, number, "/w", text, WRITTEN, &outcomes);
         }
     });
     run(&args, &mut Vec::new()).expect("it is harvested");
@@ -265,22 +218,9 @@ fn folders_are_held_out_and_places_come_once() {
     let mut args = args(folder.path());
     args.hold_out = vec!["/held".into()];
     journal(&folder.path().join("journal.db"), |journal| {
-        suggest(
-            journal,
-            1,
-            "/w",
-            "shop.totle(a)",
-            "shop.total(a)",
-            &rejected(),
-        );
-        suggest(
-            journal,
-            2,
-            "/held",
-            "shop.totle(a)",
-            "shop.total(a)",
-            &rejected(),
-        );
+        for (number, root) in [(1, "/w"), (2, "/held")] {
+            suggest(journal, number, root, "shop.totle(a)", WRITTEN, &rejected());
+        }
     });
     run(&args, &mut Vec::new()).expect("it is harvested");
     let training: Vec<Context> = rows(&args.out.join("contexts.jsonl"));

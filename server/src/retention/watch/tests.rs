@@ -1,4 +1,7 @@
-use truefill_journal::PathPolicy;
+use std::time::Duration;
+
+use truefill_journal::{Document, PathPolicy};
+use truefill_syntax::{Language, Shape};
 
 use super::*;
 
@@ -17,6 +20,22 @@ struct Scene {
 
 fn id(number: u128) -> SuggestionId {
     SuggestionId::from_parts(1, number)
+}
+
+fn served(number: u128, at: usize, text: &str, shape: Shape) -> Served {
+    let document = Document {
+        path: "/w/a.py".into(),
+        repository: None,
+        policy: PathPolicy::Open,
+    };
+    Served {
+        id: id(number),
+        document,
+        at,
+        text: text.into(),
+        language: Some(Language::Python),
+        shape,
+    }
 }
 
 impl Scene {
@@ -46,18 +65,7 @@ impl Scene {
     }
 
     fn serve_at(&mut self, number: u128, at: usize, text: &str, shape: Shape) {
-        let served = Served {
-            id: id(number),
-            document: Document {
-                path: "/w/a.py".into(),
-                repository: None,
-                policy: PathPolicy::Open,
-            },
-            at,
-            text: text.into(),
-            language: Some(Language::Python),
-            shape,
-        };
+        let served = served(number, at, text, shape);
         let events = self.watch.served(URI, vec![served], self.now);
         self.note(events);
     }
@@ -298,20 +306,9 @@ fn what_was_gone_before_it_could_be_seen_was_not_shown() {
 fn of_alternatives_the_one_that_was_taken_counts() {
     let mut scene = Scene::new("x = \n");
     let at = scene.find("\n");
-    let offer = |number, text: &str| Served {
-        id: id(number),
-        document: Document {
-            path: "/w/a.py".into(),
-            repository: None,
-            policy: PathPolicy::Open,
-        },
-        at,
-        text: text.into(),
-        language: None,
-        shape: Shape::OneLine,
-    };
-    let offers = vec![offer(7, "one"), offer(8, "two")];
-    assert_eq!(scene.watch.served(URI, offers, scene.now), []);
+    let offers = [(7, "one"), (8, "two")];
+    let offers = offers.map(|(number, text)| served(number, at, text, Shape::OneLine));
+    assert_eq!(scene.watch.served(URI, offers.into(), scene.now), []);
     scene.edit("x = ", "x = two");
     scene.accept(8, "two");
     scene.wait(61);

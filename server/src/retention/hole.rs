@@ -1,0 +1,177 @@
+//! A place where suggestions were served, until it is left alone.
+
+use std::time::Instant;
+
+use ropey::Rope;
+use truefill_journal::{Document, Event, HoleRecord, Outcome, SuggestionId};
+use truefill_syntax::{Language, Shape};
+
+use super::common::common;
+use super::kept::Kept;
+use super::settle::settled;
+use super::span::Span;
+use super::{Times, inferred, narrow};
+
+/// A suggestion that was served.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// Its id.
+    pub id: SuggestionId,
+    /// The document, for the journal.
+    pub document: Document,
+    /// Where it was to be inserted, in characters.
+    pub at: usize,
+    /// What it inserts.
+    pub text: String,
+    /// The language, where there is a grammar for it.
+    pub language: Option<Language>,
+    /// How far it was to go.
+    pub shape: Shape,
+}
+
+/// What the user did about a suggestion, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decided {
+    No,
+    Accepted,
+    Rejected,
+}
+
+/// A place where suggestions were served.
+#[derive(Debug)]
+pub(super) struct Hole {
+    /// All that were served for it at once, the first one first.
+    pub(super) offers: Vec<(SuggestionId, String)>,
+    pub(super) served: Served,
+    pub(super) span: Span,
+    pub(super) since: Instant,
+    pub(super) touched: Option<Instant>,
+    pub(super) decided: Decided,
+    /// What shadows would have suggested.
+    pub(super) shadows: Vec<(SuggestionId, String)>,
+}
+
+impl Hole {
+    /// A place where these were served, the first one first.
+    pub(super) fn new(served: Served, offers: Vec<(SuggestionId, String)>, now: Instant) -> Self {
+        Self {
+            offers,
+            span: Span {
+                start: served.at,
+                end: served.at,
+            },
+            served,
+            since: now,
+            touched: None,
+            decided: Decided::No,
+            shadows: Vec::new(),
+        }
+    }
+
+    /// Whether it is one of those that were served for it.
+    pub(super) fn offered(&self, id: SuggestionId) -> bool {
+        self.offers.iter().any(|(offered, _)| *offered == id)
+    }
+
+    /// When it is settled, if nothing touches it.
+    pub(super) fn due(&self, times: &Times) -> Instant {
+        self.touched.unwrap_or(self.since) + times.settle
+    }
+
+    /// What is known of a place that was left alone.
+    pub(super) fn settle(
+        self,
+        rope: Option<&Rope>,
+        kept: &[Kept],
+        text: bool,
+        times: &Times,
+    ) -> Vec<Event> {
+        let Self { served, span, .. } = &self;
+        let found = rope.and_then(|rope| settled(rope, *span, served.language, served.shape));
+        let mut events = Vec::new();
+        if self.decided == Decided::No {
+            events.extend(self.judged(found.as_ref().map(|it| &*it.golden), times));
+        }
+        if let Some(found) = &found {
+            events.extend(self.agreements(&lines(&found.golden)));
+        }
+        let Some(found) = found.filter(|_| text) else {
+            return events;
+        };
+        let start = span.start;
+        let end = start + found.golden.chars().count();
+        let own = kept.iter().filter_map(|kept| kept.span);
+        let own = own.filter_map(|it| {
+            let (from, to) = (it.start.max(start), it.end.min(end));
+            let byte = |at: usize| byte_of(&found.golden, at - start);
+            (from < to).then(|| (byte(from), byte(to)))
+        });
+        let own = own.collect();
+        let mut taken = kept
+            .iter()
+            .map(|kept| kept.id)
+            .filter(|id| self.offered(*id));
+        events.push(Event::Hole(Box::new(HoleRecord {
+            suggestion: taken.next_back().unwrap_or(served.id),
+            document: served.document.clone(),
+            prefix: found.prefix.replace("\r\n", "\n"),
+            golden: found.golden.replace("\r\n", "\n"),
+            suffix: found.suffix.replace("\r\n", "\n"),
+            kind: found.kind,
+            own,
+        })));
+        events
+    }
+
+    /// How far shadows, and what was given in their place, agree with what was written in the end.
+    fn agreements(&self, golden: &str) -> Vec<Event> {
+        let shown = self.offers.first().filter(|_| !self.shadows.is_empty());
+        let agreed = |(id, text): &(SuggestionId, String)| {
+            let text = text.trim();
+            let outcome = Outcome::Agreed {
+                chars: narrow(common(text, golden)),
+                of: narrow(text.chars().count().max(golden.chars().count())),
+            };
+            inferred(*id, outcome)
+        };
+        shown.into_iter().chain(&self.shadows).map(agreed).collect()
+    }
+
+    /// What the user thought of a suggestion that nothing was told of, by what stands there now.
+    fn judged(&self, golden: Option<&str>, times: &Times) -> Option<Event> {
+        let text = self.served.text.trim();
+        let outcome = match (golden, self.touched) {
+            // Written by hand just as it was suggested.
+            (Some(golden), _) if lines(golden).starts_with(text) => return None,
+            // Gone before it could be seen.
+            (_, Some(touched)) if touched.duration_since(self.since) < times.seen => {
+                Outcome::NotShown {
+                    reason: "typed_on".to_owned(),
+                }
+            }
+            (golden, _) => Outcome::Rejected {
+                reason: Some(
+                    match golden {
+                        Some(_) => "rewritten",
+                        None => "left_alone",
+                    }
+                    .to_owned(),
+                ),
+            },
+        };
+        Some(inferred(self.served.id, outcome))
+    }
+}
+
+fn lines(text: &str) -> String {
+    text.trim().replace("\r\n", "\n")
+}
+
+/// The byte of a character, as if each line ended in `\n`.
+fn byte_of(text: &str, chars: usize) -> u32 {
+    let byte = text
+        .char_indices()
+        .nth(chars)
+        .map_or(text.len(), |(byte, _)| byte);
+    narrow(byte - text[..byte].matches("\r\n").count())
+}
