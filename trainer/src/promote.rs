@@ -23,7 +23,7 @@ use crate::usage::Usage;
 /// else changed what is served meanwhile, nothing is changed and the exit status is 1.
 ///
 /// With `--canary 10` the candidate gets ten percent of the work as an arm of its own, to be compared
-/// by `truefill stats`. `truefill arms rollback` takes either back.
+/// by `truefill stats`. The arm is called as the candidate is called here. `truefill arms rollback` takes either back.
 ///
 /// Examples:
 ///   truefill-trainer promote run-7 --recipe recipe.toml
@@ -107,7 +107,14 @@ pub fn run(args: &PromoteArgs, out: &mut dyn Write) -> Result<ExitCode> {
         )?;
         return Ok(ExitCode::SUCCESS);
     }
-    let now = switched(&store, &before, &candidate, &incumbent, args.canary)?;
+    let now = switched(
+        &store,
+        &before,
+        &args.candidate,
+        &candidate,
+        &incumbent,
+        args.canary,
+    )?;
     let share = args.canary.unwrap_or(100.0);
     writeln!(
         std::io::stderr(),
@@ -163,29 +170,33 @@ fn keep(store: &Store, evidence: &Evidence<'_>) -> Result<()> {
     Ok(store.add_evidence(evidence.candidate, &name, text.as_bytes())?)
 }
 
-/// Changes what is served, if nobody else did since it was read.
+/// Changes what is served, if nobody else did since it was read. An arm has the name by which its checkpoint was
+/// addressed.
 fn switched(
     store: &Store,
     before: &Serving,
+    addressed: &str,
     candidate: &CheckpointId,
     incumbent: &CheckpointId,
     canary: Option<f64>,
 ) -> Result<Serving> {
-    let name = |name: &str| -> Result<Alias> { name.parse().map_err(|why: String| anyhow!(why)) };
-    let first = match before.arms.first() {
-        Some(arm) => arm.name.clone(),
-        None => name("champion")?,
-    };
+    let named = |name: &str| name.parse::<Alias>().map_err(|why| anyhow!(why));
+    let challenger = named(addressed)?;
     let arms = match canary {
-        None => vec![Arm::new(first, candidate.clone(), 100.0)],
+        None => vec![Arm::new(challenger, candidate.clone(), 100.0)],
         Some(percent) => {
-            let other = match first.as_str() {
-                "canary" => "canary-2",
-                _ => "canary",
+            let champion = match before.arms.first() {
+                Some(arm) => arm.name.clone(),
+                None => named("default")?,
+            };
+            // An alias may have been moved since the arm was named after it.
+            let challenger = match challenger == champion {
+                true => named(candidate.as_str())?,
+                false => challenger,
             };
             vec![
-                Arm::new(first, incumbent.clone(), 100.0 - percent),
-                Arm::new(name(other)?, candidate.clone(), percent),
+                Arm::new(champion, incumbent.clone(), 100.0 - percent),
+                Arm::new(challenger, candidate.clone(), percent),
             ]
         }
     };

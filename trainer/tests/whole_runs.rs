@@ -133,6 +133,7 @@ fn a_recipe_is_run_whole_and_never_twice() {
     let serving = store.serving().unwrap();
     let promoted = &serving.arms[0].checkpoint;
     assert_eq!((serving.generation, serving.arms.len()), (1, 1));
+    assert_eq!(serving.arms[0].name.as_str(), promoted.as_str());
     assert!(out.contains(promoted.as_str()));
     let evidence = store.evidence(promoted).unwrap();
     assert!(
@@ -186,6 +187,8 @@ fn a_refused_candidate_ends_the_run_and_changes_nothing() {
     let shares: Vec<f64> = serving.shares().map(|(_, share)| share).collect();
     assert_eq!(shares, [0.8, 0.2]);
     assert_eq!(serving.arms[1].checkpoint.as_str(), id);
+    let names: Vec<&str> = serving.arms.iter().map(|arm| arm.name.as_str()).collect();
+    assert_eq!(names, ["default", &id]);
     let twice = trainer(
         folder,
         &[
