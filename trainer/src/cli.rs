@@ -10,10 +10,10 @@ use crate::usage::Usage;
 
 /// Turns code and the journal into better checkpoints.
 ///
-/// The steps run in this order, each on the files that the one before wrote: mine or harvest, generate,
-/// judge, curate, train, eval, promote, report; run does them all. The first four need neither a network
-/// nor a model. ablate varies a
-/// recipe's choices. export and import carry checkpoints, and training itself, to other programs and back.
+/// The steps run in this order, each on the files that the one before wrote: mine or harvest,
+/// generate, judge, curate, train, eval, promote, report; run does them all. The first five need
+/// neither a network nor a model. ablate varies a recipe's choices. export and import carry
+/// checkpoints, and training itself, to other programs and back.
 ///
 /// Examples:
 ///   truefill-trainer run recipes/quickstart.toml

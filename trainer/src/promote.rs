@@ -13,7 +13,6 @@ use truefill_model::store::{Alias, Arm, CheckpointId, FileName, Serving, Store, 
 use crate::eval::command::{Ended, EvalArgs, Measured, measure};
 use crate::eval::gate::Judgement;
 use crate::stored;
-use crate::usage::Usage;
 
 /// Put a checkpoint that passes the gate into service
 ///
@@ -68,16 +67,18 @@ struct Evidence<'a> {
 /// Runs the step.
 ///
 /// # Errors
-/// [`Usage`]; what is wrong with a checkpoint or a suite; where somebody else changed what is served.
+/// What is wrong with a checkpoint or a suite; where somebody else changed what is served.
 pub fn run(args: &PromoteArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let store = stored::store(args.measured.store.as_deref())?;
     let before = store.serving()?;
     let candidate = store.find(&args.candidate)?;
     let incumbent = incumbent(&store, &before)?;
     if candidate == incumbent {
-        return Err(Usage::error(format!(
-            "`{candidate}` is what is served already"
-        )));
+        writeln!(
+            std::io::stderr(),
+            "`{candidate}` is what is served already; nothing is changed"
+        )?;
+        return Ok(ExitCode::SUCCESS);
     }
     let folder = args.out.clone();
     let folder = folder.unwrap_or_else(|| Path::new("promotions").join(slug(candidate.as_str())));
@@ -107,6 +108,10 @@ pub fn run(args: &PromoteArgs, out: &mut dyn Write) -> Result<ExitCode> {
         )?;
         return Ok(ExitCode::SUCCESS);
     }
+    let gone = before.arms.iter().filter(|arm| {
+        arm.checkpoint != candidate && (args.canary.is_none() || arm.checkpoint != incumbent)
+    });
+    let gone: Vec<&str> = gone.map(|arm| arm.name.as_str()).collect();
     let now = switched(
         &store,
         &before,
@@ -121,12 +126,21 @@ pub fn run(args: &PromoteArgs, out: &mut dyn Write) -> Result<ExitCode> {
         "`{candidate}` gets {share} % of the work (generation {}); `truefill arms rollback` takes it back",
         now.generation
     )?;
+    if !gone.is_empty() {
+        let names = gone.join(", ");
+        writeln!(std::io::stderr(), "no longer among the arms: {names}")?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first arm that is shown.
+fn champion(serving: &Serving) -> Option<&Arm> {
+    serving.arms.iter().find(|arm| arm.weight > 0.0)
 }
 
 /// What is served: the first arm's checkpoint, or the default.
 fn incumbent(store: &Store, serving: &Serving) -> Result<CheckpointId> {
-    match serving.arms.first() {
+    match champion(serving) {
         Some(arm) => Ok(arm.checkpoint.clone()),
         None => store
             .find("default")
@@ -185,7 +199,7 @@ fn switched(
     let arms = match canary {
         None => vec![Arm::new(challenger, candidate.clone(), 100.0)],
         Some(percent) => {
-            let champion = match before.arms.first() {
+            let champion = match champion(before) {
                 Some(arm) => arm.name.clone(),
                 None => named("default")?,
             };

@@ -12,6 +12,17 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct UnixMicros(pub i64);
 
+impl UnixMicros {
+    /// So many days before; the earliest time that there is where that is too far back.
+    #[must_use]
+    pub fn days_before(self, days: u32) -> Self {
+        Self(
+            self.0
+                .saturating_sub(86_400_000_000_i64.saturating_mul(days.into())),
+        )
+    }
+}
+
 /// Tells the time. It is called by the thread that records, so it must be quick.
 pub type Clock = Arc<dyn Fn() -> UnixMicros + Send + Sync>;
 

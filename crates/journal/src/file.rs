@@ -21,6 +21,9 @@ const CHECK_UP_TO_BYTES: u64 = 32 << 20;
 /// How often a busy database is tried again, each after up to 10 ms.
 const BUSY_TRIES: i32 = 500;
 
+/// What is put behind the name of a corrupt file, before the time.
+pub const SET_ASIDE: &str = ".corrupt-";
+
 /// An open database.
 pub struct Database {
     pub connection: Connection,
@@ -246,10 +249,10 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 
 /// Renames a corrupt database with its log to a name that is free.
 fn put_aside(path: &Path, now: UnixMicros) -> io::Result<PathBuf> {
-    let mut target = beside(path, &format!(".corrupt-{}", now.0));
+    let mut target = beside(path, &format!("{SET_ASIDE}{}", now.0));
     let mut number = 1;
     while target.exists() {
-        target = beside(path, &format!(".corrupt-{}-{number}", now.0));
+        target = beside(path, &format!("{SET_ASIDE}{}-{number}", now.0));
         number += 1;
     }
     fs::rename(path, &target)?;

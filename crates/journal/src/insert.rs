@@ -40,7 +40,7 @@ const SUGGESTION: &str = "
         queue_us, render_us, prefill_us, first_token_us, decode_us, clean_up_us, guard_us, total_us,
         completion, withheld, completion_bytes, stop_reason, guard, guard_kind, guard_reason,
         guard_detail, seed, silence, request, unit, generation, shares, shadow_of, repository, folders,
-        prefix_sha256, suffix_sha256, prompt_token_ids, completion_token_ids
+        prefix_sha256, suffix_sha256, prompt_token_ids, completion_token_ids, comparison
     ) VALUES (
         :id, :at, :session, :document, :path_policy, :language, :checkpoint, :arm, :format,
         :format_version, :prompt_sha256, :trigger, :shape, :prompt_tokens, :cached_tokens,
@@ -48,17 +48,18 @@ const SUGGESTION: &str = "
         :decode_us, :clean_up_us, :guard_us, :total_us, :completion, :withheld, :completion_bytes,
         :stop_reason, :guard, :guard_kind, :guard_reason, :guard_detail, :seed, :silence, :request, :unit,
         :generation, :shares, :shadow_of, :repository, :folders, :prefix_sha256, :suffix_sha256,
-        :prompt_token_ids, :completion_token_ids
+        :prompt_token_ids, :completion_token_ids, :comparison
     ) ON CONFLICT DO NOTHING";
 
+/// An outcome or a hole of a suggestion that was forgotten meanwhile is not written.
 const OUTCOME: &str = "
     INSERT INTO outcome (
         suggestion, event, sequence, at, extent, chars, reason, inferred, of_chars, after_s
-    ) VALUES (
-        :suggestion, :event, :sequence, :at, :extent, :chars, :reason, :inferred, :of_chars, :after_s
-    ) ON CONFLICT DO NOTHING";
+    )
+    SELECT :suggestion, :event, :sequence, :at, :extent, :chars, :reason, :inferred, :of_chars, :after_s
+    WHERE EXISTS (SELECT 1 FROM suggestion WHERE id = :suggestion)
+    ON CONFLICT DO NOTHING";
 
-/// A hole of a suggestion that was forgotten meanwhile is not written.
 const HOLE: &str = "
     INSERT INTO hole (suggestion, at, prefix, golden, suffix, kind, own)
     SELECT :suggestion, :at, :prefix, :golden, :suffix, :kind, :own
@@ -83,7 +84,11 @@ fn suggestion(
         .and_then(|guard| guard.detail.as_deref())
         .filter(|_| judgement.detail);
     let stages = &record.stages;
-    let (path, context) = (&record.document.path, record.context.as_ref());
+    let path = &record.document.path;
+    // Short texts could be guessed from a hash that everybody can compute.
+    let salted = |hash: &String| hex::encode(withhold::digest(salt, hash));
+    let open = |hash: &String| (!judgement.denied).then(|| salted(hash));
+    let context = record.context.as_ref();
     let tokens = record.completion.as_ref().and_then(|it| it.tokens.as_ref());
     let tokens = tokens.filter(|_| judgement.tokens);
     db.prepare_cached(SUGGESTION)?.execute(named_params! {
@@ -97,7 +102,7 @@ fn suggestion(
         ":arm": record.arm,
         ":format": record.format.name,
         ":format_version": record.format.version,
-        ":prompt_sha256": record.prompt_sha256,
+        ":prompt_sha256": record.prompt_sha256.as_ref().and_then(open),
         ":trigger": record.trigger.as_str(),
         ":shape": record.shape.map(|shape| shape.as_str()),
         ":prompt_tokens": record.prompt_tokens,
@@ -126,11 +131,12 @@ fn suggestion(
         ":unit": record.assignment.as_ref().map(|it| key(&it.unit)),
         ":generation": record.assignment.as_ref().map(|it| it.generation.cast_signed()),
         ":shares": record.assignment.as_ref().map(|it| json(&it.shares)),
+        ":comparison": record.assignment.as_ref().map(|it| &it.comparison),
         ":shadow_of": record.shadow_of.map(|id| id.to_string()),
         ":repository": record.document.repository.as_ref().map(key),
         ":folders": withhold::folder_keys(salt, path),
-        ":prefix_sha256": context.map(|hashes| &hashes.prefix),
-        ":suffix_sha256": context.map(|hashes| &hashes.suffix),
+        ":prefix_sha256": context.and_then(|hashes| open(&hashes.prefix)),
+        ":suffix_sha256": context.and_then(|hashes| open(&hashes.suffix)),
         ":prompt_token_ids": tokens.map(|tokens| varint::encode(&tokens.prompt)),
         ":completion_token_ids": tokens.map(|tokens| varint::encode(&tokens.completion)),
     })

@@ -47,4 +47,4 @@ pub use record::{
 };
 pub use row::{HoleRow, OutcomeRow, SuggestionRow};
 pub use schema::SCHEMA_VERSION;
-pub use withhold::Withheld;
+pub use withhold::{Withheld, names_of};

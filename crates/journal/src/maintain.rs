@@ -3,14 +3,14 @@
 //! SQLite overwrites what is deleted (`secure_delete`), and [`forget`] folds the log into the file
 //! and truncates it, so that a text that was forgotten stands nowhere in the journal's files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
 
 use crate::clock::UnixMicros;
 use crate::error::JournalError;
-use crate::file::Database;
+use crate::file::{self, Database};
 use crate::withhold;
 
 /// Suggestions that one transaction deletes at most: others wait for it.
@@ -31,16 +31,19 @@ pub enum Selection {
 }
 
 /// What was forgotten.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Suggestions, with their outcomes and holes.
     pub suggestions: u64,
     /// Whether the log could be truncated. Where it could not, because someone was reading, its
     /// older pages hold deleted text until the next time.
     pub log_truncated: bool,
+    /// Damaged journals that were set aside and are still there: what they hold cannot be looked through.
+    pub set_aside: Vec<PathBuf>,
 }
 
-/// Deletes rows of the journal at `path` for good. Servers may go on writing it.
+/// Deletes rows of the journal at `path` for good. Servers may go on writing it. With [`Selection::All`] damaged
+/// journals that were set aside are deleted, too.
 ///
 /// # Errors
 /// If there is no journal, or it cannot be used.
@@ -67,7 +70,34 @@ pub fn forget(path: &Path, what: &Selection) -> Result<Forgotten, JournalError> 
     }
     orphans(&mut database.connection, what)?;
     forgotten.log_truncated = truncated(&database.connection)?;
+    forgotten.set_aside =
+        set_aside(path, *what == Selection::All).map_err(|error| JournalError::Unusable {
+            path: path.to_owned(),
+            reason: format!("damaged journals beside it: {error}"),
+        })?;
     Ok(forgotten)
+}
+
+/// The journals that were set aside beside this one, after deleting them where that is wanted.
+fn set_aside(path: &Path, delete: bool) -> std::io::Result<Vec<PathBuf>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let own = path.file_name().unwrap_or_default().to_string_lossy();
+        if own
+            .strip_prefix(&*name)
+            .is_none_or(|rest| !rest.starts_with(file::SET_ASIDE))
+        {
+            continue;
+        }
+        match delete {
+            true => std::fs::remove_file(&path)?,
+            false => found.push(path),
+        }
+    }
+    Ok(found)
 }
 
 /// Deletes what was recorded before a time, at most one chunk; says how many suggestions.

@@ -100,6 +100,15 @@ impl Reader {
         Ok(withhold::document_key(&salt, path))
     }
 
+    /// The key that stands for a folder in [`SuggestionRow::folders`].
+    ///
+    /// # Errors
+    /// If the database gives one.
+    pub fn folder_key(&self, path: &str) -> Result<String, JournalError> {
+        let salt = file::salt(&self.connection)?;
+        Ok(withhold::folder_key(&salt, path))
+    }
+
     fn page(&self, after: &(i64, String), until: i64) -> Result<Vec<SuggestionRow>, JournalError> {
         let mut rows = self.connection.prepare_cached(
             "SELECT * FROM suggestion WHERE (at, id) > (:at, :id) AND at < :until
@@ -207,8 +216,13 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<SuggestionRow> {
             .get::<_, Option<String>>("shares")?
             .map(|text| serde_json::from_str(&text).map_err(unreadable))
             .transpose()?,
+        comparison: row.get("comparison")?,
         shadow_of: other("shadow_of")?,
         repository: row.get("repository")?,
+        folders: row
+            .get::<_, Option<String>>("folders")?
+            .map(|keys| keys.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default(),
         format: row.get("format")?,
         format_version: row.get("format_version")?,
         prompt_sha256: row.get("prompt_sha256")?,

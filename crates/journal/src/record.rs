@@ -211,9 +211,12 @@ pub struct Assignment {
     pub generation: u64,
     /// The share of the units that each arm had, 0 to 1: what counts of units are held against.
     pub shares: BTreeMap<String, f64>,
+    /// Names the arrangement: the same where arms, checkpoints, shares and kind of unit are, on every
+    /// machine. Only what was recorded under one arrangement can be compared.
+    pub comparison: String,
 }
 
-/// SHA-256 of what a prompt was made from, in hexadecimal: of each side, as it was sent, the 8,192
+/// SHA-256, which is salted before it is written, of what a prompt was made from, in hexadecimal: of each side, as it was sent, the 8,192
 /// bytes next to the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextHashes {

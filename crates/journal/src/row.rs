@@ -42,22 +42,29 @@ pub struct SuggestionRow {
     /// The share of the units that each arm had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares: Option<BTreeMap<String, f64>>,
+    /// Names the arrangement of arms: see [`crate::Assignment`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<String>,
     /// Of a shadow arm: the suggestion that was given in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow_of: Option<SuggestionId>,
     /// Salted hash of the repository's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// Salted hashes of all folders above the document, as [`crate::Reader::folder_key`] makes them; exports are
+    /// without.
+    #[serde(skip)]
+    pub folders: Vec<String>,
     /// The prompt format's name.
     pub format: String,
     /// The prompt format's version.
     pub format_version: u32,
-    /// SHA-256 of the prompt's tokens, in hexadecimal.
+    /// Salted SHA-256 of the prompt's tokens, in hexadecimal.
     pub prompt_sha256: Option<String>,
-    /// SHA-256 of the text before the cursor as it was sent.
+    /// Salted SHA-256 of the text before the cursor as it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_sha256: Option<String>,
-    /// SHA-256 of the text after the cursor as it was sent.
+    /// Salted SHA-256 of the text after the cursor as it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suffix_sha256: Option<String>,
     /// [`crate::Trigger`].

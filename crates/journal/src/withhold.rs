@@ -1,8 +1,9 @@
 //! Decides, before anything is written, which text may be.
 
-use sha2::{Digest, Sha256};
+use std::io;
+use std::path::{Component, Path, PathBuf};
 
-use std::path::Path;
+use sha2::{Digest, Sha256};
 
 use crate::record::{Completion, Document, Event, HoleRecord, PathPolicy};
 use crate::redact;
@@ -158,6 +159,30 @@ pub fn document_key(salt: &[u8], path: &str) -> String {
     hex::encode(&digest(salt, path)[..16])
 }
 
+/// What a path may be called in a journal: absolute and without `.` and `..`, as editors name files, and
+/// where it leads to, with links followed.
+///
+/// # Errors
+/// Where the working directory cannot be told.
+pub fn names_of(path: &Path) -> io::Result<Vec<String>> {
+    let absolute = std::path::absolute(path)?;
+    let mut named = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => drop(named.pop()),
+            part => named.push(part),
+        }
+    }
+    let mut names = vec![named];
+    names.extend(std::fs::canonicalize(&absolute));
+    let mut names: Vec<String> = names
+        .iter()
+        .map(|it| it.to_string_lossy().into_owned())
+        .collect();
+    names.dedup();
+    Ok(names)
+}
+
 /// Short salted hashes of all folders above a path, each once, with spaces between and around.
 pub fn folder_keys(salt: &[u8], path: &str) -> Option<String> {
     let path = Path::new(path);
@@ -176,7 +201,8 @@ pub fn folder_key(salt: &[u8], folder: &str) -> String {
     hex::encode(&digest(salt, folder)[..8])
 }
 
-fn digest(salt: &[u8], text: &str) -> [u8; 32] {
+/// SHA-256 of a text that nobody without the salt can compute.
+pub fn digest(salt: &[u8], text: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(salt);
     hash.update(text.as_bytes());

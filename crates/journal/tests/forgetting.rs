@@ -107,7 +107,7 @@ fn what_is_forgotten_stands_nowhere() {
 }
 
 #[test]
-fn a_hole_that_comes_after_its_suggestion_was_forgotten_is_not_written() {
+fn what_comes_after_its_suggestion_was_forgotten_is_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("journal.db");
     let journal = open(&file, options());
@@ -124,8 +124,14 @@ fn a_hole_that_comes_after_its_suggestion_was_forgotten_is_not_written() {
         own: Vec::new(),
     };
     journal.record(Event::Hole(Box::new(late)));
+    journal.record(outcome(id(1, 0), 1, Outcome::Served));
     journal.close(PATIENCE).unwrap();
     assert!(found(dir.path(), 0..1).is_empty());
+    let db = rusqlite::Connection::open(&file).unwrap();
+    let rows = db.query_row("SELECT count(*) FROM outcome", [], |row| {
+        row.get::<_, i64>(0)
+    });
+    assert_eq!(rows.unwrap(), 0);
 }
 
 #[test]
@@ -177,6 +183,46 @@ fn rows_go_when_they_are_too_old() {
     let left = rows(&file);
     assert_eq!(left.len(), 200);
     assert!(left.iter().all(|row| row.at.0 >= 9 * day));
+}
+
+#[test]
+fn a_damaged_journal_that_was_set_aside_is_told_of_and_purged() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal.db");
+    let journal = open(&file, options());
+    write(&journal, 0, "/w/a.rs");
+    journal.close(PATIENCE).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[..16].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    let path = Selection::Path("/w/a.rs".to_owned());
+    let told = forget(&file, &path).unwrap();
+    assert_eq!((told.suggestions, told.set_aside.len()), (0, 1));
+    assert_eq!(found(dir.path(), 0..1), [0], "it still stands there");
+    assert_eq!(
+        forget(&file, &Selection::All).unwrap().set_aside,
+        Vec::<std::path::PathBuf>::new()
+    );
+    assert!(found(dir.path(), 0..1).is_empty());
+}
+
+#[test]
+fn paths_are_known_by_their_names_and_where_they_lead_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    std::fs::create_dir(root.join("real")).unwrap();
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let names = |path: &str| names_of(&root.join(path)).unwrap();
+    assert_eq!(names("real/../real/./"), [text(&root.join("real"))]);
+    assert_eq!(names("gone/../b"), [text(&root.join("b"))]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("real", root.join("link")).unwrap();
+        assert_eq!(
+            names("link"),
+            [text(&root.join("link")), text(&root.join("real"))]
+        );
+    }
 }
 
 #[test]

@@ -278,6 +278,11 @@ fn exports_are_json_lines() {
     }
     let back =
         |bytes: &[u8]| -> Vec<SuggestionRow> { imported(bytes).collect::<Result<_, _>>().unwrap() };
+    let without_folders = |row: SuggestionRow| SuggestionRow {
+        folders: Vec::new(),
+        ..row
+    };
+    let rows: Vec<_> = rows.into_iter().map(without_folders).collect();
     assert_eq!(back(&out), rows);
     let mut out = Vec::new();
     export(&reader, Query::default(), Texts::Without, &mut out).unwrap();

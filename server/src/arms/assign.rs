@@ -77,6 +77,7 @@ impl Assigner {
                 unit,
                 generation: lineup.generation,
                 shares: shares(lineup),
+                comparison: comparison(lineup),
             }),
         }
     }
@@ -119,6 +120,17 @@ fn shares(lineup: &Lineup) -> BTreeMap<String, f64> {
     shown
         .map(|slot| (slot.name.to_string(), slot.share))
         .collect()
+}
+
+/// The same for the same arms with the same checkpoints, shares and unit, whatever machine's they are.
+fn comparison(lineup: &Lineup) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("{:?}", lineup.unit));
+    for slot in lineup.slots().filter(|slot| slot.share > 0.0) {
+        let line = format!("\n{}\t{}\t{}", slot.name, slot.info.checkpoint, slot.share);
+        hash.update(line);
+    }
+    hex::encode(&hash.finalize()[..8])
 }
 
 /// A number from 0 to 1 that hangs on nothing but salt and unit.

@@ -1,8 +1,10 @@
 //! Stops an arm that fails, or is much slower than the one that it is compared with.
 //!
-//! Counted in this process since the arms were changed last. An arm is stopped where its share of
-//! failures is above the limit beyond doubt (the lower end of Wilson's 99 % interval), or its median
-//! latency is more than so many times the baseline's, each of at least [`LEAST`] requests.
+//! Counted in this process since the arms were changed last. An arm is stopped where the lower end of
+//! Wilson's 99 % interval of its share of failures is above the limit and above the baseline's share (a
+//! machine on which everything fails is not the arm's fault), or where its median latency is more than so many
+//! times the baseline's, each of at least [`LEAST`] requests. It is looked at after every request, so that a
+//! share right at the limit crosses it sooner or later: a guardrail is no test.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -91,7 +93,10 @@ impl Guardrail {
 
 fn judged(arm: &Record, first: Option<&Record>, limits: Limits) -> Option<String> {
     let low = least_share(arm.failures, arm.requests);
-    if low > limits.failures {
+    let base = first.map_or(0.0, |base| {
+        base.failures as f64 / base.requests.max(1) as f64
+    });
+    if low > limits.failures.max(base) {
         return Some(format!(
             "{} of its {} requests failed",
             arm.failures, arm.requests

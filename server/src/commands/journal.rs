@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use truefill_journal::{
-    Forgotten, Query, Reader, Selection, SuggestionId, Texts, UnixMicros, export, forget,
+    Forgotten, Query, Reader, Selection, SuggestionId, Texts, UnixMicros, export, forget, names_of,
     system_clock,
 };
 
@@ -36,7 +36,8 @@ enum JournalCommand {
     /// Delete all about a file, or about all files in a folder
     #[command(
         after_help = "What is deleted is overwritten. Running servers go on; what they still hold \
-                      of it in memory is not written any more."
+                      of it in memory is not written any more. Where nothing was known of it, the exit \
+                      status is 1."
     )]
     Forget {
         /// The file or folder; it need not exist any more. Or a document's URI
@@ -88,8 +89,7 @@ pub fn run(args: &JournalArgs) -> Result<ExitCode> {
     match &args.command {
         JournalCommand::Export(args) => exported(args, &paths)?,
         JournalCommand::Forget { path } => {
-            let path = absolute(path)?;
-            told(forget(&paths.journal(), &Selection::Path(path))?)?;
+            return forgotten(path, &paths);
         }
         JournalCommand::Purge(args) => {
             let what = match args.older_than {
@@ -123,15 +123,49 @@ fn exported(args: &ExportArgs, paths: &Paths) -> Result<()> {
         return Ok(());
     };
     let name = file.display();
-    let new = File::create_new(file).with_context(|| format!("`{name}` cannot be made"))?;
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let new = options
+        .open(file)
+        .with_context(|| format!("`{name}` cannot be made"))?;
     let lines = export(&reader, query, texts, &mut BufWriter::new(new))?;
     writeln!(std::io::stderr().lock(), "{lines} suggestions in {name}")?;
     Ok(())
 }
 
+/// Forgets a path by every name that it may have; fails where the journal knows none of them.
+fn forgotten(path: &str, paths: &Paths) -> Result<ExitCode> {
+    let mut all = Forgotten {
+        log_truncated: true,
+        ..Forgotten::default()
+    };
+    for name in names(path)? {
+        let found = forget(&paths.journal(), &Selection::Path(name))?;
+        all.suggestions += found.suggestions;
+        all.log_truncated &= found.log_truncated;
+        all.set_aside = found.set_aside;
+    }
+    let none = all.suggestions == 0;
+    told(all)?;
+    Ok(match none {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
 fn told(forgotten: Forgotten) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} suggestions are forgotten.", forgotten.suggestions)?;
+    if let Some(path) = forgotten.set_aside.first() {
+        bail!(
+            "{} damaged journals were set aside, such as {}, and cannot be looked through: delete them, \
+             or everything by `truefill journal purge --all`",
+            forgotten.set_aside.len(),
+            path.display()
+        );
+    }
     if !forgotten.log_truncated {
         bail!(
             "somebody was reading the journal, so its log could not be cut: deleted text may stand \
@@ -141,22 +175,18 @@ fn told(forgotten: Forgotten) -> Result<()> {
     Ok(())
 }
 
-/// A path as the journal knew it: absolute, without links being followed; a URI of no file stays.
-fn absolute(path: &str) -> Result<String> {
+/// What the journal may call a path; a URI of no file stays.
+fn names(path: &str) -> Result<Vec<String>> {
     let named = match file_path(path) {
         Some(path) => path,
         None if path.contains(':') && !std::path::Path::new(path).exists() => {
-            return Ok(path.to_owned());
+            return Ok(vec![path.to_owned()]);
         }
         None => PathBuf::from(path),
     };
-    let absolute = std::path::absolute(&named).with_context(|| format!("`{path}`"))?;
-    let text = absolute.to_string_lossy();
-    let bare = text.trim_end_matches(std::path::MAIN_SEPARATOR);
-    Ok(bare.to_owned())
+    names_of(&named).with_context(|| format!("`{path}`"))
 }
 
 fn days_ago(days: u32) -> UnixMicros {
-    let micros = 86_400_000_000 * i64::from(days);
-    UnixMicros(system_clock()().0.saturating_sub(micros))
+    system_clock()().days_before(days)
 }

@@ -21,9 +21,11 @@ use crate::stats::{Comparison, Counts, Difference, Request, Shadow, compare, req
     after_help = "Requests are counted where they asked the model. *shown* are answers that the \
                   editor reports as shown; where it reports nothing, those that were not replaced \
                   or typed away before they could be seen. *kept* characters are what was left of \
-                  accepted ones at the last sample (30 to 360 seconds later).\n\nArms are compared \
+                  accepted ones at the last sample (30 to 360 seconds later), or all of them where \
+                  the document was closed before the first.\n\nArms are compared \
                   by kept characters for each request that was assigned to them, whether or not \
-                  something was shown. The interval holds however often it is looked at; it is \
+                  something was shown; a key that types what an answer says counts as a request, too, \
+                  though nobody is asked. The interval holds however often it is looked at; it is \
                   for documents and half hours (or whatever is assigned) like those so far.\n\n\
                   A team pools its journals: `truefill journal export --out mine.jsonl` on each \
                   machine, then `truefill stats *.jsonl`."
@@ -60,10 +62,7 @@ struct Report {
 /// In one sentence, where it fails.
 pub fn run(args: &StatsArgs) -> Result<ExitCode> {
     let paths = Paths::from_env()?;
-    let since = args.days.map(|days| {
-        let micros = 86_400_000_000 * i64::from(days);
-        UnixMicros(system_clock()().0.saturating_sub(micros))
-    });
+    let since = args.days.map(|days| system_clock()().days_before(days));
     let rows = match args.files.is_empty() {
         true => own(&paths, since)?,
         false => pooled(&args.files, since)?,
@@ -278,7 +277,14 @@ fn compared(comparison: Option<&Comparison>) -> Vec<String> {
     let base = &comparison.arms[0];
     let base_figure = base.kept_per_request.unwrap_or(0.0);
     let sentence = |it: &Difference| sentence(it, &base.name, base_figure);
-    comparison.differences.iter().map(sentence).collect()
+    let left_out = (comparison.left_out > 0).then(|| {
+        format!(
+            "{} requests under other arms, checkpoints or shares are left out.",
+            comparison.left_out
+        )
+    });
+    let sentences = comparison.differences.iter().map(sentence);
+    sentences.chain(left_out).collect()
 }
 
 fn sentence(found: &Difference, base: &str, base_figure: f64) -> String {

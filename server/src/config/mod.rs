@@ -138,7 +138,7 @@ settings! {
     /// What stops an arm of a comparison; see `truefill arms`.
     arms: Arms {
         /// Share of an arm's requests that may fail or come too late, 0 to 1. One that exceeds it
-        /// beyond doubt gets nothing more.
+        /// clearly gets nothing more, unless the first arm fails as often.
         machine max_failures: f32 = 0.05,
         /// How many times the first arm's median latency another one's may be.
         machine max_slowdown: f32 = 2.0,

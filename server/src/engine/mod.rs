@@ -8,6 +8,7 @@ pub mod canary;
 mod cancel;
 pub mod lineup;
 pub mod local;
+pub mod locate;
 pub mod open;
 mod queue;
 pub mod remote;

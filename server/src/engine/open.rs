@@ -1,18 +1,14 @@
 //! From the configuration to the engine that it asks for.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-use truefill_model::fim::FimFormat;
-use truefill_model::store::{CheckpointId, FormatName, Lease, Resolved, Serving, Store};
+use truefill_model::store::{Arm, CheckpointId, FileName, Lease, Serving, Store};
 
 use super::lineup::{Lineup, Slot};
 use super::local::{LocalEngine, LocalOptions};
-use super::{Engine, EngineError, EngineFactory, Loader};
+use super::locate::{known_format, locate};
+use super::{Engine, EngineError, EngineFactory, Loader, canary};
 use crate::config::{Config, RemoteKind};
 use crate::paths::Paths;
 
@@ -26,7 +22,8 @@ pub fn factory(paths: Paths) -> EngineFactory {
 
 /// Opens the arms that the store's `serving.json` names, where the configuration leaves the choice to
 /// it (`model.id = "default"`) and there are some; else the one model of the configuration. An arm that
-/// cannot be opened is left out and told of; the first one must be there.
+/// cannot be opened is left out and told of; the first one that is shown must be there. Where it is not and
+/// nothing is served yet, what was served before it is.
 ///
 /// # Errors
 /// [`EngineError::Load`] with a sentence that says what is missing and what to do.
@@ -35,7 +32,37 @@ pub fn lineup(
     config: &Config,
     beside: Option<&Lineup>,
 ) -> Result<Lineup, EngineError> {
-    let serving = serving(paths, config)?;
+    let mut serving = serving(paths, config)?;
+    let mut earlier = std::mem::take(&mut serving.history).into_iter();
+    let mut reasons = Vec::new();
+    loop {
+        let reason = match arms(paths, config, beside, &serving) {
+            Ok(lineup) => {
+                reasons.extend(lineup.refused.iter().cloned());
+                return Ok(lineup.with_refused(reasons));
+            }
+            Err(reason) => reason,
+        };
+        // One who serves goes on with that.
+        let Some(past) = earlier.next().filter(|_| beside.is_none()) else {
+            return Err(reason);
+        };
+        reasons.push(reason.to_string());
+        serving.unit = past.unit;
+        serving.salt = past.salt;
+        serving.arms = past.arms;
+        // What is served in need is no comparison.
+        serving.generation = 0;
+    }
+}
+
+/// Opens the arms of one state.
+fn arms(
+    paths: &Paths,
+    config: &Config,
+    beside: Option<&Lineup>,
+    serving: &Serving,
+) -> Result<Lineup, EngineError> {
     if serving.arms.is_empty() {
         return Ok(Lineup::single(open_beside(paths, config, beside)?));
     }
@@ -44,14 +71,12 @@ pub fn lineup(
         config,
         engines: Vec::new(),
         before: beside,
-        distinct: distinct(&serving),
+        distinct: distinct(serving),
     };
     let mut refused = Vec::new();
     let mut slots = Vec::new();
-    for (arm, share) in serving
-        .shares()
-        .filter(|(arm, share)| arm.shadow || *share > 0.0)
-    {
+    let wanted = |(arm, share): &(&Arm, f64)| arm.shadow || *share > 0.0;
+    for (arm, share) in serving.shares().filter(wanted) {
         match opening.engine(&arm.checkpoint) {
             Ok(engine) => slots.push(Slot {
                 name: arm.name.as_str().into(),
@@ -60,14 +85,21 @@ pub fn lineup(
                 info: engine.info(),
                 engine,
             }),
-            Err(error) => refused.push(format!("arm `{}`: {error}", arm.name)),
+            Err(error) => {
+                let reason = format!("arm `{}`: {error}", arm.name);
+                if !arm.shadow && slots.iter().all(|slot: &Slot| slot.shadow) {
+                    // Without the one that others are compared with there is no comparison.
+                    return Err(EngineError::Load(reason));
+                }
+                refused.push(reason);
+            }
         }
     }
     let shown: f64 = slots.iter().map(|slot| slot.share).sum();
     slots.iter_mut().for_each(|slot| slot.share /= shown);
     // One that is shown has to be first: a shadow alone serves nobody.
     slots.sort_by_key(|slot| slot.shadow);
-    match Lineup::of(&serving, slots).filter(|_| shown > 0.0) {
+    match Lineup::of(serving, slots).filter(|_| shown > 0.0) {
         Some(lineup) => Ok(lineup.with_refused(refused)),
         None => Err(EngineError::Load(refused.join("; "))),
     }
@@ -154,8 +186,9 @@ fn local(
     // Or the first prompt would wait until the patterns of secrets are compiled.
     truefill_journal::redact::warm();
     let located = locate(paths, id)?;
+    let trial = Trial::of(paths, &located.stored);
     // Nobody waits for what takes over from another one.
-    if !beside.is_empty() {
+    if !beside.is_empty() || trial.is_some() {
         verify(paths, &located.stored)?;
     }
     let format = match config.model.format.as_str() {
@@ -177,7 +210,41 @@ fn local(
     };
     let beside: Vec<_> = beside.iter().filter_map(|it| it.local()).collect();
     let engine = LocalEngine::open(&options, &beside)?;
+    if let Some(trial) = trial {
+        trial.pass(&engine)?;
+    }
     Ok(Arc::new(engine.holding(lease)))
+}
+
+/// The trial of a stored checkpoint that has never been served here.
+struct Trial<'a> {
+    store: Store,
+    id: &'a CheckpointId,
+    passed: FileName,
+}
+
+impl<'a> Trial<'a> {
+    /// `None` where it has been passed, or where nobody could write that down.
+    fn of(paths: &Paths, stored: &'a [CheckpointId]) -> Option<Self> {
+        let id = stored.first()?;
+        let store = Store::open(&paths.store()).ok()?;
+        let passed: FileName = concat!("trial-", env!("CARGO_PKG_VERSION"), ".json")
+            .parse()
+            .ok()?;
+        let known = store.evidence(id).ok()?.contains(&passed);
+        (!known).then_some(Self { store, id, passed })
+    }
+
+    /// Asks the engine a few prompts, and writes down that it gave sense.
+    fn pass(&self, engine: &LocalEngine) -> Result<(), EngineError> {
+        let failed = |reason| EngineError::Load(format!("`{}`: {reason}", self.id));
+        canary::check(engine).map_err(failed)?;
+        // Where the store is read-only, the next start asks again.
+        let _ = self
+            .store
+            .add_evidence(self.id, &self.passed, b"{\"passed\":true}\n");
+        Ok(())
+    }
 }
 
 /// Hashes the files of stored checkpoints and holds them against their manifests.
@@ -209,204 +276,83 @@ fn lease(paths: &Paths, ids: &[CheckpointId]) -> Option<Lease> {
         .ok()
 }
 
-/// A model that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
-    /// File or folder to open; of an adapter, its base's.
-    pub path: PathBuf,
-    /// The folder of the adapter, if it is one.
-    pub adapter: Option<PathBuf>,
-    /// Its id for the journal: the store's, or one made of the file's name and contents.
-    pub checkpoint: String,
-    /// Its id in the store, and its base's, where it is there.
-    pub stored: Vec<CheckpointId>,
-    /// The FIM format that its manifest names.
-    pub format: Option<FormatName>,
-}
-
-/// Finds what `model.id` names.
-///
-/// # Errors
-/// [`EngineError::Load`] with what to do.
-pub fn locate(paths: &Paths, id: &str) -> Result<Located, EngineError> {
-    let load = |error: &dyn std::fmt::Display| EngineError::Load(error.to_string());
-    let store = Store::open(&paths.store()).map_err(|error| load(&error))?;
-    match store.resolve(id) {
-        Ok(Resolved::Stored(stored)) => {
-            let id = stored.manifest.id();
-            let about = stored.manifest.about();
-            let mut located = Located {
-                checkpoint: id.as_str().to_owned(),
-                stored: vec![id.clone()],
-                format: Some(about.format.clone()),
-                path: stored.folder,
-                adapter: None,
-            };
-            if let Some(base) = &about.base {
-                let base = store.get(base).map_err(|error| load(&error))?;
-                located.stored.push(base.manifest.id().clone());
-                located.adapter = Some(std::mem::replace(&mut located.path, base.folder));
-            }
-            Ok(located)
-        }
-        Ok(Resolved::Path(path)) => Ok(Located {
-            checkpoint: path_id(&path).map_err(|error| {
-                EngineError::Load(format!("`{}` cannot be read: {error}", path.display()))
-            })?,
-            stored: Vec::new(),
-            format: None,
-            path,
-            adapter: None,
-        }),
-        Err(truefill_model::store::StoreError::Unknown { .. }) if id == "default" => {
-            Err(EngineError::Load(
-                "the default model is not here yet, run `truefill models pull default`".into(),
-            ))
-        }
-        Err(error) => Err(EngineError::Load(format!(
-            "{error}; `truefill models list` shows what is here, `truefill models pull` fetches"
-        ))),
-    }
-}
-
-/// The name of a checkpoint's format, where this program renders it as it was when the checkpoint was
-/// trained: a prompt of another version is not what the model knows.
-fn known_format(format: &FormatName) -> Result<String, EngineError> {
-    let FormatName { name, version } = format;
-    match FimFormat::builtin(name).map(FimFormat::version) {
-        Some(known) if known != *version => Err(EngineError::Load(format!(
-            "the checkpoint was trained with version {version} of the FIM format `{name}`, this \
-             program has version {known}; set `model.format` to \"{name}\" to serve it with that"
-        ))),
-        // A name that is not known is told where it is bound.
-        _ => Ok(name.clone()),
-    }
-}
-
-/// A file's stem and a hash of samples of its weights: enough to tell two models of one name and
-/// size apart without reading gigabytes.
-fn path_id(path: &Path) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    for file in files_of(path)? {
-        sample(&file, &mut hasher)?;
-    }
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned());
-    let hash = hex::encode(&hasher.finalize()[..4]);
-    Ok(format!(
-        "{}-{hash}",
-        stem.unwrap_or_else(|| "model".into()).to_lowercase()
-    ))
-}
-
-/// Takes in a file's length, its first and last mebibyte, and blocks in between: fine-tuning changes
-/// weights everywhere, but neither the vocabulary in front nor what is frozen.
-fn sample(path: &Path, hasher: &mut Sha256) -> std::io::Result<()> {
-    const END: u64 = 1 << 20;
-    const BLOCKS: u64 = 32;
-    const BLOCK: u64 = 64 << 10;
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    hasher.update(length.to_le_bytes());
-    let ends = [(0, END), (length.saturating_sub(END), END)];
-    let between = (1..BLOCKS).map(|at| (length / BLOCKS * at, BLOCK));
-    for (at, take) in ends.into_iter().chain(between) {
-        file.seek(SeekFrom::Start(at))?;
-        let mut block = Vec::new();
-        (&mut file).take(take).read_to_end(&mut block)?;
-        hasher.update(&block);
-    }
-    Ok(())
-}
-
-/// A file itself, or the files of a folder by name.
-fn files_of(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let file = entry?.path();
-        if file.is_file() {
-            files.push(file);
-        }
-    }
-    files.sort();
-    match files.is_empty() {
-        true => Err(std::io::Error::other("the folder holds no file")),
-        false => Ok(files),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use truefill_model::store::{Alias, Draft, FormatName};
+
     use super::*;
 
-    fn paths() -> (tempfile::TempDir, Paths) {
+    fn tiny() -> std::path::PathBuf {
+        let data = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../crates/model/tests/data/parity/gguf/llama-f32.gguf"
+        );
+        data.into()
+    }
+
+    /// Installs a model of these bytes.
+    fn installed(store: &Store, name: &str, bytes: &[u8]) -> CheckpointId {
+        let staging = store.stage().expect("a folder");
+        std::fs::write(staging.folder().join("model.gguf"), bytes).expect("written");
+        let checkpoint = truefill_model::checkpoint::Checkpoint::open(&tiny()).expect("it opens");
+        let tokenizer = checkpoint.tokenizer().expect("it has one").sha256();
+        let tokenizer = tokenizer.parse().expect("a hash");
+        let draft = Draft::full(
+            name,
+            "a test",
+            "llama",
+            FormatName::new("causal", 1),
+            tokenizer,
+        );
+        store.install(staging, draft).expect("installed").id
+    }
+
+    fn arms_of(all: &[(&str, &CheckpointId, f64)]) -> Serving {
+        let arm = |(name, id, weight): &(&str, &CheckpointId, f64)| {
+            let name: Alias = name.parse().expect("a name");
+            Arm::new(name, (*id).clone(), *weight)
+        };
+        Serving {
+            arms: all.iter().map(arm).collect(),
+            ..Serving::default()
+        }
+    }
+
+    #[test]
+    fn a_start_that_fails_goes_back_to_what_was_served_before() {
         let folder = tempfile::tempdir().expect("a folder");
         let paths = Paths::from_home(Some(folder.path().into())).expect("paths");
-        (folder, paths)
-    }
+        let store = Store::open(&paths.store()).expect("a store");
+        let good = installed(&store, "good", &std::fs::read(tiny()).expect("read"));
+        let bad = installed(&store, "bad", b"no model");
+        let config = Config::default();
+        store
+            .swap_serving(0, arms_of(&[("good", &good, 1.0)]))
+            .expect("served");
+        let opened = || lineup(&paths, &config, None);
+        assert_eq!(opened().expect("it opens").generation, 1);
+        let evidence = store.evidence(&good).expect("read");
+        assert!(evidence.iter().any(|it| it.as_str().starts_with("trial-")));
 
-    #[test]
-    fn a_missing_model_says_what_to_do() {
-        let (_folder, paths) = paths();
-        let error = locate(&paths, "default")
-            .expect_err("nothing is there")
-            .to_string();
-        assert!(error.contains("truefill models pull default"), "{error}");
-        let error = locate(&paths, "qwen")
-            .expect_err("nothing is there")
-            .to_string();
+        store
+            .swap_serving(1, arms_of(&[("bad", &bad, 9.0), ("good", &good, 1.0)]))
+            .expect("served");
+        let back = opened().expect("what was served before");
+        assert_eq!(back.first().info.checkpoint, good.as_str());
         assert!(
-            error.contains("qwen") && error.contains("models list"),
-            "{error}"
+            back.refused[0].contains("arm `bad`") && !back.assigns(),
+            "{back:?}"
         );
-    }
 
-    #[test]
-    fn files_of_one_name_have_ids_of_their_own() {
-        let (folder, paths) = paths();
-        let path = folder.path().join("Tiny.gguf");
-        let mut ids = Vec::new();
-        for content in ["one", "two", "one"] {
-            std::fs::write(&path, content).expect("written");
-            let located = locate(&paths, &path.to_string_lossy()).expect("found");
-            assert!(located.checkpoint.starts_with("tiny-"));
-            ids.push(located.checkpoint);
-        }
-        assert_eq!(ids[0], ids[2]);
-        assert_ne!(ids[0], ids[1]);
-    }
-
-    #[test]
-    fn one_header_and_other_weights_make_another_id() {
-        let (folder, paths) = paths();
-        let mut ids = Vec::new();
-        for name in ["a", "b"] {
-            let path = folder.path().join(name).join("model.gguf");
-            std::fs::create_dir(path.parent().expect("a folder")).expect("made");
-            // Alike for two mebibytes, and at the end.
-            let mut bytes = vec![7_u8; 8 << 20];
-            bytes[2 << 20..6 << 20].fill(name.as_bytes()[0]);
-            std::fs::write(&path, bytes).expect("written");
-            let located = locate(&paths, &path.to_string_lossy()).expect("found");
-            ids.push(located.checkpoint);
-        }
-        assert_ne!(ids[0], ids[1]);
-    }
-
-    #[test]
-    fn a_format_of_another_version_is_refused() {
-        let known = FimFormat::builtin("starcoder2").expect("a format");
-        let named = |version| FormatName {
-            name: "starcoder2".into(),
-            version,
-        };
-        let same = known_format(&named(known.version())).expect("served");
-        assert_eq!(same, "starcoder2");
-        let error = known_format(&named(known.version() + 1)).expect_err("another version");
-        assert!(error.to_string().contains("model.format"), "{error}");
+        store
+            .swap_serving(2, arms_of(&[("good", &good, 9.0), ("bad", &bad, 1.0)]))
+            .expect("served");
+        let rest = opened().expect("the first arm is there");
+        assert!(rest.assigns() && rest.slots().count() == 1 && rest.refused.len() == 1);
+        // One who serves is asked to go on instead.
+        store
+            .swap_serving(3, arms_of(&[("bad", &bad, 1.0)]))
+            .expect("served");
+        assert!(lineup(&paths, &config, Some(&rest)).is_err());
     }
 }

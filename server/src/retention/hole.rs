@@ -21,6 +21,9 @@ pub struct Served {
     pub document: Document,
     /// Where it was to be inserted, in characters.
     pub at: usize,
+    /// Characters from there on whose place it takes, such as those that the item of an editor's menu
+    /// stands for.
+    pub replaces: usize,
     /// What it inserts.
     pub text: String,
     /// The language, where there is a grammar for it.
@@ -45,7 +48,10 @@ pub(super) struct Hole {
     pub(super) served: Served,
     pub(super) span: Span,
     pub(super) since: Instant,
-    pub(super) touched: Option<Instant>,
+    /// When it was first touched, and when last.
+    pub(super) touched: Option<[Instant; 2]>,
+    /// Nothing was done for long: it can only be accepted yet.
+    pub(super) over: bool,
     pub(super) decided: Decided,
     /// What shadows would have suggested.
     pub(super) shadows: Vec<(SuggestionId, String)>,
@@ -58,11 +64,12 @@ impl Hole {
             offers,
             span: Span {
                 start: served.at,
-                end: served.at,
+                end: served.at + served.replaces,
             },
             served,
             since: now,
             touched: None,
+            over: false,
             decided: Decided::No,
             shadows: Vec::new(),
         }
@@ -74,19 +81,46 @@ impl Hole {
     }
 
     /// When it is settled, if nothing touches it.
-    pub(super) fn due(&self, times: &Times) -> Instant {
-        self.touched.unwrap_or(self.since) + times.settle
+    pub(super) fn due(&self, times: &Times) -> Option<Instant> {
+        let [_, last] = self.touched.unwrap_or([self.since; 2]);
+        (!self.over).then_some(last + times.settle)
+    }
+
+    /// Its text was changed.
+    pub(super) fn touch(&mut self, now: Instant) {
+        let [first, _] = self.touched.unwrap_or([now; 2]);
+        self.touched = Some([first, now]);
+    }
+
+    /// Whether its suggestion stands there and nobody has said or done anything about it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.decided == Decided::No && self.touched.is_none()
+    }
+
+    /// Nothing was done about it for so long that its suggestion counts as turned down.
+    pub(super) fn give_up(&mut self) -> Event {
+        self.over = true;
+        let reason = Some("left_alone".to_owned());
+        inferred(self.served.id, Outcome::Rejected { reason })
+    }
+
+    /// A suggestion of it was taken, perhaps long after it was given up.
+    pub(super) fn accept(&mut self, now: Instant) {
+        self.decided = Decided::Accepted;
+        if std::mem::take(&mut self.over) {
+            self.since = now;
+        }
     }
 
     /// What is known of a place that was left alone.
     pub(super) fn settle(
-        self,
+        &self,
         rope: Option<&Rope>,
         kept: &[Kept],
         text: bool,
         times: &Times,
     ) -> Vec<Event> {
-        let Self { served, span, .. } = &self;
+        let Self { served, span, .. } = self;
         let found = rope.and_then(|rope| settled(rope, *span, served.language, served.shape));
         let mut events = Vec::new();
         if self.decided == Decided::No {
@@ -144,7 +178,7 @@ impl Hole {
             // Written by hand just as it was suggested.
             (Some(golden), _) if lines(golden).starts_with(text) => return None,
             // Gone before it could be seen.
-            (_, Some(touched)) if touched.duration_since(self.since) < times.seen => {
+            (_, Some([first, _])) if first.duration_since(self.since) < times.seen => {
                 Outcome::NotShown {
                     reason: "typed_on".to_owned(),
                 }

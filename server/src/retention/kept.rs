@@ -8,6 +8,7 @@ use truefill_journal::{Censored, Document, Event, Outcome, OutcomeRecord, Retain
 use super::common::common;
 use super::span::Span;
 use super::{Times, narrow};
+use crate::documents::Splice;
 
 /// Characters around the place of a suggestion in which its text is looked for.
 const AROUND: usize = 400;
@@ -23,6 +24,8 @@ pub(super) struct Kept {
     pub(super) since: Instant,
     /// Samples taken.
     pub(super) taken: usize,
+    /// It was taken out again, and may be put back.
+    pub(super) undone: bool,
     /// Nothing more is recorded of it.
     pub(super) done: bool,
     /// What the repository had checked out when it was accepted; looked up with the next that is due.
@@ -48,10 +51,10 @@ impl Kept {
     pub(super) fn sample(
         &mut self,
         rope: Option<&Rope>,
-        head_of: impl Fn(&Document) -> Option<String>,
+        head: Option<&String>,
         times: &Times,
     ) -> Option<Event> {
-        if Some(head_of(&self.document)) != self.head {
+        if self.head.as_ref().is_none_or(|then| then.as_ref() != head) {
             return self.end(Censored::BranchSwitched, times);
         }
         let span = self.span;
@@ -70,10 +73,31 @@ impl Kept {
         event
     }
 
+    /// Whether it is neither there nor will come back.
+    pub(super) fn is_gone(&self) -> bool {
+        self.done && !self.undone && self.span.is_none_or(Span::is_empty)
+    }
+
+    /// Follows it again where an edit has just put it back.
+    pub(super) fn redo(&mut self, splice: Splice, rope: &Rope) {
+        let length = self.text.chars().count();
+        let is_insertion =
+            splice.removed == 0 && splice.added.abs_diff(length) <= self.text.lines().count();
+        let place = self.span.filter(|_| self.undone && is_insertion);
+        let found = place.and_then(|place| located(rope, place, &self.text));
+        let Some(span) = found.filter(|span| span.start.abs_diff(splice.at) <= length) else {
+            return;
+        };
+        // The sample that said so is taken.
+        self.taken += 1;
+        (self.span, self.undone, self.done) = (Some(span), false, false);
+    }
+
     /// The last that is recorded of it.
     pub(super) fn end(&mut self, why: Censored, times: &Times) -> Option<Event> {
         let event = self.record(Retained::Censored(why), times);
         self.done = true;
+        self.undone = why == Censored::Undone;
         event
     }
 

@@ -8,7 +8,7 @@ use truefill_journal::{Censored, Document, Event, Outcome, SuggestionId};
 
 use super::hole::{Decided, Hole, Served};
 use super::kept::{Kept, located};
-use super::span::{End, Span, Touch};
+use super::span::{End, Touch};
 use super::{Times, inferred};
 use crate::documents::Splice;
 
@@ -19,6 +19,42 @@ const MOST: usize = 128;
 struct Places {
     holes: Vec<Hole>,
     kept: Vec<Kept>,
+}
+
+impl Places {
+    /// Follows one edit.
+    fn follow(&mut self, splice: Splice, rope: &Rope, now: Instant, times: &Times) -> Vec<Event> {
+        let mut replaced = false;
+        for hole in &mut self.holes {
+            match hole.span.edit(splice, End::Grows) {
+                Touch::None => {}
+                Touch::Changed | Touch::Removed => hole.touch(now),
+                Touch::Replaced => replaced = true,
+            }
+        }
+        let mut events = Vec::new();
+        let mut undone = Vec::new();
+        for kept in &mut self.kept {
+            let touch = kept.span.as_mut().map(|span| span.edit(splice, End::Stays));
+            match touch {
+                Some(Touch::Removed) => {
+                    undone.push(kept.id);
+                    events.extend(kept.end(Censored::Undone, times));
+                }
+                Some(Touch::Replaced) => events.extend(kept.end(Censored::Reformatted, times)),
+                _ => kept.redo(splice, rope),
+            }
+        }
+        let awaited = |hole: &Hole| {
+            let mut waiting = self.kept.iter().filter(|kept| kept.span.is_none());
+            waiting.any(|kept| hole.offered(kept.id))
+        };
+        // What a tool writes is not what the user meant, and of what was undone nothing is known.
+        self.holes.retain(|hole| {
+            (!replaced || awaited(hole)) && !undone.iter().any(|id| hole.offered(*id))
+        });
+        events
+    }
 }
 
 /// Follows what was served, by document.
@@ -56,7 +92,7 @@ impl Watch {
         places.holes.retain(|hole| {
             let here = (hole.span.start..=hole.span.end).contains(&served.at);
             let gone = here && hole.decided == Decided::No;
-            if gone {
+            if gone && !hole.over {
                 events.push(inferred(hole.served.id, Outcome::Superseded));
             }
             !gone
@@ -79,7 +115,7 @@ impl Watch {
     ) {
         let found = self.places.iter_mut().find_map(|(uri, places)| {
             let hole = places.holes.iter_mut().find(|hole| hole.offered(id))?;
-            hole.decided = Decided::Accepted;
+            hole.accept(now);
             Some((
                 uri,
                 hole.span,
@@ -105,6 +141,7 @@ impl Watch {
             span,
             since: now,
             taken,
+            undone: false,
             done: false,
             head: None,
         });
@@ -141,40 +178,13 @@ impl Watch {
         };
         let mut events = Vec::new();
         for splice in splices {
-            let mut replaced = false;
-            for hole in &mut places.holes {
-                match hole.span.edit(*splice, End::Grows) {
-                    Touch::None => {}
-                    Touch::Changed | Touch::Removed => hole.touched = Some(now),
-                    Touch::Replaced => replaced = true,
-                }
-            }
-            if replaced {
-                // What a tool writes is not what the user meant.
-                places
-                    .holes
-                    .retain(|hole| hole.decided == Decided::Accepted);
-            }
-            for kept in &mut places.kept {
-                let touch = kept
-                    .span
-                    .as_mut()
-                    .map(|span| span.edit(*splice, End::Stays));
-                let why = match touch {
-                    Some(Touch::Removed) => Censored::Undone,
-                    Some(Touch::Replaced) => Censored::Reformatted,
-                    _ => continue,
-                };
-                events.extend(kept.end(why, &self.times));
-            }
+            events.extend(places.follow(*splice, rope, now, &self.times));
         }
         for kept in places.kept.iter_mut().filter(|kept| kept.span.is_none()) {
             let hole = places.holes.iter().find(|hole| hole.offered(kept.id));
             kept.span = hole.and_then(|hole| located(rope, hole.span, &kept.text));
         }
-        places
-            .kept
-            .retain(|kept| !(kept.done && kept.span.is_none_or(Span::is_empty)));
+        places.kept.retain(|kept| !kept.is_gone());
         events
     }
 
@@ -186,7 +196,7 @@ impl Watch {
         let undecided = places
             .holes
             .iter()
-            .filter(|hole| hole.decided == Decided::No);
+            .filter(|hole| hole.decided == Decided::No && !hole.over);
         let unseen = undecided.map(|hole| {
             let reason = why.as_str().to_owned();
             inferred(hole.served.id, Outcome::NotShown { reason })
@@ -209,34 +219,52 @@ impl Watch {
         let samples = places.clone().flat_map(|it| &it.kept);
         let samples = samples.filter_map(|kept| kept.look(&self.times));
         let holes = places.flat_map(|it| &it.holes);
-        samples.chain(holes.map(|hole| hole.due(&self.times))).min()
+        let holes = holes.filter_map(|hole| hole.due(&self.times));
+        samples.chain(holes).min()
     }
 
-    /// Takes what is due: `rope_of` gives a document's text, `head_of` what its repository has
-    /// checked out.
+    /// The documents of which [`Self::take`] has to know what their repositories have checked out.
+    pub fn asks_heads(&self, now: Instant) -> Vec<Document> {
+        let all = self.places.values().flat_map(|it| &it.kept);
+        let asks = |kept: &&Kept| kept.look(&self.times).is_some_and(|look| look <= now);
+        let documents = all.filter(asks).map(|kept| kept.document.clone());
+        documents.collect()
+    }
+
+    /// Takes what is due: `rope_of` gives a document's text, `heads` has what the repositories of
+    /// documents have checked out, by their paths. What is not in it is taken the next time.
     pub fn take(
         &mut self,
         now: Instant,
         rope_of: impl Fn(&str) -> Option<Rope>,
-        head_of: impl Fn(&Document) -> Option<String>,
+        heads: &HashMap<String, Option<String>>,
     ) -> Vec<Event> {
         let mut events = Vec::new();
         for (uri, places) in &mut self.places {
             let rope = rope_of(uri);
             for kept in &mut places.kept {
-                if kept.head.is_none() {
-                    kept.head = Some(head_of(&kept.document));
-                }
+                let Some(head) = heads.get(&kept.document.path) else {
+                    continue;
+                };
+                kept.head.get_or_insert_with(|| head.clone());
                 while kept.due(&self.times).is_some_and(|due| due <= now) {
-                    events.extend(kept.sample(rope.as_ref(), &head_of, &self.times));
+                    events.extend(kept.sample(rope.as_ref(), head.as_ref(), &self.times));
                 }
             }
-            let due = |hole: &Hole| hole.due(&self.times) <= now;
-            let (over, holes) = std::mem::take(&mut places.holes).into_iter().partition(due);
-            places.holes = holes;
-            for hole in over {
-                events.extend(hole.settle(rope.as_ref(), &places.kept, self.text, &self.times));
-            }
+            let Places { holes, kept } = places;
+            holes.retain_mut(|hole| {
+                if hole.due(&self.times).is_none_or(|due| due > now) {
+                    return true;
+                }
+                let is_idle = hole.is_idle();
+                match is_idle {
+                    true => events.push(hole.give_up()),
+                    false => {
+                        events.extend(hole.settle(rope.as_ref(), kept, self.text, &self.times))
+                    }
+                }
+                is_idle
+            });
         }
         events
     }

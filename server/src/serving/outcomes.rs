@@ -52,9 +52,7 @@ impl Serving {
         if let Ok(id) = id.parse() {
             self.watch_rejected(id);
         }
-        let reason = Some(reason)
-            .filter(|reason| !reason.is_empty())
-            .map(str::to_owned);
+        let reason = (!reason.is_empty()).then(|| code(reason).to_owned());
         self.outcome(id, |_| Outcome::Rejected { reason });
     }
 
@@ -215,6 +213,15 @@ fn accepted(part: Accepted) -> Outcome {
     Outcome::Accepted {
         extent,
         chars: narrow(part.chars),
+    }
+}
+
+/// A reason as it is written down: a code, and no text of the user's.
+fn code(reason: &str) -> &str {
+    let is_code = |it: char| it.is_ascii_alphanumeric() || "_-.".contains(it);
+    match reason.len() <= 40 && reason.chars().all(is_code) {
+        true => reason,
+        false => "other",
     }
 }
 

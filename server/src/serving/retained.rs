@@ -47,12 +47,15 @@ impl Serving {
             return;
         };
         let at = snapshot.rope.byte_to_char(byte.0);
+        let end = snapshot.byte_offset(first.range.end, ask.encoding);
+        let end = end.map_or(at, |byte| snapshot.rope.byte_to_char(byte.0));
         let document = self.journal_document(&ask.uri);
         let served = suggestions.iter().filter_map(|suggestion| {
             Some(retention::Served {
                 id: suggestion.id.parse().ok()?,
                 document: document.clone(),
                 at,
+                replaces: end.saturating_sub(at),
                 text: suggestion.text.clone(),
                 language: plan.language,
                 shape: plan.shape,
@@ -106,11 +109,17 @@ impl Serving {
         events.into_iter().for_each(|event| self.write(event));
     }
 
-    /// Takes what is due. It reads files.
+    /// Takes what is due. It reads files, and nobody waits for them.
     fn take_due(&self) {
+        let asked = self.watch().asks_heads(Instant::now());
+        let heads = asked.into_iter().map(|document| {
+            let found = head(&document);
+            (document.path, found)
+        });
+        let heads = heads.collect();
         let events = self
             .watch()
-            .take(Instant::now(), |uri| self.rope(uri), head);
+            .take(Instant::now(), |uri| self.rope(uri), &heads);
         self.write_all(events);
     }
 }
@@ -158,6 +167,10 @@ fn head(document: &Document) -> Option<String> {
 
 fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
+    // A pipe would keep who opens it.
+    std::fs::metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
     let file = std::fs::File::open(path).ok()?;
     file.take(HEAD_BYTES).read_to_string(&mut text).ok()?;
     Some(text)

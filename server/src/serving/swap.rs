@@ -158,7 +158,7 @@ impl Serving {
 }
 
 impl Serving {
-    /// Takes note of how an arm fared, and stops it where it is bad beyond doubt.
+    /// Takes note of how an arm fared, and stops it where it is clearly bad.
     pub(super) fn note_arm(&self, arm: &str, fared: Fared) {
         let lineup = self.engine().and_then(|engine| engine.lineup());
         let Some(lineup) = lineup.filter(|lineup| lineup.assigns()) else {
@@ -207,7 +207,7 @@ fn stop(store: &Path, arm: &str, reason: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Asks each engine that is new a few prompts.
+/// Asks each engine that is new a few prompts; local ones were asked when they were opened.
 fn tried(new: Lineup, served: &Lineup) -> Result<Lineup, String> {
     if !new.refused.is_empty() {
         return Err(new.refused.join("; "));
@@ -217,7 +217,7 @@ fn tried(new: Lineup, served: &Lineup) -> Result<Lineup, String> {
         .map(|slot| slot.info.checkpoint.clone())
         .collect();
     for slot in new.slots() {
-        if known.insert(slot.info.checkpoint.clone()) {
+        if known.insert(slot.info.checkpoint.clone()) && slot.engine.local().is_none() {
             canary::check(&*slot.engine)
                 .map_err(|reason| format!("`{}`: {reason}", slot.info.checkpoint))?;
         }

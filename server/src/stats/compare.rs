@@ -32,6 +32,8 @@ pub struct Comparison {
     pub ratio: RatioCheck,
     /// Days from the first to the last request.
     pub days: f64,
+    /// Requests of other arrangements, with other arms, checkpoints or shares: they are left out.
+    pub left_out: u64,
 }
 
 /// One arm.
@@ -47,7 +49,7 @@ pub struct Arm {
     pub units: u64,
     /// Its requests.
     pub counts: Counts,
-    /// Kept characters for each request.
+    /// Kept characters for each eligible request.
     pub kept_per_request: Option<f64>,
     #[serde(skip)]
     spread: f64,
@@ -76,14 +78,10 @@ pub struct Difference {
 pub fn compare(requests: &[Request], baseline: Option<&str>) -> Option<Comparison> {
     let newest = requests.iter().rev().find(|it| it.shares.len() > 1)?;
     let shares = &newest.shares;
-    let alike = |it: &&Request| it.shares == *shares;
-    // An arm whose checkpoint was changed is another arm.
-    let mut checkpoints = BTreeMap::<&str, &str>::new();
-    for request in requests.iter().filter(alike) {
-        checkpoints.insert(&request.arm, &request.checkpoint);
-    }
-    let meant = |it: &&Request| alike(it) && checkpoints[&*it.arm] == it.checkpoint;
+    let meant = |it: &&Request| it.shares == *shares && it.comparison == newest.comparison;
     let meant: Vec<&Request> = requests.iter().filter(meant).collect();
+    let others = requests.iter().filter(|it| it.shares.len() > 1).count();
+    let left_out = others.saturating_sub(meant.len()) as u64;
     let mut arms: Vec<Arm> = shares
         .iter()
         .map(|(name, share)| Arm::of(name, *share, &meant))
@@ -115,6 +113,7 @@ pub fn compare(requests: &[Request], baseline: Option<&str>) -> Option<Compariso
         differences,
         arms,
         days,
+        left_out,
     })
 }
 
@@ -125,7 +124,7 @@ impl Arm {
         for request in own() {
             let unit = request.unit.as_deref().unwrap_or_default();
             let (asked, kept) = units.entry(unit).or_default();
-            *asked += 1.0;
+            *asked += request.eligible as f64;
             *kept += request.kept_chars as f64;
         }
         let counts = Counts::of(own());

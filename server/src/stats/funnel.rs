@@ -9,6 +9,8 @@ use super::requests::Request;
 pub struct Counts {
     /// Asked an engine.
     pub requested: u64,
+    /// Those, and the replies that were the rest of an earlier answer.
+    pub eligible: u64,
     /// Got an answer.
     pub served: u64,
     /// Whose answer was shown, or can have been.
@@ -41,6 +43,7 @@ impl Counts {
         let mut times = Vec::new();
         for request in requests {
             counts.requested += 1;
+            counts.eligible += request.eligible;
             counts.served += u64::from(request.served);
             counts.shown += u64::from(request.shown);
             counts.accepted += u64::from(request.accepted);
@@ -57,9 +60,10 @@ impl Counts {
         counts
     }
 
-    /// Kept characters for each request.
+    /// Kept characters for each eligible request: the figure does not hang on how often an arm's answers
+    /// were typed through.
     pub fn kept_per_request(&self) -> Option<f64> {
-        (self.requested > 0).then(|| self.kept_chars as f64 / self.requested as f64)
+        (self.eligible > 0).then(|| self.kept_chars as f64 / self.eligible as f64)
     }
 }
 

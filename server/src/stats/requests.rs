@@ -21,6 +21,11 @@ pub struct Request {
     pub unit: Option<String>,
     /// The share of the units that each arm had.
     pub shares: BTreeMap<String, f64>,
+    /// Names the arrangement of arms.
+    pub comparison: Option<String>,
+    /// The question, and how often more the rest of its answer was given again while the user typed what it
+    /// said: so many keys had a reply, whatever the arm.
+    pub eligible: u64,
     /// Why nothing was given, as a code.
     pub silence: Option<String>,
     /// From the request to the reply, in microseconds.
@@ -33,7 +38,7 @@ pub struct Request {
     pub accepted: bool,
     /// Characters that were accepted.
     pub accepted_chars: u64,
-    /// Of those, what was left at the last sample that could be taken.
+    /// Of those, what was left at the last sample that could be taken; all where there was none.
     pub kept_chars: u64,
 }
 
@@ -66,6 +71,8 @@ impl Request {
             trigger: row.trigger.clone(),
             unit: row.unit.clone(),
             shares: row.shares.clone().unwrap_or_default(),
+            comparison: row.comparison.clone(),
+            eligible: 1,
             silence: row.silence.clone(),
             total_us: row.stages.total,
             served: false,
@@ -77,11 +84,12 @@ impl Request {
     }
 
     fn add(&mut self, row: &SuggestionRow) {
-        let has = |event: &str| row.outcomes.iter().any(|it| it.event == event);
+        let of = |event: &'static str| row.outcomes.iter().filter(move |it| it.event == event);
+        let has = |event: &'static str| of(event).next().is_some();
+        self.eligible = self.eligible.max(1 + of("typed_through").count() as u64);
         self.served |= has("served");
         self.shown |= has("served") && !has("not_shown") && (has("shown") || !superseded(row));
-        let accepted = row.outcomes.iter().filter(|it| it.event == "accepted");
-        let Some(chars) = accepted.filter_map(|it| it.chars).max() else {
+        let Some(chars) = of("accepted").filter_map(|it| it.chars).max() else {
             return;
         };
         self.accepted = true;

@@ -97,8 +97,11 @@ impl Drop for Editor {
 /// Suggestions that the server said were committed, each with the number of its events.
 type Acknowledged = BTreeMap<String, usize>;
 
-/// A session of three documents; gives up where the server is gone. What was flushed is acknowledged.
-fn session(editor: &mut Editor, acknowledged: &mut Acknowledged) -> Option<()> {
+/// Documents of a session.
+const DOCUMENTS: usize = 3;
+
+/// A session of so many documents; gives up where the server is gone. What was flushed is acknowledged.
+fn session(editor: &mut Editor, documents: usize, acknowledged: &mut Acknowledged) -> Option<()> {
     let options = json!({
         "suggest": { "delay_min_ms": 0, "delay_max_ms": 0 }, "journal": { "context": true },
         "index": { "enabled": false },
@@ -106,7 +109,7 @@ fn session(editor: &mut Editor, acknowledged: &mut Acknowledged) -> Option<()> {
     let params = json!({ "processId": null, "rootUri": null, "capabilities": {}, "initializationOptions": options });
     editor.call("initialize", params)?;
     editor.notify("initialized", json!({}))?;
-    for number in 0..3 {
+    for number in 0..documents {
         let uri = format!("file:///w/{number}.py");
         let document = json!({ "uri": uri, "languageId": "python", "version": 1, "text": "x = " });
         editor.notify("textDocument/didOpen", json!({ "textDocument": document }))?;
@@ -182,9 +185,9 @@ fn check_journal(home: &Path, acknowledged: &mut Acknowledged, which: &str) {
     server(&mut command, home);
     let before = acknowledged.len();
     let mut editor = Editor::start(command);
-    let whole = session(&mut editor, acknowledged).is_some();
+    let whole = session(&mut editor, DOCUMENTS, acknowledged).is_some();
     assert!(whole && editor.end().success(), "{which}: the next server");
-    assert_eq!(acknowledged.len(), before + 3, "{which}");
+    assert_eq!(acknowledged.len(), before + DOCUMENTS, "{which}");
     check(acknowledged);
     let set_aside = std::fs::read_dir(home).unwrap().any(|entry| {
         entry
@@ -215,7 +218,7 @@ fn a_server_that_is_killed_anywhere_loses_nothing_acknowledged() {
             let mut acknowledged = Acknowledged::new();
             let which = format!("{calls} {number}");
             let mut editor = Editor::start(command);
-            let _ = session(&mut editor, &mut acknowledged);
+            let _ = session(&mut editor, DOCUMENTS, &mut acknowledged);
             let whole = came_through(editor.end(), &which);
             check_journal(home.path(), &mut acknowledged, &which);
             if whole {
@@ -225,4 +228,42 @@ fn a_server_that_is_killed_anywhere_loses_nothing_acknowledged() {
         }
     }
     assert!(kills > 15, "only {kills} kills");
+}
+
+/// Ten servers of one user write one journal at once: every event of each is there, once.
+#[test]
+fn ten_servers_lose_nothing() {
+    const SERVERS: usize = 10;
+    const EACH: usize = 40;
+    let home = tempfile::tempdir().unwrap();
+    let mut acknowledged = Acknowledged::new();
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let mut command = || {
+            let mut command = Command::new(&binaries().truefill);
+            server(&mut command, home.path());
+            command
+        };
+        let commands: Vec<Command> = (0..SERVERS).map(|_| command()).collect();
+        let one = |command| {
+            scope.spawn(move || {
+                let mut acknowledged = Acknowledged::new();
+                let mut editor = Editor::start(command);
+                session(&mut editor, EACH, &mut acknowledged).unwrap();
+                assert!(editor.end().success());
+                acknowledged
+            })
+        };
+        let servers: Vec<_> = commands.into_iter().map(one).collect();
+        for server in servers {
+            acknowledged.extend(server.join().unwrap());
+        }
+    });
+    let took = began.elapsed().as_secs_f64();
+    assert_eq!(acknowledged.len(), SERVERS * EACH);
+    let rows = rows(home.path());
+    assert_eq!(rows.len(), SERVERS * EACH, "and nothing twice");
+    let events: usize = rows.iter().map(|row| 1 + row.outcomes.len()).sum();
+    println!("{SERVERS} servers wrote {events} events in {took:.1} s");
+    check_journal(home.path(), &mut acknowledged, "ten servers");
 }

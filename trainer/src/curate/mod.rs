@@ -23,7 +23,7 @@ use crate::table::{self, Tables};
 use crate::usage::Usage;
 
 pub use bands::{BandsRecipe, Fraction};
-pub use recipe::{CurateRecipe, ResolverFilter};
+pub use recipe::{CurateRecipe, ResolverFilter, SplitBy};
 pub use splits::Split;
 
 /// Choose, balance and split rows into `sft.jsonl` and `pairs.jsonl`

@@ -376,7 +376,7 @@ fn read_contexts(
             rank: stable_hash(recipe.seed, &[b"context", context.id.as_bytes()]),
             repo: repos.number(&context.repo) as u32,
             language: context.language,
-            split: Split::of(&context.repo, recipe),
+            split: Split::of(&context.repo, &context.path, recipe),
             dropped,
             file,
             hole_start: context.span.hole_start,

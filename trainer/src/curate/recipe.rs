@@ -31,6 +31,8 @@ pub struct CurateRecipe {
     pub types: BTreeMap<HallucinationType, f64>,
     /// Weights of languages, as with types.
     pub languages: BTreeMap<Language, f64>,
+    /// What no two splits have a part of.
+    pub split_by: SplitBy,
     /// Share of the repositories that are kept for validation.
     pub valid: f64,
     /// Share of the repositories that are kept for testing.
@@ -49,6 +51,17 @@ pub struct CurateRecipe {
     pub resolver: ResolverFilter,
     /// Write `.jsonl.zst`.
     pub compress: bool,
+}
+
+/// What no two splits have a part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// A repository: tests say something of others.
+    #[default]
+    Repository,
+    /// A file: for rows of few repositories. Tests say something of other files of the same ones.
+    File,
 }
 
 /// What the resolver must have found.
@@ -75,6 +88,7 @@ impl Default for CurateRecipe {
             generators: Vec::new(),
             types: BTreeMap::new(),
             languages: BTreeMap::new(),
+            split_by: SplitBy::Repository,
             valid: 0.02,
             test: 0.02,
             sizes: vec![5_000, 10_000, 20_000, 50_000],

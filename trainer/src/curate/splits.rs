@@ -1,8 +1,8 @@
-//! Training, validation and test rows, by repository.
+//! Training, validation and test rows, by repository or by file.
 
 use serde::{Deserialize, Serialize};
 
-use super::recipe::CurateRecipe;
+use super::recipe::{CurateRecipe, SplitBy};
 use crate::corpus::stable_hash;
 
 /// What rows are for.
@@ -30,9 +30,14 @@ impl Split {
         }
     }
 
-    /// The split of all rows of a repository: no repository is in two.
-    pub fn of(repo: &str, recipe: &CurateRecipe) -> Self {
-        let drawn = stable_hash(recipe.seed, &[b"split", repo.as_bytes()]);
+    /// The split of all rows of a repository, or of a file of it: none is in two.
+    pub fn of(repo: &str, path: &str, recipe: &CurateRecipe) -> Self {
+        let whole = [b"split".as_slice(), repo.as_bytes(), path.as_bytes()];
+        let parts = match recipe.split_by {
+            SplitBy::Repository => &whole[..2],
+            SplitBy::File => &whole,
+        };
+        let drawn = stable_hash(recipe.seed, parts);
         let drawn = drawn as f64 / u64::MAX as f64;
         if drawn < recipe.test {
             Self::Test
@@ -73,14 +78,22 @@ mod tests {
         let mut moved = 0;
         for repo in 0..10_000 {
             let repo = format!("owner/{repo}");
-            let split = Split::of(&repo, &recipe);
+            let split = Split::of(&repo, "a", &recipe);
             counts[split as usize] += 1;
-            moved += usize::from(split != Split::of(&repo, &other));
+            moved += usize::from(split != Split::of(&repo, "a", &other));
+            assert_eq!(split, Split::of(&repo, "b", &recipe));
         }
         assert!((6800..7200).contains(&counts[0]), "{counts:?}");
         assert!((900..1100).contains(&counts[1]), "{counts:?}");
         assert!((1850..2150).contains(&counts[2]), "{counts:?}");
         assert!(moved > 3000);
+        let by_file = CurateRecipe {
+            split_by: SplitBy::File,
+            ..recipe.clone()
+        };
+        let splits = (0..1000).map(|file| Split::of("one", &format!("{file}.py"), &by_file));
+        let tested = splits.filter(|split| *split == Split::Test).count();
+        assert!((150..250).contains(&tested), "{tested}");
         assert!((Split::Test.scale(&recipe) - 2.0 / 7.0).abs() < 1e-12);
     }
 }

@@ -139,7 +139,7 @@ fn foresee(
     against: &[Evaluated],
     folder: &Path,
 ) -> Result<()> {
-    let mut asked: Vec<&str> = gate.rule.iter().map(|rule| &*rule.suite).collect();
+    let mut asked: Vec<&str> = gate.asked().map(|rule| &*rule.suite).collect();
     asked.dedup();
     for suite in asked {
         let measured = suites.iter().any(|chosen| chosen.suite.title() == suite);

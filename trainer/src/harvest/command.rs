@@ -1,6 +1,6 @@
 //! The command line of `truefill-trainer harvest`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use truefill_journal::{Query, Reader, SuggestionRow, UnixMicros, imported, system_clock};
+use truefill_journal::{
+    Query, Reader, SuggestionRow, UnixMicros, imported, names_of, system_clock,
+};
 use truefill_model::store::Paths;
 
 use super::recipe::HarvestRecipe;
@@ -71,20 +73,22 @@ struct Own<'a> {
 /// [`Usage`]; where the journal cannot be read or the rows cannot be written.
 pub fn run(args: &HarvestArgs, out: &mut dyn Write) -> Result<()> {
     let recipe = args.recipe()?;
-    let since = recipe.days.map(|days| {
-        let micros = 86_400_000_000 * i64::from(days);
-        UnixMicros(system_clock()().0.saturating_sub(micros))
-    });
+    let since = recipe.days.map(|days| system_clock()().days_before(days));
     let mut manifest = Manifest::new("harvest", &recipe)?;
     let mut gathered = Gathered::default();
-    let mut held_out = BTreeSet::new();
     for source in sources(&recipe)? {
-        held_out.extend(source.keys(&recipe.hold_out)?);
+        let mut held_out = source.keys(&recipe.hold_out)?;
         source.read(since, &mut |row| {
-            gathered.take(&row, &recipe, &mut manifest)
+            let mut is_held = false;
+            for folder in &mut held_out {
+                folder.seen |= folder.holds(&row);
+                is_held |= folder.holds(&row);
+            }
+            gathered.take(&row, is_held, &recipe, &mut manifest)
         })?;
+        unseen(&held_out)?;
     }
-    let (training, testing) = gathered.parted(&held_out);
+    let (training, testing) = gathered.parted();
     let training = limited(training, recipe.own_share, &mut manifest);
     let mut files = write(&args.out, &training)?;
     if !testing.is_empty() {
@@ -97,6 +101,12 @@ pub fn run(args: &HarvestArgs, out: &mut dyn Write) -> Result<()> {
     manifest.outputs = files;
     manifest.write_beside(&args.out.join("contexts.jsonl"))?;
     show(args.json, &manifest, out)?;
+    if training.is_empty() && !testing.is_empty() {
+        anyhow::bail!(
+            "all of the {} rows are held out: nothing is left to learn from; hold fewer folders out",
+            testing.len()
+        );
+    }
     if training.is_empty() {
         anyhow::bail!(
             "there is nothing to harvest: of {} suggestions none has a settled place with text; \
@@ -111,6 +121,7 @@ impl HarvestArgs {
     fn recipe(&self) -> Result<HarvestRecipe> {
         let mut recipe: HarvestRecipe = crate::recipe::section(self.recipe.as_deref(), "harvest")?;
         let paths = recipe.journal.iter_mut().chain(&mut recipe.exports);
+        let paths = paths.chain(&mut recipe.hold_out);
         crate::recipe::found_from(self.recipe.as_deref(), paths);
         recipe.journal = self.journal.clone().or(recipe.journal.take());
         recipe.exports.extend(self.exports.iter().cloned());
@@ -141,15 +152,20 @@ fn sources(recipe: &HarvestRecipe) -> Result<Vec<Source>> {
 
 impl Source {
     /// What folders are called in it.
-    fn keys(&self, folders: &[PathBuf]) -> Result<Vec<String>> {
+    fn keys(&self, folders: &[PathBuf]) -> Result<Vec<HeldOut>> {
         match self {
             Self::Journal(path) if !folders.is_empty() => {
                 let reader = Reader::open(path)?;
-                let key = |folder: &PathBuf| {
-                    let folder = std::path::absolute(folder)?;
-                    Ok(reader.document_key(&folder.to_string_lossy())?)
+                let held_out = |folder: &PathBuf| {
+                    let names = names_of(folder)?;
+                    let keys = names.iter().map(|name| reader.folder_key(name));
+                    Ok(HeldOut {
+                        folder: folder.clone(),
+                        keys: keys.collect::<Result<_, _>>()?,
+                        seen: false,
+                    })
                 };
-                folders.iter().map(key).collect()
+                folders.iter().map(held_out).collect()
             }
             Self::Export(path) if !folders.is_empty() => Err(Usage::error(format!(
                 "{}: expected the journal itself to hold out folders of, found an export, in which they \
@@ -183,26 +199,64 @@ impl Source {
     }
 }
 
+/// A folder whose rows are kept for testing.
+struct HeldOut {
+    folder: PathBuf,
+    /// What it may be called in the journal.
+    keys: Vec<String>,
+    /// Whether a suggestion was made in it.
+    seen: bool,
+}
+
+impl HeldOut {
+    fn holds(&self, row: &SuggestionRow) -> bool {
+        self.keys.iter().any(|key| row.folders.contains(key))
+    }
+}
+
+/// A folder that is misspelt must not be learned from without a word; one in which nobody worked lately may
+/// be named.
+fn unseen(held_out: &[HeldOut]) -> Result<()> {
+    for folder in held_out.iter().filter(|it| !it.seen) {
+        let name = folder.folder.display();
+        if !folder.folder.is_dir() {
+            return Err(Usage::error(format!(
+                "`hold_out`: there is no folder {name}, and no suggestion was made in one of that name"
+            )));
+        }
+        let why = "no suggestion that is looked at was made in it";
+        writeln!(std::io::stderr(), "warning: `hold_out`: {name}: {why}")?;
+    }
+    Ok(())
+}
+
 /// Rows by what they are about: of several of one place the last counts.
 #[derive(Default)]
 struct Gathered {
-    rows: BTreeMap<String, Harvested>,
+    /// Each with whether it is held out.
+    rows: BTreeMap<String, (Harvested, bool)>,
 }
 
 impl Gathered {
-    fn take(&mut self, row: &SuggestionRow, recipe: &HarvestRecipe, manifest: &mut Manifest) {
+    fn take(
+        &mut self,
+        row: &SuggestionRow,
+        is_held: bool,
+        recipe: &HarvestRecipe,
+        manifest: &mut Manifest,
+    ) {
         manifest.count("suggestions", 1);
         match harvested(row, recipe) {
             Ok(found) => {
                 let key = place(&row.document, &found.context);
                 match self.rows.get(&key) {
                     // A wrong completion is worth more than none.
-                    Some(before) if before.negative.is_some() && found.negative.is_none() => {
+                    Some((before, _)) if before.negative.is_some() && found.negative.is_none() => {
                         manifest.count("left_out/same_place", 1);
                     }
                     before => {
                         manifest.count("left_out/same_place", u64::from(before.is_some()));
-                        self.rows.insert(key, found);
+                        self.rows.insert(key, (found, is_held));
                     }
                 }
             }
@@ -211,13 +265,14 @@ impl Gathered {
     }
 
     /// Training rows, and those that are held out.
-    fn parted(self, held_out: &BTreeSet<String>) -> (Vec<Harvested>, Vec<Harvested>) {
-        let is_held = |it: &Harvested| {
-            it.repository
-                .as_ref()
-                .is_some_and(|key| held_out.contains(key))
-        };
-        let (testing, training) = self.rows.into_values().partition(is_held);
+    fn parted(self) -> (Vec<Harvested>, Vec<Harvested>) {
+        let (mut training, mut testing) = (Vec::new(), Vec::new());
+        for (row, is_held) in self.rows.into_values() {
+            match is_held {
+                true => testing.push(row),
+                false => training.push(row),
+            }
+        }
         (training, testing)
     }
 }

@@ -19,26 +19,23 @@ pub struct Harvested {
     pub negative: Option<Negative>,
     /// Byte ranges of the golden completion that models wrote.
     pub own: Vec<(u32, u32)>,
-    /// Salted hash of the repository, where it is known.
-    pub repository: Option<String>,
 }
 
 impl Harvested {
     /// Whether most of the golden completion was written by a model.
     pub fn is_own(&self) -> bool {
-        let bytes: u32 = self
+        let bytes = self
             .own
             .iter()
-            .map(|(from, to)| to.saturating_sub(*from))
-            .sum();
-        2 * bytes as usize >= self.context.golden.len().max(1)
+            .map(|(from, to)| to.saturating_sub(*from) as usize);
+        2 * bytes.fold(0, usize::saturating_add) >= self.context.golden.len().max(1)
     }
 }
 
 /// Why a row gives nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Nothing stands at its place, or text may not be kept.
+    /// Nothing stands at its place, it was undone, or text may not be kept.
     NoHole,
     /// There is no grammar for the language.
     Language,
@@ -93,7 +90,6 @@ pub fn harvested(row: &SuggestionRow, recipe: &HarvestRecipe) -> Result<Harveste
         context,
         negative,
         own: hole.own.clone(),
-        repository: row.repository.clone(),
     })
 }
 
@@ -122,10 +118,10 @@ fn fate(row: &SuggestionRow, recipe: &HarvestRecipe) -> Fate {
 
 fn context(row: &SuggestionRow, hole: &HoleRow, language: Language) -> Context {
     let repo = match &row.repository {
-        Some(key) => format!("journal-{}", &key[..key.len().min(12)]),
+        Some(key) => format!("journal-{}", &key[..key.floor_char_boundary(12)]),
         None => "journal".to_owned(),
     };
-    let path = &row.document[..row.document.len().min(16)];
+    let path = &row.document[..row.document.floor_char_boundary(16)];
     let parts = [&*hole.prefix, &hole.golden, &hole.suffix];
     Context {
         hole_kind: match hole.golden.contains('\n') {

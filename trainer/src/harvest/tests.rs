@@ -216,7 +216,7 @@ fn the_models_own_text_is_a_small_part() {
 fn folders_are_held_out_and_places_come_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut args = args(folder.path());
-    args.hold_out = vec!["/held".into()];
+    args.hold_out = vec!["/w/../held/".into()];
     journal(&folder.path().join("journal.db"), |journal| {
         for (number, root) in [(1, "/w"), (2, "/held")] {
             suggest(journal, number, root, "shop.totle(a)", WRITTEN, &rejected());
@@ -227,6 +227,24 @@ fn folders_are_held_out_and_places_come_once() {
     let testing: Vec<Context> = rows(&args.out.join("held-out/contexts.jsonl"));
     assert_eq!((training.len(), testing.len()), (1, 1));
     assert_ne!(training[0].repo, testing[0].repo);
+}
+
+#[test]
+fn a_folder_that_is_misspelt_is_not_learned_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut args = args(folder.path());
+    journal(&folder.path().join("journal.db"), |journal| {
+        suggest(journal, 1, "/w", "shop.totle(a)", WRITTEN, &rejected());
+    });
+    args.hold_out = vec!["/wrong".into()];
+    let error = run(&args, &mut Vec::new()).expect_err("it is not there");
+    assert!(error.to_string().contains("no folder /wrong"), "{error}");
+    args.hold_out = vec!["/".into(), "/w".into()];
+    let error = run(&args, &mut Vec::new()).expect_err("nothing is left");
+    assert!(
+        error.to_string().contains("all of the 1 rows are held out"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -15,7 +15,11 @@ use super::plan::{CANDIDATE, Step, Work, plan};
 use super::recipe::RunRecipe;
 use super::state::{Done, Ended, State, fingerprint};
 use super::summary;
+use crate::eval::gate::GateRecipe;
+use crate::eval::recipe::{EvalRecipe, SuiteRecipe};
+use crate::eval::suite::Suite;
 use crate::signals;
+use crate::usage::Usage;
 
 /// Run a whole recipe
 ///
@@ -69,6 +73,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<ExitCode> {
         args.store.as_deref(),
     )?;
     let steps = until(steps, args.until.as_deref())?;
+    if steps.iter().any(|step| step.name == "promote") {
+        foresee(&args.recipe)?;
+    }
     if args.dry_run {
         for step in &steps {
             writeln!(out, "{}", summary::shown(step, None))?;
@@ -104,6 +111,27 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Refuses a gate that asks for what no step measures: hours later it could only say no.
+fn foresee(recipe: &Path) -> Result<()> {
+    let gate: GateRecipe = crate::recipe::section(Some(recipe), "promote")?;
+    gate.check()?;
+    let eval: EvalRecipe = crate::recipe::section(Some(recipe), "eval")?;
+    let mut titles: Vec<String> = eval.suite.iter().map(SuiteRecipe::title).collect();
+    if titles.is_empty() {
+        titles.push(Suite::Pairs.to_string());
+    }
+    match gate.asked().find(|rule| !titles.contains(&rule.suite)) {
+        None => Ok(()),
+        Some(rule) => Err(Usage::error(format!(
+            "{}: the gate asks for `{}`, which no step measures: name its files in an `[[eval.suite]]`, or \
+             ask for what is measured alone, by `suites = [\"{}\"]` in `[promote]`",
+            recipe.display(),
+            rule.suite,
+            titles.join("\", \"")
+        ))),
+    }
+}
+
 fn folder(args: &RunArgs, recipe: &RunRecipe) -> PathBuf {
     if let Some(out) = &args.out {
         return out.clone();
@@ -128,7 +156,7 @@ fn until(mut steps: Vec<Step>, last: Option<&str>) -> Result<Vec<Step>> {
     };
     let Some(at) = steps.iter().position(|step| step.name == last) else {
         let names: Vec<&str> = steps.iter().map(|step| step.name).collect();
-        return Err(crate::usage::Usage::error(format!(
+        return Err(Usage::error(format!(
             "`--until`: expected one of {}, found `{last}`",
             names.join(", ")
         )));

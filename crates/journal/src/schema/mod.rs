@@ -14,6 +14,7 @@ pub const STEPS: &[&str] = &[
     include_str!("2_indexes.sql"),
     include_str!("3_guard_reason.sql"),
     include_str!("4_loop.sql"),
+    include_str!("5_comparison.sql"),
 ];
 
 /// Why a database cannot be brought to this program's version.

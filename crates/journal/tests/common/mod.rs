@@ -55,6 +55,7 @@ pub fn record(id: SuggestionId) -> SuggestionRecord {
             unit: "/p/src/main.rs 7".to_owned(),
             generation: u64::MAX,
             shares: [("base".to_owned(), 0.7), ("candidate".to_owned(), 0.3)].into(),
+            comparison: "ab12".to_owned(),
         }),
         shadow_of: None,
         format: Format {

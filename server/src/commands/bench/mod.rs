@@ -20,7 +20,7 @@ use serde_json::json;
 use truefill_syntax::Language;
 
 use crate::client::Client;
-use crate::engine::open::{Located, locate};
+use crate::engine::locate::{Located, locate};
 use crate::paths::Paths;
 use crate::workspace::file_uri;
 use figures::Percentiles;

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::commands::models;
-use crate::engine::open::locate;
+use crate::engine::locate::locate;
 use crate::paths::Paths;
 use crate::workspace::file_uri;
 use lab::Lab;

@@ -9,6 +9,7 @@ use truefill_model::{device, threads};
 
 use super::Check;
 use crate::config::{Config, RemoteKind};
+use crate::engine::locate::locate;
 use crate::engine::open;
 use crate::paths::Paths;
 
@@ -131,7 +132,7 @@ fn compute_device(config: &Config) -> Check {
 /// Checks the model's files and opens it. Gives the bytes of its files.
 fn model(paths: &Paths, config: &Config, checks: &mut Vec<Check>) -> u64 {
     let id = &config.model.id;
-    let located = match open::locate(paths, id) {
+    let located = match locate(paths, id) {
         Ok(located) => located,
         Err(error) => {
             let advice = format!("truefill models pull {id}");

@@ -13,6 +13,8 @@ fn request(number: i64, arm: &str, kept: u64) -> Request {
         trigger: "automatic".to_owned(),
         unit: Some(format!("{arm} {number}")),
         shares: BTreeMap::from([("base".to_owned(), 0.5), ("cand".to_owned(), 0.5)]),
+        comparison: Some("1".to_owned()),
+        eligible: 1,
         silence: (kept == 0).then(|| "nothing_generated".to_owned()),
         total_us: Some(80_000 + 1000 * number.unsigned_abs()),
         served: kept > 0,

@@ -32,6 +32,7 @@ fn served(number: u128, at: usize, text: &str, shape: Shape) -> Served {
         id: id(number),
         document,
         at,
+        replaces: 0,
         text: text.into(),
         language: Some(Language::Python),
         shape,
@@ -101,10 +102,10 @@ impl Scene {
         let until = self.now + seconds * SECOND;
         while let Some(next) = self.watch.next().filter(|next| *next <= until) {
             self.now = self.now.max(next);
-            let (rope, head) = (self.rope.clone(), self.head.clone());
-            let events = self
-                .watch
-                .take(self.now, |_| Some(rope.clone()), |_| Some(head.clone()));
+            let rope = self.rope.clone();
+            let asked = self.watch.asks_heads(self.now).into_iter();
+            let heads = asked.map(|it| (it.path, Some(self.head.clone()))).collect();
+            let events = self.watch.take(self.now, |_| Some(rope.clone()), &heads);
             self.note(events);
         }
         self.now = until;
@@ -361,6 +362,100 @@ fn shadows_are_held_against_what_was_written() {
         [
             "60: 7 Agreed { chars: 8, of: 9 }",
             "60: 8 Agreed { chars: 8, of: 8 }"
+        ]
+    );
+}
+
+#[test]
+fn what_is_undone_leaves_no_hole_and_what_is_redone_is_followed_again() {
+    let accepted = || {
+        let mut scene = Scene::new("x = \ny = 2\n");
+        scene.serve(7, "\ny", "total(a)", Shape::OneLine);
+        scene.edit("x = ", "x = total(a)");
+        scene.accept(7, "total(a)");
+        scene.wait(1);
+        scene.edit("total(a)", "");
+        scene
+    };
+    let mut undone = accepted();
+    undone.edit("x = ", "x = sum(b)");
+    undone.wait(1000);
+    assert_eq!(undone.log, ["1: 7 after 30 of 8: Censored(Undone)"]);
+
+    let mut redone = accepted();
+    redone.edit("x = ", "x = total(a)");
+    redone.serve(8, "\ny", ".x", Shape::OneLine);
+    redone.wait(1);
+    redone.edit("total(a)", "total(a).y");
+    redone.wait(100);
+    assert_eq!(
+        redone.log,
+        [
+            "1: 7 after 30 of 8: Censored(Undone)",
+            "62: 8 Rejected { reason: Some(\"rewritten\") }",
+            "62: hole Line \".y\" own []",
+            "90: 7 after 90 of 8: Chars(8)",
+        ],
+        "what was put back is the model's own"
+    );
+}
+
+#[test]
+fn a_suggestion_may_be_accepted_after_a_long_time() {
+    let mut scene = Scene::new("x = \n");
+    scene.serve(7, "\n", "total(a)", Shape::OneLine);
+    scene.wait(600);
+    scene.edit("x = ", "x = total(a)");
+    scene.accept(7, "total(a)");
+    scene.wait(100);
+    assert_eq!(
+        scene.log,
+        [
+            "60: 7 Rejected { reason: Some(\"left_alone\") }",
+            "630: 7 after 30 of 8: Chars(8)",
+            "660: hole Line \"total(a)\" own [\"total(a)\"]",
+            "690: 7 after 90 of 8: Chars(8)",
+        ]
+    );
+}
+
+#[test]
+fn the_first_key_tells_whether_it_could_be_seen() {
+    let mut scene = Scene::new("x = \n");
+    scene.serve(7, "\n", "totale(a)", Shape::OneLine);
+    scene.edit("x = ", "x = w");
+    scene.wait(2);
+    scene.edit("x = w", "x = what");
+    scene.wait(100);
+    assert_eq!(scene.log[0], "62: 7 NotShown { reason: \"typed_on\" }");
+}
+
+#[test]
+fn a_formatter_ends_an_accepted_hole_too() {
+    let lines = "a=1\n".repeat(50);
+    let mut scene = Scene::new(&format!("{lines}x=\n{lines}"));
+    scene.serve_at(7, 202, "total(a)", Shape::OneLine);
+    scene.splice(202, 0, "total(a)");
+    scene.accept(7, "total(a)");
+    scene.format();
+    scene.wait(1000);
+    assert_eq!(scene.log, ["0: 7 after 30 of 8: Censored(Reformatted)"]);
+}
+
+#[test]
+fn what_a_menu_stands_for_is_in_the_hole() {
+    let mut scene = Scene::new("x = to\n");
+    let mut menu = served(7, 4, "total(a)", Shape::OneLine);
+    menu.replaces = 2;
+    assert_eq!(scene.watch.served(URI, vec![menu], scene.now), []);
+    scene.wait(1);
+    scene.edit("x = to", "x = tower(a)");
+    scene.wait(100);
+    assert_eq!(
+        scene.log,
+        [
+            "61: 7 Rejected { reason: Some(\"rewritten\") }",
+            "61: hole Line \"tower(a)\" own []",
         ]
     );
 }

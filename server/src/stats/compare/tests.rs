@@ -60,6 +60,8 @@ fn request(day: u32, user: usize, block: u32, candidate: bool, kept: u64) -> Req
         trigger: "automatic".to_owned(),
         unit: Some(format!("{day} {user} {block}")),
         shares: [("base".to_owned(), 0.5), ("candidate".to_owned(), 0.5)].into(),
+        comparison: Some("1".to_owned()),
+        eligible: 1,
         silence: None,
         total_us: Some(100_000),
         served: true,
@@ -125,9 +127,14 @@ fn what_is_compared_is_the_newest_assignment() {
     let mut requests = Vec::new();
     let mut world = World::new(1, 0.0);
     world.day(0, &mut requests);
+    // Only the candidate's checkpoint was another one: the baseline's rows of then are no controls either.
     for old in &mut requests {
-        old.checkpoint = format!("{}-0", old.arm);
+        if old.arm == "candidate" {
+            old.checkpoint = "candidate-0".to_owned();
+        }
+        old.comparison = Some("0".to_owned());
     }
+    let before = requests.len() as u64;
     world.day(1, &mut requests);
     let old = request(0, 0, 0, true, 5);
     requests.insert(
@@ -141,6 +148,7 @@ fn what_is_compared_is_the_newest_assignment() {
     let all: u64 = found.arms.iter().map(|arm| arm.counts.requested).sum();
     let newest = requests.iter().filter(|it| it.at.0 > 0).count() as u64;
     assert_eq!(all, newest);
+    assert_eq!(found.left_out, before + 1);
     assert_eq!(found.arms[1].checkpoint, "candidate-1");
     assert!(!found.ratio.is_off());
     assert_eq!(

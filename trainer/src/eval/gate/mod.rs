@@ -66,14 +66,14 @@ pub fn judge(
     let mut folders = Vec::new();
     for path in [before, after] {
         let mut suites = output::read(path)?;
-        suites.retain(|found| recipe.rule.iter().any(|rule| rule.suite == found.suite));
+        suites.retain(|found| recipe.asked().any(|rule| rule.suite == found.suite));
         folders.push(Folder { path, suites });
     }
     let [old, new] = [&folders[0], &folders[1]];
     let mixed = old.mixed();
     let mut suites: Vec<(&str, Result<Comparison, String>)> = Vec::new();
     let mut findings = Vec::new();
-    for rule in &recipe.rule {
+    for rule in recipe.asked() {
         if !suites.iter().any(|(name, _)| *name == rule.suite) {
             let compared = match &mixed {
                 Some(problem) => Err(problem.clone()),

@@ -11,6 +11,8 @@ use crate::usage::Usage;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateRecipe {
+    /// Only rules of these suites are asked; without any, all.
+    pub suites: Vec<String>,
     /// All of them have to pass.
     pub rule: Vec<Rule>,
 }
@@ -98,6 +100,7 @@ impl Default for GateRecipe {
             ..pairs(Metric::EditSimilarity, Require::Holds, 0.1)
         };
         Self {
+            suites: Vec::new(),
             rule: vec![
                 pairs(Metric::Preference, Require::Rises, 0.0),
                 pairs(Metric::HallucinationAligned, Require::Holds, 0.02),
@@ -115,16 +118,22 @@ impl Default for GateRecipe {
 }
 
 impl GateRecipe {
+    /// The rules that are asked.
+    pub fn asked(&self) -> impl Iterator<Item = &Rule> + Clone {
+        let is_asked = |rule: &&Rule| self.suites.is_empty() || self.suites.contains(&rule.suite);
+        self.rule.iter().filter(is_asked)
+    }
+
     /// Refuses what cannot be meant.
     ///
     /// # Errors
     /// [`Usage`].
     pub fn check(&self) -> Result<()> {
         let wrong = |why: String| Err(Usage::error(format!("section `[promote]`: {why}")));
-        if self.rule.is_empty() {
+        if self.asked().next().is_none() {
             return wrong("expected a rule: a gate without one lets everything pass".into());
         }
-        match self.rule.iter().find(|rule| !(0.0..1.0).contains(&rule.by)) {
+        match self.asked().find(|rule| !(0.0..1.0).contains(&rule.by)) {
             Some(rule) => wrong(format!(
                 "`by` is a share: expected 0 to 1 (0.01 is one point of percent), found {}",
                 rule.by

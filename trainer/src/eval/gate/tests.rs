@@ -350,6 +350,7 @@ fn what_lost_twice_as_much_does_not_pass() {
 
 fn holding(suite: &str) -> GateRecipe {
     GateRecipe {
+        suites: Vec::new(),
         rule: vec![Rule::new(suite, Metric::ExactMatch, Require::Holds, 0.05)],
     }
 }

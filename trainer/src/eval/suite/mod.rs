@@ -138,9 +138,11 @@ pub fn load(suite: Suite, data: &[PathBuf], form: Form) -> Result<Loaded, SuiteE
     let files = source::files(suite, data)?;
     let mut rows = rows::Rows::new(suite);
     let sha256 = source::read_all(&files, |file| rows.read(file, form))?;
-    let rows = rows.into_rows();
+    let mut rows = rows.into_rows();
+    let own = matches!(suite, Suite::Contexts | Suite::Pairs);
+    let few = own.then(|| own::clustered(&mut rows)).flatten();
     Ok(Loaded {
-        notes: notes(&rows),
+        notes: notes(&rows).into_iter().chain(few).collect(),
         rows,
         sha256,
         files,

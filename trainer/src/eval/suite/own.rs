@@ -7,6 +7,30 @@ use super::error::Fault;
 use super::record::{Record, json_error};
 use crate::eval::row::{EvalRow, Question};
 use crate::rows::{Context, HallucinationType};
+use std::collections::BTreeSet;
+
+/// With fewer repositories a change in all of them could still be chance (docs/eval.md).
+const FEW: usize = 6;
+
+/// Of rows of few repositories the clusters are files; what a reader of the figures should know then.
+pub(super) fn clustered(rows: &mut [EvalRow]) -> Option<String> {
+    let repositories: BTreeSet<&str> = rows.iter().map(|row| &*row.cluster).collect();
+    let count = repositories.len();
+    if count >= FEW {
+        return None;
+    }
+    for row in rows {
+        row.cluster = format!(
+            "{}/{}",
+            row.cluster,
+            row.path.as_deref().unwrap_or_default()
+        );
+    }
+    Some(format!(
+        "the rows are of {count} repositories: intervals are for other files of the same ones, and say \
+         nothing of other repositories"
+    ))
+}
 
 /// A row of `contexts`; its hole must lie where it says.
 pub(super) fn context(record: &Record) -> Result<EvalRow, Fault> {

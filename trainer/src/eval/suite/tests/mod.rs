@@ -260,19 +260,19 @@ fn crosscodeeval_has_what_was_retrieved() {
     );
 }
 
-fn context() -> Value {
+fn context(repo: &str) -> Value {
     let parts = ["x = ", "é", "\n"];
-    let context = crate::rows::Context::of_file(Language::Python, "o/n", "MIT", "a.py", parts);
+    let context = crate::rows::Context::of_file(Language::Python, repo, "MIT", "a.py", parts);
     serde_json::to_value(context).expect("JSON")
 }
 
 #[test]
 fn own_rows_are_read() {
-    let row = &rows(Suite::Contexts, "contexts.jsonl", &[context()])[0];
+    let row = &rows(Suite::Contexts, "contexts.jsonl", &[context("o/n")])[0];
     assert_eq!(row.question, infill("x = ", "\n"));
     assert_eq!(
         (&*row.kind, &*row.cluster, &*row.golden),
-        ("call-site", "o/n", "é")
+        ("call-site", "o/n/a.py", "é")
     );
     let pair = |rejected: &str| {
         json!({
@@ -285,9 +285,14 @@ fn own_rows_are_read() {
     assert_eq!(found[0].rejected.as_deref(), Some("z"));
     assert_eq!(
         (&*found[0].kind, &*found[0].cluster),
-        ("undefined_variable", "o/n")
+        ("undefined_variable", "o/n/a.py")
     );
     assert!(found[0].id.starts_with("c/") && found[0].id != found[1].id);
+    // With repositories enough they are what rows are drawn by.
+    let of = |repo: usize| context(&format!("o/{repo}"));
+    let many: Vec<Value> = (0..6).map(of).collect();
+    let found = rows(Suite::Contexts, "contexts.jsonl", &many);
+    assert_eq!(found[5].cluster, "o/5");
 }
 
 fn gzip(text: &str) -> Vec<u8> {
