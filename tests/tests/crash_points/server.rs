@@ -239,7 +239,7 @@ fn ten_servers_lose_nothing() {
     let mut acknowledged = Acknowledged::new();
     let began = std::time::Instant::now();
     std::thread::scope(|scope| {
-        let mut command = || {
+        let command = || {
             let mut command = Command::new(&binaries().truefill);
             server(&mut command, home.path());
             command
