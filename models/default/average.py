@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Averages adapters of one base: the mean of what they add to each matrix, brought back to their rank.
+
+    models/default/average.py --out mean FOLDER FOLDER…
+    truefill-trainer import mean --adapter --base default-base --name mean
+
+A FOLDER holds an adapter in PEFT's layout. The mean of N products of rank R has rank N·R; a singular value
+decomposition keeps the R largest directions, and how much of the squares is lost is told. Rows of new tokens are
+averaged as they are. Needs numpy and safetensors.
+"""
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+
+def truncated(factors_a, factors_b):
+    """The product of rank R nearest to the mean of the products, and the share of its squares that is lost."""
+    rank = factors_a[0].shape[0]
+    a = np.concatenate(factors_a, axis=0)
+    b = np.concatenate(factors_b, axis=1) / len(factors_b)
+    # The product is out × in, too large to decompose: its two factors are orthogonalised first.
+    (q_a, r_a), (q_b, r_b) = np.linalg.qr(a.T), np.linalg.qr(b)
+    u, s, v = np.linalg.svd(r_b @ r_a.T)
+    root = np.sqrt(s[:rank])
+    lost = (s[rank:] ** 2).sum() / (s**2).sum()
+    return (q_a @ (v[:rank].T * root)).T, q_b @ (u[:, :rank] * root), lost
+
+
+def averaged(adapters):
+    result, lost = {}, []
+    for name in adapters[0]:
+        found = [adapter[name].astype(np.float64) for adapter in adapters]
+        if name.endswith("lora_A.weight"):
+            other = name.replace("lora_A", "lora_B")
+            result[name], result[other], part = truncated(found, [it[other].astype(np.float64) for it in adapters])
+            lost.append(part)
+        elif "lora_B" not in name:
+            result[name] = sum(found) / len(found)
+    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in result.items()}, lost
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    args = parser.parse_args()
+    adapters = [load_file(folder / "adapter_model.safetensors") for folder in args.folders]
+    for folder, adapter in zip(args.folders, adapters):
+        if {k: v.shape for k, v in adapter.items()} != {k: v.shape for k, v in adapters[0].items()}:
+            raise SystemExit(f"{folder}: expected the tensors of {args.folders[0]}, found others; nothing is written")
+    result, lost = averaged(adapters)
+    args.out.mkdir(parents=True, exist_ok=True)
+    save_file(result, args.out / "adapter_model.safetensors")
+    shutil.copy(args.folders[0] / "adapter_config.json", args.out)
+    print(f"squares lost: {100 * np.mean(lost):.1f} % on average, {100 * max(lost):.1f} % at most")
+
+
+if __name__ == "__main__":
+    main()
