@@ -260,15 +260,15 @@ fn crosscodeeval_has_what_was_retrieved() {
     );
 }
 
-fn context(repo: &str, path: &str) -> Value {
-    let parts = ["x = ", "é", "\n"];
-    let context = crate::rows::Context::of_file(Language::Python, repo, "MIT", path, parts);
+fn context(repo: &str, golden: &str) -> Value {
+    let parts = ["x = ", golden, "\n"];
+    let context = crate::rows::Context::of_file(Language::Python, repo, "MIT", "a.py", parts);
     serde_json::to_value(context).expect("JSON")
 }
 
 #[test]
 fn own_rows_are_read() {
-    let row = &rows(Suite::Contexts, "contexts.jsonl", &[context("o/n", "a.py")])[0];
+    let row = &rows(Suite::Contexts, "contexts.jsonl", &[context("o/n", "é")])[0];
     assert_eq!(row.question, infill("x = ", "\n"));
     assert_eq!(
         (&*row.kind, &*row.cluster, &*row.golden),
@@ -289,7 +289,7 @@ fn own_rows_are_read() {
     );
     assert!(found[0].id.starts_with("c/") && found[0].id != found[1].id);
     // With repositories enough they are what rows are drawn by.
-    let of = |repo: usize| context(&format!("o/{repo}"), &format!("{repo}.py"));
+    let of = |repo: usize| context(&format!("o/{repo}"), &repo.to_string());
     let many: Vec<Value> = (0..6).map(of).collect();
     let found = rows(Suite::Contexts, "contexts.jsonl", &many);
     assert_eq!(found[5].cluster, "o/5");
