@@ -279,7 +279,7 @@ fn compared(comparison: Option<&Comparison>) -> Vec<String> {
     let sentence = |it: &Difference| sentence(it, &base.name, base_figure);
     let left_out = (comparison.left_out > 0).then(|| {
         format!(
-            "{} requests under other arms, checkpoints or shares are left out.",
+            "{} requests from before these arms, or under other arms, checkpoints or shares, are left out.",
             comparison.left_out
         )
     });

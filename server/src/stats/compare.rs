@@ -32,7 +32,8 @@ pub struct Comparison {
     pub ratio: RatioCheck,
     /// Days from the first to the last request.
     pub days: f64,
-    /// Requests of other arrangements, with other arms, checkpoints or shares: they are left out.
+    /// Requests from before these arms, or of other arrangements (other arms, checkpoints or shares): they
+    /// are left out.
     pub left_out: u64,
 }
 
@@ -80,8 +81,7 @@ pub fn compare(requests: &[Request], baseline: Option<&str>) -> Option<Compariso
     let shares = &newest.shares;
     let meant = |it: &&Request| it.shares == *shares && it.comparison == newest.comparison;
     let meant: Vec<&Request> = requests.iter().filter(meant).collect();
-    let others = requests.iter().filter(|it| it.shares.len() > 1).count();
-    let left_out = others.saturating_sub(meant.len()) as u64;
+    let left_out = (requests.len() - meant.len()) as u64;
     let mut arms: Vec<Arm> = shares
         .iter()
         .map(|(name, share)| Arm::of(name, *share, &meant))

@@ -125,7 +125,7 @@ pub fn trainer() -> Result<Option<PathBuf>> {
     ) {
         // `cargo run` sets these; the trainer of another checkout may be an old one.
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--bin", "truefill-trainer"]);
+        build.args(["build", "--quiet", "--package", "truefill-trainer"]);
         if program
             .components()
             .any(|part| part.as_os_str() == "release")
