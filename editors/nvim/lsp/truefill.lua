@@ -1,0 +1,1 @@
+return require("truefill.server").config()

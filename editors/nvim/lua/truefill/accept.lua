@@ -1,0 +1,90 @@
+--- Taking suggestions, and turning them down.
+local menu = require("truefill.menu")
+local outcomes = require("truefill.outcomes")
+local place = require("truefill.place")
+local session = require("truefill.session")
+local text = require("truefill.text")
+
+local M = {}
+
+--- The session of the current buffer, if ghost text is at the cursor.
+---@return truefill.Session?
+local function with_ghost()
+  local held = session.here()
+  return held and session.view().visible(held) and held or nil
+end
+
+--- Puts a part of an offer into the buffer, and tells the server.
+---@return boolean
+local function take_of(held, offer, extent)
+  local client = session.client(held)
+  local rest, typed = place.rest(held.buf, offer)
+  if not client or not rest then
+    return false
+  end
+  local piece = text.piece(rest, extent)
+  local is_whole = #piece == #rest
+  place.insert(held.buf, piece, is_whole and offer.replaces or 0)
+  if is_whole then
+    outcomes.accepted(client, offer.item, held.buf)
+    session.taken(held)
+  else
+    outcomes.partially_accepted(client, offer.item, typed .. piece)
+    session.advanced(held)
+  end
+  return true
+end
+
+--- Accepts the ghost text at the cursor.
+---@param extent "whole"|"word"|"line"
+---@return boolean whether there was some
+function M.take(extent)
+  local held = session.here()
+  local offer = held and session.acceptable(held)
+  if offer then
+    return take_of(held, offer, extent)
+  end
+  return held ~= nil and session.view().visible(held) and session.view().accept_other(held)
+end
+
+--- Accepts it by a key that a menu may want.
+---@return boolean
+function M.take_without_menu()
+  return not menu.visible() and M.take("whole")
+end
+
+--- Turns the ghost text down.
+---@return boolean whether there was some
+function M.dismiss()
+  local held = with_ghost()
+  if not held then
+    return false
+  end
+  local offer, client = session.view().drawn(held), session.client(held)
+  if offer and client then
+    outcomes.rejected(client, offer.id, "dismissed")
+  end
+  session.dismiss(held)
+  return true
+end
+
+--- Shows another alternative.
+---@param count integer
+---@return boolean whether there is something to look for others of
+function M.select(count)
+  local held = with_ghost()
+  if not held then
+    return false
+  end
+  session.select(held, count)
+  return true
+end
+
+--- Asks for suggestions here and now.
+---@return boolean
+function M.ask()
+  local held = session.here()
+  return held ~= nil and session.ask(held)
+end
+
+return M

@@ -1,0 +1,1 @@
+"""Drives real editors: see `editor.py`."""
