@@ -22,6 +22,8 @@ local function take_of(held, offer, extent)
   if not client or not rest then
     return false
   end
+  -- A key may be quicker than the look at the screen.
+  session.saw(held, offer)
   local piece = text.piece(rest, extent)
   local is_whole = #piece == #rest
   place.insert(held.buf, piece, is_whole and offer.replaces or 0)
@@ -62,6 +64,7 @@ function M.dismiss()
   end
   local offer, client = session.view().drawn(held), session.client(held)
   if offer and client then
+    session.saw(held, offer)
     outcomes.rejected(client, offer.id, "dismissed")
   end
   session.dismiss(held)
