@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Averages adapters of one base: the mean of what they add to each matrix, brought back to their rank.
+"""Averages adapters of one base: the mean of what they add to each matrix, brought back to their rank
+or another one.
 
     models/default/average.py --out mean FOLDER FOLDER…
+    models/default/average.py --out smaller --rank 16 FOLDER
     truefill-trainer import mean --adapter --base default-base --name mean
 
 A FOLDER holds an adapter in PEFT's layout. The mean of N products of rank R has rank N·R; a singular value
@@ -9,16 +11,15 @@ decomposition keeps the R largest directions, and how much of the squares is los
 averaged as they are. Needs numpy and safetensors.
 """
 import argparse
-import shutil
+import json
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 
-def truncated(factors_a, factors_b):
-    """The product of rank R nearest to the mean of the products, and the share of its squares that is lost."""
-    rank = factors_a[0].shape[0]
+def truncated(factors_a, factors_b, rank):
+    """The product of a rank nearest to the mean of the products, and the share of its squares that is lost."""
     a = np.concatenate(factors_a, axis=0)
     b = np.concatenate(factors_b, axis=1) / len(factors_b)
     # The product is out × in, too large to decompose: its two factors are orthogonalised first.
@@ -29,13 +30,14 @@ def truncated(factors_a, factors_b):
     return (q_a @ (v[:rank].T * root)).T, q_b @ (u[:, :rank] * root), lost
 
 
-def averaged(adapters):
+def averaged(adapters, rank):
     result, lost = {}, []
     for name in adapters[0]:
         found = [adapter[name].astype(np.float64) for adapter in adapters]
         if name.endswith("lora_A.weight"):
             other = name.replace("lora_A", "lora_B")
-            result[name], result[other], part = truncated(found, [it[other].astype(np.float64) for it in adapters])
+            outs = [it[other].astype(np.float64) for it in adapters]
+            result[name], result[other], part = truncated(found, outs, rank)
             lost.append(part)
         elif "lora_B" not in name:
             result[name] = sum(found) / len(found)
@@ -46,15 +48,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--rank", type=int, help="of the result; that of the first folder without it")
     args = parser.parse_args()
     adapters = [load_file(folder / "adapter_model.safetensors") for folder in args.folders]
     for folder, adapter in zip(args.folders, adapters):
         if {k: v.shape for k, v in adapter.items()} != {k: v.shape for k, v in adapters[0].items()}:
             raise SystemExit(f"{folder}: expected the tensors of {args.folders[0]}, found others; nothing is written")
-    result, lost = averaged(adapters)
+    config = json.loads((args.folders[0] / "adapter_config.json").read_text(encoding="utf-8"))
+    rank = args.rank or config["r"]
+    if not 0 < rank <= config["r"] * len(adapters):
+        raise SystemExit(f"--rank: expected 1 to {config['r'] * len(adapters)}, found {rank}; nothing is written")
+    # What an adapter adds is scaled by alpha / r.
+    config.update(lora_alpha=config["lora_alpha"] * rank / config["r"], r=rank)
+    result, lost = averaged(adapters, rank)
     args.out.mkdir(parents=True, exist_ok=True)
     save_file(result, args.out / "adapter_model.safetensors")
-    shutil.copy(args.folders[0] / "adapter_config.json", args.out)
+    (args.out / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     print(f"squares lost: {100 * np.mean(lost):.1f} % on average, {100 * max(lost):.1f} % at most")
 
 
