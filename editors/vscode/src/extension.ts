@@ -1,0 +1,80 @@
+// Where the editor starts the extension.
+import { type ExtensionContext, InlineCompletionTriggerKind, window, workspace } from "vscode";
+import type { Middleware } from "vscode-languageclient/node";
+import { askForSuggestions } from "./client.ts";
+import { registerCommands } from "./commands.ts";
+import { Consent } from "./consent.ts";
+import { Outcomes } from "./outcomes.ts";
+import { Session } from "./session.ts";
+import { StatusBar } from "./statusBar.ts";
+import { Steps } from "./steps.ts";
+import { Toggles } from "./toggles.ts";
+import { welcome } from "./welcome.ts";
+
+let session: Session | undefined;
+
+export async function activate(context: ExtensionContext): Promise<void> {
+  const log = window.createOutputChannel("Truefill", { log: true });
+  const toggles = new Toggles(context.workspaceState);
+  const steps = new Steps();
+  const outcomes = new Outcomes(() => own);
+  const own = new Session(
+    context,
+    log,
+    middleware(() => own, toggles, outcomes),
+    (id) => {
+      outcomes.accepted(id);
+      steps.update("suggestion", true);
+    },
+  );
+  session = own;
+  const statusBar = new StatusBar(own, toggles);
+  const consent = new Consent(context.globalState, own);
+  const refresh = () => {
+    statusBar.update();
+    steps.update("program", own.running !== undefined);
+    steps.update("model", own.server?.kind === "Normal");
+    steps.update("journal", consent.isSettled);
+    void consent.ask();
+  };
+  context.subscriptions.push(
+    log,
+    statusBar,
+    steps,
+    own.changed.event(refresh),
+    workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration("truefill")) {
+        refresh();
+      }
+    }),
+    window.onDidChangeActiveTextEditor((editor) => {
+      refresh();
+      if (editor !== undefined) {
+        void own.refreshArm(editor.document);
+      }
+    }),
+    ...registerCommands({ context, log, session: own, toggles, outcomes, refresh }),
+  );
+  const started = own.start();
+  await welcome(context);
+  await started;
+}
+
+/** Asked to end the program before the editor does. */
+export async function deactivate(): Promise<void> {
+  await session?.dispose();
+}
+
+function middleware(session: () => Session, toggles: Toggles, outcomes: Outcomes): Middleware {
+  return {
+    provideInlineCompletionItems: async (document, position, context, token) => {
+      const client = session().running;
+      if (client === undefined || toggles.isOffIn(document)) {
+        return null;
+      }
+      const { result, offers } = await askForSuggestions(client, document, position, context, token);
+      outcomes.served(document.uri.toString(), offers, context.triggerKind === InlineCompletionTriggerKind.Invoke);
+      return result;
+    },
+  };
+}

@@ -1,0 +1,308 @@
+// The program's life: when it is started, stopped and told of settings, and what it said last.
+import { homedir } from "node:os";
+import { delimiter } from "node:path";
+import {
+  commands,
+  type Disposable,
+  EventEmitter,
+  type ExtensionContext,
+  type LogOutputChannel,
+  type TextDocument,
+  type Uri,
+  window,
+  workspace,
+} from "vscode";
+import type { LanguageClient, Middleware } from "vscode-languageclient/node";
+import { findProgram, isProgram } from "./binary.ts";
+import { type Client, isRefusal, makeClient, stop } from "./client.ts";
+import type { Place } from "./offers.ts";
+import { CommandFailed, json } from "./program.ts";
+import { ACCEPT, type Arm, type Arms, type ServerStatus, STATUS, WHY, type WhyAnswer } from "./protocol.ts";
+import { madeSettings, restricted, type Sections, takesBack } from "./settings.ts";
+import type { State } from "./statusText.ts";
+
+/** Times that a program may end by itself within [`CRASH_WINDOW_MS`] before it is left alone. */
+const CRASHES = 4;
+const CRASH_WINDOW_MS = 180_000;
+
+/** Told when a suggestion was accepted. */
+export type Accepted = (id: string) => void;
+
+export class Session implements Disposable {
+  /** Something of what follows changed. */
+  readonly changed = new EventEmitter<void>();
+  state: State = { kind: "off" };
+  server: ServerStatus | undefined;
+  arms: readonly Arm[] = [];
+
+  /** The program that runs or ran last. */
+  private program: string | undefined;
+  private client: Client | undefined;
+  private readonly documents = new Map<string, ServerStatus>();
+  private readonly documentArms = new Map<string, string>();
+  /** When it ended by itself. */
+  private crashes: number[] = [];
+  /** What the program was told at its start. */
+  private initial: Sections = {};
+  private last: Promise<void> = Promise.resolve();
+
+  private readonly context: ExtensionContext;
+  private readonly log: LogOutputChannel;
+  private readonly middleware: Middleware;
+  private readonly accepted: Accepted;
+
+  constructor(context: ExtensionContext, log: LogOutputChannel, middleware: Middleware, accepted: Accepted) {
+    this.context = context;
+    this.log = log;
+    this.middleware = middleware;
+    this.accepted = accepted;
+    context.subscriptions.push(
+      workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration("truefill")) {
+          this.configured(event.affectsConfiguration("truefill.server.path"));
+        }
+      }),
+      workspace.onDidGrantWorkspaceTrust(() => this.configured(false)),
+      workspace.onDidCloseTextDocument((document) => this.forget(document)),
+    );
+  }
+
+  /** The client, while the program answers. */
+  get running(): LanguageClient | undefined {
+    return this.state.kind === "running" && this.client?.isRunning() ? this.client : undefined;
+  }
+
+  /** The program, for commands that are run beside the server. */
+  requireProgram(): string {
+    if (this.state.kind === "missing" || this.program === undefined) {
+      throw new CommandFailed(this.state.kind === "missing" ? this.state.problem : "The program was not started yet.");
+    }
+    return this.program;
+  }
+
+  start(): Promise<void> {
+    return this.queued(() => this.begin());
+  }
+
+  restart(): Promise<void> {
+    return this.queued(async () => {
+      await this.end();
+      this.crashes = [];
+      await this.begin();
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.queued(() => this.end());
+  }
+
+  /** What the server said about a document last. */
+  statusOf(uri: Uri): ServerStatus | undefined {
+    return this.documents.get(uri.toString());
+  }
+
+  /** The arm of a document, where the server tells it. */
+  armOf(uri: Uri): string | undefined {
+    return this.documentArms.get(uri.toString());
+  }
+
+  /** Why there is no suggestion; `position` where a place is meant. */
+  async why(document: TextDocument, position?: Place): Promise<WhyAnswer | undefined> {
+    const client = this.running;
+    const uri = client?.code2ProtocolConverter.asUri(document.uri);
+    const parameters = position === undefined ? [uri] : [uri, position];
+    return client?.sendRequest<WhyAnswer>("workspace/executeCommand", { command: WHY, arguments: parameters });
+  }
+
+  /** Asks the server for the document's arm, where there are several. */
+  async refreshArm(document: TextDocument): Promise<void> {
+    if (this.arms.length < 2 || this.running === undefined) {
+      return;
+    }
+    const answer = await this.why(document).catch(() => undefined);
+    if (answer?.arm) {
+      this.documentArms.set(document.uri.toString(), answer.arm.name);
+      this.changed.fire();
+    }
+  }
+
+  /** One after the other, so that a start never meets a stop. */
+  private queued(work: () => Promise<void>): Promise<void> {
+    const next = this.last.then(work);
+    this.last = next.catch((error: unknown) => this.log.error(String(error)));
+    return this.last;
+  }
+
+  private async begin(): Promise<void> {
+    if (!workspace.getConfiguration("truefill").get("enabled", true)) {
+      return this.become({ kind: "off" });
+    }
+    const found = findProgram({
+      setting: workspace.getConfiguration("truefill").get("server.path", ""),
+      extension: this.context.extensionPath,
+      searchPath: process.env["PATH"] ?? process.env["Path"] ?? "",
+      home: homedir(),
+      workspace: (workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
+      windows: delimiter === ";",
+      isProgram,
+    });
+    if ("problem" in found) {
+      this.become({ kind: "missing", problem: found.problem });
+      return void this.tellMissing(found.problem);
+    }
+    this.log.info(`Starting ${found.file} (${found.origin}).`);
+    this.program = found.file;
+    this.become({ kind: "starting" });
+    await this.connect(found.file);
+  }
+
+  private async connect(program: string): Promise<void> {
+    this.initial = this.settings();
+    const client = makeClient(program, {
+      log: this.log,
+      initializationOptions: this.initial,
+      middleware: { ...this.middleware, executeCommand: (...call) => this.executed(...call) },
+      ended: () => this.ended(client),
+    });
+    this.client = client;
+    client.onNotification(STATUS, (status: ServerStatus) => this.told(status));
+    try {
+      await client.start();
+      this.log.info(`Truefill ${client.initializeResult?.serverInfo?.version ?? "of no version"} runs.`);
+      this.become({ kind: "running" });
+    } catch (error) {
+      const problem = `Truefill could not be started: ${await client.whyNotStarted(error)}.`.replace(/\.\.$/, ".");
+      this.become({ kind: "failed", problem });
+      void this.tellFailed(problem, isRefusal(error));
+    }
+  }
+
+  private async end(): Promise<void> {
+    const client = this.client;
+    this.forgetProgram();
+    this.become({ kind: "off" });
+    if (client !== undefined) {
+      await stop(client).catch((error: unknown) => this.log.warn(`The program did not end as asked: ${error}`));
+    }
+  }
+
+  /** The program ended by itself. */
+  private ended(client: Client): void {
+    if (this.client !== client) {
+      return;
+    }
+    this.forgetProgram();
+    const now = Date.now();
+    this.crashes = [...this.crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    if (this.crashes.length <= CRASHES) {
+      this.log.warn("The program ended unexpectedly and is started again.");
+      this.become({ kind: "starting" });
+      return void this.start();
+    }
+    const problem = "Truefill ended unexpectedly five times and is not started again.";
+    this.become({ kind: "failed", problem });
+    void this.tellFailed(problem, false);
+  }
+
+  private async executed(
+    command: string,
+    parameters: unknown[],
+    next: (command: string, parameters: unknown[]) => unknown,
+  ) {
+    if (command === ACCEPT && typeof parameters[0] === "string") {
+      this.accepted(parameters[0]);
+    }
+    return next(command, parameters);
+  }
+
+  private told(status: ServerStatus): void {
+    if (status.uri === undefined) {
+      this.server = status;
+      void this.refreshArms();
+    } else {
+      const uri = this.client?.protocol2CodeConverter.asUri(status.uri).toString() ?? status.uri;
+      this.documents.set(uri, status);
+    }
+    this.changed.fire();
+  }
+
+  private async refreshArms(): Promise<void> {
+    if (this.program === undefined) {
+      return;
+    }
+    try {
+      this.arms = (await json<Arms>(this.program, ["arms", "show", "--json"])).arms;
+    } catch (error) {
+      this.log.warn(`The arms are not known: ${error instanceof Error ? error.message : error}`);
+      this.arms = [];
+    }
+    this.documentArms.clear();
+    const document = window.activeTextEditor?.document;
+    if (document) {
+      await this.refreshArm(document);
+    }
+    this.changed.fire();
+  }
+
+  /** What the server is to be told now. */
+  private settings(): Sections {
+    const configuration = workspace.getConfiguration("truefill");
+    const made = madeSettings((key) => configuration.inspect(key));
+    return workspace.isTrusted ? made : restricted(made);
+  }
+
+  private configured(otherProgram: boolean): void {
+    const enabled = workspace.getConfiguration("truefill").get("enabled", true);
+    const settings = this.settings();
+    const client = this.running;
+    if (
+      enabled !== (this.state.kind !== "off") ||
+      otherProgram ||
+      client === undefined ||
+      takesBack(this.initial, settings)
+    ) {
+      void this.restart();
+    } else {
+      const params = { settings: { truefill: settings } };
+      client
+        .sendNotification("workspace/didChangeConfiguration", params)
+        .catch((error: unknown) => this.log.error(String(error)));
+    }
+  }
+
+  private become(state: State): void {
+    this.state = state;
+    void commands.executeCommand("setContext", "truefill.running", state.kind === "running");
+    this.changed.fire();
+  }
+
+  private forgetProgram(): void {
+    this.client = undefined;
+    this.server = undefined;
+    this.documents.clear();
+    this.documentArms.clear();
+  }
+
+  private forget(document: TextDocument): void {
+    this.documents.delete(document.uri.toString());
+    this.documentArms.delete(document.uri.toString());
+  }
+
+  private async tellMissing(problem: string): Promise<void> {
+    const [choose, how] = ["Choose the Program", "Get Started"];
+    const chosen = await window.showErrorMessage(problem, choose, how);
+    if (chosen !== undefined) {
+      await commands.executeCommand(chosen === choose ? "truefill.locateProgram" : "truefill.openWalkthrough");
+    }
+  }
+
+  private async tellFailed(problem: string, settings: boolean): Promise<void> {
+    const [log, other] = ["Open Log", settings ? "Open Settings" : "Restart"];
+    const chosen = await window.showErrorMessage(problem, log, other);
+    if (chosen === log) {
+      this.log.show();
+    } else if (chosen === other) {
+      await (settings ? commands.executeCommand("workbench.action.openSettings", "truefill.") : this.restart());
+    }
+  }
+}

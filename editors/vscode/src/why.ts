@@ -1,0 +1,36 @@
+// "Why is there no suggestion?"
+import { commands, window, workspace } from "vscode";
+import { SCHEMES } from "./client.ts";
+import type { Session } from "./session.ts";
+import type { Toggles } from "./toggles.ts";
+import { type Explanation, withoutServer, withServer } from "./whyText.ts";
+
+export async function explain(session: Session, toggles: Toggles): Promise<void> {
+  const editor = window.activeTextEditor;
+  if (editor === undefined) {
+    return void window.showInformationMessage("Truefill: no file is open.");
+  }
+  const { document } = editor;
+  const known = withoutServer({
+    state: session.state,
+    inlineSuggest: workspace.getConfiguration("editor", document).get("inlineSuggest.enabled", true),
+    off: toggles.off(document),
+    served: SCHEMES.includes(document.uri.scheme),
+  });
+  if (known !== undefined) {
+    return show(known);
+  }
+  const { line, character } = editor.selection.active;
+  const answer = await session.why(document, { line, character });
+  if (answer !== undefined) {
+    await show(withServer(answer));
+  }
+}
+
+async function show({ message, remedies }: Explanation): Promise<void> {
+  const chosen = await window.showInformationMessage(`Truefill: ${message}`, ...remedies.map((remedy) => remedy.label));
+  const remedy = remedies.find((it) => it.label === chosen);
+  if (remedy !== undefined) {
+    await commands.executeCommand(remedy.command, ...(remedy.arguments ?? []));
+  }
+}
