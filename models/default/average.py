@@ -4,7 +4,7 @@ or another one.
 
     models/default/average.py --out mean FOLDER FOLDER…
     models/default/average.py --out smaller --rank 16 FOLDER
-    truefill-trainer import mean --adapter --base default-base --name mean
+    truefill-trainer import mean --adapter --base default-base --format truefill-spm --teach-format --name mean
 
 A FOLDER holds an adapter in PEFT's layout. The mean of N products of rank R has rank N·R; a singular value
 decomposition keeps the R largest directions, and how much of the squares is lost is told. Rows of new tokens are

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use truefill_tests::{Answer, Script, Server, install_named, truefill};
+use truefill_tests::{Answer, Script, Server, install_named, truefill, why};
 
 fn script(text: &str) -> Script {
     Script::new([Answer::text(text)])
@@ -57,6 +57,12 @@ fn a_document_keeps_its_arm_and_rows_say_which() {
     );
     let again: Vec<String> = uris.iter().map(|uri| asked(&mut server, uri)).collect();
     assert_eq!(first, again);
+    for (uri, text) in uris.iter().zip(&first) {
+        let arm = why(&mut server, uri)["arm"].clone();
+        assert_eq!(format!("{}()", arm["name"].as_str().unwrap()), *text);
+        let checkpoint = arm["checkpoint"].as_str().unwrap();
+        assert!(text.starts_with(checkpoint.split_once('-').unwrap().0));
+    }
     // The second time nothing was asked of a model.
     let rows = server.rows(|rows| rows.len() == 24);
     for row in &rows {

@@ -25,7 +25,10 @@ fn the_handshake_tells_what_the_server_does() {
         "ghost text needs no menu"
     );
     let commands = &capabilities["executeCommandProvider"]["commands"];
-    assert_eq!(commands, &json!(["truefill.accept", "truefill.why"]));
+    assert_eq!(
+        commands,
+        &json!(["truefill.accept", "truefill.why", "truefill.prompt"])
+    );
     assert_eq!(
         capabilities["workspace"]["workspaceFolders"]["supported"],
         true

@@ -52,6 +52,39 @@ fn a_place_could_get_a_suggestion_or_not() {
 }
 
 #[test]
+fn the_prompt_is_that_of_the_document_as_it_is_now() {
+    let mut server = with(at_once(), "x = ", Answer::text("1"));
+    let types = json!({ "range": { "start": at(0, 4), "end": at(0, 4) }, "text": "sum(" });
+    server.change(URI, 2, &[types]);
+    let mut prompt = |arguments: Value| {
+        let params = json!({ "command": "truefill.prompt", "arguments": arguments });
+        server.call("workspace/executeCommand", params)
+    };
+    let answer = prompt(json!([URI, at(0, 8)])).expect("a prompt");
+    let text = answer["prompt"].as_str().expect("a text");
+    assert!(text.contains("x = sum("), "{text}");
+    assert!(answer["tokens"].as_u64().is_some_and(|tokens| tokens > 0));
+    let sha256 = answer["sha256"].as_str().expect("a hash");
+    assert_eq!(sha256.len(), 64);
+    let wrong = [
+        (json!([]), -32602, "expects the document's URI"),
+        (json!([URI]), -32602, "expects a position"),
+        (json!([URI, at(7, 0)]), -32803, "there is no prompt here"),
+        (json!(["file:///w/.env", at(0, 0)]), -32803, "not open"),
+    ];
+    for (arguments, code, part) in wrong {
+        let error = prompt(arguments).expect_err("no prompt");
+        assert_eq!(error.code, code, "{error:?}");
+        assert!(error.message.contains(part), "{error:?}");
+    }
+    server.open("file:///w/.env", "plaintext", "KEY=1");
+    let params = json!({ "command": "truefill.prompt", "arguments": ["file:///w/.env", at(0, 5)] });
+    let denied = server.call("workspace/executeCommand", params);
+    assert_eq!(denied.expect_err("a secret").code, -32803);
+    server.shut_down();
+}
+
+#[test]
 fn where_suggestions_while_typing_are_off_it_says_so() {
     let mut server = with(json!({ "automatic": false }), "x = ", Answer::text("1"));
     assert_eq!(here(&mut server, at(0, 4))["reason"], "automatic_off");

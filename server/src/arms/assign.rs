@@ -70,7 +70,7 @@ impl Assigner {
                 assignment: None,
             };
         }
-        let unit = self.unit(lineup.unit, place, now);
+        let unit = self.unit(lineup.unit, place, || self.block(place.document, now));
         Assigned {
             slot: lineup.at(point(&lineup.salt, &unit)).clone(),
             assignment: Some(Assignment {
@@ -82,13 +82,25 @@ impl Assigner {
         }
     }
 
-    fn unit(&self, unit: Unit, place: Place<'_>, now: UnixMicros) -> String {
+    /// The arm that a request would get now, without making one: a look begins no burst.
+    pub fn look<'a>(&self, lineup: &'a Lineup, place: Place<'_>, now: UnixMicros) -> &'a Slot {
+        if !lineup.assigns() {
+            return lineup.first();
+        }
+        let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = blocks.get(place.document).copied();
+        drop(blocks);
+        let unit = self.unit(lineup.unit, place, || Block::at(held, now).number);
+        lineup.at(point(&lineup.salt, &unit))
+    }
+
+    fn unit(&self, unit: Unit, place: Place<'_>, block: impl FnOnce() -> i64) -> String {
         let user = format!("user {}", self.user);
         match (unit, place.workspace) {
             (Unit::User, _) | (Unit::Workspace, None) => user,
             (Unit::Workspace, Some(folder)) => format!("{user} in {folder}"),
             (Unit::Document, _) => {
-                let block = self.block(place.document, now);
+                let block = block();
                 format!("{user} at {} in block {block}", place.document)
             }
         }
@@ -99,18 +111,21 @@ impl Assigner {
         if blocks.len() >= MOST_DOCUMENTS && !blocks.contains_key(document) {
             blocks.clear();
         }
-        let fresh = Block {
-            number: now.0.div_euclid(BLOCK_MICROS),
-            last: now,
-        };
-        let block = blocks.entry(document.to_owned()).or_insert(fresh);
-        // A clock that was set back is a pause, too.
-        let pause = now.0.abs_diff(block.last.0) > BURST_MICROS.unsigned_abs();
-        if pause {
-            *block = fresh;
-        }
-        block.last = now;
+        let block = Block::at(blocks.get(document).copied(), now);
+        blocks.insert(document.to_owned(), block);
         block.number
+    }
+}
+
+impl Block {
+    /// The one that a request of now counts for, after one that counted for `before`.
+    fn at(before: Option<Self>, now: UnixMicros) -> Self {
+        // A clock that was set back is a pause, too.
+        let goes_on = |block: &Self| now.0.abs_diff(block.last.0) <= BURST_MICROS.unsigned_abs();
+        let number = before
+            .filter(goes_on)
+            .map_or_else(|| now.0.div_euclid(BLOCK_MICROS), |block| block.number);
+        Self { number, last: now }
     }
 }
 

@@ -87,11 +87,8 @@ async fn complete(
     serving.configure(config)?;
     let info = ready(&serving).await?;
     if args.show_prompt {
-        let engine = serving.engine().context("the engine is there")?;
-        let request = serving
-            .engine_request(&ask)
-            .map_err(|silence| refused(&silence))?;
-        let prompt = engine.render(request).await?;
+        let prompt = serving.prompt(&ask).await;
+        let prompt = prompt.map_err(|silence| refused(&silence))?;
         print_prompt(args.json, &prompt)?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -17,6 +17,7 @@ use truefill_model::store::{Alias, CheckpointId};
 use crate::paths::Paths;
 
 pub use context::ModelsContext;
+pub use meter::Look;
 pub use pull::Target;
 pub use shipped::{DEFAULT_ADAPTER, Shipped};
 
@@ -60,6 +61,18 @@ pub struct PullArgs {
     /// A name for it, to be used wherever a model is named
     #[arg(long, value_name = "ALIAS", value_parser = parse_alias)]
     pub name: Option<Alias>,
+    /// How progress is told on stderr: as a person reads it, or as JSON lines `{step, bytes, total}`
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
+/// How `truefill models pull` tells its progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, a line for each step anywhere else
+    Auto,
+    /// JSON lines, for programs
+    Json,
 }
 
 /// What `truefill models list` can be told.

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
-use super::lineup::Lineup;
 use super::thread::{Answer, EngineState, IdleWork, Job};
 use super::{CancelToken, Engine, EngineRequest};
 
@@ -26,7 +25,7 @@ pub(super) struct Running {
     pub sequence: Option<u64>,
 }
 
-pub(super) type Inspection = Box<dyn FnOnce(&Lineup) + Send>;
+pub(super) type Inspection = Box<dyn FnOnce() + Send>;
 
 /// A session to bring up to date, and whose.
 pub(super) struct Warming {

@@ -259,14 +259,18 @@ impl EngineHandle {
         self.shared.wake.notify_one();
     }
 
-    /// The exact prompt of a request by the first arm, once the engine is free; waits for it.
+    /// The exact prompt of a request by an arm's engine, once the thread is free; waits for it.
     ///
     /// # Errors
     /// As [`Engine::render`], or where the engine is not there.
-    pub async fn render(&self, request: EngineRequest) -> Result<RenderedPrompt, EngineError> {
+    pub async fn render(
+        &self,
+        engine: Arc<dyn Engine>,
+        request: EngineRequest,
+    ) -> Result<RenderedPrompt, EngineError> {
         let (sender, receiver) = oneshot::channel();
-        let inspection: Inspection = Box::new(move |lineup| {
-            let _ = sender.send(lineup.first().engine.render(&request));
+        let inspection: Inspection = Box::new(move || {
+            let _ = sender.send(engine.render(&request));
         });
         self.inspect(inspection);
         let gone = || EngineError::Load("the engine is not running".into());
@@ -337,7 +341,7 @@ fn serve(shared: &Shared) {
         match shared.next_step() {
             Step::Complete(waiting) => complete(shared, waiting),
             Step::Inspect(inspection) => {
-                let _ = lineup().map(|it| catch_unwind(AssertUnwindSafe(|| inspection(&it))));
+                let _ = catch_unwind(AssertUnwindSafe(inspection));
             }
             Step::Warm(warming, cancel) => warm(&warming, &cancel),
             Step::Idle(work, cancel) => {

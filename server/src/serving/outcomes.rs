@@ -14,7 +14,7 @@ use super::served::{Accepted, Served};
 use super::trail::{Shown, Trail};
 use crate::arms::{Assigned, Place};
 use crate::config::Config;
-use crate::engine::lineup::Lineup;
+use crate::engine::lineup::{Lineup, Slot};
 use crate::suggest::typed_through::Rest;
 use crate::workspace::file_path;
 
@@ -126,17 +126,32 @@ impl Serving {
 
     /// The arm of a request that comes now.
     pub(super) fn assigned(&self, lineup: &Lineup, uri: &str) -> Assigned {
+        self.at_place(uri, |place| {
+            self.assigner.assign(lineup, place, (self.clock)())
+        })
+    }
+
+    /// The arm that a document has now, once the model is open.
+    pub fn arm(&self, uri: &str) -> Option<Slot> {
+        let lineup = self.engine()?.lineup()?;
+        let look = |place: Place<'_>| {
+            let slot = self.assigner.look(&lineup, place, (self.clock)());
+            slot.clone()
+        };
+        Some(self.at_place(uri, look))
+    }
+
+    fn at_place<T>(&self, uri: &str, act: impl FnOnce(Place<'_>) -> T) -> T {
         let path = file_path(uri);
         let document = path.as_ref().map(|path| path.to_string_lossy());
         let folder = path
             .as_deref()
             .and_then(|path| self.workspace.folder_of(path));
         let folder = folder.map(|folder| folder.to_string_lossy().into_owned());
-        let place = Place {
+        act(Place {
             document: document.as_deref().unwrap_or(uri),
             workspace: folder.as_deref(),
-        };
-        self.assigner.assign(lineup, place, (self.clock)())
+        })
     }
 
     /// Text of files outside the workspace is not kept.

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 /// Suggestions that are remembered; outcomes of older ones are not taken.
 const LIMIT: usize = 1024;
 
-/// Times that one suggestion was served; an editor speaks of one of the last.
-const TIMES: usize = 32;
+/// Times that one suggestion was served that are remembered; an editor speaks of the first or of one of the
+/// last.
+const TIMES: usize = 256;
 
 /// A suggestion that was served, perhaps several times: while it is typed through, its rest is.
 #[derive(Debug, Clone)]
@@ -132,14 +133,16 @@ impl ServedLast {
         if served.text.get(from..to).is_none() {
             return;
         }
-        if served.times.len() == TIMES {
-            served.times.pop_front();
-        }
-        served.times.push_back(Time {
+        let time = Time {
             from,
             to,
             selected: selected.to_owned(),
-        });
+        };
+        served.times.retain(|before| *before != time);
+        if served.times.len() == TIMES {
+            served.times.remove(1);
+        }
+        served.times.push_back(time);
     }
 
     /// The suggestion of an id, with one more outcome counted; `None` where it is unknown.
@@ -177,6 +180,24 @@ mod tests {
         assert!(served.outcome("0").is_none());
         assert_eq!(served.outcome("1").map(|served| served.outcomes), Some(0));
         assert_eq!(served.outcome("1").map(|served| served.outcomes), Some(1));
+    }
+
+    #[test]
+    fn what_was_typed_through_key_by_key_is_known_from_its_first_item() {
+        let text = "x".repeat(2 * TIMES);
+        let served = ServedLast::default();
+        served.remember("id", &text, "");
+        for typed in 1..text.len() {
+            served.rest("id", typed, text.len() - typed, "");
+            served.rest("id", typed, text.len() - typed, "");
+        }
+        let part =
+            |inserts: &str, units| served.outcome("id").map(|it| it.part(Some(inserts), units));
+        let chars = |inserts, units| part(inserts, units).map(|accepted| accepted.chars);
+        assert_eq!(chars(&text, 100), Some(100));
+        assert_eq!(chars(&text[text.len() - 9..], 4), Some(text.len() - 5));
+        let times = served.outcome("id").map(|it| it.times.len());
+        assert_eq!(times, Some(TIMES));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::ask::{Ask, Trigger};
 use super::generate::{Order, never, ready, request};
 use super::prepare::place;
 use crate::documents::{ByteOffset, CharOffset, Encoding, Snapshot};
-use crate::engine::{EngineRequest, EngineState};
+use crate::engine::{EngineRequest, EngineState, RenderedPrompt};
 use crate::silence::Silence;
 
 /// Rest after an edit from which on the session is warmed.
@@ -83,15 +83,23 @@ impl Serving {
         }
     }
 
-    /// What the engine would be asked at a place, without a deadline.
+    /// The exact prompt that the document's arm would get at a place.
     ///
     /// # Errors
     /// The reason why nothing would be asked.
-    pub fn engine_request(&self, ask: &Ask) -> Result<EngineRequest, Silence> {
+    pub async fn prompt(&self, ask: &Ask) -> Result<RenderedPrompt, Silence> {
         let snapshot = self.snapshot(ask)?;
-        self.workspace.check(&ask.uri)?;
-        self.request_at(ask, &snapshot, self.workspace.shown_path(&ask.uri))
+        let path = self
+            .allowed(&ask.uri, self.turns.file_lock(&ask.uri))
+            .await?;
+        let request = self.request_at(ask, &snapshot, path)?;
+        let engine = ready(self.engine())?;
+        let slot = self.arm(&ask.uri).ok_or(Silence::ModelLoading)?;
+        let rendered = engine.render(slot.engine, request).await;
+        rendered.map_err(|error| Silence::EngineFailed(error.to_string()))
     }
+
+    /// What the engine would be asked at a place, without a deadline.
 
     fn request_at(
         &self,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::user::*;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -52,6 +54,21 @@ fn files_and_folders_are_copied_into_the_store() {
     let outcome = user.run(&["pull", gguf.to_str().unwrap()]);
     assert!(outcome.success, "{}", outcome.err);
     assert!(outcome.out.starts_with("llama-q4_1-"), "{}", outcome.out);
+}
+
+#[test]
+fn programs_are_told_of_progress_in_json() {
+    let user = User::new();
+    let gguf = fixture("gguf/llama-q4_1.gguf");
+    let outcome = user.run(&["pull", gguf.to_str().unwrap(), "--progress", "json"]);
+    assert!(outcome.success, "{}", outcome.err);
+    let lines: Vec<serde_json::Value> = outcome
+        .err
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let step = json!({ "step": "copying into the store", "bytes": 0, "total": null });
+    assert_eq!(lines, [step]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use truefill_model::store::Store;
 use truefill_remote::download::Options;
 use truefill_remote::retry::RetryPolicy;
 use truefill_remote::wheel::{Pip, WheelModel};
-use truefill_server::commands::models::{ModelsArgs, ModelsContext, Shipped, run_in};
+use truefill_server::commands::models::{Look, ModelsArgs, ModelsContext, Shipped, run_in};
 use truefill_server::paths::Paths;
 
 const FIXTURES: &str = concat!(
@@ -111,7 +111,7 @@ impl User {
             },
             out: &mut out,
             err: &mut err,
-            bars: false,
+            look: Look::Lines,
             now: 1_700_000_000,
         };
         let result = run_in(&args.models, &mut context);

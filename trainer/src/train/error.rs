@@ -43,7 +43,7 @@ pub enum DataError {
     /// The checkpoint was trained with another format.
     #[error(
         "expected the FIM format `{expected}` that the checkpoint was trained with, found `{found}`; \
-         to teach it another one, set `teach_format = true` in section `[train]`"
+         to teach it another one, set `teach_format = true` in section `[train]`, or give `import` `--teach-format`"
     )]
     OtherFormat {
         /// Name and version in the manifest.

@@ -49,6 +49,33 @@ fn a_unit_keeps_its_arm_on_every_machine() {
 }
 
 #[test]
+fn a_look_sees_the_arm_of_the_next_request_and_begins_no_burst() {
+    let lineup = lineup(Unit::Document, &[("base", 0.5), ("candidate", 0.5)]);
+    for number in 0..100 {
+        let document = format!("/w/{number}.rs");
+        let place = Place {
+            document: &document,
+            workspace: None,
+        };
+        let (looked, other) = (Assigner::new("ada".into()), Assigner::new("ada".into()));
+        // The first request comes at the end of a half hour, and the burst goes on in the next one.
+        let seconds = |seconds: i64| UnixMicros(30 * MINUTE + seconds * 1_000_000);
+        for at in [-50, -40, -10, 10, 30, 70] {
+            let seen = looked.look(&lineup, place, seconds(at)).name.clone();
+            assert_eq!(seen, other.assign(&lineup, place, seconds(at)).slot.name);
+            looked.assign(&lineup, place, seconds(at));
+        }
+    }
+    let fresh = Assigner::new("ada".into());
+    let place = Place {
+        document: "/w/a.rs",
+        workspace: None,
+    };
+    fresh.look(&lineup, place, UnixMicros(0));
+    assert!(fresh.blocks.lock().is_ok_and(|blocks| blocks.is_empty()));
+}
+
+#[test]
 fn shares_are_what_was_asked_for() {
     let shares = [
         ("base", 0.7),

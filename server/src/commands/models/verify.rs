@@ -28,7 +28,7 @@ pub(super) fn run(args: &VerifyArgs, context: &mut ModelsContext<'_>) -> Result<
     for id in &ids {
         let bytes = store.get(id)?.manifest.bytes();
         let what = format!("hashing {id}");
-        let meter = Meter::start(&what, Some(bytes), context.bars, context.err)?;
+        let meter = Meter::start(&what, Some(bytes), context.look, context.err)?;
         let verification = store.verify(id, &mut |file| meter.add(file.bytes))?;
         drop(meter);
         sound &= verification.holds();
