@@ -23,11 +23,11 @@ export interface WhyAnswer {
   here?: { eligible: boolean; message: string; reason?: string } | null;
   last?: Verdict | null;
   index?: { complete: boolean } | null;
-  /** The arm that the document has now, of a server that tells it. */
+  /** The arm that the document has now, once the model is open. */
   arm?: { name: string; checkpoint: string } | null;
 }
 
-/** `truefill complete --show-prompt --json`. */
+/** The answer of `truefill.prompt`. */
 export interface Prompt {
   prompt: string;
   tokens: number;
@@ -50,6 +50,13 @@ export interface Arms {
   arms: Arm[];
 }
 
+/** One line of `truefill models pull --progress json`. */
+export interface PullProgress {
+  step: string;
+  bytes: number;
+  total: number | null;
+}
+
 /** One of `truefill models list --json`. */
 export interface Checkpoint {
   id: string;
@@ -62,6 +69,7 @@ export interface Checkpoint {
 
 export const ACCEPT = "truefill.accept";
 export const WHY = "truefill.why";
+export const PROMPT = "truefill.prompt";
 export const STATUS = "truefill/status";
 export const SHOWN = "textDocument/didShowCompletion";
 export const PARTIALLY_ACCEPTED = "textDocument/didPartiallyAcceptCompletion";

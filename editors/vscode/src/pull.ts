@@ -1,6 +1,7 @@
 // Pulling a model, with its progress.
 import { commands, type LogOutputChannel, ProgressLocation, window } from "vscode";
 import { output } from "./program.ts";
+import { told } from "./pullProgress.ts";
 import type { Session } from "./session.ts";
 
 /** A name of the store. */
@@ -36,10 +37,12 @@ async function pulled(program: string, parameters: string[], log: LogOutputChann
     return await window.withProgress(options, async (progress, token) => {
       token.onCancellationRequested(() => stop.abort());
       const onProgress = (line: string) => {
-        log.info(line);
-        progress.report({ message: line });
+        const message = told(line);
+        log.info(message);
+        progress.report({ message });
       };
-      const said = await output(program, ["models", "pull", ...parameters], { onProgress, signal: stop.signal });
+      const command = ["models", "pull", ...parameters, "--progress", "json"];
+      const said = await output(program, command, { onProgress, signal: stop.signal });
       return said.trim().split("\n").join("; ");
     });
   } catch (error) {

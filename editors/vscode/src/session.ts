@@ -17,7 +17,17 @@ import { findProgram, isProgram } from "./binary.ts";
 import { type Client, isRefusal, makeClient, stop } from "./client.ts";
 import type { Place } from "./offers.ts";
 import { CommandFailed, json } from "./program.ts";
-import { ACCEPT, type Arm, type Arms, type ServerStatus, STATUS, WHY, type WhyAnswer } from "./protocol.ts";
+import {
+  ACCEPT,
+  type Arm,
+  type Arms,
+  type Prompt,
+  PROMPT,
+  type ServerStatus,
+  STATUS,
+  WHY,
+  type WhyAnswer,
+} from "./protocol.ts";
 import { madeSettings, restricted, type Sections, takesBack } from "./settings.ts";
 import type { State } from "./statusText.ts";
 
@@ -108,10 +118,27 @@ export class Session implements Disposable {
 
   /** Why there is no suggestion; `position` where a place is meant. */
   async why(document: TextDocument, position?: Place): Promise<WhyAnswer | undefined> {
+    return this.running && this.ask<WhyAnswer>(this.running, WHY, document, position);
+  }
+
+  /** What the model gets at a place; what stands against it is thrown. */
+  async prompt(document: TextDocument, position: Place): Promise<Prompt> {
     const client = this.running;
-    const uri = client?.code2ProtocolConverter.asUri(document.uri);
-    const parameters = position === undefined ? [uri] : [uri, position];
-    return client?.sendRequest<WhyAnswer>("workspace/executeCommand", { command: WHY, arguments: parameters });
+    if (client === undefined) {
+      throw new CommandFailed("The program does not run.");
+    }
+    try {
+      return await this.ask<Prompt>(client, PROMPT, document, position);
+    } catch (error) {
+      throw new CommandFailed(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private ask<T>(client: LanguageClient, command: string, document: TextDocument, position?: Place): Promise<T> {
+    const uri = client.code2ProtocolConverter.asUri(document.uri);
+    const place = position && { line: position.line, character: position.character };
+    const parameters = place === undefined ? [uri] : [uri, place];
+    return client.sendRequest<T>("workspace/executeCommand", { command, arguments: parameters });
   }
 
   /** Asks the server for the document's arm, where there are several. */

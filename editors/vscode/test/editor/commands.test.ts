@@ -1,5 +1,6 @@
 // The status bar's item and the commands.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { Editor } from "./harness/editor.ts";
 import { scene } from "./harness/play.ts";
 import { Stage, until } from "./harness/stage.ts";
@@ -109,14 +110,14 @@ test("why there is no suggestion is said of the place and of the last request", 
   await editor.clearMessages();
 });
 
-test("the prompt is shown as the model gets it, after the file is saved", async ({ stage, editor }) => {
+test("the prompt is shown as the model gets it, of a text that is not saved", async ({ stage, editor }) => {
   await editor.openFile("word.py");
+  await editor.press("Control+End");
+  await editor.type("\nunsaved = ");
   await editor.command("Truefill: Show the Prompt");
-  await editor.answer(await editor.message("older than what you see"), "Save and Show");
   await until("the prompt", async () => /SHA-256 [0-9a-f]{64}/.test(await editor.visibleText()));
-  assert.match(await editor.visibleText(), /broken = /);
-  const [call] = stage.calls("complete").slice(-1);
-  assert.deepEqual(call?.parameters.slice(1), [`${stage.file("word.py")}:2:10`, "--show-prompt", "--json"]);
+  assert.match(await editor.visibleText(), /unsaved = /);
+  assert.doesNotMatch(readFileSync(stage.file("word.py"), "utf8"), /unsaved = /);
 });
 
 test("the statistics count what was taken", async ({ editor }) => {
