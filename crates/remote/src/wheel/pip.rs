@@ -28,9 +28,12 @@ pub struct Pip {
 }
 
 impl Pip {
-    /// The first `python3` or `python` in the folders of a `PATH`.
+    /// The first `python3` or `python` in the folders of a `PATH`. Relative ones are left out: what they name
+    /// hangs on where this program was started, which may be somebody else's repository.
     pub fn find(path: Option<&OsStr>) -> Option<Self> {
-        let folders: Vec<PathBuf> = std::env::split_paths(path?).collect();
+        let folders: Vec<PathBuf> = std::env::split_paths(path?)
+            .filter(|folder| folder.is_absolute())
+            .collect();
         let names = if cfg!(windows) {
             ["python3.exe", "python.exe"]
         } else {
@@ -107,6 +110,8 @@ async fn run(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), WheelError> {
     // Pip writes a download into its temporary folder first: one of ours, to see how it grows.
+    let folder = &std::path::absolute(folder)
+        .map_err(|error| disk_error(folder, "find the working folder of", error))?;
     let growing = folder.join("temporary");
     std::fs::create_dir_all(&growing).map_err(|error| disk_error(&growing, "create", error))?;
     let mut command = Command::new(&pip.python);
@@ -118,6 +123,8 @@ async fn run(
         .arg(folder)
         .arg(requirement)
         .env("TMPDIR", &growing)
+        // `-m` looks for modules in the working folder first, where a repository may have a `pip.py`.
+        .current_dir(&growing)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
