@@ -7,11 +7,16 @@ local text = require("truefill.text")
 
 local M = {}
 
---- The session of the current buffer, if ghost text is at the cursor.
+--- The session of the current buffer, if ghost text is at the cursor; and what of ours it is. What is left
+--- of what was accepted in parts counts before it is drawn.
 ---@return truefill.Session?
+---@return truefill.Offer?
 local function with_ghost()
   local held = session.here()
-  return held and session.view().visible(held) and held or nil
+  local offer = held and session.acceptable(held)
+  if held and (offer or session.visible(held)) then
+    return held, offer
+  end
 end
 
 --- Puts a part of an offer into the buffer, and tells the server.
@@ -41,12 +46,11 @@ end
 ---@param extent "whole"|"word"|"line"
 ---@return boolean whether there was some
 function M.take(extent)
-  local held = session.here()
-  local offer = held and session.acceptable(held)
-  if offer then
+  local held, offer = with_ghost()
+  if held and offer then
     return take_of(held, offer, extent)
   end
-  return held ~= nil and session.view().visible(held) and session.view().accept_other(held)
+  return held ~= nil and session.view().accept_other(held)
 end
 
 --- Accepts it by a key that a menu may want.
@@ -58,11 +62,11 @@ end
 --- Turns the ghost text down.
 ---@return boolean whether there was some
 function M.dismiss()
-  local held = with_ghost()
+  local held, offer = with_ghost()
   if not held then
     return false
   end
-  local offer, client = session.view().drawn(held), session.client(held)
+  local client = session.client(held)
   if offer and client then
     session.saw(held, offer)
     outcomes.rejected(client, offer.id, "dismissed")

@@ -1,5 +1,6 @@
 --- Whether the journal may keep code. It is asked once, on the first run, and remembered in a file of
---- Neovim's state folder. The question waits in a corner of the screen; without an answer it is no.
+--- Neovim's state folder. The question waits in a corner of the screen; without an answer it is as
+--- truefill.toml says, else no.
 local config = require("truefill.config")
 local corner = require("truefill.corner")
 
@@ -10,7 +11,9 @@ local QUESTION = {
     .. "a model can learn from it? Nothing leaves this machine.",
   "",
   "  :Truefill context on     yes",
-  "  :Truefill context off    no, as it is now",
+  "  :Truefill context off    no",
+  "",
+  "Without an answer it is as truefill.toml says, else no.",
 }
 
 --- Without an answer the question goes away, and does not come back.

@@ -1,5 +1,5 @@
 --- Where suggestions are wanted. What is set for a buffer wins over what is set for its file type, and
---- that over what is set for all.
+--- that over what is set for all. File types of which nothing is set, `"*"`, are not narrower than all.
 local config = require("truefill.config")
 
 local M = {}
@@ -11,21 +11,29 @@ local function filetype_of(buf)
   return vim.bo[buf].filetype
 end
 
-local function of_filetype(filetype)
-  local configured = config.current.filetypes
-  if toggled.filetypes[filetype] ~= nil then
-    return toggled.filetypes[filetype]
-  elseif configured[filetype] ~= nil then
-    return configured[filetype]
-  end
-  return configured["*"]
-end
-
 local function everywhere()
   if toggled.everywhere ~= nil then
     return toggled.everywhere
   end
   return config.current.enabled
+end
+
+--- What is said of a file type itself.
+---@return boolean?
+local function said_of(filetype)
+  if toggled.filetypes[filetype] ~= nil then
+    return toggled.filetypes[filetype]
+  end
+  return config.current.filetypes[filetype]
+end
+
+---@return boolean
+local function of_filetype(filetype)
+  local said = said_of(filetype)
+  if said ~= nil then
+    return said
+  end
+  return everywhere() and config.current.filetypes["*"] ~= false
 end
 
 --- Whether suggestions are wanted in a buffer.
@@ -36,10 +44,22 @@ function M.of(buf)
   if type(here) == "boolean" then
     return here
   end
-  if not everywhere() then
-    return false
+  return of_filetype(filetype_of(buf))
+end
+
+local function word(on)
+  return on and "on" or "off"
+end
+
+--- What something narrower says of a buffer where it says something else than what holds for all.
+local function exception(buf, now)
+  local filetype, here = filetype_of(buf), M.of(buf)
+  if here == now then
+    return ""
+  elseif type(vim.b[buf].truefill) == "boolean" then
+    return (", but %s in this buffer"):format(word(here))
   end
-  return of_filetype(filetype_of(buf)) ~= false
+  return (", but %s for the file type `%s`"):format(word(here), filetype)
 end
 
 --- Switches them, and says what holds then.
@@ -51,15 +71,15 @@ function M.toggle(scope, buf)
   if scope == "buffer" then
     now = not M.of(buf)
     vim.b[buf].truefill = now
-    return ("suggestions are %s in this buffer"):format(now and "on" or "off")
+    return ("suggestions are %s in this buffer"):format(word(now))
   elseif scope == "filetype" then
-    now = of_filetype(filetype) == false
+    now = not of_filetype(filetype)
     toggled.filetypes[filetype] = now
-    return ("suggestions are %s for the file type `%s`"):format(now and "on" or "off", filetype)
+    return ("suggestions are %s for the file type `%s`"):format(word(now), filetype)
   end
   now = not everywhere()
   toggled.everywhere = now
-  return ("suggestions are %s"):format(now and "on" or "off")
+  return ("suggestions are %s%s"):format(word(now), exception(buf, now))
 end
 
 --- Forgets what was switched; the options hold.

@@ -34,6 +34,31 @@ end
 
 local REPORT = { ok = health.ok, warn = health.warn }
 
+--- What the store has under a name: a checkpoint's id, or what stands for it.
+local function stored(path, name, environment)
+  local done = vim.system({ path, "models", "list", "--json" }, { text = true, env = environment }):wait(5000)
+  local ok, listed = pcall(vim.json.decode, done.stdout or "")
+  for _, checkpoint in ipairs(ok and type(listed) == "table" and listed.checkpoints or {}) do
+    if vim.startswith(checkpoint.id, name) or vim.list_contains(checkpoint.aliases, name) then
+      return checkpoint.id
+    end
+  end
+end
+
+--- The model that `settings` name, of which `truefill doctor` knows nothing. Whether it opens, the server says.
+local function check_model(path, name, environment)
+  local is_file = vim.uv.fs_stat(vim.fs.normalize(name)) ~= nil
+  local found = is_file and name or stored(path, name, environment)
+  local sentence = ("model: `%s`, which `settings` in setup() name, is %s"):format(name, found or "not in the store")
+  if found then
+    return health.ok(sentence)
+  end
+  health.error(sentence, ("truefill models pull %s"):format(name))
+end
+
+--- Checks of `truefill doctor`, which reads truefill.toml alone, that are of another model than the one served.
+local OF_MODEL = { "model", "engine" }
+
 --- What `truefill doctor` finds. It opens the model, which may take a while.
 local function check_installation(path)
   health.start("Truefill: what the program needs")
@@ -43,9 +68,15 @@ local function check_installation(path)
   if not ok or type(report) ~= "table" or type(report.checks) ~= "table" then
     return health.error(("`%s doctor --json` printed no report"):format(path), vim.trim(done.stderr or ""))
   end
+  local model = vim.tbl_get(require("truefill.config").current.settings, "model", "id")
   for _, check in ipairs(report.checks) do
-    local tell = REPORT[check.level] or health.error
-    tell(("%s: %s"):format(check.name, check.found), type(check.advice) == "string" and check.advice or nil)
+    if not (model and vim.list_contains(OF_MODEL, check.name)) then
+      local tell = REPORT[check.level] or health.error
+      tell(("%s: %s"):format(check.name, check.found), type(check.advice) == "string" and check.advice or nil)
+    end
+  end
+  if model then
+    check_model(path, model, environment)
   end
 end
 

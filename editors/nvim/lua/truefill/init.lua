@@ -35,8 +35,15 @@ local function on_detach(event)
   local held = session.of(event.buf)
   if held and held.client_id == event.data.client_id then
     session.detach(event.buf)
+    require("truefill.keys").detach(event.buf)
+    require("truefill.status").forget(event.buf)
     vim.api.nvim_clear_autocmds({ group = "truefill.buffers", buffer = event.buf })
   end
+end
+
+local function on_wipeout(event)
+  require("truefill.keys").forget(event.buf)
+  require("truefill.status").forget(event.buf)
 end
 
 --- Follows the cursor. Neovim's own ghost text follows it as well, and what it draws has to be looked at
@@ -60,7 +67,7 @@ function M.watch(buf)
       end
     end,
   })
-  vim.api.nvim_create_autocmd("InsertLeave", {
+  vim.api.nvim_create_autocmd({ "InsertLeave", "BufLeave", "WinLeave" }, {
     group = group,
     buffer = buf,
     callback = function()
@@ -69,6 +76,14 @@ function M.watch(buf)
         session.clear(held)
       end
     end,
+  })
+  -- Behind the change: the mode, and the cursor of a window that is entered, are the old ones yet.
+  vim.api.nvim_create_autocmd({ "InsertChange", "BufEnter", "WinEnter" }, {
+    group = group,
+    buffer = buf,
+    callback = vim.schedule_wrap(function()
+      session.entered(buf)
+    end),
   })
 end
 
@@ -84,6 +99,7 @@ local function autocmds()
   local group = vim.api.nvim_create_augroup("truefill", { clear = true })
   vim.api.nvim_create_autocmd("LspAttach", { group = group, callback = on_attach })
   vim.api.nvim_create_autocmd("LspDetach", { group = group, callback = on_detach })
+  vim.api.nvim_create_autocmd("BufWipeout", { group = group, callback = on_wipeout })
   vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = highlights })
   require("truefill.menu").watch(group, refresh)
 end
@@ -139,7 +155,7 @@ end
 function M.visible()
   local session = require("truefill.session")
   local held = session.here()
-  return held ~= nil and session.view().visible(held)
+  return held ~= nil and session.visible(held)
 end
 
 --- Switches suggestions and says what holds then.

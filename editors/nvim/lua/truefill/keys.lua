@@ -74,20 +74,38 @@ local function play(mapping)
   end
 end
 
---- Keys that fall through right now: a mapping may come back to its own key.
+--- Keys whose mapping is being played: one whose keys are mapped again may come back to its own key.
 local falling = {}
 
-local function fall_through(key, mapped_before)
+--- A key's mapping was played to its end.
+---@param name string
+function M.landed(name)
+  falling[name] = nil
+end
+
+--- Marks the end of what a mapping feeds, which goes in front of this.
+local function expect_landing(name)
+  falling[name] = true
+  feed(termcodes(('<Cmd>lua require("truefill.keys").landed("%s")<CR>'):format(name)), false)
+  -- What fails throws away all that was fed, the mark included.
+  vim.api.nvim_create_autocmd("SafeState", {
+    once = true,
+    callback = function()
+      M.landed(name)
+    end,
+  })
+end
+
+local function fall_through(name, key, mapped_before)
   local mapping = mapped_before or global_mapping(key)
-  if not mapping or falling[key] then
+  if not mapping or falling[name] then
     -- Keys that are fed expand no abbreviation in front of them; this one does.
     local expand = key:lower() == "<c-]>" and "" or termcodes("<C-]>")
     return feed(expand .. termcodes(key), false)
   end
-  falling[key] = true
-  vim.schedule(function()
-    falling[key] = nil
-  end)
+  if mapping.noremap == 0 then
+    expect_landing(name)
+  end
   play(mapping)
 end
 
@@ -95,12 +113,16 @@ end
 ---@type table<integer, table<string, table?>>
 local hidden = {}
 
+--- What was mapped over our keys in buffers that the server has left.
+---@type table<integer, table<string, table?>>
+local covering = {}
+
 --- A key of ours was pressed in the current buffer.
 ---@param name string
 function M.press(name)
   if not ACTIONS[name]() then
     local before = hidden[vim.api.nvim_get_current_buf()] or {}
-    fall_through(config.current.keys[name], before[name])
+    fall_through(name, config.current.keys[name], before[name])
   end
 end
 
@@ -118,19 +140,49 @@ local function is_ours(mapping)
   return vim.startswith(mapping.desc or "", DESCRIPTION)
 end
 
+local function is_same(one, other)
+  return one ~= nil and one.callback == other.callback and one.rhs == other.rhs and one.lnum == other.lnum
+end
+
 --- Keys are mapped to keys, not to functions: a plugin that passes a key on to a function may do so later only,
 --- behind what was typed since.
+local function map(buf, name, key)
+  local rhs = ('<Cmd>lua require("truefill.keys").press("%s")<CR>'):format(name)
+  vim.keymap.set("i", key, rhs, { buffer = buf, desc = DESCRIPTION .. name, silent = true })
+end
+
+--- What was mapped over ours since the server came first is left alone when it comes again: it may pass keys on
+--- to ours, and ours to it would be a ring in which everything else is lost.
 ---@param buf integer
 function M.attach(buf)
   hidden[buf] = hidden[buf] or {}
+  local covers = covering[buf] or {}
   for name, key in pairs(config.current.keys) do
     local before = key and mapping_of(buf, key)
-    if key and not (before and is_ours(before)) then
+    local stays = before and (is_ours(before) or is_same(covers[name], before))
+    if key and not stays then
       hidden[buf][name] = before
-      local rhs = ('<Cmd>lua require("truefill.keys").press("%s")<CR>'):format(name)
-      vim.keymap.set("i", key, rhs, { buffer = buf, desc = DESCRIPTION .. name, silent = true })
+      map(buf, name, key)
     end
   end
+end
+
+--- The server leaves a buffer. Its keys stay: without ghost text they do what they did before.
+---@param buf integer
+function M.detach(buf)
+  covering[buf] = {}
+  for name, key in pairs(config.current.keys) do
+    local mapping = key and mapping_of(buf, key)
+    if mapping and not is_ours(mapping) then
+      covering[buf][name] = mapping
+    end
+  end
+end
+
+--- A buffer is gone.
+---@param buf integer
+function M.forget(buf)
+  hidden[buf], covering[buf] = nil, nil
 end
 
 --- Keys of ours that something else is mapped to by now.

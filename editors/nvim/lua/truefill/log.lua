@@ -29,6 +29,13 @@ local function unquoted(literal)
   end))
 end
 
+--- Whether a logged line is the server's: it names the program, whose folder may be called like other
+--- programs' folders, and which may be called otherwise than `truefill`.
+local function is_of_server(quoted)
+  local program = require("truefill.binary").find()
+  return program ~= nil and unquoted(quoted) == program
+end
+
 --- What the plugin told the user, and the lines of our server below its file's name.
 ---@return string[]
 function M.lines()
@@ -36,12 +43,12 @@ function M.lines()
   vim.list_extend(lines, vim.split(table.concat(require("truefill.tell").history(), "\n"), "\n"))
   vim.list_extend(lines, { "", "# " .. path(), "" })
   local empty = #lines
-  local pattern = '"rpc"\t"[^"]*truefill[^"]*"\t"stderr"\t"(.*)"$'
+  local pattern = '"rpc"\t"([^"]*)"\t"stderr"\t"(.*)"$'
   -- A literal's line breaks are escaped by a backslash at the end of the line.
   local text = tail(path()):gsub("\\\n", "\\n")
   for line in vim.gsplit(text, "\n", { plain = true }) do
-    local quoted = line:match(pattern)
-    if quoted then
+    local program, quoted = line:match(pattern)
+    if program and is_of_server(program) then
       vim.list_extend(lines, vim.split(vim.trim(unquoted(quoted)), "\n", { plain = true }))
     end
   end

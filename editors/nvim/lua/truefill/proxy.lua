@@ -15,6 +15,7 @@ local FIRST_ID = 2 ^ 30
 ---@class truefill.Rpc : vim.lsp.rpc.PublicClient
 ---@field ask fun(params: table, callback: fun(err: table?, result: table?)): integer?
 ---@field forget fun(id: integer)
+---@field was_told_to_end fun(): boolean
 
 --- A request of Neovim's that waits for what the plugin gets.
 local function join(state, hooks, params, callback, replied)
@@ -51,13 +52,14 @@ end
 ---@param hooks { joined: fun(buf: integer, waiting: table), refused: fun(sentence: string) }
 ---@return truefill.Rpc
 function M.wrap(rpc, hooks)
-  local state = { last = FIRST_ID, waiting = {} }
+  local state = { last = FIRST_ID, waiting = {}, ends = false }
   local proxy = setmetatable({}, { __index = rpc })
 
   function proxy.request(method, params, callback, replied)
     if method == METHOD then
       return join(state, hooks, params, callback, replied)
     elseif method ~= "initialize" then
+      state.ends = state.ends or method == "shutdown"
       return rpc.request(method, params, callback, replied)
     end
     -- The client has nothing but an assertion for a refusal.
@@ -77,6 +79,16 @@ function M.wrap(rpc, hooks)
       return true
     end
     return rpc.notify(method, params)
+  end
+
+  function proxy.terminate()
+    state.ends = true
+    return rpc.terminate()
+  end
+
+  --- Whether somebody stopped the client, at once or in order; a crash is told by nobody.
+  function proxy.was_told_to_end()
+    return state.ends
   end
 
   --- Not by the client's own function: Neovim's module cancels all requests of this kind that the

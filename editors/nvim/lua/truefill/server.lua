@@ -167,11 +167,11 @@ local function crashed(code, signal)
 end
 
 --- A server that ends by itself is started again, a few times; one that was told to end is not.
-local function ended(code, signal)
+local function ended(code, signal, was_told)
   vim.schedule(function()
     if has_refused or vim.v.exiting ~= vim.NIL then
       return
-    elseif M.stopping or (code == 0 and signal == 0) or not vim.lsp.is_enabled(NAME) then
+    elseif was_told or (code == 0 and signal == 0) or not vim.lsp.is_enabled(NAME) then
       status.set({ kind = "Stopped", message = "The server does not run." })
     else
       crashed(code, signal)
@@ -188,21 +188,22 @@ local function start(dispatchers)
   end
   has_refused = false
   status.set({ kind = "Starting", message = "The server starts." })
+  local wrapped
   local ours = vim.tbl_extend("force", dispatchers, {
     on_exit = function(code, signal)
       dispatchers.on_exit(0, 0)
-      ended(code, signal)
+      ended(code, signal, wrapped ~= nil and wrapped.was_told_to_end())
     end,
   })
   local rpc = vim.lsp.rpc.start({ path, "serve" }, ours, { env = config.environment() })
-  return proxy.wrap(rpc, { joined = session.joined, refused = refused })
+  wrapped = proxy.wrap(rpc, { joined = session.joined, refused = refused })
+  return wrapped
 end
 
 --- Stops the server and starts it anew.
 function M.restart()
   tell.again()
   local clients = vim.lsp.get_clients({ name = NAME })
-  M.stopping = true
   for _, client in ipairs(clients) do
     client:stop()
   end
@@ -212,7 +213,7 @@ function M.restart()
     if #vim.lsp.get_clients({ name = NAME }) > 0 and waited < 100 then
       return vim.defer_fn(again, 50)
     end
-    M.stopping, crashes = false, {}
+    crashes = {}
     attach_all()
   end
   again()
@@ -235,6 +236,9 @@ function M.config()
     },
     get_language_id = function(_, filetype)
       return LANGUAGES[filetype] or filetype
+    end,
+    on_exit = function(_, _, client_id)
+      M.later[client_id] = nil
     end,
     before_init = function(params)
       params.initializationOptions = M.settings()

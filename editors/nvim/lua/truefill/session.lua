@@ -5,6 +5,7 @@
 local config = require("truefill.config")
 local enabled = require("truefill.enabled")
 local menu = require("truefill.menu")
+local offers = require("truefill.offers")
 local outcomes = require("truefill.outcomes")
 local place = require("truefill.place")
 
@@ -25,6 +26,7 @@ local AUTOMATIC, INVOKED = 2, 1
 ---@field shown table<string, boolean> suggestions that were on the screen
 ---@field number integer of the answer that the offers are from
 ---@field delivered integer? the answer that Neovim's module got at last, if there was something in it
+---@field held table? what Neovim's module holds of the buffer, as it was seen last
 ---@field going_on string? the place that a part was accepted up to
 
 ---@class truefill.Request
@@ -91,77 +93,18 @@ local function cancel(session)
   end
 end
 
---- Drops what the text does not run through any more.
-local function refit(session)
-  local selected = session.offers[session.index]
-  session.offers = vim.tbl_filter(function(offer)
-    return place.rest(session.buf, offer) ~= nil
-  end, session.offers)
-  session.index = 1
-  for index, offer in ipairs(session.offers) do
-    if offer == selected then
-      session.index = index
-    end
-  end
-  session.hint = session.hint and #session.offers > 1
-end
-
---- The offer that is selected, and what is left of it.
----@param session truefill.Session
----@return truefill.Offer? offer
----@return string? rest
-function M.current(session)
-  local offer = session.offers[session.index]
-  local rest = offer and place.rest(session.buf, offer)
-  if rest then
-    return offer, rest
-  end
-end
-
---- The offers as items for the place where the cursor is, the selected one first.
----@param session truefill.Session
-function M.items(session)
-  local items = {}
-  for step = 0, #session.offers - 1 do
-    local offer = session.offers[(session.index - 1 + step) % #session.offers + 1]
-    items[#items + 1] = place.item(session.buf, offer, M.client(session))
-  end
-  return items
-end
-
---- An answer's suggestion, or the one of which it is the rest: from where that began one can also delete
---- back.
-local function origin(session, offer)
-  for _, known in ipairs(session.offers) do
-    if known.id == offer.id and place.rest(session.buf, known) == offer.text then
-      return known
-    end
-  end
-  return offer
-end
-
---- Where in an answer's suggestions somebody is who was looking at another answer's.
-local function index_of(session, offers, before)
-  local rest = before and place.rest(session.buf, before)
-  for index, offer in ipairs(offers) do
-    if rest and (offer.id == before.id or place.rest(session.buf, offer) == rest) then
-      return index
-    end
-  end
-end
-
 --- Takes over an answer. Who was looking at an alternative goes on looking at it.
 local function adopt(session, found, request)
   local before = session.offers[session.index]
-  local offers = vim.tbl_map(function(offer)
-    return origin(session, offer)
+  local adopted = vim.tbl_map(function(offer)
+    return offers.origin(session, offer)
   end, found)
-  local index = index_of(session, offers, before)
-  session.hint = request.move ~= nil and #offers > 1
+  local index = offers.index_of(session, adopted, before)
+  session.hint = request.move ~= nil and #adopted > 1
   if session.hint then
-    index = ((index or 1) - 1 + request.move) % #offers + 1
+    index = ((index or 1) - 1 + request.move) % #adopted + 1
   end
-  session.offers, session.index, session.by_hand = offers, index or 1, request.by_hand
+  session.offers, session.index, session.by_hand = adopted, index or 1, request.by_hand
   session.number = session.number + 1
 end
 
@@ -180,16 +123,16 @@ local function answered(session, request, err, result)
   if request.at ~= place.of(session.buf) then
     return reply_waiting(session, nil)
   end
-  refit(session)
+  offers.refit(session)
   local client = M.client(session)
-  local offers = not err and client and place.offers(session.buf, result, client) or {}
-  if #offers > 0 then
-    adopt(session, offers, request)
+  local found = not err and client and place.offers(session.buf, result, client) or {}
+  if #found > 0 then
+    adopt(session, found, request)
   else
     nothing(session, request)
   end
   M.view().show(session)
-  reply_waiting(session, M.items(session))
+  reply_waiting(session, offers.items(session, M.client(session)))
   changed(session)
 end
 
@@ -241,14 +184,26 @@ function M.advanced(session)
   session.going_on = session.at
 end
 
---- What can be accepted here: what is drawn, or what is left of what was accepted in parts.
+--- Whether there is ghost text at the cursor that a key can be meant for, whoever's it is.
+---@param session truefill.Session
+---@return boolean
+function M.visible(session)
+  return place.of(session.buf) ~= nil and M.view().visible(session)
+end
+
+--- Whether the cursor is where a part was accepted up to.
+local function goes_on(session)
+  return session.going_on ~= nil and session.going_on == place.of(session.buf)
+end
+
+--- What can be accepted, or turned down, here: what is drawn, or what is left of what was accepted in parts.
 ---@param session truefill.Session
 ---@return truefill.Offer?
 function M.acceptable(session)
-  if session.going_on and session.going_on == place.of(session.buf) then
+  if goes_on(session) then
     return session.offers[session.index]
   end
-  return M.view().visible(session) and M.view().drawn(session) or nil
+  return M.visible(session) and M.view().drawn(session) or nil
 end
 
 --- All of what was offered is accepted.
@@ -277,11 +232,21 @@ function M.moved(buf)
   local stayed = at == session.at
   if not stayed then
     session.at = at
-    refit(session)
+    offers.refit(session)
   end
   M.view().update(session)
   if not stayed then
     ask(session, false)
+  end
+end
+
+--- Another window or another mode, of which no move of the cursor may tell.
+---@param buf integer
+function M.entered(buf)
+  local session = sessions[buf]
+  if session and vim.api.nvim_buf_is_valid(buf) then
+    M.moved(buf)
+    M.view().asked(session)
   end
 end
 
@@ -299,7 +264,7 @@ function M.joined(buf, waiting)
   if session.request then
     table.insert(session.waiting, waiting)
   else
-    reply(session, waiting, M.items(session))
+    reply(session, waiting, offers.items(session, M.client(session)))
   end
 end
 
@@ -322,7 +287,8 @@ end
 ---@param count integer
 ---@return boolean
 function M.select(session, count)
-  if #session.offers < 2 and not session.by_hand then
+  local is_drawn = M.view().visible(session)
+  if not is_drawn or (#session.offers < 2 and not session.by_hand) then
     return M.ask(session, count)
   end
   session.index = (session.index - 1 + count) % math.max(#session.offers, 1) + 1

@@ -60,6 +60,13 @@ function M.changed(buf)
   end
 end
 
+--- Nothing is known of a buffer any more.
+---@param buf integer
+function M.forget(buf)
+  last[buf] = nil
+  documents[vim.uri_from_bufnr(buf)] = nil
+end
+
 ---@param buf integer
 ---@return truefill.Status?
 local function of_document(buf)

@@ -218,6 +218,10 @@ class Editor:
         wait(lambda: self.ghost() == ghost, lambda: f"expected ghost text {ghost!r}, the screen is\n"
              f"{self.screen()}\nwith ghost text {self.ghost()!r}; messages: {self.messages()}")
 
+    def ghosts(self, ghost: str) -> None:
+        """Waits until this ghost text is somewhere on the screen, if several windows show it."""
+        wait(lambda: ghost in self.ghost(), lambda: f"expected ghost text {ghost!r}, the screen is\n{self.screen()}")
+
     def sees_none(self) -> None:
         self.sees("")
 
@@ -238,6 +242,28 @@ class Editor:
         code = "return table.concat(require('truefill.tell').history(), '\\n')"
         wait(lambda: text in self.lua(code), lambda: f"expected the message {text!r}, found\n{self.lua(code)}")
         return self.lua(code)
+
+    # What it asks.
+
+    def count_requests(self) -> None:
+        """From now on, the cursor's line of each request for suggestions is kept."""
+        self.lua("""
+            local rpc = vim.lsp.get_clients({ name = 'truefill' })[1].rpc
+            local ask = rpc.ask
+            Requests = {}
+            rpc.ask = function(...)
+                table.insert(Requests, vim.api.nvim_get_current_line())
+                return ask(...)
+            end
+        """)
+
+    def requests(self) -> list[str]:
+        return self.lua("return Requests")
+
+    def settled(self) -> None:
+        """Waits until no answer is under way: what was to come has come."""
+        code = "local held = require('truefill.session').here(); return held ~= nil and held.request == nil"
+        wait(lambda: self.lua(code), "a request goes on")
 
     # What the journal says.
 

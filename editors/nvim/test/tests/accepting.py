@@ -183,6 +183,7 @@ def what_was_dismissed_stays_away(case: Case) -> None:
     editor.type("fo")
     wait(lambda: any(call["prefix_tail"].endswith("x = fo") for call in case.homes[0].engine_calls()),
          "the model was not asked after the rejection")
+    editor.settled()
     assert editor.ghost() == ""
 
 
@@ -241,3 +242,42 @@ def by_neovims_own_function(case: Case) -> None:
     assert editor.lua("return vim.lsp.inline_completion.get()") is True
     editor.has("x = foo(a)")
     editor.outcomes([[["shown"], ["accepted", "whole", 6]]])
+
+
+@test()
+def keys_as_fast_as_they_repeat_mean_what_is_left(case: Case) -> None:
+    """What is left of further lines may not be drawn yet; it can be turned down, and others be asked for."""
+    others = ["    uno()", "    dos()", "    tres()"]
+    lines = [answer("    one()\n    two()\n    three()", ":\n"), answer(others, "one()\n")]
+    editor = case.edit("def add(a, b):\n|\n", lines)
+    editor.sees("    one()\n    two()\n    three()")
+    editor.keys("<M-Down><C-]>")
+    editor.outcomes([[["shown"], ["accepted", "line", 10], ["rejected", "dismissed"]]])
+    editor.has("def add(a, b):", "    one()", "")
+    editor.settled()
+    editor.sees_none()
+    other = case.edit("def add(a, b):\n|\n", lines)
+    other.sees("    one()\n    two()\n    three()")
+    other.keys("<M-Down><M-]>")
+    wait(lambda: other.ghost().split(" (")[0] in others, lambda: f"no alternatives:\n{other.screen()}")
+    other.has("def add(a, b):", "    one()", "")
+
+
+@test()
+def a_part_counts_after_many_keys_typed_through(case: Case) -> None:
+    text = "alpha_beta_gamma_delta_epsilon_zeta_eta_theta(one, two, three)"
+    editor = case.edit("|\n", [answer(text, "x = ")])
+    editor.type("x = ")
+    editor.sees(text)
+    for typed in range(40):
+        editor.type(text[typed])
+        editor.sees(text[typed + 1:])
+        editor.settled()
+    word = text.index("(")
+    editor.keys("<M-Right>")
+    editor.has("x = " + text[:word])
+    editor.outcomes([[["shown"], ["accepted", "word", word]]])
+    editor.sees(text[word:])
+    editor.keys("<Tab>")
+    editor.has("x = " + text)
+    editor.outcomes([[["shown"], ["accepted", "word", word], ["accepted", "whole", len(text)]]])

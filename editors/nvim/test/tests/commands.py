@@ -51,7 +51,9 @@ def stats_are_a_page_that_q_closes(case: Case) -> None:
 def why_tells_the_reason(case: Case) -> None:
     editor = case.edit("|\n", [answer("", "x = ")])
     editor.type("x = ")
-    wait(lambda: any(call["event"] == "end" for call in case.homes[0].engine_calls()), "the model was not asked")
+    wait(lambda: any(call["event"] == "end" and call["prefix_tail"].endswith("x = ")
+                     for call in case.homes[0].engine_calls()), "the model was not asked")
+    editor.settled()
     editor.keys("<Esc>")
     editor.command("Truefill why")
     editor.shows("The model has nothing to add here.")
@@ -89,6 +91,33 @@ def toggled_everywhere_for_a_file_type_and_here(case: Case) -> None:
     editor.command("Truefill toggle buffer")
     editor.keys("ix = ")
     editor.sees("foo(a)")
+
+
+@test()
+def the_narrower_setting_wins(case: Case) -> None:
+    editor = case.edit("|\n", ANSWERS, "enabled = false, filetypes = { python = true, ruby = false }")
+    enabled = "return require('truefill').state().enabled"
+    editor.type("x = ")
+    editor.sees("foo(a)")
+    toggle = "return require('truefill').toggle(...)"
+    assert editor.lua(toggle, "filetype") == "suggestions are off for the file type `python`"
+    editor.sees_none()
+    assert editor.lua(toggle, "filetype") == "suggestions are on for the file type `python`"
+    assert editor.lua(enabled) is True
+    # What is switched for all says where that does not reach.
+    assert editor.lua(toggle, "global") == "suggestions are on"
+    assert editor.lua(toggle, "global") == "suggestions are off, but on for the file type `python`"
+    assert editor.lua(enabled) is True
+    assert editor.lua(toggle, "buffer") == "suggestions are off in this buffer"
+    assert editor.lua(toggle, "global") == "suggestions are on, but off in this buffer"
+    assert editor.lua(toggle, "global") == "suggestions are off"
+    assert editor.lua(enabled) is False
+    # A file type of which nothing is said follows what is said for all, and is switched on at once.
+    editor.keys("<Esc>")
+    editor.open("b.lua")
+    assert editor.lua(enabled) is False
+    assert editor.lua(toggle, "filetype") == "suggestions are on for the file type `lua`"
+    assert editor.lua(enabled) is True
 
 
 @test(once=True)
@@ -147,6 +176,28 @@ def the_log_is_the_servers_alone(case: Case) -> None:
     editor.command("Truefill log")
     text = buffer_of(editor, "log")
     assert "truefill_server" in text, text
+
+
+@test(once=True)
+def the_log_is_told_by_the_programs_path(case: Case) -> None:
+    """Not by a name that is somewhere in it: a folder may be called so, and the program may not."""
+    home = case.home()
+    home.script(ANSWERS)
+    other = home.path / "truefill-sources" / "other"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\necho noise >&2\nexec sleep 60\n")
+    other.chmod(0o755)
+    named = home.path / "completer"
+    home.binary.rename(named)
+    editor = case.start(home, f"binary = '{named}', log = 'truefill_server=debug'")
+    editor.open("a.py")
+    editor.lua("vim.lsp.start({ name = 'other', cmd = { ... } })", str(other))
+    lsp_log = editor.lua("return vim.lsp.log.get_filename()")
+    wait(lambda: "noise" in Path(lsp_log).read_text(), "the other program wrote nothing")
+    editor.command("Truefill log")
+    text = buffer_of(editor, "log")
+    assert "truefill_server" in text, text
+    assert "noise" not in text, text
 
 
 @test(once=True)

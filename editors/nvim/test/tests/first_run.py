@@ -2,14 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 
 from harness.cases import Case, test
 from harness.editor import PLUGIN, answer, wait
 
 ANSWERS = [answer("foo(a)", "x = ")]
+# A model of a few kilobytes that knows nothing.
+TINY = Path(__file__).resolve().parents[4] / "crates/model/tests/data/parity/gguf/llama-q8_0.gguf"
 # Nothing is said about the journal.
 QUIET = {"suggest": {"delay_min_ms": 0, "delay_max_ms": 0}}
 QUESTION = "May the private journal"
+HELP = PLUGIN / "doc" / "truefill.txt"
 
 
 def started(case: Case, home=None, options: str = "", settings=None):
@@ -61,6 +65,23 @@ def without_an_answer_no_code_is_kept(case: Case) -> None:
 
 
 @test()
+def without_an_answer_truefill_toml_holds(case: Case) -> None:
+    home = case.home()
+    home.data.mkdir()
+    (home.data / "truefill.toml").write_text("[journal]\ncontext = true\n")
+    editor = started(case, home)
+    editor.shows(QUESTION)
+    editor.shows("as truefill.toml says")
+    assert "as it is now" not in editor.screen(), editor.screen()
+    assert accept_one(editor)["completion"] == "foo(a)"
+    privacy = HELP.read_text().split("*truefill-privacy*")[1]
+    assert "`truefill.toml`" in privacy.split("====")[0], "the help says something else"
+    # An answer wins.
+    editor.command("Truefill context off")
+    assert accept_one(editor)["completion"] is None
+
+
+@test()
 def yes_is_remembered_and_told_at_once(case: Case) -> None:
     home = case.home()
     editor = started(case, home)
@@ -100,12 +121,16 @@ def an_answer_that_cannot_be_written_is_told(case: Case) -> None:
     assert editor.mode() == "n", "Neovim waits for a key"
 
 
+def statusline() -> str:
+    """What the help tells for init.lua."""
+    return "vim.o.laststatus = 2 " + re.search(r"vim\.o\.statusline = .*", HELP.read_text()).group()
+
+
 @test()
 def the_statusline_says_what_goes_on(case: Case) -> None:
     home = case.home()
     home.script([answer("foo(a)", "x = ", prefill_ms=500)])
-    line = "vim.o.laststatus = 2 vim.o.statusline = '%f %= %{v:lua.require(\"truefill\").statusline()}'"
-    editor = case.start(home, before=line)
+    editor = case.start(home, before=statusline())
     editor.open("a.py")
     editor.shows("truefill ●")
     editor.keys("ix = ")
@@ -114,6 +139,19 @@ def the_statusline_says_what_goes_on(case: Case) -> None:
     editor.shows("truefill ●")
     editor.lua("vim.cmd('Truefill toggle')")
     editor.shows("truefill ○")
+
+
+@test(once=True)
+def the_statusline_shows_shares_as_percents(case: Case) -> None:
+    home = case.home()
+    home.script(ANSWERS)
+    for name in ("tiny", "other"):
+        home.run("models", "pull", str(TINY), "--name", name)
+    home.run("arms", "set", "tiny=70", "other=30")
+    editor = case.start(home, before=statusline())
+    editor.open("a.py")
+    line = lambda: editor.grid.lines()[editor.grid.height - 2]
+    wait(lambda: "truefill ● tiny 70% | other 30% " in line(), line)
 
 
 @test(once=True)
@@ -154,6 +192,19 @@ def health_is_checked(case: Case) -> None:
 
 
 @test(once=True)
+def health_looks_at_the_model_that_is_set(case: Case) -> None:
+    home = case.home()
+    home.script(ANSWERS)
+    home.run("models", "pull", str(TINY), "--name", "tiny")
+    for model, expected in [("tiny", "OK model: "), ("absent", "ERROR model: ")]:
+        editor = case.start(home, settings={**QUIET, "model": {"id": model}, "journal": {"context": False}})
+        editor.open("a.py")
+        text = health(editor)
+        found = [line for line in text.splitlines() if " model: " in line]
+        assert len(found) == 1 and expected in found[0] and f"`{model}`" in found[0], text
+
+
+@test(once=True)
 def health_tells_what_is_wrong(case: Case) -> None:
     editor = case.run(case.home(), "require('truefill').setup({ binary = '/nowhere' })")
     text = health(editor)
@@ -167,7 +218,7 @@ def health_tells_what_is_wrong(case: Case) -> None:
 @test(once=True)
 def the_help_names_what_there_is(case: Case) -> None:
     editor = case.start(case.home())
-    text = (PLUGIN / "doc" / "truefill.txt").read_text()
+    text = HELP.read_text()
     for tag in sorted(set(re.findall(r"\|([^|\s]+)\|", text))):
         editor.command(f"help {tag}")
     commands = editor.lua("return vim.fn.getcompletion('Truefill ', 'cmdline')")

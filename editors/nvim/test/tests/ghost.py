@@ -3,6 +3,7 @@
 from harness.cases import Case, test
 from harness.editor import answer, wait
 
+ANSWERS = [answer("foo(a)", "x = ")]
 BLOCK = "total = a + b\n    return total"
 
 
@@ -64,7 +65,10 @@ def leaving_insert_mode_takes_it_away(case: Case) -> None:
     editor.sees_none()
     editor.keys("a")
     editor.sees("foo(a)")
-    editor.rows(lambda rows: all(o["event"] != "rejected" for row in rows for o in row["outcomes"]))
+    # Nor was it turned down: that would stand in front of this.
+    editor.keys("<Tab>")
+    editor.has("x = foo(a)")
+    editor.outcomes([[["shown"], ["accepted", "whole", 6]]])
 
 
 @test()
@@ -94,6 +98,58 @@ def suffixes_stay_where_they_are(case: Case) -> None:
 def tabs_are_as_wide_as_the_buffers(case: Case) -> None:
     editor = case.edit("func f() {\n|\n}\n", [answer("\treturn 1", "{\n")], name="a.go", before="vim.o.tabstop = 3")
     editor.sees("   return 1")
+
+
+@test(only="own")
+def tabs_end_where_the_texts_will(case: Case) -> None:
+    """The screen is the same before and after it is accepted."""
+    text = "a\t= 1\n\tbbbb\t= 2\n\t世界\tz"
+    editor = case.edit("func f() {\n\t|\n}\n", [answer(text, "{\n\t")], name="a.go", before="vim.o.tabstop = 8")
+    editor.shows("z")
+    drawn = editor.grid.lines()[:5]
+    assert drawn[1:3] == ["        a       = 1", "        bbbb    = 2"], drawn
+    editor.keys("<Tab>")
+    editor.has("func f() {", "\ta\t= 1", "\tbbbb\t= 2", "\t世界\tz", "}")
+    editor.sees_none()
+    assert editor.grid.lines()[:5] == drawn, (editor.grid.lines()[:5], drawn)
+
+
+@test()
+def it_stays_with_the_window_that_is_typed_in(case: Case) -> None:
+    editor = case.edit("|\n\n", ANSWERS)
+    editor.keys("<Esc>")
+    for command in ("vnew", "vsplit"):
+        editor.command(command)
+        editor.command("wincmd p")
+        editor.keys("ggS")
+        editor.type("x = ")
+        editor.ghosts("foo(a)")
+        if command == "vsplit":
+            editor.lua("vim.api.nvim_win_set_cursor(vim.fn.win_getid(vim.fn.winnr('#')), { 2, 0 })")
+        editor.keys("<Cmd>wincmd p<CR>")
+        editor.sees_none()
+        assert editor.mode() == "i"
+        editor.keys("<Cmd>wincmd p<CR>")
+        editor.ghosts("foo(a)")
+        editor.keys("<Tab><Esc>")
+        editor.has("x = foo(a)", "")
+        editor.command("wincmd p | close!")
+
+
+@test()
+def a_change_to_replace_mode_takes_it_away(case: Case) -> None:
+    editor = case.edit("|\n", ANSWERS)
+    editor.type("x = ")
+    editor.sees("foo(a)")
+    editor.keys("<Insert>")
+    editor.sees_none()
+    assert editor.mode() == "R"
+    editor.keys("<Insert>")
+    editor.sees("foo(a)")
+    # As quick as keys can be.
+    editor.keys("<Insert><Tab>y")
+    editor.has("x =     y")
+    assert "accepted" not in [o["event"] for row in editor.home.export() for o in row["outcomes"]]
 
 
 @test()

@@ -3,6 +3,8 @@
 from harness.cases import Case, test
 from harness.editor import answer, wait
 
+from .server import kill
+
 ANSWERS = [answer("foo(a)", "x = ")]
 
 # What other plugins put under Tab; each leaves a trace of what it was asked.
@@ -207,3 +209,81 @@ def plug_mappings(case: Case) -> None:
     editor = with_ghost(case, "vim.keymap.set('i', '<C-f>', '<Plug>(truefill-accept-word)')")
     editor.keys("<C-f>")
     editor.has("x = foo")
+
+
+ARROW = "vim.cmd('inoremap <Tab> <C-V>u2192')"
+
+
+@test()
+def a_mapping_serves_each_of_several_quick_keys(case: Case) -> None:
+    editor = case.edit("|\n", [], before=ARROW)
+    editor.keys("<Tab><Tab>a<Tab>")
+    editor.has("→→a→")
+    # One that maps its keys again is still for each key, and still ends.
+    editor.lua("vim.cmd('imap <Tab> b<Tab>')")
+    editor.keys("<C-u>")
+    editor.keys("<Tab><Tab>c")
+    editor.has("b   b   c")
+
+
+@test()
+def a_mapping_serves_keys_of_a_macro(case: Case) -> None:
+    editor = case.edit("|\n", [], before=ARROW)
+    editor.keys("<Esc>qqoa<Tab>b<Tab>c<Esc>q")
+    editor.has("", "a→b→c")
+    editor.keys("2@q")
+    editor.has("", "a→b→c", "a→b→c", "a→b→c")
+
+
+@test()
+def a_mapping_that_fails_midway_is_there_again(case: Case) -> None:
+    """What stands behind a command that fails in a mapping is thrown away."""
+    editor = case.edit("|\n", [], before="vim.cmd('imap <Tab> a<C-o>fZb')")
+    for lines in ("a", "aa"):
+        editor.keys("<Tab>")
+        editor.has(lines)
+
+
+@test()
+def a_new_server_leaves_the_mappings_that_are_there(case: Case) -> None:
+    editor = case.edit("|\n", ANSWERS, before=MARK + ARROW + CMP)
+    editor.keys("<Tab>")
+    editor.has("→")
+    for end in (lambda: editor.lua("vim.cmd('Truefill restart')"), lambda: kill(case.homes[0])):
+        old = editor.lua(CLIENT)
+        editor.keys("<Esc>")
+        end()
+        wait(lambda: editor.lua(CLIENT) not in (None, old), "no other server")
+        editor.attached()
+        editor.keys("cc<Tab>")
+        editor.has("→")
+        editor.type("x = ")
+        editor.sees("foo(a)")
+        editor.keys("<Tab>")
+        editor.has("→x = foo(a)")
+
+
+CLIENT = "return (vim.lsp.get_clients({ name = 'truefill', bufnr = 0 })[1] or {}).id"
+
+
+@test()
+def a_mapping_that_a_file_type_sets_again_goes_below_ours_again(case: Case) -> None:
+    before = """
+        vim.api.nvim_create_autocmd('FileType', { callback = function(event)
+            vim.keymap.set('i', '<Tab>', function() Mark('buffer') end, { buffer = event.buf })
+        end })
+    """
+    editor = case.edit("|\n", ANSWERS, before=MARK + before)
+    for how in ("bunload", "bdelete"):
+        editor.keys("<Esc>")
+        editor.command(f"enew | {how}! a.py")
+        editor.command("edit a.py")
+        editor.attached()
+        editor.keys("A")
+        editor.type("x = ")
+        editor.sees("foo(a)")
+        editor.keys("<Tab>")
+        editor.has("x = foo(a)")
+        editor.lua("vim.g.mark = ''")
+        editor.keys("<CR><Tab>")
+        wait(lambda: mark(editor) == "buffer", lambda: f"the buffer's mapping was not called: {mark(editor)!r}")

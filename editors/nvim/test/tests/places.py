@@ -144,19 +144,90 @@ def a_buffer_in_two_windows(case: Case) -> None:
 def recorded_keys_are_played_without_asking(case: Case) -> None:
     editor = case.edit("|\n", [answer("foo(a)", "= ")])
     editor.keys("<Esc>")
-    editor.lua("vim.fn.setreg('q', 'oy = z\\27')")
+    # One of the keys takes its time, in which whatever is waiting is done.
+    editor.lua("vim.fn.setreg('q', vim.keycode('oy = z<Cmd>sleep 20m<CR><Esc>'))")
+    editor.count_requests()
     editor.keys("3@q")
     editor.has("", "y = z", "y = z", "y = z")
     assert editor.ghost() == ""
-    asked = [call for call in case.homes[0].engine_calls() if call["event"] == "start" and "y" in call["prefix_tail"]]
-    assert not asked, asked
+    # Had they been asked for, that would have been before this.
+    editor.keys("ox = ")
+    editor.sees("foo(a)")
+    assert editor.requests() and not [line for line in editor.requests() if "y" in line], editor.requests()
 
 
 @test()
 def replaced_text_and_other_modes_are_left_alone(case: Case) -> None:
     editor = case.edit("|abcdef\n", [answer("foo(a)", "= ")])
-    editor.keys("<Esc>0Rx = ")
+    editor.keys("<Esc>")
+    editor.settled()
+    editor.count_requests()
+    editor.keys("0Rx = ")
     editor.has("x = ef")
     assert editor.ghost() == ""
     editor.keys("<Tab><Esc>")
     editor.has("x = \tf" if not editor.lua("return vim.bo.expandtab") else "x =     f")
+    # Had it been asked for, that would have been before this.
+    editor.keys("oq = ")
+    editor.sees("foo(a)")
+    assert editor.requests() and not [line for line in editor.requests() if "f" in line], editor.requests()
+
+
+def counting(encoding: str) -> str:
+    """A client that knows no other unit."""
+    capabilities = f"{{ general = {{ positionEncodings = {{ '{encoding}' }} }} }}"
+    return f"vim.lsp.config('truefill', {{ capabilities = {capabilities} }})\n"
+
+
+def encoding_of(editor) -> str:
+    return editor.lua("return vim.lsp.get_clients({ name = 'truefill' })[1].offset_encoding")
+
+
+@test()
+def positions_count_utf16_where_a_client_knows_nothing_else(case: Case) -> None:
+    text = 'größe("😀", b'
+    for encoding in ("utf-16", "utf-8"):
+        editor = case.edit('s = "é😀世"; (|)\n', [answer(text, "x = ")], before=counting(encoding))
+        assert encoding_of(editor) == encoding
+        editor.type("x = ")
+        editor.shows('s = "é😀世"; (x = größe("😀", b)')
+        calls = [call["prefix_tail"] for call in case.homes[-1].engine_calls() if call["event"] == "start"]
+        assert calls[-1].endswith('s = "é😀世"; (x = '), calls
+        editor.keys("<M-Right>")
+        editor.has('s = "é😀世"; (x = größe)')
+        editor.settled()
+        editor.keys("<Tab>; y")
+        editor.has('s = "é😀世"; (x = größe("😀", b; y)')
+
+
+# A server whose suggestions take the place of what follows: ours has none yet.
+REPLACING = """
+    local rpc = vim.lsp.get_clients({ name = 'truefill' })[1].rpc
+    local ask, units = rpc.ask, ...
+    rpc.ask = function(params, callback)
+        return ask(params, function(err, result)
+            for _, item in ipairs(result and result.items or {}) do
+                item.range['end'].character = item.range['end'].character + units
+            end
+            callback(err, result)
+        end)
+    end
+"""
+
+
+@test()
+def a_suggestion_may_replace_what_stands_behind_the_cursor(case: Case) -> None:
+    for encoding, units in (("utf-8", 6), ("utf-16", 4)):
+        editor = case.edit('f("😀", |"😀");\n', [answer("a + b", '"😀", ')], before=counting(encoding))
+        editor.sees("a + b")
+        editor.keys("<Esc>")
+        editor.sees_none()
+        editor.lua(REPLACING, units)
+        editor.keys("a")
+        editor.shows('f("😀", a + b')
+        editor.keys("<M-Right>")
+        editor.has('f("😀", a"😀");')
+        editor.settled()
+        editor.keys("<Tab>!")
+        editor.has('f("😀", a + b!);')
+        editor.outcomes([[["shown"], ["accepted", "word", 1], ["accepted", "whole", 5]]])

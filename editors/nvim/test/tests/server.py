@@ -230,3 +230,92 @@ def settings_are_passed_on(case: Case) -> None:
     editor.has("x = ")
     editor.keys("<M-Bslash>")
     editor.sees("foo(a)")
+
+
+@test()
+def one_that_is_told_to_end_did_not_crash(case: Case) -> None:
+    """`:LspStop` and its like, at once or in order."""
+    editor = case.edit("|\n", ANSWERS)
+    for force in ("false", "true"):
+        wait(lambda: processes(case.homes[0]), "no server runs")
+        editor.lua(f"vim.lsp.get_clients({{ name = 'truefill' }})[1]:stop({force})")
+        wait(lambda: editor.lua(STATE)["kind"] == "Stopped", lambda: editor.lua(STATE))
+        wait(lambda: not processes(case.homes[0]), "the server does not end")
+        assert "is started again" not in editor.told(), editor.told()
+        editor.sees_none()
+        editor.lua("vim.cmd('Truefill restart')")
+        editor.attached()
+    kill(case.homes[0])
+    editor.told("is started again")
+
+
+# The plugin's variables in which a table has one of these keys.
+WHO_KNOWS = """
+    local wanted = { [select(1, ...)] = true, [select(2, ...)] = true }
+    local modules, found = {}, {}
+    for _, module in pairs(package.loaded) do modules[module] = true end
+    local function mentions(value, depth)
+        if type(value) ~= 'table' or modules[value] or depth > 2 then return false end
+        for key, held in pairs(value) do
+            if wanted[key] or mentions(held, depth + 1) then return true end
+        end
+        return false
+    end
+    for name, module in pairs(package.loaded) do
+        for _, member in pairs(vim.startswith(name, 'truefill') and type(module) == 'table' and module or {}) do
+            for at = 1, type(member) == 'function' and 60 or 0 do
+                local variable, value = debug.getupvalue(member, at)
+                if variable and mentions(value, 1) then found[name .. '.' .. variable] = true end
+            end
+        end
+    end
+    return vim.tbl_keys(found)
+"""
+
+
+@test(once=True)
+def buffers_leave_nothing_behind(case: Case) -> None:
+    mapped = """
+        vim.api.nvim_create_autocmd('FileType', { pattern = 'python', callback = function(event)
+            local held = {}
+            Held = setmetatable({ held }, { __mode = 'v' })
+            vim.keymap.set('i', '<Tab>', function() return held end, { buffer = event.buf })
+        end })
+    """
+    # Its number is one that nothing else has.
+    editor = case.edit("|\n", ANSWERS, before="for _ = 1, 700 do vim.api.nvim_create_buf(false, false) end" + mapped)
+    editor.keys("<Esc>")
+    editor.open("b.py")
+    editor.keys("i")
+    editor.type("x = ")
+    editor.sees("foo(a)")
+    editor.keys("<Tab><Esc>")
+    buffer, uri = editor.lua("return { vim.api.nvim_get_current_buf(), vim.uri_from_bufnr(0) }")
+    assert buffer > 700
+    known = lambda: editor.lua(WHO_KNOWS, buffer, uri)
+    assert known(), "the plugin knows nothing of a buffer that is there"
+    editor.command("enew")
+    editor.command(f"bwipeout! {buffer}")
+    wait(lambda: not known(), lambda: f"a buffer that is gone is still in {known()}")
+    editor.lua("collectgarbage() collectgarbage()")
+    assert editor.lua("return Held[1] == nil"), "what the buffer had mapped is still held"
+
+
+@test(once=True)
+def set_up_twice_is_set_up_once(case: Case) -> None:
+    home = case.home()
+    home.script(ANSWERS)
+    once = "require('truefill').setup({ keys = { accept = '<C-l>', next = '<C-n>' } })\n"
+    editor = case.start(home, "keys = { accept = '<C-j>' }", before=once)
+    editor.open("a.py")
+    editor.count_requests()
+    editor.keys("ix")
+    wait(lambda: editor.requests() == ["x"], lambda: f"{editor.requests()}")
+    editor.type(" = ")
+    editor.sees("foo(a)")
+    # The options are the second one's alone.
+    assert editor.lua("return vim.fn.maparg('<C-l>', 'i') .. vim.fn.maparg('<C-n>', 'i')") == ""
+    editor.keys("<C-j>")
+    editor.has("x = foo(a)")
+    editor.outcomes([[["shown"], ["accepted", "whole", 6]]])
+    assert len(processes(home)) == 1

@@ -17,9 +17,31 @@ local function erase(buf)
   end
 end
 
+--- What Neovim holds of its ghost text in a buffer. There is no public way to it.
+local function completor(buf)
+  local known, capability = pcall(require, "vim.lsp._capability")
+  return known and vim.tbl_get(capability, "all", "inline_completion", "active", buf) or nil
+end
+
+--- Enabled everywhere, Neovim 0.12 begins anew in a buffer for each of its clients, and so holds the last one
+--- alone. The others that it says are enabled come back here.
+local function mend(session)
+  local holds = completor(session.buf)
+  if not holds or not holds.client_state or holds == session.held then
+    return
+  end
+  session.held = holds
+  for _, client in ipairs(vim.lsp.get_clients({ bufnr = session.buf, method = "textDocument/inlineCompletion" })) do
+    local enabled = vim.lsp.inline_completion.is_enabled({ bufnr = session.buf, client_id = client.id })
+    if enabled and not holds.client_state[client.id] then
+      holds:on_attach(client.id)
+    end
+  end
+end
+
 --- Makes the module ask, as it does when the cursor moves.
 local function poke(buf)
-  if not vim.api.nvim_buf_is_valid(buf) or vim.api.nvim_get_mode().mode:sub(1, 1) ~= "i" then
+  if vim.api.nvim_get_current_buf() ~= buf or vim.api.nvim_get_mode().mode:sub(1, 1) ~= "i" then
     return
   end
   local options = { group = ("nvim.lsp.inline_completion:%d"):format(buf), buffer = buf, modeline = false }
@@ -29,11 +51,14 @@ local function poke(buf)
   end
 end
 
---- Takes from the module what it holds: to be told to accept is the only way to make it let go.
+--- Takes from the module what it holds: to be told to accept is the only way to make it let go. It does so
+--- later, and drops the request that keys in between have made.
 local function take(buf)
   erase(buf)
-  if vim.api.nvim_buf_is_valid(buf) then
-    vim.lsp.inline_completion.get({ bufnr = buf, on_accept = function() end })
+  if vim.api.nvim_buf_is_valid(buf) and vim.lsp.inline_completion.get({ bufnr = buf, on_accept = function() end }) then
+    vim.schedule(function()
+      poke(buf)
+    end)
   end
 end
 
@@ -65,6 +90,7 @@ function M.drawn(session)
 end
 
 function M.update(session)
+  mend(session)
   local offer, ghost = M.drawn(session)
   if not ghost then
     return
@@ -104,12 +130,8 @@ function M.advanced(session)
   poke(session.buf)
 end
 
---- What the module is asked to let go it does later, and it drops the request that is to come then.
 function M.taken(session)
   take(session.buf)
-  vim.schedule(function()
-    poke(session.buf)
-  end)
 end
 
 function M.asked(session)
@@ -131,12 +153,27 @@ function M.accept_other(session)
   return vim.lsp.inline_completion.get({ bufnr = session.buf })
 end
 
---- For the buffer, not for the client in it: Neovim 0.12 forgets to let go of a client that ends if it was
---- enabled by itself.
+--- For our client alone, because for the buffer it would be for every server in it, which is not ours to
+--- decide; and so it would be for a client that has ended. Neovim knows that the client is in the buffer only
+--- behind the event.
 function M.attach(session)
-  vim.lsp.inline_completion.enable(true, { bufnr = session.buf })
+  vim.schedule(function()
+    if vim.lsp.buf_is_attached(session.buf, session.client_id) then
+      vim.lsp.inline_completion.enable(true, { bufnr = session.buf, client_id = session.client_id })
+    end
+  end)
 end
 
-function M.detach() end
+--- Neovim 0.12 forgets to let go of a client that was enabled by itself, and then asks one that has ended.
+function M.detach(session)
+  local holds = completor(session.buf)
+  if not holds or not holds.client_state or not holds.client_state[session.client_id] then
+    return
+  end
+  holds:on_detach(session.client_id)
+  if next(holds.client_state) == nil then
+    holds:destroy()
+  end
+end
 
 return M

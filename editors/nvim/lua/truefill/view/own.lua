@@ -10,9 +10,16 @@ local M = {
 
 local GROUP = "TruefillGhost"
 
---- A line as it is drawn: a tab is as wide as the buffer's.
-local function spaced(line, buf)
-  return (line:gsub("\t", (" "):rep(vim.bo[buf].tabstop)))
+--- A line as it is drawn from a column of the current window on: a tab ends where one in the text would.
+local function spaced(line, column)
+  local pieces = {}
+  for piece, tab in line:gmatch("([^\t]*)(\t?)") do
+    column = column + vim.fn.strdisplaywidth(piece, column)
+    local width = tab == "" and 0 or vim.fn.strdisplaywidth(tab, column)
+    pieces[#pieces + 1] = piece .. (" "):rep(width)
+    column = column + width
+  end
+  return table.concat(pieces)
 end
 
 --- In front of a bracket the text would take over the bracket's highlight from the plugin that marks pairs;
@@ -22,14 +29,15 @@ local function mode_of(offer)
 end
 
 local function draw(session, offer, rest)
-  local lines = {}
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local lines, from = {}, vim.fn.strdisplaywidth(vim.api.nvim_get_current_line():sub(1, column))
   for line in vim.gsplit(rest, "\n", { plain = true }) do
-    lines[#lines + 1] = { { spaced(line, session.buf), GROUP } }
+    lines[#lines + 1] = { { spaced(line, from), GROUP } }
+    from = 0
   end
   if session.hint then
     table.insert(lines[#lines], { (" (%d/%d)"):format(session.index, #session.offers), M.more })
   end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   vim.api.nvim_buf_set_extmark(session.buf, M.namespace, row - 1, column, {
     virt_text = lines[1],
     virt_lines = vim.list_slice(lines, 2),
@@ -46,7 +54,7 @@ end
 
 function M.update(session)
   M.hide(session)
-  local offer, rest = require("truefill.session").current(session)
+  local offer, rest = require("truefill.offers").current(session)
   if offer and not menu.hides() then
     draw(session, offer, rest)
   end
