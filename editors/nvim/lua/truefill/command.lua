@@ -50,14 +50,14 @@ end
 
 local function prompt()
   local buf = vim.api.nvim_get_current_buf()
-  if vim.bo[buf].modified or vim.api.nvim_buf_get_name(buf) == "" then
-    return tell.user("the prompt is made from the file: write it first", vim.log.levels.WARN)
-  end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local line = vim.api.nvim_get_current_line()
-  local place = ("%s:%d:%d"):format(vim.api.nvim_buf_get_name(buf), row, vim.fn.strchars(line:sub(1, column)) + 1)
-  local model = vim.tbl_get(require("truefill.config").current.settings, "model", "id")
-  show("prompt", vim.list_extend({ "complete", place, "--show-prompt" }, model and { "--model", model } or {}))
+  require("truefill.ask").here(buf, "truefill.prompt", function(err, found)
+    if not found then
+      local problem = err and err.message or "the server does not serve this buffer: `:Truefill status` says why"
+      return tell.user(problem, vim.log.levels.WARN)
+    end
+    local facts = ("%d tokens, SHA-256 %s"):format(found.tokens, found.sha256)
+    pages.split("prompt", vim.list_extend(vim.split(found.prompt, "\n"), { "", facts }))
+  end)
 end
 
 local function pull(arguments)

@@ -1,22 +1,11 @@
 --- Why is there no suggestion?
 local pages = require("truefill.pages")
-local session = require("truefill.session")
-local text = require("truefill.text")
 
 local M = {}
 
 local function ask(buf, callback)
-  local held = session.of(buf)
-  local client = held and session.client(held)
-  if not client or not client.initialized then
-    return callback(nil)
-  end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local line = vim.api.nvim_buf_get_lines(buf, row - 1, row, false)[1] or ""
-  local position = { line = row - 1, character = text.character(line, column, client.offset_encoding) }
-  local command = { title = "why", command = "truefill.why", arguments = { vim.uri_from_bufnr(buf), position } }
-  client:exec_cmd(command, { bufnr = buf }, function(err, result)
-    callback(not err and result or nil)
+  require("truefill.ask").here(buf, "truefill.why", function(_, result)
+    callback(result)
   end)
 end
 
@@ -32,6 +21,12 @@ function M.tell(buf)
   end)
 end
 
+--- The arm that the buffer has now, where there are arms.
+local function arm(found)
+  local name, checkpoint = vim.tbl_get(found, "arm", "name"), vim.tbl_get(found, "arm", "checkpoint")
+  return name and ("%s: %s"):format(name, checkpoint)
+end
+
 --- Shows everything that the server says of the cursor's place.
 ---@param buf integer
 function M.show(buf)
@@ -43,6 +38,7 @@ function M.show(buf)
     local reading = vim.tbl_get(found, "index", "complete") == false
     pages.facts({
       { "server", vim.tbl_get(found, "status", "message") },
+      { "arm", arm(found) },
       { "here", vim.tbl_get(found, "here", "message") },
       { "last", vim.tbl_get(found, "last", "message") },
       { "shape", vim.tbl_get(found, "last", "shape") },

@@ -58,6 +58,7 @@ def why_tells_the_reason(case: Case) -> None:
     editor.command("Truefill why")
     editor.shows("The model has nothing to add here.")
     editor.shows("`scripted` is ready")
+    editor.shows("default: scripted")
 
 
 @test(once=True)
@@ -210,19 +211,16 @@ def the_log_says_where_nothing_was_written(case: Case) -> None:
 
 @test(once=True)
 def the_prompt_is_shown(case: Case) -> None:
-    home = case.home()
-    home.script(ANSWERS)
-    home.run("models", "pull", str(TINY), "--name", "tiny")
-    editor = case.start(home, settings={"model": {"id": "tiny"}, "journal": {"context": False}})
-    editor.open("a.py", "é = 1\nname = \n")
-    editor.cursor(1, 6)
-    editor.keys("A<Space>")
+    editor = case.edit("é = 1\nname =|\n", ANSWERS)
+    editor.keys("<Space>")
     editor.keys("<Esc>")
     editor.command("Truefill prompt")
-    editor.told("write it first")
-    editor.command("write")
+    shown = buffer_of(editor, "prompt")
+    assert "é = 1\nname =" in shown, editor.lines()
+    assert " tokens, SHA-256 " in shown, shown
+    editor.command("enew")
     editor.command("Truefill prompt")
-    assert "é = 1\nname =" in buffer_of(editor, "prompt"), editor.lines()
+    editor.told("does not serve this buffer")
 
 
 @test(once=True)
