@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use serde_json::{Value, json};
+use truefill_journal::SuggestionRow;
 use truefill_tests::{Answer, Script, Server, why};
 
 const URI: &str = "file:///w/a.py";
@@ -356,6 +357,15 @@ fn the_menu_gets_the_suggestion_in_an_editor_without_ghost_text() {
     assert_eq!(item["command"]["command"], "truefill.accept");
     let as_is = 1;
     assert_eq!(item["insertTextMode"], as_is, "indented once, by the model");
+    // This editor does not run an item's command.
+    server.change(URI, 2, &[type_at(0, 11, "(values)")]);
+    let params = json!({ "textDocument": { "uri": URI } });
+    server.notify("textDocument/didClose", params);
+    let accepted = |row: &SuggestionRow| {
+        let mut outcomes = row.outcomes.iter();
+        outcomes.any(|it| it.event == "accepted" && it.inferred && it.chars == Some(8))
+    };
+    server.rows(|rows| rows.iter().any(accepted));
     server.shut_down();
 }
 

@@ -149,6 +149,7 @@ fn open_document(serving: &Serving, target: &Target) -> Result<Ask> {
         trigger: Trigger::Invoked,
         selected: None,
         version: None,
+        menu: false,
     })
 }
 

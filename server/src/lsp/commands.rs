@@ -115,6 +115,7 @@ impl Backend {
             trigger: Trigger::Automatic,
             selected: None,
             version: None,
+            menu: false,
         })
     }
 }

@@ -29,6 +29,7 @@ impl Backend {
             trigger: Trigger::Automatic,
             selected: None,
             version: None,
+            menu: true,
         };
         let suggestions = self.session.serving.suggest(&ask).await.unwrap_or_default();
         let word = self.word_before(&ask);

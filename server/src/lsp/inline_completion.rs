@@ -62,6 +62,7 @@ impl Backend {
             trigger,
             selected,
             version: text_document.version,
+            menu: false,
         }
     }
 }

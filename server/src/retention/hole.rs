@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ropey::Rope;
-use truefill_journal::{Document, Event, HoleRecord, Outcome, SuggestionId};
+use truefill_journal::{Document, Event, Extent, HoleRecord, Outcome, SuggestionId};
 use truefill_syntax::{Language, Shape};
 
 use super::common::common;
@@ -11,6 +11,7 @@ use super::kept::Kept;
 use super::settle::settled;
 use super::span::Span;
 use super::{Times, inferred, narrow};
+use crate::documents::Splice;
 
 /// A suggestion that was served.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Served {
     pub language: Option<Language>,
     /// How far it was to go.
     pub shape: Shape,
+    /// Whether it is an item of a menu.
+    pub menu: bool,
 }
 
 /// What the user did about a suggestion, as far as it is known.
@@ -53,6 +56,8 @@ pub(super) struct Hole {
     /// Nothing was done for long: it can only be accepted yet.
     pub(super) over: bool,
     pub(super) decided: Decided,
+    /// An edit wrote the suggestion at once.
+    pub(super) entered: bool,
     /// What shadows would have suggested.
     pub(super) shadows: Vec<(SuggestionId, String)>,
 }
@@ -71,6 +76,7 @@ impl Hole {
             touched: None,
             over: false,
             decided: Decided::No,
+            entered: false,
             shadows: Vec::new(),
         }
     }
@@ -110,6 +116,42 @@ impl Hole {
         if std::mem::take(&mut self.over) {
             self.since = now;
         }
+    }
+
+    /// Follows the text of a menu's item that edits have just written at once, which no hand does: an editor with a
+    /// menu need not run an item's command, so that nobody may ever tell that it was taken.
+    pub(super) fn enter(&mut self, splices: &[Splice], rope: &Rope, now: Instant) -> Option<Kept> {
+        let Self { served, span, .. } = self;
+        let at_once = splices.iter().any(|splice| splice.added > 1);
+        if !served.menu || !at_once || self.entered || self.decided != Decided::No {
+            return None;
+        }
+        let written = rope.get_slice(span.start..span.end)?.to_string();
+        self.entered = written.replace("\r\n", "\n") == served.text;
+        self.entered.then(|| Kept {
+            id: served.id,
+            document: served.document.clone(),
+            text: served.text.clone(),
+            span: Some(*span),
+            since: now,
+            taken: 0,
+            undone: false,
+            done: false,
+            head: None,
+        })
+    }
+
+    /// That it was taken, where it was written at once and nobody has said what became of it.
+    pub(super) fn presumed(&mut self) -> Option<Event> {
+        if !self.entered || self.decided != Decided::No {
+            return None;
+        }
+        self.decided = Decided::Accepted;
+        let outcome = Outcome::Accepted {
+            extent: Extent::Whole,
+            chars: narrow(self.served.text.chars().count()),
+        };
+        Some(inferred(self.served.id, outcome))
     }
 
     /// What is known of a place that was left alone.

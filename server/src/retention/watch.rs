@@ -22,6 +22,14 @@ struct Places {
 }
 
 impl Places {
+    /// Takes samples of one more accepted text.
+    fn keep(&mut self, kept: Kept) {
+        if self.kept.len() == MOST {
+            self.kept.remove(0);
+        }
+        self.kept.push(kept);
+    }
+
     /// Follows one edit.
     fn follow(&mut self, splice: Splice, rope: &Rope, now: Instant, times: &Times) -> Vec<Event> {
         let mut replaced = false;
@@ -50,8 +58,12 @@ impl Places {
             waiting.any(|kept| hole.offered(kept.id))
         };
         // What a tool writes is not what the user meant, and of what was undone nothing is known.
-        self.holes.retain(|hole| {
-            (!replaced || awaited(hole)) && !undone.iter().any(|id| hole.offered(*id))
+        self.holes.retain_mut(|hole| {
+            let stays = (!replaced || awaited(hole)) && !undone.iter().any(|id| hole.offered(*id));
+            if !stays {
+                events.extend(hole.presumed());
+            }
+            stays
         });
         events
     }
@@ -89,8 +101,11 @@ impl Watch {
         let places = self.places.entry(uri.to_owned()).or_default();
         let mut events = Vec::new();
         // Who types on at a place gets one suggestion after the other for it.
-        places.holes.retain(|hole| {
+        places.holes.retain_mut(|hole| {
             let here = (hole.span.start..=hole.span.end).contains(&served.at);
+            if here {
+                events.extend(hole.presumed());
+            }
             let gone = here && hole.decided == Decided::No;
             if gone && !hole.over {
                 events.push(inferred(hole.served.id, Outcome::Superseded));
@@ -116,25 +131,18 @@ impl Watch {
         let found = self.places.iter_mut().find_map(|(uri, places)| {
             let hole = places.holes.iter_mut().find(|hole| hole.offered(id))?;
             hole.accept(now);
-            Some((
-                uri,
-                hole.span,
-                hole.served.document.clone(),
-                &mut places.kept,
-            ))
+            let (place, document) = (hole.span, hole.served.document.clone());
+            Some((uri, place, document, places))
         });
-        let Some((uri, place, document, all)) = found else {
+        let Some((uri, place, document, places)) = found else {
             return;
         };
         let span = rope_of(uri).and_then(|rope| located(&rope, place, text));
-        let taken = match all.iter().position(|kept| kept.id == id) {
-            Some(before) => all.remove(before).taken,
+        let taken = match places.kept.iter().position(|kept| kept.id == id) {
+            Some(before) => places.kept.remove(before).taken,
             None => 0,
         };
-        if all.len() == MOST {
-            all.remove(0);
-        }
-        all.push(Kept {
+        places.keep(Kept {
             id,
             document,
             text: text.to_owned(),
@@ -180,6 +188,11 @@ impl Watch {
         for splice in splices {
             events.extend(places.follow(*splice, rope, now, &self.times));
         }
+        let entered = places.holes.iter_mut();
+        let entered: Vec<Kept> = entered
+            .filter_map(|hole| hole.enter(splices, rope, now))
+            .collect();
+        entered.into_iter().for_each(|kept| places.keep(kept));
         for kept in places.kept.iter_mut().filter(|kept| kept.span.is_none()) {
             let hole = places.holes.iter().find(|hole| hole.offered(kept.id));
             kept.span = hole.and_then(|hole| located(rope, hole.span, &kept.text));
@@ -193,6 +206,8 @@ impl Watch {
         let Some(mut places) = self.places.remove(uri) else {
             return Vec::new();
         };
+        let taken = places.holes.iter_mut().filter_map(Hole::presumed);
+        let taken: Vec<Event> = taken.collect();
         let undecided = places
             .holes
             .iter()
@@ -203,7 +218,7 @@ impl Watch {
         });
         let ends = places.kept.iter_mut();
         let ends = ends.filter_map(|kept| kept.end(why, &self.times));
-        unseen.chain(ends).collect()
+        taken.into_iter().chain(unseen).chain(ends).collect()
     }
 
     /// Nothing more can be said of any document.
@@ -260,6 +275,7 @@ impl Watch {
                 match is_idle {
                     true => events.push(hole.give_up()),
                     false => {
+                        events.extend(hole.presumed());
                         events.extend(hole.settle(rope.as_ref(), kept, self.text, &self.times))
                     }
                 }

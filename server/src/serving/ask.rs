@@ -27,6 +27,8 @@ pub struct Ask {
     pub selected: Option<Selected>,
     /// The version that the editor asks about, if it says so.
     pub version: Option<i32>,
+    /// Whether the suggestion becomes an item of the editor's menu.
+    pub menu: bool,
 }
 
 /// A suggestion to show.

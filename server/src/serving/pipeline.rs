@@ -418,6 +418,7 @@ mod tests {
             trigger: Trigger::Invoked,
             selected: None,
             version: None,
+            menu: false,
         };
         let begun = || {
             let mut run = Run::new(&serving, &ask);

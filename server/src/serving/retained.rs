@@ -59,6 +59,7 @@ impl Serving {
                 text: suggestion.text.clone(),
                 language: plan.language,
                 shape: plan.shape,
+                menu: ask.menu,
             })
         });
         let events = self
@@ -87,9 +88,15 @@ impl Serving {
 
     /// A document was edited.
     pub(super) fn watch_edited(&self, uri: &str, splices: &[Splice]) {
-        if let Some(rope) = self.rope(uri) {
-            let events = self.watch().edited(uri, splices, &rope, Instant::now());
-            self.write_all(events);
+        let Some(rope) = self.rope(uri) else { return };
+        let mut watch = self.watch();
+        let next = watch.next();
+        let events = watch.edited(uri, splices, &rope, Instant::now());
+        let sooner = watch.next() < next || next.is_none();
+        drop(watch);
+        self.write_all(events);
+        if sooner {
+            self.due.notify_one();
         }
     }
 

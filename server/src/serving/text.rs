@@ -117,6 +117,7 @@ mod tests {
             trigger: Trigger::Invoked,
             selected,
             version: None,
+            menu: false,
         }
     }
 

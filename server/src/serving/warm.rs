@@ -67,6 +67,7 @@ impl Serving {
             trigger: Trigger::Automatic,
             selected: None,
             version: None,
+            menu: false,
         };
         let allowed = self.allowed(uri, self.turns.file_lock(uri)).await;
         if self.documents.version(uri) != version {
