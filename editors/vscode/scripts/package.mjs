@@ -1,4 +1,5 @@
-// Makes dist/truefill-VERSION[-TARGET].vsix. With --target and --truefill the program goes into it.
+// Makes dist/truefill-VERSION[-TARGET].vsix. With --target and --truefill the program goes into it, and with it the
+// licences of the crates in it: those that Cargo names in the workspace, or the text of --notices.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -16,13 +17,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle, ROOT } from "./build.mjs";
+import { crateNotices, metadata, TRIPLES } from "./crate-notices.mjs";
 import { notices } from "./notices.mjs";
+import { mismatch } from "./program-header.mjs";
 
 const USAGE = "usage: npm run package -- [--target TARGET --truefill PROGRAM [--notices FILE]] [--out FOLDER]";
-const TARGETS = [
-  ...["win32-x64", "win32-arm64", "linux-x64", "linux-arm64", "linux-armhf"],
-  ...["alpine-x64", "alpine-arm64", "darwin-x64", "darwin-arm64"],
-];
+const TARGETS = Object.keys(TRIPLES);
 /** All that a user gets beside the bundle, by where it lies. */
 const PACKED = [
   "README.md",
@@ -56,7 +56,27 @@ function options() {
       throw new Misuse(`expected a file at \`${resolve(file)}\`, found none`);
     }
   }
+  const wrong = truefill === undefined ? undefined : mismatch(truefill, target);
+  if (wrong !== undefined) {
+    throw new Misuse(wrong);
+  }
   return { target, truefill, ...others };
+}
+
+/** The licences of the crates in the program that is packed. */
+function programNotices({ target, truefill, notices: file }) {
+  if (truefill === undefined) {
+    return "";
+  }
+  if (file !== undefined) {
+    return `\n${readFileSync(file, "utf8")}`;
+  }
+  try {
+    return `\n${crateNotices(metadata(target))}`;
+  } catch (error) {
+    const need = "the licences of the program's crates go along: name a file with them by `--notices`";
+    throw new Misuse(`${need}, or have Cargo and the program's workspace there (${error.message})`);
+  }
 }
 
 function parse(known) {
@@ -76,13 +96,12 @@ function step(folder, ...parameters) {
 }
 
 /** Lays out in `folder` what goes into the package, and gives back its version. */
-function lay(folder, inputs, { target, truefill, notices: more }) {
+function lay(folder, inputs, asked) {
+  const { target, truefill } = asked;
   for (const path of PACKED) {
     cpSync(join(ROOT, path), join(folder, path.replace("../../", "")), { recursive: true });
   }
-  const own = notices(ROOT, inputs);
-  const others = more === undefined ? "" : `\n${readFileSync(more, "utf8")}`;
-  writeFileSync(join(folder, "THIRD-PARTY.txt"), own + others);
+  writeFileSync(join(folder, "THIRD-PARTY.txt"), notices(ROOT, inputs) + programNotices(asked));
   const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   // What only the repository needs.
   for (const field of ["private", "type", "scripts", "devDependencies", "dependencies", "allowScripts", "prettier"]) {

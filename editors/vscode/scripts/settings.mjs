@@ -25,7 +25,8 @@ export function merged(manifest, settings) {
   const copy = structuredClone(manifest);
   copy.contributes.configuration = [manifest.contributes.configuration[0], ...pages(settings)];
   // A workspace that is not trusted gets no say in what VS Code would else take from it.
-  copy.capabilities.untrustedWorkspaces.restrictedConfigurations = Object.entries(settings)
+  const all = { ...manifest.contributes.configuration[0].properties, ...settings };
+  copy.capabilities.untrustedWorkspaces.restrictedConfigurations = Object.entries(all)
     .filter(([, property]) => property.scope !== "machine")
     .map(([key]) => key);
   return copy;

@@ -34,13 +34,22 @@ export function findProgram(around: Surroundings): Found {
   if (isProgram(packed)) {
     return { file: packed, origin: "extension" };
   }
-  for (const folder of searched(around, path)) {
-    const file = path.join(folder, name);
-    if (isProgram(file)) {
-      return { file, origin: "path" };
-    }
+  const inPath = searched(around, path).map((folder) => path.join(folder, name));
+  const there = inPath.filter(isProgram);
+  const file = there.find((it) => !isWithin(around.workspace, it, path));
+  if (file !== undefined) {
+    return { file, origin: "path" };
   }
-  return { problem: "The program `truefill` is neither in this extension nor in `PATH`." };
+  return { problem: there[0] === undefined ? NOWHERE : inWorkspace(there[0]) };
+}
+
+const NOWHERE = "The program `truefill` is neither in this extension nor in `PATH`.";
+
+function inWorkspace(file: string): string {
+  return (
+    `The program \`truefill\` in \`PATH\` is \`${file}\`, which lies in the folder that is open here. It is not run, ` +
+    "since a repository could bring one. If it is yours, name it by `truefill.server.path`."
+  );
 }
 
 /** Whether a file is there and may be run. */
@@ -68,15 +77,15 @@ function expanded(file: string, home: string, path: typeof posix): string {
   return /^~[\\/]/.test(file) ? path.join(home, file.slice(2)) : file;
 }
 
-/**
- * The folders of PATH, without those that a workspace has a say in: a cloned repository must not
- * bring the program that is run.
- */
-function searched({ searchPath, workspace }: Surroundings, path: typeof posix): string[] {
-  const isInside = (folder: string) =>
-    workspace.some((root) => {
-      const way = path.relative(root, folder);
-      return way === "" || !(way === ".." || way.startsWith(`..${path.sep}`) || path.isAbsolute(way));
-    });
-  return searchPath.split(path.delimiter).filter((folder) => path.isAbsolute(folder) && !isInside(folder));
+/** The folders of PATH; one that is not absolute would depend on where the editor was started. */
+function searched({ searchPath }: Surroundings, path: typeof posix): string[] {
+  return searchPath.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+}
+
+/** Whether a file is in one of the folders: a cloned repository must not bring the program that is run. */
+function isWithin(folders: readonly string[], file: string, path: typeof posix): boolean {
+  return folders.some((folder) => {
+    const way = path.relative(folder, file);
+    return !(way === ".." || way.startsWith(`..${path.sep}`) || path.isAbsolute(way));
+  });
 }

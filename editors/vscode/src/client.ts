@@ -24,12 +24,15 @@ import {
   State,
 } from "vscode-languageclient/node";
 import type { Offer } from "./offers.ts";
+import { Attempt, TooLate } from "./patience.ts";
+import type { Program } from "./program.ts";
+import { ServerProcess } from "./serverProcess.ts";
 
 /** Schemes of documents that are given to the server. */
 export const SCHEMES: readonly string[] = ["file", "untitled", "vscode-notebook-cell"];
 
-/** Time that a program has to end after it was asked to. */
-const ENDS_WITHIN_MS = 2000;
+/** Time that a program has to answer the first message. It reads settings before, and opens the model later. */
+const STARTS_WITHIN_MS = 30_000;
 /** Time that the last words of a program that ended are waited for. */
 const SPEAKS_WITHIN_MS = 500;
 
@@ -47,6 +50,45 @@ export class Client extends LanguageClient {
   lastWords: string | undefined;
   /** When stderr is at its end. */
   silent: Promise<unknown> = Promise.resolve();
+  private readonly process: ServerProcess;
+  private readonly attempt = new Attempt();
+
+  constructor(process: ServerProcess, options: LanguageClientOptions) {
+    super("truefill", "Truefill", () => process.start(), options);
+    this.process = process;
+  }
+
+  /** Starts the program, and ends it where it does not answer in time or is given up. */
+  async begin(limit = STARTS_WITHIN_MS): Promise<void> {
+    const { file } = this.process;
+    const seconds = limit / 1000;
+    const sentence =
+      `\`${file}\` did not answer within ${seconds} s. ` +
+      "Restart it, or name the program `truefill` by `truefill.server.path`";
+    try {
+      await this.attempt.of(this.start(), limit, sentence);
+    } catch (error) {
+      this.process.end();
+      throw error;
+    }
+  }
+
+  /** Whoever waits for the start waits no longer. */
+  giveUp(): void {
+    this.attempt.giveUp();
+  }
+
+  /** Asks the program to end, and ends it where it does not. */
+  async end(): Promise<void> {
+    if (!this.isRunning()) {
+      return this.process.end();
+    }
+    try {
+      await this.stop();
+    } finally {
+      this.process.endSoon();
+    }
+  }
 
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);
@@ -54,7 +96,7 @@ export class Client extends LanguageClient {
 
   /** The program's own words on why it did not start. */
   async whyNotStarted(error: unknown): Promise<string> {
-    if (isRefusal(error)) {
+    if (isRefusal(error) || error instanceof TooLate) {
       return error.message;
     }
     await Promise.race([this.silent, new Promise((resolve) => setTimeout(resolve, SPEAKS_WITHIN_MS))]);
@@ -68,8 +110,9 @@ export function isRefusal(error: unknown): error is Error {
 }
 
 /** A client of a program that is started once; starting it again needs another one. */
-export function makeClient(program: string, hooks: Hooks): Client {
+export function makeClient(program: Program, hooks: Hooks): Client {
   let ran = false;
+  const process = new ServerProcess(program, (how) => hooks.log.info(`The program ended with ${how}.`));
   const options: LanguageClientOptions = {
     documentSelector: SCHEMES.map((scheme) => ({ scheme })),
     outputChannel: hooks.log,
@@ -78,10 +121,11 @@ export function makeClient(program: string, hooks: Hooks): Client {
     initializationOptions: hooks.initializationOptions,
     initializationFailedHandler: () => {
       // Nobody else ends a program that runs and refuses.
-      client.serverProcess?.kill();
+      process.end();
       return false;
     },
     middleware: hooks.middleware,
+    // The program's output is the protocol.
     stdioOptions: {
       stdout: () => {},
       stderr: (stream, log) => {
@@ -100,21 +144,11 @@ export function makeClient(program: string, hooks: Hooks): Client {
       },
     },
   };
-  const client = new Client("truefill", "Truefill", { command: program, args: ["serve"] }, options);
+  const client = new Client(process, options);
   client.onDidChangeState(({ newState }) => {
     ran ||= newState === State.Running;
   });
   return client;
-}
-
-/** Asks the program to end, and ends it where it does not. */
-export async function stop(client: LanguageClient): Promise<void> {
-  const process = client.serverProcess;
-  try {
-    await (client.isRunning() ? client.stop() : client.dispose());
-  } finally {
-    setTimeout(() => process?.kill(), ENDS_WITHIN_MS).unref();
-  }
 }
 
 /** The program's log, line by line, at the level that a line names; what has none is a complaint. */

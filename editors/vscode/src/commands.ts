@@ -8,15 +8,18 @@ import {
   window,
 } from "vscode";
 import { chooseArms } from "./armsPicker.ts";
+import { switchLanguage } from "./languageSwitch.ts";
 import type { Outcomes } from "./outcomes.ts";
 import { CommandFailed } from "./program.ts";
 import { PromptView } from "./promptView.ts";
 import { pullModel } from "./pull.ts";
+import { show } from "./remedies.ts";
 import type { Session } from "./session.ts";
 import { StatsView } from "./statsView.ts";
 import type { Toggles } from "./toggles.ts";
 import { keepContext, locateProgram, openWalkthrough, tryIt } from "./welcome.ts";
 import { explain } from "./why.ts";
+import { DISABLED_LANGUAGE, offEverywhere } from "./whyText.ts";
 
 /** What commands work with. */
 export interface Parts {
@@ -45,7 +48,7 @@ export function registerCommands(parts: Parts): Disposable[] {
   const all: Record<string, (...parameters: never[]) => unknown> = {
     menu: () => menu(parts),
     toggle: () => toggles.everywhere().then(hide),
-    toggleLanguage: here((document) => toggles.inLanguage(document.languageId)),
+    toggleLanguage: here((document) => switchLanguage(session, toggles, document)),
     toggleHere: here((document) => toggles.inFile(document)),
     suggest: () => commands.executeCommand("editor.action.inlineSuggest.trigger"),
     acceptWord: () => outcomes.acceptPart("Word"),
@@ -59,7 +62,7 @@ export function registerCommands(parts: Parts): Disposable[] {
     chooseArms: () => chooseArms(session),
     pullModel: () => pullModel(session, log),
     pullDefault: () => pullModel(session, log, "default"),
-    restart: () => session.restart(),
+    restart: () => restart(session),
     openLog: () => log.show(),
     locateProgram: () => locateProgram(),
     openWalkthrough: () => openWalkthrough(),
@@ -76,6 +79,13 @@ export function registerCommands(parts: Parts): Disposable[] {
 /** What is turned off goes at once. */
 async function hide(): Promise<void> {
   await commands.executeCommand("editor.action.inlineSuggest.hide");
+}
+
+async function restart(session: Session): Promise<void> {
+  await session.restart();
+  if (session.state.kind === "off") {
+    await show(offEverywhere());
+  }
 }
 
 /** Tells the user what failed, in the program's own words. */
@@ -99,11 +109,9 @@ async function menu({ session, toggles }: Parts): Promise<void> {
   if (document !== undefined) {
     add("$(question) Why is there no suggestion?", "whyNoSuggestion");
     const language = document.languageId;
+    const isOff = toggles.isOffInLanguage(language) || session.statusOf(document.uri)?.reason === DISABLED_LANGUAGE;
     add(`${toggles.isOffIn(document) ? "$(check) Turn on" : "$(circle-slash) Turn off"} in this file`, "toggleHere");
-    add(
-      `${toggles.isOffInLanguage(language) ? "$(check) Turn on" : "$(circle-slash) Turn off"} in ${language}`,
-      "toggleLanguage",
-    );
+    add(`${isOff ? "$(check) Turn on" : "$(circle-slash) Turn off"} in ${language}`, "toggleLanguage");
   }
   add(state === "off" ? "$(check) Turn on everywhere" : "$(circle-slash) Turn off everywhere", "toggle");
   add("$(graph) Statistics", "showStats");

@@ -4,7 +4,8 @@ import type { Middleware } from "vscode-languageclient/node";
 import { askForSuggestions } from "./client.ts";
 import { registerCommands } from "./commands.ts";
 import { Consent } from "./consent.ts";
-import { Outcomes } from "./outcomes.ts";
+import { Memory } from "./memory.ts";
+import { Outcomes, spotOf } from "./outcomes.ts";
 import { Session } from "./session.ts";
 import { StatusBar } from "./statusBar.ts";
 import { Steps } from "./steps.ts";
@@ -15,7 +16,7 @@ let session: Session | undefined;
 
 export async function activate(context: ExtensionContext): Promise<void> {
   const log = window.createOutputChannel("Truefill", { log: true });
-  const toggles = new Toggles(context.workspaceState);
+  const toggles = new Toggles(new Memory(context.workspaceState));
   const steps = new Steps();
   const outcomes = new Outcomes(() => own);
   const own = new Session(
@@ -29,7 +30,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
   );
   session = own;
   const statusBar = new StatusBar(own, toggles);
-  const consent = new Consent(context.globalState, own);
+  const memory = new Memory(context.globalState);
+  const consent = new Consent(memory, own);
   const refresh = () => {
     statusBar.update();
     steps.update("program", own.running !== undefined);
@@ -41,6 +43,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
     log,
     statusBar,
     steps,
+    toggles.listening,
+    toggles.changed.event(refresh),
     own.changed.event(refresh),
     workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("truefill")) {
@@ -56,7 +60,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
     ...registerCommands({ context, log, session: own, toggles, outcomes, refresh }),
   );
   const started = own.start();
-  await welcome(context);
+  await welcome(memory);
   await started;
 }
 
@@ -69,11 +73,13 @@ function middleware(session: () => Session, toggles: Toggles, outcomes: Outcomes
   return {
     provideInlineCompletionItems: async (document, position, context, token) => {
       const client = session().running;
-      if (client === undefined || toggles.isOffIn(document)) {
+      if (client === undefined || toggles.off(document) !== undefined) {
         return null;
       }
+      // The document may change before the answer is there.
+      const spot = spotOf(document, position);
       const { result, offers } = await askForSuggestions(client, document, position, context, token);
-      outcomes.served(document.uri.toString(), offers, context.triggerKind === InlineCompletionTriggerKind.Invoke);
+      outcomes.served(spot, offers, context.triggerKind === InlineCompletionTriggerKind.Invoke);
       return result;
     },
   };

@@ -5,6 +5,12 @@ export interface Place {
   character: number;
 }
 
+/** A place in a document as it was at a time. */
+export interface Spot extends Place {
+  document: string;
+  version: number;
+}
+
 /** A suggestion as it was sent: its id, its text and where the text begins. */
 export interface Offer<Item = unknown> {
   id: string;
@@ -35,14 +41,16 @@ const REPLIES = 8;
 /** The last replies, the newest first. */
 export class Offers<Item = unknown> {
   private replies: Reply<Item>[] = [];
-  /** Steps that wait for a reply with alternatives. */
-  private waiting: { document: string; steps: number } | undefined;
+  /** Steps that wait for the alternatives at the place where they were made. */
+  private waiting: { spot: Spot; steps: number } | undefined;
 
   /**
    * A reply came; the suggestion that was shown before stays the chosen one if it is among them. If the user
    * has asked for the alternatives in it by going on to another one, that one is given back.
    */
-  add(document: string, offers: Offer<Item>[], invoked: boolean): Offer<Item> | undefined {
+  add(spot: Spot, offers: Offer<Item>[], invoked: boolean): Offer<Item> | undefined {
+    const { document } = spot;
+    const steps = this.stepsTo(spot, invoked);
     if (offers.length === 0) {
       return undefined;
     }
@@ -52,30 +60,40 @@ export class Offers<Item = unknown> {
       offers.findIndex((offer) => offer.insertText === before),
     );
     this.replies = [{ document, offers, index, invoked }, ...this.replies.slice(0, REPLIES - 1)];
+    return steps === 0 ? undefined : this.turn(spot, steps);
+  }
+
+  /**
+   * The steps that waited for this reply. They wait for the alternatives of their own place alone: whatever else is
+   * answered there, be it nothing, or is asked elsewhere, nobody has seen it because of them.
+   */
+  private stepsTo(spot: Spot, invoked: boolean): number {
     const { waiting } = this;
-    if (waiting === undefined || !invoked) {
-      return undefined;
+    const isHere = waiting !== undefined && isSame(waiting.spot, spot);
+    if (isHere && !invoked) {
+      return 0;
     }
     this.waiting = undefined;
-    return waiting.document === document ? this.turn(document, waiting.steps) : undefined;
+    return isHere ? waiting.steps : 0;
   }
 
   /**
    * The user went on to another alternative: the one that is shown now. A reply to mere typing has no
    * alternatives; the editor asks for them then, and what it shows is known when they are there.
    */
-  turn(document: string, steps: number): Offer<Item> | undefined {
-    const reply = this.newest(document);
+  turn(spot: Spot, steps: number): Offer<Item> | undefined {
+    const reply = this.newest(spot.document);
     if (reply === undefined) {
       return undefined;
     }
     if (!reply.invoked) {
-      this.waiting = { document, steps: steps + (this.waiting?.document === document ? this.waiting.steps : 0) };
+      const before = this.waiting !== undefined && isSame(this.waiting.spot, spot) ? this.waiting.steps : 0;
+      this.waiting = { spot, steps: steps + before };
       return undefined;
     }
     const count = reply.offers.length;
     reply.index = (((reply.index + steps) % count) + count) % count;
-    return this.current(document);
+    return this.current(spot.document);
   }
 
   /** The suggestion that is shown, if one is. */
@@ -119,6 +137,15 @@ export class Offers<Item = unknown> {
     const reply = this.replies[0];
     return reply?.document === document ? reply : undefined;
   }
+}
+
+function isSame(one: Spot, other: Spot): boolean {
+  return (
+    one.document === other.document &&
+    one.version === other.version &&
+    one.line === other.line &&
+    one.character === other.character
+  );
 }
 
 /** How many units of a suggestion's text `written` is the beginning of; 0 where it is not. */

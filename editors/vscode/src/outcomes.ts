@@ -3,19 +3,19 @@
 // The stable API tells one thing: a suggestion that is accepted as a whole runs its command. What is
 // accepted in parts, turned down or leafed through is known where the user does it by a key, because
 // the extension's commands are bound to these keys and have the editor do the work.
-import { commands, Range, type TextEditor, window } from "vscode";
+import { commands, Range, type TextDocument, type TextEditor, window } from "vscode";
 import type { InlineCompletionItem } from "vscode-languageclient/node";
-import { begun, type Offer, Offers, type Place } from "./offers.ts";
+import { begun, type Offer, Offers, type Place, type Spot } from "./offers.ts";
 import { PARTIALLY_ACCEPTED, REJECTED, SHOWN } from "./protocol.ts";
 import type { Session } from "./session.ts";
+import { Told } from "./told.ts";
 
 const BUILT_IN = "editor.action.inlineSuggest";
 
 export class Outcomes {
   private readonly offers = new Offers<InlineCompletionItem>();
   private readonly session: () => Session;
-  /** Suggestions of which the server knows that they were seen. */
-  private readonly seen = new Set<string>();
+  private readonly told = new Told();
   /** Keys can come faster than the editor does what they say. */
   private last: Promise<unknown> = Promise.resolve();
 
@@ -23,9 +23,9 @@ export class Outcomes {
     this.session = session;
   }
 
-  /** The server made these offers. */
-  served(document: string, offers: Offer<InlineCompletionItem>[], invoked: boolean): void {
-    const turned = this.offers.add(document, offers, invoked);
+  /** The server made these offers, or none. */
+  served(spot: Spot, offers: Offer<InlineCompletionItem>[], invoked: boolean): void {
+    const turned = this.offers.add(spot, offers, invoked);
     if (turned !== undefined) {
       this.saw(turned);
     }
@@ -70,21 +70,22 @@ export class Outcomes {
     }
     const taken = this.offers.taken(editor.document.uri.toString(), (start) => written(editor, start));
     // The rest of a suggestion is accepted by the item's own command.
-    if (taken !== undefined && taken.units < taken.offer.insertText.length) {
-      this.saw(taken.offer);
+    if (taken === undefined || taken.units >= taken.offer.insertText.length) {
+      return;
+    }
+    this.saw(taken.offer);
+    if (this.told.took(taken)) {
       this.tell(PARTIALLY_ACCEPTED, { item: taken.offer.item, acceptedLength: taken.units });
     }
   }
 
   private async other(steps: 1 | -1): Promise<void> {
     const editor = window.activeTextEditor;
-    const document = editor?.document.uri.toString() ?? "";
-    const seen = this.offers.current(document);
-    const shown = this.offers.turn(document, steps);
-    for (const offer of [seen, shown]) {
-      if (editor !== undefined && offer !== undefined && stands(editor, offer)) {
-        this.saw(offer);
-      }
+    if (editor !== undefined) {
+      const spot = spotOf(editor.document, editor.selection.active);
+      const seen = this.offers.current(spot.document);
+      const shown = this.offers.turn(spot, steps);
+      [seen, shown].forEach((offer) => offer && stands(editor, offer) && this.saw(offer));
     }
     await commands.executeCommand(`${BUILT_IN}.${steps > 0 ? "showNext" : "showPrevious"}`);
   }
@@ -102,8 +103,7 @@ export class Outcomes {
 
   /** Who decides on a suggestion has seen it, however quick the key was. */
   private saw({ id, item }: Offer<InlineCompletionItem>): void {
-    if (!this.seen.has(id)) {
-      this.seen.add(id);
+    if (this.told.saw(id)) {
       this.tell(SHOWN, { item });
     }
   }
@@ -114,6 +114,11 @@ export class Outcomes {
       .running?.sendNotification(method, params)
       .catch(() => undefined);
   }
+}
+
+/** A place in a document as it is now. */
+export function spotOf(document: TextDocument, { line, character }: Place): Spot {
+  return { document: document.uri.toString(), version: document.version, line, character };
 }
 
 /** The text between a place and the cursor. */

@@ -1,6 +1,16 @@
 // Runs commands of the program, such as `truefill stats --json`.
 import { spawn } from "node:child_process";
 
+/** The program's file, and the folder that it is run in. */
+export interface Program {
+  file: string;
+  /**
+   * One that no workspace owns: what a program starts in turn, such as Python, may look for code in the folder that
+   * it runs in, and a cloned repository must not bring any.
+   */
+  folder: string;
+}
+
 /** How a command ended. */
 export interface Ended {
   code: number | null;
@@ -12,7 +22,6 @@ export interface Running {
   /** Called with each line of stderr, where commands tell their progress. */
   onProgress?: (line: string) => void;
   signal?: AbortSignal;
-  cwd?: string;
 }
 
 /** Output that is kept of a command at most, in characters. */
@@ -22,12 +31,12 @@ const MOST = 64 << 20;
 export class CommandFailed extends Error {}
 
 /** Runs a command to its end, whatever that is. */
-export function run(program: string, parameters: readonly string[], running: Running = {}): Promise<Ended> {
-  const { onProgress, signal, cwd } = running;
+export function run(program: Program, parameters: readonly string[], running: Running = {}): Promise<Ended> {
+  const { onProgress, signal } = running;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, parameters, {
+    const child = spawn(program.file, parameters, {
+      cwd: program.folder,
       stdio: ["ignore", "pipe", "pipe"],
-      ...(cwd === undefined ? {} : { cwd }),
       ...(signal === undefined ? {} : { signal }),
     });
     let [stdout, stderr, line] = ["", "", ""];
@@ -46,7 +55,7 @@ export function run(program: string, parameters: readonly string[], running: Run
 }
 
 /** The output of a command that succeeds. */
-export async function output(program: string, parameters: readonly string[], running?: Running): Promise<string> {
+export async function output(program: Program, parameters: readonly string[], running?: Running): Promise<string> {
   const { code, stdout, stderr } = await run(program, parameters, running);
   if (code !== 0) {
     throw new CommandFailed(complaint(stderr) ?? `\`truefill ${parameters.join(" ")}\` ended with status ${code}.`);
@@ -55,7 +64,7 @@ export async function output(program: string, parameters: readonly string[], run
 }
 
 /** The JSON that a command writes. */
-export async function json<T>(program: string, parameters: readonly string[], running?: Running): Promise<T> {
+export async function json<T>(program: Program, parameters: readonly string[], running?: Running): Promise<T> {
   const text = await output(program, parameters, running);
   try {
     return JSON.parse(text) as T;

@@ -1,6 +1,6 @@
 // Pulling a model, with its progress.
 import { commands, type LogOutputChannel, ProgressLocation, window } from "vscode";
-import { output } from "./program.ts";
+import { output, type Program } from "./program.ts";
 import { told } from "./pullProgress.ts";
 import type { Session } from "./session.ts";
 
@@ -26,7 +26,7 @@ export async function pullModel(session: Session, log: LogOutputChannel, named?:
 }
 
 /** What the command said last, `undefined` where the user stopped it. */
-async function pulled(program: string, parameters: string[], log: LogOutputChannel): Promise<string | undefined> {
+async function pulled(program: Program, parameters: string[], log: LogOutputChannel): Promise<string | undefined> {
   const stop = new AbortController();
   const options = {
     location: ProgressLocation.Notification,

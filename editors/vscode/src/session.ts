@@ -1,6 +1,4 @@
 // The program's life: when it is started, stopped and told of settings, and what it said last.
-import { homedir } from "node:os";
-import { delimiter } from "node:path";
 import {
   commands,
   type Disposable,
@@ -13,10 +11,11 @@ import {
   workspace,
 } from "vscode";
 import type { LanguageClient, Middleware } from "vscode-languageclient/node";
-import { findProgram, isProgram } from "./binary.ts";
-import { type Client, isRefusal, makeClient, stop } from "./client.ts";
+import { type Client, isRefusal, makeClient } from "./client.ts";
+import { findInstalled, toRun } from "./installed.ts";
 import type { Place } from "./offers.ts";
-import { CommandFailed, json } from "./program.ts";
+import { GivenUp, within } from "./patience.ts";
+import { CommandFailed, json, type Program } from "./program.ts";
 import {
   ACCEPT,
   type Arm,
@@ -28,12 +27,16 @@ import {
   WHY,
   type WhyAnswer,
 } from "./protocol.ts";
-import { madeSettings, restricted, type Sections, takesBack } from "./settings.ts";
+import { KEYS, madeSettings, restricted, type Sections, takesBack } from "./settings.ts";
 import type { State } from "./statusText.ts";
 
 /** Times that a program may end by itself within [`CRASH_WINDOW_MS`] before it is left alone. */
 const CRASHES = 4;
 const CRASH_WINDOW_MS = 180_000;
+
+/** Time that the program has to answer a question of the user. */
+const ANSWERS_WITHIN_MS = 8000;
+const SILENT = `The program has not answered for ${ANSWERS_WITHIN_MS / 1000} s. If that stays so, restart it.`;
 
 /** Told when a suggestion was accepted. */
 export type Accepted = (id: string) => void;
@@ -45,8 +48,6 @@ export class Session implements Disposable {
   server: ServerStatus | undefined;
   arms: readonly Arm[] = [];
 
-  /** The program that runs or ran last. */
-  private program: string | undefined;
   private client: Client | undefined;
   private readonly documents = new Map<string, ServerStatus>();
   private readonly documentArms = new Map<string, string>();
@@ -55,6 +56,8 @@ export class Session implements Disposable {
   /** What the program was told at its start. */
   private initial: Sections = {};
   private last: Promise<void> = Promise.resolve();
+  /** How often the user's will changed; a start that an older one asked for is none. */
+  private will = 0;
 
   private readonly context: ExtensionContext;
   private readonly log: LogOutputChannel;
@@ -68,7 +71,8 @@ export class Session implements Disposable {
     this.accepted = accepted;
     context.subscriptions.push(
       workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration("truefill")) {
+        // What the extension alone goes by is no reason to start a program that was left alone.
+        if (["enabled", "server.path", ...KEYS].some((key) => event.affectsConfiguration(`truefill.${key}`))) {
           this.configured(event.affectsConfiguration("truefill.server.path"));
         }
       }),
@@ -83,27 +87,40 @@ export class Session implements Disposable {
   }
 
   /** The program, for commands that are run beside the server. */
-  requireProgram(): string {
-    if (this.state.kind === "missing" || this.program === undefined) {
-      throw new CommandFailed(this.state.kind === "missing" ? this.state.problem : "The program was not started yet.");
+  requireProgram(): Program {
+    const found = findInstalled(this.context);
+    if ("problem" in found) {
+      throw new CommandFailed(found.problem);
     }
-    return this.program;
+    return toRun(this.context, found.file);
   }
 
   start(): Promise<void> {
-    return this.queued(() => this.begin());
+    const { will } = this;
+    return this.queued(() => this.begin(will));
   }
 
   restart(): Promise<void> {
+    const will = this.changeWill();
     return this.queued(async () => {
       await this.end();
       this.crashes = [];
-      await this.begin();
+      await this.begin(will);
     });
   }
 
   async dispose(): Promise<void> {
+    this.changeWill();
     await this.queued(() => this.end());
+  }
+
+  /** What is being started is wanted no more, and nobody waits for it: it may never answer. */
+  private changeWill(): number {
+    if (this.state.kind === "starting") {
+      this.client?.giveUp();
+    }
+    this.will += 1;
+    return this.will;
   }
 
   /** What the server said about a document last. */
@@ -118,7 +135,9 @@ export class Session implements Disposable {
 
   /** Why there is no suggestion; `position` where a place is meant. */
   async why(document: TextDocument, position?: Place): Promise<WhyAnswer | undefined> {
-    return this.running && this.ask<WhyAnswer>(this.running, WHY, document, position);
+    return (
+      this.running && within(this.ask<WhyAnswer>(this.running, WHY, document, position), ANSWERS_WITHIN_MS, SILENT)
+    );
   }
 
   /** What the model gets at a place; what stands against it is thrown. */
@@ -128,7 +147,7 @@ export class Session implements Disposable {
       throw new CommandFailed("The program does not run.");
     }
     try {
-      return await this.ask<Prompt>(client, PROMPT, document, position);
+      return await within(this.ask<Prompt>(client, PROMPT, document, position), ANSWERS_WITHIN_MS, SILENT);
     } catch (error) {
       throw new CommandFailed(error instanceof Error ? error.message : String(error));
     }
@@ -156,34 +175,31 @@ export class Session implements Disposable {
   /** One after the other, so that a start never meets a stop. */
   private queued(work: () => Promise<void>): Promise<void> {
     const next = this.last.then(work);
-    this.last = next.catch((error: unknown) => this.log.error(String(error)));
+    this.last = next.catch((error: unknown) => {
+      this.log.error(String(error));
+      this.become({ kind: "failed", problem: `Truefill could not be started: ${error}` });
+    });
     return this.last;
   }
 
-  private async begin(): Promise<void> {
+  private async begin(will: number): Promise<void> {
+    if (will !== this.will) {
+      return;
+    }
     if (!workspace.getConfiguration("truefill").get("enabled", true)) {
       return this.become({ kind: "off" });
     }
-    const found = findProgram({
-      setting: workspace.getConfiguration("truefill").get("server.path", ""),
-      extension: this.context.extensionPath,
-      searchPath: process.env["PATH"] ?? process.env["Path"] ?? "",
-      home: homedir(),
-      workspace: (workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
-      windows: delimiter === ";",
-      isProgram,
-    });
+    const found = findInstalled(this.context);
     if ("problem" in found) {
       this.become({ kind: "missing", problem: found.problem });
       return void this.tellMissing(found.problem);
     }
     this.log.info(`Starting ${found.file} (${found.origin}).`);
-    this.program = found.file;
     this.become({ kind: "starting" });
-    await this.connect(found.file);
+    await this.connect(toRun(this.context, found.file));
   }
 
-  private async connect(program: string): Promise<void> {
+  private async connect(program: Program): Promise<void> {
     this.initial = this.settings();
     const client = makeClient(program, {
       log: this.log,
@@ -194,10 +210,13 @@ export class Session implements Disposable {
     this.client = client;
     client.onNotification(STATUS, (status: ServerStatus) => this.told(status));
     try {
-      await client.start();
+      await client.begin();
       this.log.info(`Truefill ${client.initializeResult?.serverInfo?.version ?? "of no version"} runs.`);
       this.become({ kind: "running" });
     } catch (error) {
+      if (error instanceof GivenUp) {
+        return;
+      }
       const problem = `Truefill could not be started: ${await client.whyNotStarted(error)}.`.replace(/\.\.$/, ".");
       this.become({ kind: "failed", problem });
       void this.tellFailed(problem, isRefusal(error));
@@ -209,7 +228,7 @@ export class Session implements Disposable {
     this.forgetProgram();
     this.become({ kind: "off" });
     if (client !== undefined) {
-      await stop(client).catch((error: unknown) => this.log.warn(`The program did not end as asked: ${error}`));
+      await client.end().catch((error: unknown) => this.log.warn(`The program did not end as asked: ${error}`));
     }
   }
 
@@ -254,11 +273,8 @@ export class Session implements Disposable {
   }
 
   private async refreshArms(): Promise<void> {
-    if (this.program === undefined) {
-      return;
-    }
     try {
-      this.arms = (await json<Arms>(this.program, ["arms", "show", "--json"])).arms;
+      this.arms = (await json<Arms>(this.requireProgram(), ["arms", "show", "--json"])).arms;
     } catch (error) {
       this.log.warn(`The arms are not known: ${error instanceof Error ? error.message : error}`);
       this.arms = [];

@@ -1,5 +1,6 @@
 // The first run: the walkthrough and what its buttons do.
-import { commands, ConfigurationTarget, type ExtensionContext, Position, Selection, window, workspace } from "vscode";
+import { commands, ConfigurationTarget, Position, Selection, window, workspace } from "vscode";
+import type { Memory } from "./memory.ts";
 
 const WELCOMED = "truefill.welcomed";
 const WALKTHROUGH = "truefill.truefill#start";
@@ -19,10 +20,10 @@ def youngest(people):
 ];
 
 /** Opens the walkthrough the first time, unless the user wants none of any extension. */
-export async function welcome(context: ExtensionContext): Promise<void> {
+export async function welcome(memory: Memory): Promise<void> {
   const wanted = workspace.getConfiguration("workbench.welcomePage.walkthroughs").get("openOnInstall", true);
-  if (wanted && !context.globalState.get(WELCOMED, false)) {
-    await context.globalState.update(WELCOMED, true);
+  if (wanted && !memory.get(WELCOMED, false)) {
+    await memory.change(WELCOMED, false, () => true);
     void openWalkthrough();
   }
 }

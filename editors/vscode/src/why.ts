@@ -1,9 +1,11 @@
 // "Why is there no suggestion?"
-import { commands, window, workspace } from "vscode";
+import { window, workspace } from "vscode";
 import { SCHEMES } from "./client.ts";
+import { TooLate } from "./patience.ts";
+import { show } from "./remedies.ts";
 import type { Session } from "./session.ts";
 import type { Toggles } from "./toggles.ts";
-import { type Explanation, withoutServer, withServer } from "./whyText.ts";
+import { silent, withoutServer, withServer } from "./whyText.ts";
 
 export async function explain(session: Session, toggles: Toggles): Promise<void> {
   const editor = window.activeTextEditor;
@@ -21,16 +23,15 @@ export async function explain(session: Session, toggles: Toggles): Promise<void>
     return show(known);
   }
   const { line, character } = editor.selection.active;
-  const answer = await session.why(document, { line, character });
-  if (answer !== undefined) {
-    await show(withServer(answer));
-  }
-}
-
-async function show({ message, remedies }: Explanation): Promise<void> {
-  const chosen = await window.showInformationMessage(`Truefill: ${message}`, ...remedies.map((remedy) => remedy.label));
-  const remedy = remedies.find((it) => it.label === chosen);
-  if (remedy !== undefined) {
-    await commands.executeCommand(remedy.command, ...(remedy.arguments ?? []));
+  try {
+    const answer = await session.why(document, { line, character });
+    if (answer !== undefined) {
+      await show(withServer(answer));
+    }
+  } catch (error) {
+    if (!(error instanceof TooLate)) {
+      throw error;
+    }
+    await show(silent(error.message));
   }
 }

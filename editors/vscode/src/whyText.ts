@@ -21,6 +21,9 @@ export interface Here {
   served: boolean;
 }
 
+/** The program's reason where a language is off by `suggest.disabled_languages`. */
+export const DISABLED_LANGUAGE = "disabled_language";
+
 const SETTINGS = "workbench.action.openSettings";
 const LOG: Remedy = { label: "Open Log", command: "truefill.openLog" };
 const RESTART: Remedy = { label: "Restart", command: "truefill.restart" };
@@ -36,7 +39,7 @@ function remedies(reason: string | undefined): Remedy[] {
     case "cancelled":
     case "superseded":
       return [ASK];
-    case "disabled_language":
+    case DISABLED_LANGUAGE:
       return [setting("suggest.disabled_languages")];
     case "denied":
       return [setting("files.deny")];
@@ -69,7 +72,7 @@ function setting(key: string): Remedy {
 export function withoutServer(here: Here): Explanation | undefined {
   switch (here.state.kind) {
     case "off":
-      return { message: "Truefill is off everywhere.", remedies: [{ label: "Turn On", command: "truefill.toggle" }] };
+      return offEverywhere();
     case "missing":
       return {
         message: here.state.problem,
@@ -96,6 +99,26 @@ export function withoutServer(here: Here): Explanation | undefined {
     return { message: here.off.message, remedies: [{ label: "Turn On", command: here.off.command }] };
   }
   return undefined;
+}
+
+/** What is to be done about a program that does not answer. */
+export function silent(message: string): Explanation {
+  return { message, remedies: [RESTART, LOG] };
+}
+
+/** Why a language stays off whatever the extension's own switch says; `listed` where the settings name it. */
+export function offInProgram(language: string, listed: boolean): Explanation {
+  const of = listed ? "the settings" : "`truefill.toml`";
+  const otherwise = listed ? "" : ", or set a list in the settings, which wins";
+  return {
+    message: `\`${language}\` is in \`suggest.disabled_languages\` of ${of}. Take it out there${otherwise}.`,
+    remedies: remedies(DISABLED_LANGUAGE),
+  };
+}
+
+/** What is to be done where something was asked of a program that is off. */
+export function offEverywhere(): Explanation {
+  return { message: "Truefill is off everywhere.", remedies: [{ label: "Turn On", command: "truefill.toggle" }] };
 }
 
 /** What the server's answer says. */

@@ -42,6 +42,16 @@ test("what a workspace says about the machine is not heard", async ({ stage }) =
   assert.deepEqual(initializationOptions, { journal: { context: false } });
 });
 
+test("nothing is run in the folder that is open, which may hold code of others", async ({ stage, editor }) => {
+  await editor.command("Truefill: Show Statistics");
+  await until("commands of the program", () =>
+    ["serve", "arms", "stats"].every((name) => stage.calls(name).length > 0),
+  );
+  for (const { parameters, cwd } of stage.calls("")) {
+    assert.equal(cwd, join(stage.userData, "User", "globalStorage", "truefill.truefill"), parameters.join(" "));
+  }
+});
+
 test("a setting that the program refuses is named, and mended it runs", async ({ stage, editor }) => {
   const settings = { "truefill.server.path": stage.program, "truefill.journal.context": false };
   stage.machine({ ...settings, "truefill.model.device": "abacus" });
@@ -84,12 +94,56 @@ test("of a program that ends at once its last words are shown, and it is not tri
   assert.equal(await editor.page.locator(".notification-toast").count(), 1, "one message is enough");
 });
 
+test("a program that never answers keeps nobody from naming another one, or from turning it off", async ({
+  stage,
+  editor,
+}) => {
+  await editor.clearMessages();
+  const file = join(dirname(stage.program), "mute");
+  writeFileSync(file, `#!/bin/sh\necho $$ >>"${stage.folder}/mute"\nsleep 600\n`, { mode: 0o755 });
+  const mute = () => ({ "truefill.server.path": file, "truefill.journal.context": false });
+  stage.machine(mute());
+  await editor.status((text) => text.includes("starting"));
+  stage.machine({ ...mute(), "truefill.server.path": stage.program });
+  await editor.status(READY);
+  stage.machine(mute());
+  await editor.status((text) => text.includes("starting"));
+  await editor.command("Truefill: Restart");
+  await until("another start", () => readFileSync(`${stage.folder}/mute`, "utf8").split("\n").length > 3);
+  await editor.command("Truefill: Turn On or Off Everywhere");
+  await editor.status((text) => text.includes("Truefill: off"));
+  const started = readFileSync(`${stage.folder}/mute`, "utf8").trim().split("\n").map(Number);
+  await until("the end of what was given up", () => started.every((pid) => !isAlive(pid)));
+});
+
+test("off, a restart says so, and the statistics are there all the same", async ({ stage, editor }) => {
+  stage.machine({ "truefill.server.path": stage.program, "truefill.journal.context": false });
+  await editor.page.reload();
+  await editor.status((text) => text.includes("Truefill: off"));
+  await editor.command("Truefill: Restart");
+  await editor.message("Truefill is off everywhere.");
+  await editor.clearMessages();
+  const before = stage.calls("serve").length;
+  await editor.command("Truefill: Show Statistics");
+  await editor.webview("How suggestions fare");
+  assert.equal(stage.calls("serve").length, before, "the server stays off");
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 alone("a platform's package brings its program along", async () => {
   const stage = await Stage.set({
     answers: ANSWERS,
     files: { "one.py": "values = [1, 2]\n" },
     machine: { "truefill.journal.context": false },
     vsix: platformVsix(),
+    standIn: true,
     inPath: true,
   });
   try {

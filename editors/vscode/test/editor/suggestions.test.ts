@@ -15,10 +15,22 @@ const ANSWERS = [
   { when_prefix_ends: "pick = ", texts: ["choose(1)", "choose(2)"] },
   { when_prefix_ends: "total_of_values", texts: ["(values)"] },
   { when_prefix_ends: "# stop = ", texts: ["here"] },
+  { when_prefix_ends: "face = ", texts: ["'😀 smile' + end"] },
 ];
 
 const test = scene(async () => {
-  const names = ["whole.py", "word.py", "line.py", "cycle.py", "dismiss.py", "through.py", "alike.py", "typed.py"];
+  const names = [
+    "whole.py",
+    "word.py",
+    "line.py",
+    "cycle.py",
+    "dismiss.py",
+    "through.py",
+    "alike.py",
+    "typed.py",
+    "find.py",
+    "emoji.py",
+  ];
   const files = Object.fromEntries(names.map((name) => [name, "values = [1, 2]\n"]));
   const stage = await Stage.set({
     answers: ANSWERS,
@@ -90,6 +102,22 @@ test("a word is taken by a key, and how much is told", async ({ stage, editor })
     ["word", 6],
     ["whole", 14],
   ]);
+});
+
+test("a word that is an emoji is not told as the word before it", async ({ stage, editor }) => {
+  await editor.openFile("emoji.py");
+  await editor.type("face = ");
+  await editor.anyGhost();
+  const parts = () =>
+    stage
+      .sent("textDocument/didPartiallyAcceptCompletion")
+      .filter(({ item }) => item.insertText.includes("smile"))
+      .map(({ item, acceptedLength }) => [item.insertText, acceptedLength]);
+  await editor.press("Control+ArrowRight");
+  await editor.ghost("😀 smile' + end");
+  await editor.press("Control+ArrowRight");
+  await editor.saved("emoji.py", "values = [1, 2]\nface = '😀");
+  assert.deepEqual(parts(), [["'😀 smile' + end", 1]]);
 });
 
 test("a line is taken by a key", async ({ stage, editor }) => {
@@ -180,6 +208,25 @@ test("Escape turns it down, and it does not come back with the next key", async 
   assert.deepEqual([rejected?.reason, rejected?.inferred ?? false], ["dismissed", false]);
   await editor.type("s");
   assert.ok(await editor.noGhost());
+});
+
+test("keys that are meant for the find widget stay there", async ({ stage, editor }) => {
+  await editor.openFile("find.py");
+  await editor.type("total = ");
+  await editor.ghost("sum(values)");
+  const told = () =>
+    stage.sent("truefill/didReject").length + stage.sent("textDocument/didPartiallyAcceptCompletion").length;
+  const before = told();
+  await editor.press("Control+F");
+  const find = editor.page.locator(".find-widget.visible");
+  await find.locator("textarea:focus, input:focus").first().waitFor();
+  await editor.ghost("sum(values)");
+  await editor.press("Escape");
+  await find.waitFor({ state: "hidden" });
+  await editor.ghost("sum(values)");
+  assert.equal(told(), before);
+  await editor.press("Tab");
+  await editor.saved("find.py", "values = [1, 2]\ntotal = sum(values)");
 });
 
 test("while it is typed, the rest stays", async ({ stage, editor }) => {

@@ -47,6 +47,18 @@ test("a workspace has no say in which program is run", () => {
   assert.deepEqual(beside, { file: "/src/shop-tools/truefill", origin: "path" });
 });
 
+test("a program in PATH that is in the workspace is named, with what to do about it", () => {
+  const around = { workspace: ["/home/ada"], searchPath: "/home/ada/.cargo/bin:/usr/bin" };
+  const found = search(["/home/ada/.cargo/bin/truefill"], around);
+  assert.match(
+    "problem" in found ? found.problem : "",
+    /`\/home\/ada\/\.cargo\/bin\/truefill`, which lies in the folder .* name it by `truefill\.server\.path`\.$/,
+  );
+  const other = search(["/home/ada/.cargo/bin/truefill", "/usr/bin/truefill"], around);
+  assert.deepEqual(other, { file: "/usr/bin/truefill", origin: "path" });
+  assert.match(JSON.stringify(search([], around)), /is neither in this extension nor in/);
+});
+
 test("on Windows it has an extension and other separators", () => {
   const around = { windows: true, searchPath: "C:\\tools;D:\\bin", extension: "C:\\ext", workspace: ["C:\\shop"] };
   assert.deepEqual(search(["D:\\bin\\truefill.exe"], around), { file: "D:\\bin\\truefill.exe", origin: "path" });

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { CommandFailed, complaint, json, output, run } from "../../src/program.ts";
+import { CommandFailed, complaint, json, output, type Program, run } from "../../src/program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "truefill-unit-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A program that does this. */
-function script(body: string): string {
+function script(body: string): Program {
   const file = join(folder, `${body.length}-${Math.random()}`);
   writeFileSync(file, `#!/bin/sh\n${body}\n`);
   chmodSync(file, 0o755);
-  return file;
+  return { file, folder };
 }
 
 test("what it writes comes back, and its progress line by line", async () => {
@@ -22,6 +22,10 @@ test("what it writes comes back, and its progress line by line", async () => {
   const ended = await run(program, ["models", "pull"], { onProgress: (line) => lines.push(line) });
   assert.deepEqual(ended, { code: 3, stdout: "models pull\n", stderr: "fetching\nunpacking" });
   assert.deepEqual(lines, ["fetching"]);
+});
+
+test("it runs in the folder that it was given, wherever the editor was started", async () => {
+  assert.equal(await output(script("pwd -P"), []), `${realpathSync(folder)}\n`);
 });
 
 test("one that fails is quoted", async () => {

@@ -72,4 +72,5 @@ test("what can run a program or open a socket is never a workspace's to say", ()
   }
   const open = capabilities.untrustedWorkspaces.restrictedConfigurations;
   assert.ok(open.includes("truefill.suggest.guard") && !open.includes("truefill.model.id"));
+  assert.ok(open.includes("truefill.enabled") && open.includes("truefill.languages"));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WhyAnswer } from "../../src/protocol.ts";
-import { type Here, withoutServer, withServer } from "../../src/whyText.ts";
+import { type Here, offInProgram, silent, withoutServer, withServer } from "../../src/whyText.ts";
 
 const HERE: Here = { state: { kind: "running" }, inlineSuggest: true, off: undefined, served: true };
 const READY: WhyAnswer = { status: { kind: "Normal", message: "`m` is ready on cpu." } };
@@ -63,4 +63,21 @@ test("of a place where one is possible the last request is told", () => {
   const fresh = withServer({ ...READY, here: ELIGIBLE, last: null });
   assert.match(fresh.message, /Nothing was asked in this file yet\./);
   assert.equal(fresh.remedies[0]?.command, "truefill.suggest");
+});
+
+test("a language that the program has off is not turned on from here, and it says where it is", () => {
+  const setting = ["truefill.suggest.disabled_languages"];
+  const cases: [boolean, RegExp][] = [
+    [true, /`rust` is in `suggest\.disabled_languages` of the settings\. Take it out there\.$/],
+    [false, /of `truefill\.toml`\. Take it out there, or set a list in the settings, which wins\.$/],
+  ];
+  for (const [listed, expected] of cases) {
+    const { message, remedies } = offInProgram("rust", listed);
+    assert.match(message, expected);
+    assert.deepEqual(remedies[0]?.arguments, setting);
+  }
+});
+
+test("a program that does not answer can be started again", () => {
+  assert.equal(silent("It is silent.").remedies[0]?.command, "truefill.restart");
 });

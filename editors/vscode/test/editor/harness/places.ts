@@ -18,7 +18,7 @@ export const defaultStore = () => named("TRUEFILL_DEFAULT_STORE");
 export const codeServer = () => named("CODE_SERVER");
 /** The packaged extension. */
 export const vsix = () => named("TRUEFILL_VSIX");
-/** The packaged extension with a program, which is harness/packed.sh. */
+/** The packaged extension with a program. */
 export const platformVsix = () => named("TRUEFILL_PLATFORM_VSIX");
 export const chromium = () => named("CHROMIUM");
 /** The folder of the extension. */

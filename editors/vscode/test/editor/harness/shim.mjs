@@ -29,7 +29,7 @@ function recorder(from) {
 const child = spawn(truefill, serves ? [...parameters, ...serve] : parameters, {
   stdio: serves ? ["pipe", "pipe", "inherit"] : "inherit",
 });
-appendFileSync(calls, `${JSON.stringify({ parameters, pid: child.pid })}\n`);
+appendFileSync(calls, `${JSON.stringify({ parameters, pid: child.pid, cwd: process.cwd() })}\n`);
 if (serves) {
   process.stdin.on("data", recorder("client")).pipe(child.stdin);
   child.stdout.on("data", recorder("server")).pipe(process.stdout);
@@ -39,4 +39,8 @@ if (serves) {
 process.on("SIGTERM", () => child.kill());
 child.on("exit", (code, signal) => {
   process.exitCode = code ?? (signal ? 1 : 0);
+  if (serves) {
+    // What the editor goes on writing must not keep this process, which it would take for the program.
+    process.stdin.destroy();
+  }
 });

@@ -1,6 +1,16 @@
 // A fresh home, a fresh workspace and an editor server, for one group of tests.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -35,6 +45,8 @@ export interface Setting {
   trust?: boolean;
   /** The package to install instead of the one without a program. */
   vsix?: string;
+  /** Whether the program in the package is replaced by one that runs what stands in for it. */
+  standIn?: boolean;
   /** Whether the store with the default model is used, and not an empty one. */
   model?: boolean;
   /** Tiny models of the repository in the store, by their names there. */
@@ -155,15 +167,16 @@ export class Stage {
     return until(`\`${method}\` from the editor`, () => this.sent(method).find(fits));
   }
 
-  /** The commands that were run of the program, and in which process. */
-  calls(command: string): { parameters: string[]; pid: number }[] {
-    const all = lines(join(this.folder, "calls.jsonl")) as { parameters: string[]; pid: number }[];
+  /** The commands that were run of the program. */
+  calls(command: string): Call[] {
+    const all = lines(join(this.folder, "calls.jsonl")) as Call[];
     return all.filter(({ parameters }) => parameters.join(" ").startsWith(command));
   }
 
-  /** Waits until no server runs. */
-  async gone(): Promise<void> {
-    await until("the end of the program", () => this.calls("serve").every(({ pid }) => !signal(pid, 0)));
+  /** Waits until no server runs, or none of these. */
+  async gone(pids?: number[]): Promise<void> {
+    const all = () => pids ?? this.calls("serve").map(({ pid }) => pid);
+    await until("the end of the program", () => all().every((pid) => !signal(pid, 0)));
   }
 
   async end(): Promise<void> {
@@ -226,6 +239,13 @@ export class Stage {
   private install(): void {
     const parameters = [codeServer(), ...this.arguments(), "--install-extension", this.setting.vsix ?? vsix()];
     execFileSync(process.execPath, parameters, { env: this.environment(), encoding: "utf8" });
+    if (this.setting.standIn) {
+      const [own] = readdirSync(join(this.folder, "extensions")).filter((name) =>
+        name.startsWith("truefill.truefill-"),
+      );
+      const file = join(this.folder, "extensions", own ?? "", "bin", "truefill");
+      cpSync(join(extension, "test/editor/harness/packed.sh"), file);
+    }
   }
 
   private async start(): Promise<void> {
@@ -237,6 +257,8 @@ export class Stage {
       env: this.environment(),
       stdio: "pipe",
       detached: true,
+      // Where a user of the terminal starts it.
+      cwd: this.workspace,
     });
     const keep = (text: string) => {
       this.output = (this.output + text).slice(-20_000);
@@ -251,6 +273,14 @@ export class Stage {
       throw new Error(`${error.message}; it wrote:\n${this.output}`);
     });
   }
+}
+
+/** A command of the program that was run. */
+export interface Call {
+  parameters: string[];
+  pid: number;
+  /** The folder that it ran in. */
+  cwd: string;
 }
 
 /** A row of `truefill journal export`, as far as tests read it. */
