@@ -19,7 +19,8 @@ from typing import Any, Iterator
 
 # What the rows of one suggestion agree in. The hashes are salted by the journal: both editors write into
 # one, and work on files of the same paths.
-FIELDS = ("completion", "language", "prefix_sha256", "suffix_sha256", "document")
+FIELDS = ("completion", "completion_token_ids", "language", "shape", "trigger", "prefix_sha256", "suffix_sha256",
+          "prompt_sha256", "document", "arm", "checkpoint")
 
 
 class Unreadable(Exception):

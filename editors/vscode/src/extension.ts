@@ -80,6 +80,7 @@ function middleware(session: () => Session, toggles: Toggles, outcomes: Outcomes
       const spot = spotOf(document, position);
       const { result, offers } = await askForSuggestions(client, document, position, context, token);
       outcomes.served(spot, offers, context.triggerKind === InlineCompletionTriggerKind.Invoke);
+      session().followArm(document);
       return result;
     },
   };

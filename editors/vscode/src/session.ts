@@ -27,6 +27,7 @@ import {
   WHY,
   type WhyAnswer,
 } from "./protocol.ts";
+import { Seldom } from "./seldom.ts";
 import { KEYS, madeSettings, restricted, type Sections, takesBack } from "./settings.ts";
 import type { State } from "./statusText.ts";
 
@@ -51,6 +52,8 @@ export class Session implements Disposable {
   private client: Client | undefined;
   private readonly documents = new Map<string, ServerStatus>();
   private readonly documentArms = new Map<string, string>();
+  /** A document's arm may change with every half hour. */
+  private readonly armsFollowed = new Seldom(60_000);
   /** When it ended by itself. */
   private crashes: number[] = [];
   /** What the program was told at its start. */
@@ -158,6 +161,13 @@ export class Session implements Disposable {
     const place = position && { line: position.line, character: position.character };
     const parameters = place === undefined ? [uri] : [uri, place];
     return client.sendRequest<T>("workspace/executeCommand", { command, arguments: parameters });
+  }
+
+  /** Asks for the document's arm again where it may have another one by now. */
+  followArm(document: TextDocument): void {
+    if (this.arms.length > 1 && this.armsFollowed.due(document.uri.toString())) {
+      void this.refreshArm(document);
+    }
   }
 
   /** Asks the server for the document's arm, where there are several. */
@@ -329,6 +339,7 @@ export class Session implements Disposable {
   private forget(document: TextDocument): void {
     this.documents.delete(document.uri.toString());
     this.documentArms.delete(document.uri.toString());
+    this.armsFollowed.forget(document.uri.toString());
   }
 
   private async tellMissing(problem: string): Promise<void> {

@@ -13,6 +13,9 @@ use super::span::Span;
 use super::{Times, inferred, narrow};
 use crate::documents::Splice;
 
+/// Characters that no hand writes with one edit.
+const AT_ONCE: usize = 3;
+
 /// A suggestion that was served.
 #[derive(Debug, Clone)]
 pub struct Served {
@@ -43,6 +46,16 @@ pub(super) enum Decided {
     Rejected,
 }
 
+/// How a suggestion came to stand in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    Not,
+    /// One edit wrote it, or much of it.
+    AtOnce,
+    /// Key by key; what undoing and redoing write later is the user's own, too.
+    ByHand,
+}
+
 /// A place where suggestions were served.
 #[derive(Debug)]
 pub(super) struct Hole {
@@ -56,8 +69,8 @@ pub(super) struct Hole {
     /// Nothing was done for long: it can only be accepted yet.
     pub(super) over: bool,
     pub(super) decided: Decided,
-    /// An edit wrote the suggestion at once.
-    pub(super) entered: bool,
+    /// Whether the suggestion came to stand there, and how.
+    pub(super) written: Written,
     /// What shadows would have suggested.
     pub(super) shadows: Vec<(SuggestionId, String)>,
 }
@@ -76,7 +89,7 @@ impl Hole {
             touched: None,
             over: false,
             decided: Decided::No,
-            entered: false,
+            written: Written::Not,
             shadows: Vec::new(),
         }
     }
@@ -118,17 +131,27 @@ impl Hole {
         }
     }
 
-    /// Follows the text of a menu's item that edits have just written at once, which no hand does: an editor with a
-    /// menu need not run an item's command, so that nobody may ever tell that it was taken.
+    /// Follows the text of a menu's item that an edit has just written at once: an editor with a menu need not run an
+    /// item's command, so that nobody may ever tell that it was taken.
     pub(super) fn enter(&mut self, splices: &[Splice], rope: &Rope, now: Instant) -> Option<Kept> {
         let Self { served, span, .. } = self;
-        let at_once = splices.iter().any(|splice| splice.added > 1);
-        if !served.menu || !at_once || self.entered || self.decided != Decided::No {
+        let may_be = self.written == Written::Not && self.decided == Decided::No;
+        if !served.menu || !may_be {
             return None;
         }
-        let written = rope.get_slice(span.start..span.end)?.to_string();
-        self.entered = written.replace("\r\n", "\n") == served.text;
-        self.entered.then(|| Kept {
+        let text = rope.get_slice(span.start..span.end)?.to_string();
+        if text.replace("\r\n", "\n") != served.text {
+            return None;
+        }
+        if !splices.last().is_some_and(|splice| ends(*splice, *span)) {
+            self.written = Written::ByHand;
+            return None;
+        }
+        self.written = Written::AtOnce;
+        if std::mem::take(&mut self.over) {
+            self.since = now;
+        }
+        Some(Kept {
             id: served.id,
             document: served.document.clone(),
             text: served.text.clone(),
@@ -143,7 +166,7 @@ impl Hole {
 
     /// That it was taken, where it was written at once and nobody has said what became of it.
     pub(super) fn presumed(&mut self) -> Option<Event> {
-        if !self.entered || self.decided != Decided::No {
+        if self.written != Written::AtOnce || self.decided != Decided::No {
             return None;
         }
         self.decided = Decided::Accepted;
@@ -237,6 +260,13 @@ impl Hole {
         };
         Some(inferred(self.served.id, outcome))
     }
+}
+
+/// Whether an edit wrote a place's end, and so much of its text that it was neither a key, nor a few that came
+/// together, nor a pair of brackets that an editor closes.
+fn ends(splice: Splice, span: Span) -> bool {
+    let all = splice.at + splice.added == span.end;
+    all && splice.added >= AT_ONCE && 2 * splice.added >= span.len()
 }
 
 fn lines(text: &str) -> String {

@@ -113,7 +113,7 @@ impl Watch {
             !gone
         });
         if places.holes.len() == MOST {
-            places.holes.remove(0);
+            events.extend(places.holes.remove(0).presumed());
         }
         let offers = offers.into_iter().map(|offer| (offer.id, offer.text));
         places.holes.push(Hole::new(served, offers.collect(), now));

@@ -138,9 +138,12 @@ impl ServedLast {
             to,
             selected: selected.to_owned(),
         };
-        served.times.retain(|before| *before != time);
-        if served.times.len() == TIMES {
-            served.times.remove(1);
+        // The first one stays where it is: of it an editor may speak to the end.
+        let rest = served.times.iter().skip(1);
+        match rest.clone().position(|before| *before == time) {
+            Some(before) => drop(served.times.remove(before + 1)),
+            None if rest.len() + 1 == TIMES => drop(served.times.remove(1)),
+            None => {}
         }
         served.times.push_back(time);
     }

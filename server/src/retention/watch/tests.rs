@@ -5,6 +5,8 @@ use truefill_syntax::{Language, Shape};
 
 use super::*;
 
+mod menus;
+
 const SECOND: Duration = Duration::from_secs(1);
 const URI: &str = "file:///w/a.py";
 
@@ -263,74 +265,6 @@ fn what_is_written_instead_is_the_golden_text() {
             "62: 7 Rejected { reason: Some(\"rewritten\") }",
             "62: hole Line \"total(a)\" own []",
         ]
-    );
-}
-
-#[test]
-fn what_a_menu_writes_at_once_was_taken() {
-    const TAKEN: &str = "7 Accepted { extent: Whole, chars: 8 }";
-    let served = || {
-        let mut scene = Scene::new("x = \ny = 2\n");
-        scene.serve_item(7, "\ny", "total(a)");
-        scene.wait(1);
-        scene
-    };
-    let mut taken = served();
-    // Typed on first: the menu stays and its item writes the rest.
-    taken.edit("x = ", "x = t");
-    taken.edit("x = t", "x = to");
-    taken.edit("x = to", "x = total(a)");
-    taken.wait(61);
-    let expected = [
-        "31: 7 after 30 of 8: Chars(8)".to_owned(),
-        format!("61: {TAKEN}"),
-        "61: hole Line \"total(a)\" own [\"total(a)\"]".to_owned(),
-    ];
-    assert_eq!(taken.log, expected);
-
-    let mut goes_on = served();
-    goes_on.edit("x = ", "x = total(a)");
-    goes_on.serve_item(8, "\ny", ".x");
-    assert_eq!(goes_on.log, [format!("1: {TAKEN}")]);
-
-    let mut undone = served();
-    undone.edit("x = ", "x = total(a)");
-    undone.edit("x = total(a)", "x = ");
-    undone.wait(1000);
-    let censored = "1: 7 after 30 of 8: Censored(Undone)".to_owned();
-    assert_eq!(undone.log, [censored, format!("1: {TAKEN}")]);
-
-    let mut closed = served();
-    closed.edit("x = ", "x = total(a)");
-    let events = closed.watch.lost(URI, Censored::Closed);
-    closed.note(events);
-    assert_eq!(closed.log[0], format!("1: {TAKEN}"));
-    assert_eq!(closed.log.len(), 2, "and no sample: {:?}", closed.log);
-
-    let mut told = served();
-    told.edit("x = ", "x = total(a)");
-    told.accept(7, "total(a)");
-    told.wait(61);
-    assert_eq!(
-        told.log,
-        [expected[0].clone(), expected[2].clone()],
-        "who tells it is believed"
-    );
-
-    let mut typed = served();
-    for end in 1..="total(a)".len() {
-        let (before, now) = (&"total(a)"[..end - 1], &"total(a)"[..end]);
-        typed.edit(&format!("x = {before}"), &format!("x = {now}"));
-    }
-    typed.wait(61);
-    assert_eq!(typed.log, ["61: hole Line \"total(a)\" own []"]);
-
-    let mut other = served();
-    other.edit("x = ", "x = totals()");
-    other.wait(61);
-    assert_eq!(
-        other.log[0],
-        "61: 7 Rejected { reason: Some(\"rewritten\") }"
     );
 }
 
