@@ -84,14 +84,14 @@ test("a notebook is one file", async ({ stage, editor }) => {
 test("a document without a file is off until it is closed", async ({ editor }) => {
   const name = editor.page.locator('.tab.active[data-resource-name="Untitled-1"]');
   await editor.press("Control+Alt+U");
-  await name.waitFor();
+  await editor.opened("Untitled-1");
   await editor.status(READY);
   await editor.command(HERE);
   await editor.status(OFF_HERE);
   await editor.press("Control+Alt+Q");
   await name.waitFor({ state: "detached" });
   await editor.press("Control+Alt+U");
-  await name.waitFor();
+  await editor.opened("Untitled-1");
   // The status bar may still speak of the document before.
   await editor.type("total = ");
   await editor.ghost("sum(values)");

@@ -56,12 +56,17 @@ export class Editor {
     const name = path.split("/").at(-1) ?? path;
     await this.page.keyboard.press("Control+P");
     await this.pick(path, name);
+    await this.opened(name);
+    await this.press("Control+End");
+  }
+
+  /** Waits until a tab is in front and what is typed goes there. */
+  async opened(name: string): Promise<void> {
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
     await this.page.locator(".editor-instance .monaco-editor.focused .view-line").first().waitFor();
     // What asks for suggestions is made when the window has time for it, and misses what was typed before.
     const idle = "new Promise((resolve) => requestIdleCallback(resolve, { timeout: 5000 }))";
     await this.page.evaluate(`${idle}.then(() => ${idle})`);
-    await this.press("Control+End");
   }
 
   /** Puts the cursor where a line and a character say, both from 0. */
