@@ -51,10 +51,17 @@ def main():
     parser.add_argument("--rank", type=int, help="of the result; that of the first folder without it")
     args = parser.parse_args()
     adapters = [load_file(folder / "adapter_model.safetensors") for folder in args.folders]
-    for folder, adapter in zip(args.folders, adapters):
+    configs = [json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")) for folder in args.folders]
+    first, config = args.folders[0], configs[0]
+    for folder, adapter, other in zip(args.folders, adapters, configs):
         if {k: v.shape for k, v in adapter.items()} != {k: v.shape for k, v in adapters[0].items()}:
-            raise SystemExit(f"{folder}: expected the tensors of {args.folders[0]}, found others; nothing is written")
-    config = json.loads((args.folders[0] / "adapter_config.json").read_text(encoding="utf-8"))
+            raise SystemExit(f"{folder}: expected the tensors of {first}, found others; nothing is written")
+        # The scale, and which token each trained row belongs to, are not in the tensors.
+        for key in ("r", "lora_alpha", "use_rslora", "use_dora", "alpha_pattern", "trainable_token_indices"):
+            if other.get(key) != config.get(key):
+                raise SystemExit(f"{folder}: expected `{key}` of {first}, {config.get(key)}, found {other.get(key)}; nothing is written")
+    if config.get("use_rslora") or config.get("use_dora"):
+        raise SystemExit(f"{first}: expected a plain adapter, found `use_rslora` or `use_dora`; nothing is written")
     rank = args.rank or config["r"]
     if not 0 < rank <= config["r"] * len(adapters):
         raise SystemExit(f"--rank: expected 1 to {config['r'] * len(adapters)}, found {rank}; nothing is written")

@@ -2,19 +2,20 @@
 # Trains the default adapter at full scale on a machine with a GPU that is bare, reaches nothing, and is lent
 # for minutes at a time.
 #
-#   gpu.sh pack PIECES PROGRAM ROWS HELD_OUT   at home: the base, the program and the rows in pieces
+#   gpu.sh pack PIECES PROGRAM ROWS HELD_OUT…  at home: the base, the program and the rows in pieces
 #   gpu.sh unpack PIECES WORK                  there, for each piece or several: adds them up and checks them
 #   gpu.sh plan WORK [SLICES]                  there: measures a minute, and sets the steps of each slice
 #   gpu.sh slice WORK OUT                      there: trains the next slice; the adapter goes to OUT in shards
 #   gpu.sh join OUT WORK                       at home, or on the next machine: the shards become a checkpoint
 #
-# PROGRAM is `truefill-trainer` as scripts/build-cuda.sh builds it; ROWS is what mix.py makes of an output of
-# `truefill-trainer mine`, and HELD_OUT are the splits of `curate` that must not be learned (`.jsonl.zst` both). The base is the store's
-# `default-base`. A slice is a run of its own that goes on from the adapter of the one before, so it does not
-# matter whether the machine is still the same; the last one lowers the rate to nothing. A slice that is stopped
-# goes on where it was by the same command, on that machine.
+# PROGRAM is `truefill-trainer` as scripts/build-cuda.sh builds it; ROWS and HELD_OUT are `rows-1.jsonl` and
+# `data/{test,valid}/pairs.jsonl` of make.sh's folder. The base is the store's `default-base`. A slice is a run of its
+# own that goes on from the adapter of the one before, so it does not matter whether the machine is still the same;
+# the last one lowers the rate to nothing. A slice that is stopped goes on where it was by the same command, on that
+# machine, also where the machine took the program with it: a state is kept every 200 steps.
 # Environment: DEVICE (cuda), SLICE_SECONDS (480: what one call may take, less a minute), PIECE_BYTES (40000000),
-# SHARD_BYTES (16000000), PLAN_SECONDS (60); STORE, for `join` (the user's; on the next machine WORK/store).
+# SHARD_BYTES (16000000), PLAN_SECONDS (60); LIBS, for `pack`: a folder of libraries that the machine lacks
+# (docs/gpu.md names them); STORE, for `join` (the user's; on the next machine WORK/store).
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -45,14 +46,20 @@ PY
 }
 
 pack() {
-    local pieces=$1 program=$2 rows=$3 held_out=$4 folder
+    local pieces=$1 program=$2 rows=$3 folder name
+    shift 3
+    for name in "$rows" "$@"; do
+        [[ $name == *.jsonl && -s $name ]] || fail "$name: expected a file of rows, plain JSONL"
+    done
     folder=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$folder'" EXIT
     mkdir -p "$pieces" "$folder/load"
     base "$folder/load/store"
-    cp "$rows" "$folder/load/rows.jsonl.zst"
-    cp "$held_out" "$folder/load/held-out.jsonl.zst"
+    cp "$rows" "$folder/load/rows.jsonl"
+    cat "$@" >"$folder/load/held-out.jsonl"
+    mkdir "$folder/load/lib"
+    if [[ -n ${LIBS:-} ]]; then cp -L "$LIBS"/*.so* "$folder/load/lib/"; fi
     cp "$HERE/gpu.toml" "$HERE/gpu.sh" "$folder/load/"
     strip -o "$folder/load/truefill-trainer" "$program"
     tar -C "$folder/load" -cz . >"$folder/load.tar.gz"
@@ -84,13 +91,14 @@ unpack() {
 run() {
     local work=$1 seconds=$2
     shift 2
-    timeout --signal=TERM --kill-after=60 "$seconds" "$work/truefill-trainer" train --store "$work/store" \
-        --device "$DEVICE" "$@"
+    LD_LIBRARY_PATH=$work/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} timeout --signal=TERM --kill-after=60 "$seconds" \
+        "$work/truefill-trainer" train --store "$work/store" --device "$DEVICE" "$@"
 }
 
-# Steps and tokens a second of a run, without its first tenth, which pays for the start.
+# rate FOLDER BEGIN: steps and tokens a second of a run without its first tenth, and the seconds before its first
+# step was done; BEGIN is when it was started, in seconds since 1970.
 rate() {
-    python3 - "$1/metrics.csv" <<'PY'
+    python3 - "$1/metrics.csv" "$2" <<'PY'
 import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1])))
 if len(rows) < 3:
@@ -99,22 +107,26 @@ first, last = rows[len(rows) // 10], rows[-1]
 seconds = float(last["seconds"]) - float(first["seconds"])
 steps = int(last["step"]) - int(first["step"])
 tokens = int(last["tokens"]) - int(first["tokens"])
-print(steps / seconds, tokens / seconds)
+print(steps / seconds, tokens / seconds, max(0, float(rows[0]["seconds"]) - float(sys.argv[2])))
 PY
 }
 
 plan() {
-    local work=$1 slices=${2:-3} steps_a_second tokens_a_second status=0
+    local work=$1 slices=${2:-3} steps_a_second tokens_a_second start begin status=0
     rm -rf "$work/probe"
+    begin=$(date +%s)
     run "$work" "$PLAN_SECONDS" --recipe "$work/gpu.toml" --output "$work/probe" --steps 100000 --no-install ||
         status=$?
     ((status == 0 || status == 143 || status == 124)) || fail "the measurement ended with $status"
-    read -r steps_a_second tokens_a_second < <(rate "$work/probe")
-    python3 - "$work/plan.json" "$slices" "$SLICE_SECONDS" "$steps_a_second" "$tokens_a_second" <<'PY'
+    read -r steps_a_second tokens_a_second start < <(rate "$work/probe" "$begin")
+    python3 - "$work/plan.json" "$slices" "$SLICE_SECONDS" "$steps_a_second" "$tokens_a_second" "$start" <<'PY'
 import json, sys
-path, slices, seconds, steps, tokens = sys.argv[1], *map(float, sys.argv[2:])
-# A tenth for reading, the start and what is written at the end.
-plan = {"slices": int(slices), "steps": max(1, int(0.9 * seconds * steps)), "tokens_per_second": tokens}
+path, slices, seconds, steps, tokens, start = sys.argv[1], *map(float, sys.argv[2:])
+# What the start took, and a tenth for states and what is written at the end.
+left = 0.9 * seconds - start
+if left <= 0:
+    sys.exit(f"the start takes {start:.0f} s of a slice's {seconds:.0f}: give slices more time (SLICE_SECONDS)")
+plan = {"slices": int(slices), "steps": max(1, int(left * steps)), "tokens_per_second": tokens}
 json.dump(plan, open(path, "w"))
 print(f"{tokens:.0f} tokens/s: {plan['slices']} slices of {plan['steps']} steps, "
       f"{plan['slices'] * plan['steps'] * tokens / steps / 1e6:.1f} million tokens")
@@ -130,29 +142,35 @@ plan = json.load(open(sys.argv[1])); print(plan["slices"], plan["steps"])' "$wor
     done=$(cat "$work/done" 2>/dev/null || echo 0)
     ((done < slices)) || fail "all $slices slices are done"
     from=$(cat "$work/latest" 2>/dev/null || echo default-base)
-    last=$((done + 1 == slices))
-    ((last)) && decay=linear
-    recipe=$work/slice-$done.toml
-    sed -e "s/^decay = .*/decay = \"$decay\"/" -e "s/^seed = .*/seed = $((done + 1))/" "$work/gpu.toml" >"$recipe"
-    run "$work" "$SLICE_SECONDS" --recipe "$recipe" --checkpoint "$from" --steps "$steps" \
-        --output "$work/slice-$done" | tee "$work/slice.log" || status=$?
-    if ((status == 143 || status == 124)); then
-        echo "the time is up: the same command goes on"
-        return
+    if [[ ! -s $work/slice-$done.id ]]; then
+        last=$((done + 1 == slices))
+        ((last)) && decay=linear
+        recipe=$work/slice-$done.toml
+        sed -e "s/^decay = .*/decay = \"$decay\"/" -e "s/^seed = .*/seed = $((done + 1))/" "$work/gpu.toml" >"$recipe"
+        run "$work" "$SLICE_SECONDS" --recipe "$recipe" --checkpoint "$from" --steps "$steps" \
+            --output "$work/slice-$done" | tee "$work/slice.log" || status=$?
+        if ((status == 143 || status == 124)); then
+            echo "the time is up: the same command goes on"
+            return
+        fi
+        ((status == 0)) || fail "the slice ended with $status"
+        sed -n 's/^checkpoint \(.*\) is in the store$/\1/p' "$work/slice.log" | tail -n 1 >"$work/slice.part"
+        [[ -s $work/slice.part ]] || fail "the slice's checkpoint is not named in $work/slice.log"
+        mv "$work/slice.part" "$work/slice-$done.id"
     fi
-    ((status == 0)) || fail "the slice ended with $status"
-    sed -n 's/^checkpoint \(.*\) is in the store$/\1/p' "$work/slice.log" | tail -n 1 >"$work/latest"
-    [[ -s $work/latest ]] || fail "the slice's checkpoint is not named in $work/slice.log"
+    # The slice counts as done when its shards are there: where the time was up in between, they are written again.
+    shards "$work" "$out" "$(cat "$work/slice-$done.id")" $((done + 1))
+    cp "$work/slice-$done.id" "$work/latest"
     echo $((done + 1)) >"$work/done"
-    shards "$work" "$out" $((done + 1))
 }
 
 # The adapter and what is needed to go on elsewhere.
 shards() {
-    local work=$1 out=$2 done=$3 folder=$1/adapter
+    local work=$1 out=$2 id=$3 done=$4 folder=$1/adapter
     rm -rf "$folder"
-    "$work/truefill-trainer" export "$(cat "$work/latest")" --to peft --type f16 --out "$folder" --store "$work/store"
+    "$work/truefill-trainer" export "$id" --to peft --type f16 --out "$folder" --store "$work/store"
     mkdir -p "$out"
+    rm -f "$out"/adapter-??
     split -b "${SHARD_BYTES:-16000000}" -d -a 2 "$folder/adapter_model.safetensors" "$out/adapter-"
     cp "$folder/adapter_config.json" "$work/plan.json" "$out/"
     cp "$work/slice-$((done - 1))/metrics.csv" "$out/metrics-$done.csv"
@@ -184,7 +202,7 @@ join() {
 }
 
 case ${1:-} in
-pack) (($# == 5)) || { usage >&2; exit 2; } ;;
+pack) (($# >= 5)) || { usage >&2; exit 2; } ;;
 unpack | slice | join) (($# == 3)) || { usage >&2; exit 2; } ;;
 plan) (($# == 2 || $# == 3)) || { usage >&2; exit 2; } ;;
 -h | --help) usage; exit ;;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use truefill_model::adapter::{self, Adapter};
 use truefill_model::checkpoint::Checkpoint;
-use truefill_model::fim::BoundFormat;
+use truefill_model::fim::{BoundFormat, FimFormat};
 use truefill_model::store::{CheckpointId, FileName, Installed, Store, Stored};
 use truefill_model::weights::{Naming, TensorName};
 use truefill_model::write::{Model, tensors};
@@ -43,8 +43,8 @@ const FILES: [&str; 10] = [
 ///
 /// Examples:
 ///   truefill-trainer import out --base default-base --name my-run
-///   truefill-trainer import out --adapter --base default-base
-///   truefill-trainer import out --adapter --base default-base --merge --type f16
+///   truefill-trainer import out --adapter --base default-base --format truefill-spm --teach-format
+///   truefill-trainer import out --adapter --base qwen2.5-coder-0.5b --merge --type f16
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -194,6 +194,9 @@ fn import_adapter(args: &Args, store: &Store, base: &Stored, created: u64) -> Re
         check_tokenizer(&own, &origin)?;
     }
     let found = Adapter::read(&args.folder, &origin.config)?;
+    if args.format.is_none() {
+        check_rows(&args.folder, &found, &format)?;
+    }
     let id = base.manifest.id();
     if !args.merge {
         let about = about(
@@ -237,6 +240,31 @@ fn check(args: &Args, found: &Checkpoint, base: Option<&Stored>) -> Result<Bound
         return Err(DataError::NoEnd { format }).with_context(|| args.folder.display().to_string());
     }
     Ok(format)
+}
+
+/// Rows of control tokens were trained for a format that has them as sentinels: an adapter that would be served
+/// with a format without any, only because the base had none, would not fill in.
+fn check_rows(folder: &Path, found: &Adapter, format: &BoundFormat) -> Result<()> {
+    let tokenizer = format.tokenizer();
+    let none = FimFormat::builtin(format.name()).is_none_or(|it| it.sentinels().next().is_none());
+    let tokens = found.rows.as_ref().map_or(&[][..], |rows| &rows.tokens);
+    let unused: Vec<String> = tokens
+        .iter()
+        .filter(|token| Some(**token) != format.end_token() && tokenizer.is_special(**token))
+        .filter_map(|token| tokenizer.token_bytes(*token))
+        .map(|spelling| format!("`{}`", String::from_utf8_lossy(spelling)))
+        .collect();
+    if none && !unused.is_empty() {
+        return Err(Usage::error(format!(
+            "{}: the adapter has trained rows of {}, and the base's format, `{}`, has no sentinels; name the format \
+             that the adapter was trained with, such as `--format truefill-spm --teach-format`, or say `--format {}`",
+            folder.display(),
+            unused.join(", "),
+            format.name(),
+            format.name()
+        )));
+    }
+    Ok(())
 }
 
 /// A GGUF base's vocabulary may have rows at its end that a `tokenizer.json` lacks: they mean

@@ -320,6 +320,23 @@ fn an_adapter_is_stored_on_its_base_or_merged_into_it() {
     assert_ne!(read(&merged.folder), read(&place.path("base")));
 }
 
+/// On a base whose format has no sentinels an adapter with rows of sentinels would be served without them.
+#[test]
+fn an_adapter_with_rows_of_sentinels_does_not_become_causal_unasked() {
+    let place = Place::new();
+    adapter(&place.path("lora"), None);
+    let base = place.import(&["base", "--format", "causal", "--teach-format"]);
+    let plain = ["import", "lora", "--adapter", "--base", &base];
+    insta::assert_snapshot!(place.refused(&plain, 2).replace(&base, "BASE"), @"");
+    for format in ["qwen2.5-coder", "causal"] {
+        let mut args = plain.to_vec();
+        args.extend(["--format", format, "--teach-format", "--name", format]);
+        let id = place.out(&args).trim().to_owned();
+        let stored = place.store().get(&id.parse().unwrap()).unwrap();
+        assert_eq!(stored.manifest.about().format.name, format);
+    }
+}
+
 #[test]
 fn what_is_wrong_is_refused_by_file() {
     let place = Place::new();

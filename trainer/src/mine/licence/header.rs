@@ -99,7 +99,7 @@ fn tagged(head: &str) -> Option<String> {
 }
 
 /// Small letters, without the signs of comments and with single spaces.
-fn flat(head: &str) -> String {
+pub(super) fn flat(head: &str) -> String {
     let mut flat = String::with_capacity(head.len());
     for word in head.split_whitespace() {
         let word = word.trim_start_matches(['*', '#', '/', ';', '-']);

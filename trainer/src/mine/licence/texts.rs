@@ -42,48 +42,111 @@ pub fn is_licence_file(name: &str) -> bool {
         && !["3RD", "THIRD", "DEPEND", "BUNDLE", "VENDOR"].iter().any(|word| upper.contains(word))
 }
 
-/// The licence whose text this is.
+/// Phrases of paragraphs that take back what a licence gives, in small letters: of 1,159 licence files of the corpus
+/// the one with such a paragraph has one of these, and words such as "only" and "not" are in 32.
+const RESTRICTIONS: &[&str] = &[
+    "commons clause",
+    "right to sell",
+    "may not sell",
+    "may only be exercised",
+    "may only be used",
+    "only be used for",
+    "may not be used for",
+    "may not be used in",
+    "may not be used by",
+    "may not be used to",
+    "solely for",
+    "for non-commercial",
+    "for noncommercial",
+    "commercial use",
+    "commercial purposes",
+    "is prohibited",
+    "are prohibited",
+    "not permitted",
+    "competes with",
+    "compete with",
+    "for evaluation",
+    "evaluation purposes",
+    "internal use",
+    "educational purposes",
+    "research purposes",
+    "field of use",
+];
+
+/// The licence whose text this is; `LicenseRef-not-free` where a paragraph that is not the licence's restricts
+/// what it grants.
 pub fn in_text(text: &str) -> Option<String> {
     static STORE: OnceLock<Option<Store>> = OnceLock::new();
     let store = STORE.get_or_init(|| Store::load_inline().ok()).as_ref()?;
     match nearest(store, &TextData::new(text)) {
-        Some(name) => Some(super::canonical(name).unwrap_or_else(|| name.to_owned())),
+        Some(found) if found.score < EXACT && restriction(text, found.known).is_some() => {
+            Some(super::NOT_FREE.to_owned())
+        }
+        Some(Found { name, .. }) => Some(super::canonical(name).unwrap_or_else(|| name.to_owned())),
         // A file with more words than a licence is told by the phrases of headers.
         None => super::in_header(text),
     }
 }
 
+/// A licence of the store, and which of its texts is how like another one.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    name: &'a str,
+    known: &'a TextData,
+    score: f32,
+}
+
 /// The known text that is most like this one. The store has no order of its own, so equal scores
 /// are told apart here: the shorter name is the plainer licence. Where no text fits exactly, a
 /// common licence that fits nearly as well is meant, not a rare variant of it.
-fn nearest<'a>(store: &'a Store, text: &TextData) -> Option<&'a str> {
-    let mut scores: Vec<(f32, &str)> = store
+fn nearest<'a>(store: &'a Store, text: &TextData) -> Option<Found<'a>> {
+    let mut found: Vec<Found> = store
         .iter()
-        .map(|(name, entry)| {
+        .filter_map(|(name, entry)| {
             let texts = std::iter::once(&entry.original)
                 .chain(&entry.alternates)
                 .chain(&entry.headers);
-            let best = texts
-                .map(|known| known.match_score(text))
-                .fold(0.0, f32::max);
-            (best, name.as_str())
+            texts
+                .map(|known| Found {
+                    name,
+                    known,
+                    score: known.match_score(text),
+                })
+                .max_by(|a, b| a.score.total_cmp(&b.score))
         })
-        .filter(|(score, _)| *score >= CONFIDENCE)
+        .filter(|it| it.score >= CONFIDENCE)
         .collect();
-    scores.sort_by(|a, b| {
-        b.0.total_cmp(&a.0)
-            .then(a.1.len().cmp(&b.1.len()))
-            .then(a.1.cmp(b.1))
+    found.sort_by(|a, b| {
+        (b.score.total_cmp(&a.score))
+            .then(a.name.len().cmp(&b.name.len()))
+            .then(a.name.cmp(b.name))
     });
-    let (best, name) = *scores.first()?;
-    if best >= EXACT {
-        return Some(name);
+    let best = *found.first()?;
+    if best.score >= EXACT {
+        return Some(best);
     }
-    let near = scores.iter().filter(|(score, _)| *score >= best - NEAR);
-    let common = near
-        .map(|(_, name)| *name)
-        .find(|name| COMMON.contains(name));
-    Some(common.unwrap_or(name))
+    let near = found.iter().filter(|it| it.score >= best.score - NEAR);
+    let common = near.copied().find(|it| COMMON.contains(&it.name));
+    Some(common.unwrap_or(best))
+}
+
+/// A paragraph that the known text does not have (without it the two are more alike) and that restricts: such as
+/// "the rights granted above may only be exercised to …", or the Commons Clause, behind the words of a free licence.
+fn restriction<'a>(text: &'a str, known: &TextData) -> Option<&'a str> {
+    let paragraphs: Vec<&str> = text
+        .split("\n\n")
+        .flat_map(|part| part.split("\r\n\r\n"))
+        .collect();
+    paragraphs.iter().enumerate().find_map(|(at, paragraph)| {
+        let plain = super::header::flat(paragraph);
+        if !RESTRICTIONS.iter().any(|phrase| plain.contains(phrase)) {
+            return None;
+        }
+        let mut others = paragraphs.clone();
+        others.remove(at);
+        let without = known.match_score(&TextData::new(&others.join("\n\n")));
+        (without > known.match_score(&TextData::new(text))).then_some(*paragraph)
+    })
 }
 
 #[cfg(test)]
@@ -113,5 +176,37 @@ mod tests {
         let own = include_str!("../../../../LICENSE-APACHE");
         assert_eq!(in_text(own).as_deref(), Some("Apache-2.0"));
         assert_eq!(in_text("All rights reserved."), None);
+    }
+
+    #[test]
+    fn a_free_licence_with_a_restriction_is_not_free() {
+        let mit = include_str!("../../../../LICENSE-MIT");
+        let more = [
+            "The rights granted above may only be exercised to make programs that work with our service.",
+            "\"Commons Clause\" License Condition: without limiting other conditions, the grant of rights under the \
+             License will not include the right to sell the Software.",
+            "Use of this software by makers of weapons is prohibited.",
+        ];
+        for paragraph in more {
+            for text in [
+                format!("{mit}\n\n{paragraph}\n"),
+                format!("{paragraph}\n\n{mit}"),
+                mit.replacen(
+                    "\n\nTHE SOFTWARE",
+                    &format!("\n\n{paragraph}\n\nTHE SOFTWARE"),
+                    1,
+                ),
+                format!("{mit}\n\n{paragraph}\n").replace('\n', "\r\n"),
+            ] {
+                assert_eq!(
+                    in_text(&text).as_deref(),
+                    Some("LicenseRef-not-free"),
+                    "{text}"
+                );
+            }
+        }
+        let harmless =
+            format!("{mit}\n\nCopyright 2020 Others\n\nThanks go to everybody who helped.\n");
+        assert_eq!(in_text(&harmless).as_deref(), Some("MIT"));
     }
 }
