@@ -7,13 +7,18 @@
 #   models/default/make.sh WORK mean NAME…  the mean of runs: of `1` and `2`, say, the checkpoint `default-mean`
 #   models/default/make.sh WORK pairs FROM  stage 2's pairs, with samples of the run or mean FROM
 #   models/default/make.sh WORK stage2 FROM the five objectives from there, each measured (docs/train.md, `ablate`)
+#   models/default/make.sh WORK measure FROM  every figure of a run or mean, or of `default-base`, in WORK/figures
 #
-# Environment: TRAINER, the program (`truefill-trainer`); TRUEFILL_STORE, the store with `default-base` (the user's);
-# EXCLUDE, benchmarks that no row may come from, by spaces. All randomness has seeds in the recipes beside this file.
+# Environment: TRAINER and TRUEFILL, the programs (`truefill-trainer`, `truefill`); TRUEFILL_STORE, the store with
+# `default-base` (the user's);
+# EXCLUDE, benchmarks that no row may come from and that `measure` asks, by spaces (HumanEval-Infilling `.jsonl.gz`,
+# Delulu `.csv`). All randomness has seeds in the recipes beside this file.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TRAINER=${TRAINER:-truefill-trainer}
+TRUEFILL=${TRUEFILL:-truefill}
+STORE=${TRUEFILL_STORE:-${TRUEFILL_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/truefill}}
 
 fail() {
     echo "make.sh: $*" >&2
@@ -33,6 +38,10 @@ make() {
 
 # id FROM: the checkpoint that a run or a mean left.
 id() {
+    if [[ $1 == default-base ]]; then
+        echo "$1"
+        return
+    fi
     cat "$WORK/$1.id" 2>/dev/null || fail "$WORK/$1.id: expected the id of a checkpoint; make it first"
 }
 
@@ -129,10 +138,47 @@ stage2() {
     "$TRAINER" ablate "$WORK/stage2.toml"
 }
 
+measure() {
+    local from name suite
+    from=$(id "$1")
+    for name in ${EXCLUDE:-}; do
+        suite=humaneval-infilling
+        [[ $name == *.csv ]] && suite=delulu
+        asked "$1-$(basename "${name%%.*}")" --suite "$suite" --data "$name" --model "$from"
+    done
+    asked "$1-pairs" --suite pairs --data "$WORK/data/test/pairs.jsonl" --context-tokens 256 --model "$from"
+    typed "$1-replay" --model "$from"
+}
+
+# typed NAME FLAGS…: types files of other packages, with deletions, jumps and pastes; a journal of its own.
+typed() {
+    local name=$WORK/figures/$1 file files=()
+    shift
+    [[ -e $name.txt ]] && return
+    [[ -e $WORK/replay/fetched.txt ]] ||
+        "$HERE/../../scripts/corpus.sh" --folders "$WORK/replay" "$HERE/replay.txt"
+    (cd "$WORK/replay/sources" && sha256sum --check --quiet "$HERE/replay.sha256") ||
+        fail "$WORK/replay: expected the files of replay.sha256; a package has another version here"
+    while read -r _ file; do files+=("$WORK/replay/sources/$file"); done <"$HERE/replay.sha256"
+    TRUEFILL_HOME=$WORK/home TRUEFILL_STORE=$STORE "$TRUEFILL" bench keystrokes --lines 6 --habit mixed "$@" "${files[@]}" |
+        tee "$name.part"
+    mv "$name.part" "$name.txt"
+}
+
+# asked NAME FLAGS…: measures once.
+asked() {
+    local name=$WORK/figures/$1
+    shift
+    [[ -e $name.txt ]] && return
+    mkdir -p "$WORK/figures"
+    "$TRAINER" eval "$@" --width 16 --out "$name" | tee "$name.part"
+    mv "$name.part" "$name.txt"
+}
+
 case ${2:-} in
 rows | stage1) (($# == 2)) || { usage >&2; exit 2; } ;;
 mean) (($# > 2)) || { usage >&2; exit 2; } ;;
-pairs | stage2) (($# == 3)) || { usage >&2; exit 2; } ;;
+pairs | stage2 | measure) (($# == 3)) || { usage >&2; exit 2; } ;;
 *)
     case ${1:-} in
     -h | --help) usage; exit ;;

@@ -8,8 +8,10 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use truefill_model::adapter::Adapter;
 use truefill_model::checkpoint::Checkpoint;
 use truefill_model::decoder::{Decoder, Precision};
+use truefill_model::fim::{Budget, FimFormat, PromptParts, SUFFIX_SHARE};
 use truefill_model::tokens::TokenId;
 use truefill_tests::default_model;
 
@@ -115,8 +117,11 @@ const BEFORE: usize = 32;
 /// Logits over the end of a prompt and its reference continuation, in one pass: the rows of
 /// the last position are those after the continuation's last token.
 fn logits(decoder: &Decoder, row: &Value) -> Vec<f32> {
-    let (prompt, continuation) = (ids(&row["ids"]), ids(&row["continuation"]));
-    let tokens = [&prompt[..], &continuation].concat();
+    logits_of(decoder, &ids(&row["ids"]), &ids(&row["continuation"]))
+}
+
+fn logits_of(decoder: &Decoder, prompt: &[TokenId], continuation: &[TokenId]) -> Vec<f32> {
+    let tokens = [prompt, continuation].concat();
     let wanted: Vec<usize> = (prompt.len().saturating_sub(BEFORE)..tokens.len()).collect();
     let mut cache = decoder.cache(tokens.len()).expect("a cache");
     decoder
@@ -216,6 +221,22 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Logits of several positions, `width` of each.
+    fn add_rows(&mut self, width: usize, exact: &[f32], serving: &[f32]) {
+        for (exact, serving) in exact.chunks(width).zip(serving.chunks(width)) {
+            self.add(exact, serving);
+        }
+    }
+
+    fn is_little(&self) {
+        let mean = self.divergence / self.positions as f64;
+        assert!(self.positions > 500 && self.clear > 350, "{self:?}");
+        assert!(mean < 0.02, "a divergence of {mean} nats: {self:?}");
+        assert!(self.agree * 100 >= self.clear * 99, "{self:?}");
+    }
+}
+
 /// A lead over the runner-up that rounding should not overturn.
 const CLEAR_MARGIN: f32 = 0.5;
 
@@ -245,13 +266,41 @@ fn the_serving_arithmetic_changes_little() {
     let mut change = Change::default();
     let width = serving.config().vocabulary;
     for ((_, row), exact) in rows("prompts").zip(exact_logits()) {
-        let serving = logits(&serving, row);
-        for (exact, serving) in exact.chunks(width).zip(serving.chunks(width)) {
-            change.add(exact, serving);
-        }
+        change.add_rows(width, exact, &logits(&serving, row));
     }
-    let mean = change.divergence / change.positions as f64;
-    assert!(change.positions > 500 && change.clear > 350, "{change:?}");
-    assert!(mean < 0.02, "a divergence of {mean} nats: {change:?}");
-    assert!(change.agree * 100 >= change.clear * 99, "{change:?}");
+    change.is_little();
+}
+
+/// The same with the default adapter beside the base, on prompts as they are served and what was written there.
+#[test]
+fn with_the_default_adapter_the_serving_arithmetic_changes_little() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/default");
+    let adapter = Adapter::read(Path::new(folder), &checkpoint().config).expect("the adapter");
+    let on = |base: &Decoder| base.adapted(&adapter).expect("it fits").expect("a CPU");
+    let (exact, serving) = (on(exact()), on(&decoder(Precision::Serving)));
+    let tokenizer = checkpoint().tokenizer().expect("a tokenizer");
+    let format = FimFormat::builtin("truefill-spm").expect("it is built in");
+    let format = format.bind(tokenizer).expect("its tokens are there");
+    let budget = Budget {
+        total: 256,
+        suffix_share: SUFFIX_SHARE,
+        chunk_share: 0.0,
+    };
+    let rows = include_str!("../../demo/rows/held-out.jsonl");
+    let mut change = Change::default();
+    for row in rows.lines().take(24) {
+        let row: Value = serde_json::from_str(row).expect("a row");
+        let text = |key: &str| row[key].as_str().expect("a text");
+        let parts = PromptParts {
+            prefix: text("prefix"),
+            suffix: text("suffix"),
+            path: Some(text("path")),
+            ..PromptParts::default()
+        };
+        let prompt = format.render(&parts, &budget).expect("a prompt");
+        let golden = tokenizer.encode(text("golden")).expect("tokens");
+        let logits = |decoder| logits_of(decoder, &prompt.tokens, &golden);
+        change.add_rows(exact.config().vocabulary, &logits(&exact), &logits(&serving));
+    }
+    change.is_little();
 }

@@ -327,7 +327,7 @@ fn an_adapter_with_rows_of_sentinels_does_not_become_causal_unasked() {
     adapter(&place.path("lora"), None);
     let base = place.import(&["base", "--format", "causal", "--teach-format"]);
     let plain = ["import", "lora", "--adapter", "--base", &base];
-    insta::assert_snapshot!(place.refused(&plain, 2).replace(&base, "BASE"), @"");
+    insta::assert_snapshot!(place.refused(&plain, 2).replace(&base, "BASE"), @"error: lora: the adapter has trained rows of `<|im_start|>`, `<|im_end|>`, and the base's format, `causal`, has no sentinels; name the format that the adapter was trained with, such as `--format truefill-spm --teach-format`, or say `--format causal`");
     for format in ["qwen2.5-coder", "causal"] {
         let mut args = plain.to_vec();
         args.extend(["--format", format, "--teach-format", "--name", format]);
