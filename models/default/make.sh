@@ -76,6 +76,10 @@ run() {
     cp "$recipe" "$WORK/$name.toml"
     echo "== $name"
     "$TRAINER" train --recipe "$WORK/$name.toml" --output "$WORK/$name" "$@" | tee "$WORK/$name.log"
+    if grep -q '^stopped after step' "$WORK/$name.log"; then
+        echo "make.sh: $name was stopped; the same command goes on with it"
+        exit
+    fi
     sed -n 's/^checkpoint \(.*\) is in the store$/\1/p' "$WORK/$name.log" | tail -n 1 >"$WORK/$name.part"
     [[ -s $WORK/$name.part ]] || fail "$WORK/$name.log: expected the checkpoint's id at the end, found none"
     mv "$WORK/$name.part" "$WORK/$name.id"
